@@ -1,0 +1,1 @@
+"""The domains of evcharging, one folder each."""

@@ -1,0 +1,1 @@
+"""What every domain stands on: errors, settings, database, clock, outbox, auth, telemetry, adapters."""

@@ -1,0 +1,147 @@
+"""Blobs with ETags: Azure Blob Storage (or Azurite) with the real SDK, or a folder."""
+
+import hashlib
+import os
+import secrets
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from shared.errors import Conflict, Unavailable
+
+
+class BlobStore(Protocol):
+    """Named bytes with a tag that changes with the content. Raises Unavailable when the store is away."""
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Content and ETag, or None if there is no such blob."""
+        ...
+
+    def etag(self, name: str) -> str | None:
+        """The ETag alone, or None."""
+        ...
+
+    def write(self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """Stores and returns the new ETag. Raises Conflict where the condition (tag equal, or not yet there) fails."""
+        ...
+
+
+class FolderBlobs:
+    """A folder of files; the ETag is the content's hash. Writes are atomic, conditions hold within a process."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+
+    def _path(self, name: str) -> Path:
+        path = (self._root / name).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            raise ValueError(f"name: {name!r} leaves the store")
+        return path
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Content and hash."""
+        try:
+            data = self._path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+        return data, _tag(data)
+
+    def etag(self, name: str) -> str | None:
+        """The content's hash."""
+        found = self.read(name)
+        return found[1] if found else None
+
+    def write(self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """Replaces the file in one step."""
+        path = self._path(name)
+        with self._lock:
+            current = self.etag(name)
+            if if_none_match and current is not None:
+                raise Conflict(f"{name} exists already")
+            if if_match is not None and current != if_match:
+                raise Conflict(f"{name} has changed meanwhile")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            draft.write_bytes(data)
+            os.replace(draft, path)
+        return _tag(data)
+
+
+def _tag(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class AzureBlobs:
+    """A container of Azure Blob Storage, made at first use. Short timeouts: a decision must not wait for a model."""
+
+    API_VERSION = "2026-06-06"
+    """The newest version Azurite 3.37 takes; pinned so that the tests and Azure speak alike."""
+
+    def __init__(self, connection_string: str, container: str) -> None:
+        self._connection_string = connection_string
+        self._container_name = container
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def _container(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                from azure.core.exceptions import ResourceExistsError
+                from azure.storage.blob import ContainerClient
+
+                client = ContainerClient.from_connection_string(
+                    self._connection_string,
+                    self._container_name,
+                    api_version=self.API_VERSION,
+                    connection_timeout=5,
+                    read_timeout=10,
+                    retry_total=1,
+                )
+                try:
+                    client.create_container()
+                except ResourceExistsError:
+                    client.get_container_properties()
+                self._client = client
+            return self._client
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Downloads the blob."""
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        try:
+            download = self._container().download_blob(name)
+            return download.readall(), download.properties.etag
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise Unavailable(f"Blob Storage: {error}") from error
+
+    def etag(self, name: str) -> str | None:
+        """Asks for the properties alone."""
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        try:
+            tag: str = self._container().get_blob_client(name).get_blob_properties().etag
+            return tag
+        except ResourceNotFoundError:
+            return None
+        except AzureError as error:
+            raise Unavailable(f"Blob Storage: {error}") from error
+
+    def write(self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
+        """Uploads with If-Match or If-None-Match."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import AzureError, ResourceExistsError, ResourceModifiedError
+
+        conditions: dict[str, Any] = {}
+        if if_match is not None:
+            conditions = {"etag": if_match, "match_condition": MatchConditions.IfNotModified}
+        try:
+            reply = self._container().upload_blob(name, data, overwrite=not if_none_match, **conditions)
+            tag: str = reply.get_blob_properties().etag
+            return tag
+        except (ResourceExistsError, ResourceModifiedError) as error:
+            raise Conflict(f"{name} has changed meanwhile") from error
+        except AzureError as error:
+            raise Unavailable(f"Blob Storage: {error}") from error

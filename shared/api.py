@@ -1,0 +1,204 @@
+"""What routes share: the call (who, in which transaction, idempotent), pages and their cursors, field types."""
+
+import base64
+import binascii
+import hashlib
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Annotated, Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from fastapi import Depends, Header, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.auth import read_access_token
+from shared.db import Id, Key, LongText, UtcDateTime, insert_new, metadata
+from shared.errors import BadCursor, Forbidden, IdempotencyKeyReused, Unauthenticated
+from shared.platform import Platform
+from shared.tx import Actor, Tx
+
+PREFIX = "/api/v1"
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+idempotency_key = sa.Table(
+    "idempotency_key",
+    metadata,
+    sa.Column("user_id", Id, primary_key=True),
+    sa.Column("route", Key(128), primary_key=True),
+    sa.Column("key", Key(128), primary_key=True),
+    sa.Column("body_hash", Key(64), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("location", sa.String(255)),
+    sa.Column("body", LongText(), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_idempotency_key_created_at", "created_at"),
+)
+
+Instant = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+"""A date and time with offset in the input, UTC inside."""
+
+
+class Input(BaseModel):
+    """A payload: an unknown field is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+class Output(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Page(Output, Generic[T]):
+    """One page of a list; `next_cursor` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+PageSize = Annotated[int, Field(ge=1, le=100, description="Items a page")]
+
+
+def encode_cursor(*parts: str | int | float) -> str:
+    """The position after the last item of a page, opaque to clients."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
+    """The parts of a cursor, checked to be of `kinds`. Raises BadCursor."""
+    try:
+        parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(parts, list) or len(parts) != len(kinds):
+            raise ValueError("wrong number of parts")
+        return tuple(kind(part) for kind, part in zip(kinds, parts, strict=True))
+    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError) as error:
+        raise BadCursor("cursor: not made by this list") from error
+
+
+_bearer = HTTPBearer(auto_error=False, description="The access_token of accounts/login")
+
+
+@dataclass
+class Call:
+    """One HTTP call: the platform, who calls, and the ways to run its use case."""
+
+    platform: Platform
+    actor: Actor
+    route: str
+    body: bytes
+    idempotency_key: str | None
+
+    def read(self, fn: Callable[[Tx], T]) -> T:
+        """Runs a read."""
+        return self.platform.read(fn, actor=self.actor)
+
+    def write(self, fn: Callable[[Tx], T]) -> T:
+        """Runs a write; the answer is made after its commit."""
+        return self.platform.transact(fn, actor=self.actor)
+
+    def create(self, fn: Callable[[Tx], BaseModel], *, status: int = 201, location: str | None = None) -> Response:
+        """Runs a use case that creates or charges: with an Idempotency-Key it has its effect once, and a repeat gets the
+        first answer (header `Idempotency-Replayed`). `location` is a path under the prefix with `{id}`.
+
+        Raises IdempotencyKeyReused when the key came before with another body. Failures roll back and are not kept.
+        """
+        if self.idempotency_key is None:
+            made = self.write(fn)
+            return _answer(made.model_dump_json(), status, _location(location, made))
+        return self.write(lambda tx: self._create_once(tx, fn, status, location))
+
+    def _create_once(self, tx: Tx, fn: Callable[[Tx], BaseModel], status: int, location: str | None) -> Response:
+        key = {"user_id": self.actor.id or uuid.UUID(int=0), "route": self.route, "key": self.idempotency_key}
+        body_hash = hashlib.sha256(self.body).hexdigest()
+        # The row comes first: a concurrent twin waits on it, then finds the stored answer.
+        new = insert_new(
+            tx.conn, idempotency_key, **key, body_hash=body_hash, status=0, location=None, body="", created_at=tx.now
+        )
+        mine = sa.and_(*(idempotency_key.c[name] == value for name, value in key.items()))
+        if not new:
+            stored = tx.execute(sa.select(idempotency_key).where(mine)).one()
+            if stored.body_hash != body_hash:
+                raise IdempotencyKeyReused("Idempotency-Key: used before with a different body on this path")
+            return _answer(stored.body, stored.status, stored.location, replayed=True)
+        made = fn(tx)
+        body, path = made.model_dump_json(), _location(location, made)
+        tx.execute(sa.update(idempotency_key).where(mine).values(status=status, location=path, body=body))
+        return _answer(body, status, path)
+
+
+def _location(template: str | None, made: BaseModel) -> str | None:
+    return None if template is None else f"{PREFIX}/{template.format(id=made.id)}"  # type: ignore[attr-defined]
+
+
+def _answer(body: str, status: int, location: str | None, *, replayed: bool = False) -> Response:
+    headers = {"Location": location} if location else {}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(body, status, headers, media_type="application/json")
+
+
+def client_address(request: Request) -> str | None:
+    """The address the trusted proxy wrote last in X-Forwarded-For; on Functions `request.client` is None."""
+    forwarded = request.headers.get("x-forwarded-for")
+    if forwarded:
+        last = forwarded.rsplit(",", 1)[-1].strip()
+        return last.rsplit(":", 1)[0] if last.count(":") == 1 else last
+    return request.client.host if request.client else None
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=128,
+        description="Any string of yours; a repeat with the same key and body gets the first answer and has no second effect",
+    ),
+]
+
+
+async def public(request: Request, key: IdempotencyKey = None) -> Call:
+    """A call that needs no token."""
+    actor = Actor("anonymous", address=client_address(request))
+    return await _call(request, actor, key)
+
+
+def allow(*roles: str) -> Callable[..., Any]:
+    """A dependency: a call with a valid token of one of `roles` (none given: any role)."""
+
+    async def authorised(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        key: IdempotencyKey = None,
+    ) -> Call:
+        if credentials is None:
+            raise Unauthenticated("Send `Authorization: Bearer <access_token>`; accounts/login gives one.")
+        platform: Platform = request.app.state.get_platform()
+        actor = read_access_token(
+            credentials.credentials,
+            key=platform.settings.signing_key,
+            clock=platform.clock,
+            address=client_address(request),
+        )
+        if roles and actor.role not in roles:
+            raise Forbidden(f"This needs the role {' or '.join(roles)}; yours is {actor.role}.")
+        return await _call(request, actor, key)
+
+    return authorised
+
+
+async def _call(request: Request, actor: Actor, key: str | None) -> Call:
+    route = f"{request.method} {request.url.path}"
+    return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key)
+
+
+Public = Annotated[Call, Depends(public)]
+SignedIn = Annotated[Call, Depends(allow())]
+Owner = Annotated[Call, Depends(allow("owner", "admin"))]
+Admin = Annotated[Call, Depends(allow("admin"))]

@@ -1,0 +1,277 @@
+"""The database: column types that mean the same on SQLite, MariaDB and MySQL, and the one way to write, `transact`.
+
+A write is a whole use case: BEGIN, fn, COMMIT, and only then an answer. Deadlocks and lock timeouts run fn again.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import uuid_utils.compat
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.types import TypeDecorator
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from shared.errors import CommitUnknown, Unavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+S = TypeVar("S", bound=sa.Select[Any])
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""One metadata for all domains: each registers its tables here in its own tables.py."""
+
+
+def new_id() -> uuid.UUID:
+    """A UUIDv7: unique and rising in time, so that primary keys are appended."""
+    return uuid_utils.compat.uuid7()
+
+
+class Id(TypeDecorator[uuid.UUID]):
+    """A UUID as BINARY(16) everywhere (sa.Uuid would become MariaDB's own type, which Azure's MySQL lacks)."""
+
+    impl = sa.LargeBinary(16)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """BINARY(16) on the servers, BLOB on SQLite."""
+        return dialect.type_descriptor(mysql.BINARY(16) if dialect.name in ("mysql", "mariadb") else sa.LargeBinary(16))
+
+    def process_bind_param(self, value: uuid.UUID | None, dialect: sa.Dialect) -> bytes | None:
+        """UUID to its 16 bytes."""
+        return None if value is None else value.bytes
+
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> uuid.UUID | None:
+        """16 bytes to a UUID."""
+        return None if value is None else uuid.UUID(bytes=bytes(value))
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: timezone-aware UTC in Python, DATETIME(6) without zone in the database."""
+
+    impl = sa.DateTime()
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """DATETIME(6) on both server dialects, else the microseconds vanish."""
+        return dialect.type_descriptor(
+            mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else sa.DateTime()
+        )
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Refuses naive datetimes: they have no instant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: instants are timezone-aware")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Adds UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def Key(length: int) -> sa.types.TypeEngine[str]:  # noqa: N802 - it is used as a column type
+    """A string compared byte by byte: 'A' is not 'a', 'a' is not 'a '. For keys, tokens, codes and enum words."""
+    binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    return sa.String(length).with_variant(binary, "mysql").with_variant(binary, "mariadb")
+
+
+def LongText() -> sa.types.TypeEngine[str]:  # noqa: N802 - it is used as a column type
+    """Text without a limit below 16 MiB."""
+    return sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql").with_variant(mysql.MEDIUMTEXT(), "mariadb")
+
+
+LOCKED = frozenset({1205, 1213, 3572})
+"""Lock wait timeout (and NOWAIT on MariaDB), deadlock, NOWAIT on MySQL 8: run the use case again."""
+CHANGED = frozenset({1020})
+"""MariaDB with snapshot isolation: the record changed since it was read; the same remedy."""
+
+
+def error_number(error: BaseException) -> int | None:
+    """The server's error number of a database error, if it has one."""
+    args = getattr(getattr(error, "orig", None), "args", ())
+    return args[0] if args and isinstance(args[0], int) else None
+
+
+def is_duplicate(error: sa.exc.IntegrityError) -> bool:
+    """Whether `error` is a violated unique constraint or primary key."""
+    return error_number(error) == 1062 or "UNIQUE constraint failed" in str(error.orig)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether running the whole use case again, from its BEGIN, is right: nothing of it was stored."""
+    if not isinstance(error, sa.exc.DBAPIError) or isinstance(error, sa.exc.IntegrityError):
+        return False
+    number = error_number(error)
+    return number in LOCKED or number in CHANGED or error.connection_invalidated
+
+
+class Database:
+    """One engine and its write discipline. Made once a process; the engine connects at first use."""
+
+    def __init__(self, address: str, *, pool_size: int = 10) -> None:
+        self.address = address
+        self.is_sqlite = address.startswith("sqlite")
+        self._pool_size = pool_size
+        self._write_lock = threading.RLock()
+        self._engine: Engine | None = None
+        self._engine_lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, made at first use."""
+        with self._engine_lock:
+            if self._engine is None:
+                self._engine = self._make_engine()
+            return self._engine
+
+    def _make_engine(self) -> Engine:
+        if self.is_sqlite:
+            engine = sa.create_engine(
+                self.address, connect_args={"check_same_thread": False, "timeout": 30}, pool_size=self._pool_size + 30
+            )
+            sa.event.listen(engine, "connect", _sqlite_on_connect)
+            sa.event.listen(engine, "begin", _sqlite_on_begin)
+            return engine
+        return sa.create_engine(
+            self.address,
+            isolation_level="READ COMMITTED",
+            pool_size=self._pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_recycle=280,
+            connect_args={
+                "connect_timeout": 5,
+                "init_command": "SET SESSION innodb_lock_wait_timeout=5, time_zone='+00:00', "
+                "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+            },
+        )
+
+    def dispose(self) -> None:
+        """Closes the pool; the next use opens a new one."""
+        with self._engine_lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reads only, in one consistent transaction that is rolled back."""
+        try:
+            with self.engine.connect() as conn, conn.begin() as transaction:
+                yield conn
+                transaction.rollback()
+        except sa.exc.TimeoutError as error:
+            raise Unavailable("The database has no connection free; try again in a moment.") from error
+
+    def read(self, fn: Callable[[Connection], T]) -> T:
+        """Runs `fn(conn)` for reading; a lost connection is opened anew and `fn` runs again."""
+
+        def once() -> T:
+            with self.reading() as conn:
+                return fn(conn)
+
+        return self._again(once)
+
+    def transact(self, fn: Callable[[Connection], T]) -> T:
+        """Runs a whole use case, BEGIN to COMMIT, again on a deadlock or lock timeout.
+
+        `fn` must have no effect outside the transaction. Raises CommitUnknown when the connection is lost at COMMIT,
+        Unavailable when the database is away or the locks do not come free.
+        """
+        return self._again(lambda: self._transact_once(fn))
+
+    def _transact_once(self, fn: Callable[[Connection], T]) -> T:
+        with self._writer():
+            try:
+                connection = self.engine.connect()
+            except sa.exc.TimeoutError as error:
+                raise Unavailable("The database has no connection free; try again in a moment.") from error
+            with connection as conn:
+                conn = conn.execution_options(sqlite_begin="IMMEDIATE")
+                transaction = conn.begin()
+                try:
+                    result = fn(conn)
+                except BaseException:
+                    if transaction.is_active:
+                        transaction.rollback()
+                    raise
+                try:
+                    transaction.commit()
+                except sa.exc.DBAPIError as error:
+                    if error.connection_invalidated:
+                        log.error("connection lost at COMMIT: %s", error.orig)
+                        raise CommitUnknown(
+                            "The connection to the database was lost while storing. "
+                            "Send the request again with the same Idempotency-Key to learn what happened."
+                        ) from error
+                    raise
+                return result
+
+    @contextmanager
+    def _writer(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        with self._write_lock:
+            yield
+
+    def _again(self, fn: Callable[[], T]) -> T:
+        retrying = Retrying(
+            retry=retry_if_exception(is_transient),
+            stop=stop_after_attempt(6),
+            wait=wait_random_exponential(multiplier=0.01, max=0.5),
+            reraise=True,
+        )
+        try:
+            return retrying(fn)
+        except sa.exc.OperationalError as error:
+            raise Unavailable("The database is not available right now; try again in a moment.") from error
+
+
+def _sqlite_on_connect(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would defer every writer
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _sqlite_on_begin(conn: Connection) -> None:
+    conn.exec_driver_sql(f"BEGIN {conn.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
+
+
+def for_update(statement: S, conn: Connection, *, skip_locked: bool = False) -> S:
+    """`statement` with a row lock where the server has them; on SQLite the writer already holds the file."""
+    if conn.dialect.name == "sqlite":
+        return statement
+    return statement.with_for_update(skip_locked=skip_locked)
+
+
+def insert_new(conn: Connection, table: sa.Table, **values: Any) -> bool:
+    """Inserts one row; False, and nothing changed, where its key is there already. The transaction goes on either way."""
+    try:
+        conn.execute(sa.insert(table).values(**values))
+    except sa.exc.IntegrityError as error:
+        if is_duplicate(error):
+            return False
+        raise
+    return True

@@ -1,0 +1,202 @@
+"""The exception tree: every error a caller can meet, with its HTTP status and code as class data.
+
+    AppError                         500  INTERNAL
+    ├── BadRequest                   400  BAD_REQUEST
+    │   └── BadCursor                400  BAD_CURSOR
+    ├── Unauthenticated              401  UNAUTHENTICATED
+    │   ├── TokenExpired             401  TOKEN_EXPIRED
+    │   └── BadCredentials           401  BAD_CREDENTIALS
+    ├── Forbidden                    403  FORBIDDEN
+    ├── NotFound                     404  NOT_FOUND
+    ├── MethodNotAllowed             405  METHOD_NOT_ALLOWED
+    ├── Conflict                     409  CONFLICT
+    │   ├── SlotTaken                409  SLOT_TAKEN
+    │   ├── WrongState               409  WRONG_STATE
+    │   ├── EmailTaken               409  EMAIL_TAKEN
+    │   ├── TermsRefuse              409  TERMS_REFUSE
+    │   ├── LimitReached             409  LIMIT_REACHED
+    │   └── IdempotencyKeyReused     409  IDEMPOTENCY_KEY_REUSED
+    ├── PayloadTooLarge              413  PAYLOAD_TOO_LARGE
+    ├── UnsupportedMediaType         415  UNSUPPORTED_MEDIA_TYPE
+    ├── Invalid                      422  INVALID
+    └── Unavailable                  503  UNAVAILABLE
+        └── CommitUnknown            503  COMMIT_UNKNOWN
+
+Every error leaves the API as one shape, RFC 9457 problem details; `docs/errors.md` explains each code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One field of the input that is wrong: its dotted path and what would be right."""
+
+    field: str
+    message: str
+
+
+class AppError(Exception):
+    """An error with a code a program can act on and a message a person can.
+
+    `details` are extra members of the problem document (alternatives, limits, instants); they must be JSON values.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL"
+    title: ClassVar[str] = "Something failed on our side"
+
+    def __init__(self, detail: str = "", *, fields: list[FieldError] | None = None, **details: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.fields = fields or []
+        self.details = details
+
+    def problem(self) -> dict[str, Any]:
+        """The error as an RFC 9457 problem document (without the invocation id, which the edge adds)."""
+        document: dict[str, Any] = {
+            "type": f"urn:evcharging:error:{self.code.lower().replace('_', '-')}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        if self.fields:
+            document["errors"] = [{"field": item.field, "message": item.message} for item in self.fields]
+        return document | self.details
+
+
+class BadRequest(AppError):
+    """The request cannot be understood."""
+
+    status, code, title = 400, "BAD_REQUEST", "The request cannot be understood"
+
+
+class BadCursor(BadRequest):
+    """The page cursor was not made by this list."""
+
+    code, title = "BAD_CURSOR", "This cursor does not belong to this list"
+
+
+class Unauthenticated(AppError):
+    """No valid token came with the request."""
+
+    status, code, title = 401, "UNAUTHENTICATED", "A valid bearer token is needed"
+
+
+class TokenExpired(Unauthenticated):
+    """The token was good and has run out."""
+
+    code, title = "TOKEN_EXPIRED", "The token has expired"
+
+
+class BadCredentials(Unauthenticated):
+    """E-mail and password do not match an account."""
+
+    code, title = "BAD_CREDENTIALS", "E-mail or password is wrong"
+
+
+class Forbidden(AppError):
+    """Known, but not allowed."""
+
+    status, code, title = 403, "FORBIDDEN", "This account may not do that"
+
+
+class NotFound(AppError):
+    """No such thing, or not one this caller may see."""
+
+    status, code, title = 404, "NOT_FOUND", "There is no such thing"
+
+
+class MethodNotAllowed(AppError):
+    """The path exists, the method does not."""
+
+    status, code, title = 405, "METHOD_NOT_ALLOWED", "This path does not take this method"
+
+
+class Conflict(AppError):
+    """The state of things does not allow it."""
+
+    status, code, title = 409, "CONFLICT", "That conflicts with what is already there"
+
+
+class SlotTaken(Conflict):
+    """No EVSE of the pool is free over the whole period; `alternatives` are the nearest in time and place."""
+
+    code, title = "SLOT_TAKEN", "This slot has been taken"
+
+
+class WrongState(Conflict):
+    """The object's state does not allow the change."""
+
+    code, title = "WRONG_STATE", "The state does not allow this change"
+
+
+class EmailTaken(Conflict):
+    """An account with this e-mail address exists."""
+
+    code, title = "EMAIL_TAKEN", "An account with this e-mail address exists"
+
+
+class TermsRefuse(Conflict):
+    """The booking terms accepted with the booking do not allow it."""
+
+    code, title = "TERMS_REFUSE", "The booking terms do not allow this"
+
+
+class LimitReached(Conflict):
+    """A limit of the driver or the location is reached; the detail says which and when it lifts."""
+
+    code, title = "LIMIT_REACHED", "A booking limit is reached"
+
+
+class IdempotencyKeyReused(Conflict):
+    """The same Idempotency-Key came with another body."""
+
+    code, title = "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used with a different request"
+
+
+class PayloadTooLarge(AppError):
+    """The body is larger than any valid request."""
+
+    status, code, title = 413, "PAYLOAD_TOO_LARGE", "The request body is too large"
+
+
+class UnsupportedMediaType(AppError):
+    """The body is not JSON."""
+
+    status, code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json"
+
+
+class Invalid(AppError):
+    """A field of the payload or the query is wrong; `errors` names each."""
+
+    status, code, title = 422, "INVALID", "The input is not valid"
+
+    @classmethod
+    def one(cls, field: str, message: str) -> "Invalid":
+        """The common case of a single wrong field."""
+        return cls(f"{field}: {message}", fields=[FieldError(field, message)])
+
+
+class Unavailable(AppError):
+    """A component is away; trying again later is right."""
+
+    status, code, title = 503, "UNAVAILABLE", "The service is not available right now"
+
+
+class CommitUnknown(Unavailable):
+    """The connection was lost while committing: retry with the same Idempotency-Key to find out what happened."""
+
+    code, title = "COMMIT_UNKNOWN", "It is not known whether the change was stored"
+
+
+def every_error() -> Iterator[type[AppError]]:
+    """Every class of the tree, for the documentation test and the OpenAPI document."""
+    stack: list[type[AppError]] = [AppError]
+    while stack:
+        kind = stack.pop()
+        yield kind
+        stack.extend(sorted(kind.__subclasses__(), key=lambda child: child.code))

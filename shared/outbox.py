@@ -1,0 +1,190 @@
+"""Messages that leave with the transaction that caused them, and the inbox that gives each its effect once.
+
+On Service Bus a relay sends the rows; on the embedded bus the table itself is the queue and devhost delivers from it.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.db import Id, Key, LongText, UtcDateTime, for_update, insert_new, metadata, new_id
+
+CHARGE_REQUESTS = "charge-requests"
+NOTIFY = "notify"
+QUEUES = (CHARGE_REQUESTS, NOTIFY)
+"""Every queue of the platform; a test holds that each has a trigger."""
+
+PENDING, SENT, DEAD = "PENDING", "SENT", "DEAD"
+
+outbox_message = sa.Table(
+    "outbox_message",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("queue", Key(64), nullable=False),
+    sa.Column("type", Key(64), nullable=False),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("state", Key(8), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("available_at", UtcDateTime, nullable=False),
+    sa.Column("settled_at", UtcDateTime),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("last_error", LongText()),
+    sa.Index("ix_outbox_message_due", "state", "available_at"),
+    sa.Index("ix_outbox_message_settled", "settled_at"),
+)
+
+inbox_message = sa.Table(
+    "inbox_message",
+    metadata,
+    sa.Column("consumer", Key(64), primary_key=True),
+    sa.Column("message_id", Key(64), primary_key=True),
+    sa.Column("consumed_at", UtcDateTime, nullable=False),
+    sa.Index("ix_inbox_message_consumed_at", "consumed_at"),
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message: `id` is its MessageId on every bus, `type` says what the JSON `payload` holds."""
+
+    id: uuid.UUID
+    queue: str
+    type: str
+    payload: dict[str, Any]
+    created_at: datetime
+    available_at: datetime
+    attempts: int = 0
+    last_error: str | None = None
+
+
+def put(
+    conn: Connection, *, queue: str, type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None
+) -> Message:
+    """Writes a message in the caller's transaction; it leaves after the commit, not before `available_at`."""
+    message = Message(new_id(), queue, type, payload, now, available_at or now)
+    conn.execute(
+        sa.insert(outbox_message).values(
+            id=message.id,
+            queue=queue,
+            type=type,
+            payload=payload,
+            state=PENDING,
+            created_at=now,
+            available_at=message.available_at,
+            attempts=0,
+        )
+    )
+    return message
+
+
+def due(conn: Connection, *, now: datetime, limit: int = 100, queue: str | None = None) -> list[Message]:
+    """Messages waiting to leave, oldest first, locked for this transaction; those another relay holds are skipped."""
+    table = outbox_message.c
+    statement = (
+        sa.select(outbox_message)
+        .where(table.state == PENDING, table.available_at <= now)
+        .order_by(table.available_at, table.id)
+        .limit(limit)
+    )
+    if queue is not None:
+        statement = statement.where(table.queue == queue)
+    return [_message(row) for row in conn.execute(for_update(statement, conn, skip_locked=True))]
+
+
+def next_due_at(conn: Connection) -> datetime | None:
+    """When the next waiting message may leave: replays jump their clock there."""
+    statement = sa.select(sa.func.min(outbox_message.c.available_at)).where(outbox_message.c.state == PENDING)
+    found: datetime | None = conn.execute(statement).scalar()
+    return found
+
+
+def settle(conn: Connection, ids: list[uuid.UUID], *, now: datetime) -> None:
+    """The messages reached the bus, or on the embedded bus their consumer."""
+    if ids:
+        conn.execute(
+            sa.update(outbox_message).where(outbox_message.c.id.in_(ids)).values(state=SENT, settled_at=now)
+        )
+
+
+def put_back(conn: Connection, id: uuid.UUID, *, error: str, available_at: datetime) -> None:
+    """A delivery failed: it is counted and tried again at `available_at`."""
+    conn.execute(
+        sa.update(outbox_message)
+        .where(outbox_message.c.id == id)
+        .values(attempts=outbox_message.c.attempts + 1, last_error=error, available_at=available_at)
+    )
+
+
+def dead_letter(conn: Connection, id: uuid.UUID, *, error: str, now: datetime) -> None:
+    """The message failed too often: it stays, visible to administrators, and is not tried again by itself."""
+    conn.execute(
+        sa.update(outbox_message)
+        .where(outbox_message.c.id == id)
+        .values(state=DEAD, attempts=outbox_message.c.attempts + 1, last_error=error, settled_at=now)
+    )
+
+
+def revive(conn: Connection, id: uuid.UUID, *, now: datetime) -> bool:
+    """Sends a dead letter again; False if there is none."""
+    result = conn.execute(
+        sa.update(outbox_message)
+        .where(outbox_message.c.id == id, outbox_message.c.state == DEAD)
+        .values(state=PENDING, attempts=0, available_at=now, settled_at=None)
+    )
+    return result.rowcount == 1
+
+
+def dead_letters(conn: Connection, *, limit: int = 100) -> list[Message]:
+    """What failed for good on the embedded bus, latest first."""
+    statement = (
+        sa.select(outbox_message)
+        .where(outbox_message.c.state == DEAD)
+        .order_by(outbox_message.c.settled_at.desc())
+        .limit(limit)
+    )
+    return [_message(row) for row in conn.execute(statement)]
+
+
+def counts(conn: Connection) -> dict[str, dict[str, int]]:
+    """Messages by queue and state."""
+    found: dict[str, dict[str, int]] = {queue: {PENDING: 0, SENT: 0, DEAD: 0} for queue in QUEUES}
+    statement = sa.select(outbox_message.c.queue, outbox_message.c.state, sa.func.count()).group_by(
+        outbox_message.c.queue, outbox_message.c.state
+    )
+    for queue, state, count in conn.execute(statement):
+        found.setdefault(queue, {})[state] = count
+    return found
+
+
+def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetime) -> bool:
+    """Records in the effect's transaction that `consumer` took the message; False if it did so before."""
+    return insert_new(conn, inbox_message, consumer=consumer, message_id=message_id, consumed_at=now)
+
+
+def prune(conn: Connection, *, now: datetime, keep: timedelta = timedelta(days=7), limit: int = 1000) -> int:
+    """Deletes settled messages and inbox rows older than `keep`; dead letters stay."""
+    old = sa.select(outbox_message.c.id).where(
+        outbox_message.c.state == SENT, outbox_message.c.settled_at < now - keep
+    )
+    ids = list(conn.execute(old.limit(limit)).scalars())
+    if ids:
+        conn.execute(sa.delete(outbox_message).where(outbox_message.c.id.in_(ids)))
+    inbox = conn.execute(sa.delete(inbox_message).where(inbox_message.c.consumed_at < now - keep))
+    return len(ids) + inbox.rowcount
+
+
+def _message(row: Any) -> Message:
+    return Message(
+        id=row.id,
+        queue=row.queue,
+        type=row.type,
+        payload=row.payload,
+        created_at=row.created_at,
+        available_at=row.available_at,
+        attempts=row.attempts,
+        last_error=row.last_error,
+    )

@@ -1,0 +1,78 @@
+"""Every setting of the process, read from the environment once and lazily; docs/settings.md explains each."""
+
+import secrets
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings by their environment names. Nothing is required on the embedded defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True, case_sensitive=False)
+
+    data_dir: Path = Field(Path(".data"), description="Folder of the embedded defaults: database, blobs, mailbox.")
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy address of MySQL or MariaDB (`mysql+pymysql://...`). Unset: SQLite in DATA_DIR."
+    )
+    database_pool_size: int = Field(
+        10, ge=1, le=200, description="Connections a process may open; instances x pool must stay below max_connections."
+    )
+    blob_connection_string: SecretStr | None = Field(
+        None, description="Blob Storage (or Azurite) connection string. Unset: a folder in DATA_DIR."
+    )
+    blob_container: str = Field("evcharging", description="Container of models and exports.")
+    servicebus_connection_string: SecretStr | None = Field(
+        None, description="Service Bus connection string. Unset: the outbox table itself is the queue, drained by devhost."
+    )
+    communication_endpoint: str | None = Field(
+        None, description="Communication Services endpoint. Unset: messages land in the mailbox of DATA_DIR."
+    )
+    communication_key: SecretStr | None = Field(None, description="Access key of Communication Services.")
+    email_sender: str = Field("noreply@evcharging.test", description="Sender address of e-mail.")
+    sms_sender: str = Field("+15005550006", description="Sender number of SMS, E.164.")
+    jwt_secret: SecretStr | None = Field(
+        None, description="Key that signs access tokens, 32 bytes or more. Unset on SQLite: made once and kept in DATA_DIR."
+    )
+    public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
+    max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken.")
+    decision_deadline_ms: float = Field(
+        200.0, gt=0, description="Time the policy has to score a request before the rule decides."
+    )
+    applicationinsights_connection_string: SecretStr | None = Field(
+        None, description="Azure Monitor. Unset: telemetry stays in the process."
+    )
+    log_level: str = Field("INFO", description="Level of the root logger.")
+
+    @cached_property
+    def database_address(self) -> str:
+        """The database's SQLAlchemy address."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir.resolve() / 'evcharging.db'}"
+
+    @cached_property
+    def signing_key(self) -> str:
+        """The key of access tokens. On SQLite it is made once; elsewhere it must be set."""
+        if self.jwt_secret is not None:
+            key = self.jwt_secret.get_secret_value()
+            if len(key.encode()) < 32:
+                raise ValueError("JWT_SECRET: must be at least 32 bytes")
+            return key
+        if not self.database_address.startswith("sqlite"):
+            raise ValueError("JWT_SECRET: must be set when DATABASE_URL is")
+        path = self.data_dir / "jwt.key"
+        if not path.exists():
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".jwt.{secrets.token_hex(4)}")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(48))
+            try:
+                path.hardlink_to(draft)
+            except FileExistsError:
+                pass  # another process of this folder made it first: its key is the key
+            finally:
+                draft.unlink()
+        return path.read_text()

@@ -1,0 +1,122 @@
+"""Spans, counters and histograms by the OpenTelemetry API, and logs that keep their invocation id in threads.
+
+Azure Monitor receives them where its connection string is set; elsewhere the API's no-op provider (or a test's) does.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from opentelemetry import metrics, trace
+
+from shared.settings import Settings
+
+tracer = trace.get_tracer("evcharging")
+_meter = metrics.get_meter("evcharging")
+
+requests = _meter.create_counter("evcharging.requests", "1", "HTTP requests by route, method and status")
+request_ms = _meter.create_histogram("evcharging.request.duration", "ms", "Time an HTTP request took")
+decisions = _meter.create_counter("evcharging.decisions", "1", "Charge requests decided, by policy, outcome and fallback")
+queue_delay_ms = _meter.create_histogram("evcharging.queue.delay", "ms", "Time from outbox row to consumer, by queue")
+model_ms = _meter.create_histogram("evcharging.model.latency", "ms", "Time the policy took to score one request")
+claims_lost = _meter.create_counter("evcharging.claims.lost", "1", "Reservations that found their slot taken")
+messages_sent = _meter.create_counter("evcharging.messages.sent", "1", "E-mails and SMS, by channel and outcome")
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """The request or message being worked on; `storage` is the Functions worker's thread-local, None elsewhere."""
+
+    id: str
+    storage: Any = None
+
+
+_current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+@contextmanager
+def invocation(id: str, storage: Any = None) -> Iterator[None]:
+    """Everything logged inside, in this thread or one it hands its context to, carries `id`."""
+    token = _current.set(Invocation(id, storage))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def invocation_id() -> str | None:
+    """The id of the current invocation."""
+    found = _current.get()
+    return found.id if found else None
+
+
+class InvocationFilter(logging.Filter):
+    """Stamps records with the invocation id, and tells the Functions worker which invocation this thread works for:
+    it attributes a log line by a thread-local that a pool thread does not have."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops a record."""
+        found = _current.get()
+        record.invocation_id = found.id if found else None
+        if found is not None and found.storage is not None:
+            found.storage.invocation_id = found.id
+        return True
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, invocation, exception, and the record's `extra` members."""
+
+    _plain = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "invocation_id", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if getattr(record, "invocation_id", None):
+            line["invocation_id"] = record.invocation_id  # type: ignore[attr-defined]
+        line |= {key: value for key, value in vars(record).items() if key not in self._plain}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def install_filter() -> None:
+    """Puts the invocation filter on every root handler (handlers, not the logger: records of child loggers pass only
+    the handlers' filters). Safe to call again."""
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(item, InvocationFilter) for item in handler.filters):
+            handler.addFilter(InvocationFilter())
+
+
+def configure_logging(level: str, *, formatter: logging.Formatter | None = None) -> None:
+    """Logging of a process that is not a Functions worker: to standard error, JSON lines by default."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter or JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("azure", "uamqp", "urllib3", "apscheduler"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    install_filter()
+
+
+def start(settings: Settings) -> bool:
+    """Connects Azure Monitor where a connection string is set. True if it did."""
+    if settings.applicationinsights_connection_string is None:
+        return False
+    from azure.monitor.opentelemetry import configure_azure_monitor
+
+    configure_azure_monitor(
+        connection_string=settings.applicationinsights_connection_string.get_secret_value(), logger_name="evcharging"
+    )
+    return True

@@ -1,0 +1,83 @@
+"""`Tx`, what a use case gets: a connection inside a transaction, the instant, who acts, and the outbox."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared import audit, outbox
+from shared.clock import Clock
+from shared.db import new_id
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a person with a role, or the platform itself (`SYSTEM`)."""
+
+    role: str
+    id: uuid.UUID | None = None
+    session_id: uuid.UUID | None = None
+    address: str | None = None
+
+
+SYSTEM = Actor("system")
+
+
+@dataclass
+class Tx:
+    """One transaction of one use case. Services take it, and never commit."""
+
+    conn: Connection
+    clock: Clock
+    settings: Settings
+    actor: Actor = SYSTEM
+    now: datetime = field(init=False)
+    """The instant of the transaction's begin; one use case sees one instant."""
+    emitted: list[outbox.Message] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.now = self.clock.now()
+
+    def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
+        """Runs a statement in the transaction."""
+        result: sa.CursorResult[Any] = self.conn.execute(statement, parameters)  # type: ignore[assignment]
+        return result
+
+    def emit(
+        self, queue: str, type: str, payload: dict[str, Any], *, available_at: datetime | None = None
+    ) -> outbox.Message:
+        """Puts a message in the outbox; it leaves after the commit (not before `available_at`)."""
+        message = outbox.put(
+            self.conn, queue=queue, type=type, payload=payload, now=self.now, available_at=available_at
+        )
+        self.emitted.append(message)
+        return message
+
+    def audit(
+        self,
+        action: str,
+        *,
+        object_type: str,
+        object_id: uuid.UUID,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+    ) -> None:
+        """Records who did what to which object."""
+        self.conn.execute(
+            audit.entry(
+                id=new_id(),
+                at=self.now,
+                actor_id=self.actor.id,
+                actor_role=self.actor.role,
+                action=action,
+                object_type=object_type,
+                object_id=object_id,
+                before=before,
+                after=after,
+                address=self.actor.address,
+            )
+        )
