@@ -19,6 +19,7 @@
     ├── PayloadTooLarge              413  PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType         415  UNSUPPORTED_MEDIA_TYPE
     ├── Invalid                      422  INVALID
+    ├── Undeliverable                502  UNDELIVERABLE
     └── Unavailable                  503  UNAVAILABLE
         └── CommitUnknown            503  COMMIT_UNKNOWN
 
@@ -179,6 +180,12 @@ class Invalid(AppError):
     def one(cls, field: str, message: str) -> "Invalid":
         """The common case of a single wrong field."""
         return cls(f"{field}: {message}", fields=[FieldError(field, message)])
+
+
+class Undeliverable(AppError):
+    """A message was refused for good (a bad address, say): trying again will not help."""
+
+    status, code, title = 502, "UNDELIVERABLE", "The message was refused"
 
 
 class Unavailable(AppError):

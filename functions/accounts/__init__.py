@@ -1,0 +1,1 @@
+"""Accounts: who drivers, owners and administrators are, their sessions and their vehicles."""

@@ -1,0 +1,113 @@
+"""Payloads and answers of accounts."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import EmailStr, Field, StringConstraints, field_validator
+
+from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM
+from functions.stations.words import ConnectorType
+from shared.api import Input, Output
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Phone = Annotated[
+    str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")
+]
+Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=8, max_length=128)]
+Kwh = Annotated[float, Field(gt=0, le=1000, examples=[60.0])]
+Consumption = Annotated[float, Field(gt=0.01, le=5, examples=[0.18])]
+Power = Annotated[float, Field(gt=0, le=1000, examples=[100.0])]
+Plate = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16)]
+Standards = Annotated[list[ConnectorType], Field(min_length=1, max_length=10, examples=[["IEC_62196_T2"]])]
+
+
+class Register(Input):
+    """A new account."""
+
+    email: EmailStr = Field(max_length=254, examples=["ada@example.org"])
+    password: Password = Field(examples=["correct horse battery"])
+    name: Name = Field(examples=["Ada"])
+    phone: Phone | None = None
+    role: Literal["driver", "owner"] = "driver"
+
+
+class Login(Input):
+    """Credentials."""
+
+    email: Annotated[str, Field(max_length=254, examples=["driver@demo.test"])]
+    password: Annotated[str, StringConstraints(strip_whitespace=False, max_length=128)]
+
+
+class Refresh(Input):
+    """The refresh token of the last log-in or refresh."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Tokens(Output):
+    """A log-in: an access token for 15 minutes and a refresh token that works once."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int = Field(description="Seconds the access token is good for")
+
+
+class User(Output):
+    """An account as its owner sees it."""
+
+    id: uuid.UUID
+    email: str
+    name: str
+    phone: str | None
+    role: str
+    email_verified: bool
+    created_at: datetime
+
+
+class UserUpdate(Input):
+    """What a user may change of himself; `phone: null` removes the number."""
+
+    name: Name | None = None
+    phone: Phone | None = None
+
+
+class VehicleCreate(Input):
+    """A vehicle's figures."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = "My car"
+    plate: Plate | None = None
+    battery_kwh: Kwh
+    consumption_kwh_per_km: Consumption = DEFAULT_CONSUMPTION_KWH_PER_KM
+    max_power_kw: Power = Field(description="The most it takes, kW")
+    standards: Standards
+
+    @field_validator("standards")
+    @classmethod
+    def _once_each(cls, value: list[ConnectorType]) -> list[ConnectorType]:
+        return list(dict.fromkeys(value))
+
+
+class VehicleUpdate(Input):
+    """What is to change; absent fields stay."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] | None = None
+    plate: Plate | None = None
+    battery_kwh: Kwh | None = None
+    consumption_kwh_per_km: Consumption | None = None
+    max_power_kw: Power | None = None
+    standards: Standards | None = None
+
+
+class Vehicle(Output):
+    """A vehicle."""
+
+    id: uuid.UUID
+    name: str
+    plate: str | None
+    battery_kwh: float
+    consumption_kwh_per_km: float
+    max_power_kw: float
+    standards: list[str]
+    created_at: datetime

@@ -1,0 +1,209 @@
+"""Every SQL statement of bookings."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from functions.booking.domain import LIVE, Booking, RequestStatus, ReservationStatus, slot_start
+from functions.booking.tables import booking, booking_request, slot_claim
+from shared.db import for_update, is_duplicate, new_id
+from shared.tx import Tx
+
+Claim = tuple[uuid.UUID, int]
+"""An EVSE and a slot number."""
+
+_COLUMNS = [field.name for field in fields(Booking)]
+
+
+class ClaimTaken(Exception):
+    """Another transaction holds one of the claims: the primary key refused."""
+
+
+def _booking(row: sa.Row[Any]) -> Booking:
+    values = row._asdict()
+    return Booking(**values | {"status": ReservationStatus(values["status"])})
+
+
+def insert(tx: Tx, made: Booking) -> None:
+    """Stores a new booking."""
+    tx.execute(sa.insert(booking).values({name: getattr(made, name) for name in _COLUMNS}))
+
+
+def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
+    """Changes columns of one booking."""
+    tx.execute(sa.update(booking).where(booking.c.id == booking_id).values(**values, updated_at=tx.now))
+
+
+def get(tx: Tx, booking_id: uuid.UUID, *, lock: bool = False) -> Booking | None:
+    """One booking, locked where asked."""
+    statement = sa.select(booking).where(booking.c.id == booking_id)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
+    return None if row is None else _booking(row)
+
+
+def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
+    """Bookings by id, locked in ascending order of id."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    statement = sa.select(booking).where(booking.c.id.in_(wanted)).order_by(booking.c.id)
+    return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
+
+
+def of_user(
+    tx: Tx, user_id: uuid.UUID, *, status: str | None, before: uuid.UUID | None, limit: int
+) -> list[Booking]:
+    """A driver's bookings, newest first, after the cursor."""
+    statement = sa.select(booking).where(booking.c.user_id == user_id).order_by(booking.c.id.desc()).limit(limit)
+    if status is not None:
+        statement = statement.where(booking.c.status == status)
+    if before is not None:
+        statement = statement.where(booking.c.id < before)
+    return [_booking(row) for row in tx.execute(statement)]
+
+
+def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
+    """A driver's bookings that stand and have not ended."""
+    statement = sa.select(booking).where(
+        booking.c.user_id == user_id,
+        sa.or_(
+            booking.c.status.in_([item.value for item in LIVE]),
+            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+        ),
+        booking.c.end > tx.now,
+    )
+    return [_booking(row) for row in tx.execute(statement)]
+
+
+def due(tx: Tx, *, column: str, status: ReservationStatus, until: datetime, limit: int) -> list[uuid.UUID]:
+    """Ids of bookings in `status` whose `column` is at or before `until`, earliest first."""
+    at = booking.c[column]
+    statement = (
+        sa.select(booking.c.id).where(booking.c.status == status.value, at <= until).order_by(at, booking.c.id)
+    )
+    return list(tx.execute(statement.limit(limit)).scalars())
+
+
+def to_reveal(tx: Tx, *, until: datetime, limit: int) -> list[uuid.UUID]:
+    """Reserved bookings that begin by `until` and whose EVSE is not told yet."""
+    statement = (
+        sa.select(booking.c.id)
+        .where(
+            booking.c.status == ReservationStatus.RESERVED.value,
+            booking.c.start <= until,
+            booking.c.revealed_at.is_(None),
+        )
+        .order_by(booking.c.start, booking.c.id)
+    )
+    return list(tx.execute(statement.limit(limit)).scalars())
+
+
+def lapsed_holds(tx: Tx, location_id: uuid.UUID) -> list[uuid.UUID]:
+    """PENDING bookings of a location whose hold has run out."""
+    statement = sa.select(booking.c.id).where(
+        booking.c.location_id == location_id,
+        booking.c.status == ReservationStatus.PENDING.value,
+        booking.c.hold_expires_at <= tx.now,
+    )
+    return sorted(tx.execute(statement).scalars())
+
+
+def claims(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[tuple[uuid.UUID, int, uuid.UUID]]:
+    """(EVSE, slot, booking) of every claim on the EVSEs in slots [start, end)."""
+    if not evse_ids:
+        return []
+    table = slot_claim.c
+    statement = sa.select(table.evse_id, table.slot_start, table.booking_id).where(
+        table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end)
+    )
+    return [(evse, int(at.timestamp()) // 900, owner) for evse, at, owner in tx.execute(statement)]
+
+
+def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
+    """The claims of one booking."""
+    statement = sa.select(slot_claim.c.evse_id, slot_claim.c.slot_start).where(slot_claim.c.booking_id == booking_id)
+    return {(evse, int(at.timestamp()) // 900) for evse, at in tx.execute(statement)}
+
+
+def change_claims(
+    tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, add: dict[uuid.UUID, set[Claim]]
+) -> None:
+    """Applies the difference of claims, by booking: deletes, then one multi-row INSERT in ascending order.
+
+    A claim that a booking both loses and gains is left alone. Raises ClaimTaken where another booking holds one.
+    """
+    remove = remove or {}
+    for booking_id in sorted(remove):
+        gone = remove[booking_id] - add.get(booking_id, set())
+        by_evse: dict[uuid.UUID, list[datetime]] = {}
+        for evse, slot in sorted(gone):
+            by_evse.setdefault(evse, []).append(slot_start(slot))
+        for evse, starts in by_evse.items():
+            tx.execute(
+                sa.delete(slot_claim).where(
+                    slot_claim.c.evse_id == evse,
+                    slot_claim.c.slot_start.in_(starts),
+                    slot_claim.c.booking_id == booking_id,
+                )
+            )
+    rows = sorted(
+        (evse, slot, booking_id)
+        for booking_id, wanted in add.items()
+        for evse, slot in wanted - remove.get(booking_id, set())
+    )
+    if not rows:
+        return
+    try:
+        tx.execute(
+            sa.insert(slot_claim).values(
+                [{"evse_id": evse, "slot_start": slot_start(slot), "booking_id": owner} for evse, slot, owner in rows]
+            )
+        )
+    except sa.exc.IntegrityError as error:
+        if is_duplicate(error):
+            raise ClaimTaken from error
+        raise
+
+
+def release(tx: Tx, booking_id: uuid.UUID, *, from_slot: int | None = None) -> int:
+    """Deletes a booking's claims (from a slot on). Returns how many."""
+    statement = sa.delete(slot_claim).where(slot_claim.c.booking_id == booking_id)
+    if from_slot is not None:
+        statement = statement.where(slot_claim.c.slot_start >= slot_start(from_slot))
+    return tx.execute(statement).rowcount
+
+
+def add_request(
+    tx: Tx,
+    made: Booking,
+    *,
+    start: datetime,
+    end: datetime,
+    status: RequestStatus = RequestStatus.ACCEPTED,
+    canceled: bool = False,
+    reason: str | None = None,
+) -> None:
+    """Records what was asked of a booking (OCPI booking_requests)."""
+    tx.execute(
+        sa.insert(booking_request).values(
+            id=new_id(),
+            booking_id=made.id,
+            request_status=status.value,
+            start=start,
+            end=end,
+            canceled=canceled,
+            reason=reason,
+            request_received=tx.now,
+        )
+    )
+
+
+def requests_of(tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Everything asked of a booking, in order."""
+    table = booking_request
+    statement = sa.select(table).where(table.c.booking_id == booking_id).order_by(table.c.id)
+    return [row._asdict() for row in tx.execute(statement)]

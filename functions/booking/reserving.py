@@ -1,0 +1,184 @@
+"""Claiming: how a period at a pool becomes claims on one EVSE, and what else is near when it cannot."""
+
+import uuid
+from typing import Any
+
+from functions.booking import repository
+from functions.booking.domain import (
+    Booking,
+    CanceledReason,
+    ReservationStatus,
+    WhoCanceled,
+    slot_after,
+    slot_of,
+    slot_start,
+)
+from functions.booking.placement import Held, Placement, place
+from functions.stations import service as stations
+from functions.stations.domain import Location, Pool
+from functions.stations.opening import open_slots
+from shared import telemetry
+from shared.errors import Invalid, SlotTaken
+from shared.outbox import CHARGE_REQUESTS
+from shared.tx import Tx
+
+WINDOW = 64
+"""Slots around a period that a repack looks at: 16 hours, twice the longest usual booking."""
+ALTERNATIVE_SLOTS = 16
+ALTERNATIVE_KM = 5.0
+
+
+def choose_pools(location: Location, *, standard: str, power_class: str | None, field: str = "connector") -> list[Pool]:
+    """The location's pools of a connector standard, fastest first. Raises Invalid naming the field."""
+    pools = [
+        pool
+        for pool in location.pools()
+        if pool.standard == standard and (power_class is None or pool.power_class == power_class)
+    ]
+    if not pools:
+        offered = sorted({f"{pool.standard} ({pool.power_class})" for pool in location.pools()})
+        raise Invalid.one(field, f"{standard} is not to be had here; there is {', '.join(offered) or 'no usable EVSE'}")
+    return sorted(pools, key=lambda pool: -pool.power_kw)
+
+
+def check_open(location: Location, slots: range) -> None:
+    """Raises Invalid unless the location is open over all `slots`."""
+    opened = open_slots(location.opening_times, location.time_zone, slot_start(slots.start), len(slots))
+    if not opened.all():
+        closed = slot_start(slots.start + int(opened.argmin()))
+        raise Invalid.one("start", f"{location.name} is closed at {closed.isoformat()}")
+
+
+def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | None = None) -> list[Held]:
+    """The claims around `slots` on every EVSE of the location, as placements see them. The location must be locked."""
+    evse_ids = [evse.id for evse in location.evses]
+    rows = repository.claims(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
+    spans: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
+    for evse, slot, owner in rows:
+        if owner != ignoring:
+            spans.setdefault((owner, evse), []).append(slot)
+    owners = repository.by_ids(tx, {owner for owner, _ in spans})
+    pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
+    held = []
+    for (owner, evse), taken in spans.items():
+        start, end = min(taken), max(taken) + 1
+        booking = owners[owner]
+        whole = start == slot_of(booking.start) and end == slot_of(booking.end) and len(taken) == end - start
+        free_to_move = booking.revealed_at is None and booking.started_at is None and whole
+        allowed = pools.get((booking.standard, booking.power_class), ()) if free_to_move else ()
+        held.append(Held(owner, evse, start, end, allowed))
+    return held
+
+
+def claim(
+    tx: Tx, location: Location, pool: Pool, booking_id: uuid.UUID, slots: range, *, prefer: uuid.UUID | None = None
+) -> Placement | None:
+    """Finds the EVSE for `slots`, moving others where it must, and changes the claims of all concerned.
+
+    The location row must be locked by this transaction. `booking_id` must be stored. None where nothing is free.
+    """
+    placement = place(pool.evse_ids, occupied(tx, location, slots, ignoring=booking_id), slots.start, slots.stop, prefer=prefer)
+    if placement is None:
+        return None
+    apply(tx, location, placement, booking_id, slots)
+    return placement
+
+
+def apply(tx: Tx, location: Location, placement: Placement, booking_id: uuid.UUID, slots: range) -> None:
+    """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference."""
+    remove = {booking_id: repository.claims_of(tx, booking_id)}
+    add = {booking_id: {(placement.evse_id, slot) for slot in slots}}
+    uids = {evse.id: evse.uid for evse in location.evses}
+    for moved, evse in sorted(placement.moves.items()):
+        old = repository.claims_of(tx, moved)
+        remove[moved] = old
+        add[moved] = {(evse, slot) for _, slot in old}
+        repository.update(tx, moved, evse_id=evse, evse_uid=uids[evse])
+    try:
+        repository.change_claims(tx, remove=remove, add=add)
+    except repository.ClaimTaken:
+        telemetry.claims_lost.add(1, {"where": "primary_key"})
+        raise SlotTaken("Somebody else was a moment faster.", alternatives=[]) from None
+
+
+def release_lapsed(tx: Tx, location_id: uuid.UUID) -> None:
+    """Ends the holds of a location that have run out, inline, so that nobody waits for the timer."""
+    for booking in repository.by_ids(tx, repository.lapsed_holds(tx, location_id)).values():
+        end_hold(tx, booking)
+
+
+def end_hold(tx: Tx, booking: Booking) -> None:
+    """Cancels a lapsed hold and tells its charge request."""
+    repository.release(tx, booking.id)
+    canceled = {
+        "cancellation_reason": CanceledReason.NO_CANCELED.value,
+        "who_canceled": WhoCanceled.MSP.value,
+        "detail": "the offer was not accepted in time",
+        "fee_minor": 0,
+    }
+    repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled)
+    if booking.charge_request_id is not None:
+        tx.emit(CHARGE_REQUESTS, "hold_expired", {"charge_request_id": str(booking.charge_request_id)})
+
+
+def alternatives(
+    tx: Tx, location: Location, pool: Pool, slots: range, *, limit: int = 5, ignoring: uuid.UUID | None = None
+) -> list[dict[str, Any]]:
+    """What is free instead: the nearest other starts at this pool, and the nearest other places at this time."""
+    return _in_time(tx, location, pool, slots, limit - 2, ignoring) + _in_place(tx, location, pool, slots, limit - 3)
+
+
+def _in_time(
+    tx: Tx, location: Location, pool: Pool, slots: range, limit: int, ignoring: uuid.UUID | None
+) -> list[dict[str, Any]]:
+    reach = range(slots.start - ALTERNATIVE_SLOTS, slots.stop + ALTERNATIVE_SLOTS)
+    held = occupied(tx, location, reach, ignoring=ignoring)
+    opened = open_slots(location.opening_times, location.time_zone, slot_start(reach.start), len(reach))
+    length, earliest, found = len(slots), slot_after(tx.now), []
+    for shift in sorted(range(-ALTERNATIVE_SLOTS, ALTERNATIVE_SLOTS + 1), key=lambda step: (abs(step), -step)):
+        start = slots.start + shift
+        offset = start - reach.start
+        if shift == 0 or start < earliest or not opened[offset : offset + length].all():
+            continue
+        if place(pool.evse_ids, held, start, start + length) is not None:
+            found.append(_alternative(location, pool, start, length, 0.0))
+            if len(found) == limit:
+                break
+    return found
+
+
+def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) -> list[dict[str, Any]]:
+    found = []
+    near = stations.locations_near(
+        tx=tx,
+        latitude=location.latitude,
+        longitude=location.longitude,
+        radius_km=ALTERNATIVE_KM,
+        standards=frozenset({pool.standard}),
+        limit=10,
+    )
+    for km, other in near:
+        if other.id == location.id:
+            continue
+        opened = open_slots(other.opening_times, other.time_zone, slot_start(slots.start), len(slots))
+        if not opened.all():
+            continue
+        held = occupied(tx, other, slots)
+        for candidate in choose_pools(other, standard=pool.standard, power_class=None):
+            if place(candidate.evse_ids, held, slots.start, slots.stop) is not None:
+                found.append(_alternative(other, candidate, slots.start, len(slots), km))
+                break
+        if len(found) == limit:
+            break
+    return found
+
+
+def _alternative(location: Location, pool: Pool, start: int, length: int, km: float) -> dict[str, Any]:
+    return {
+        "location_id": str(location.id),
+        "location_name": location.name,
+        "connector": pool.standard,
+        "power_kw": pool.power_kw,
+        "distance_km": round(km, 3),
+        "period": {"start": slot_start(start).isoformat(), "end": slot_start(start + length).isoformat()},
+    }

@@ -1,0 +1,95 @@
+"""HTTP of bookings: parse, one service call, answer."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from functions.booking import service
+from functions.booking.domain import ReservationStatus
+from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, SessionStop
+from shared.api import Page, PageSize, SignedIn, decode_cursor, encode_cursor
+
+router = APIRouter(prefix="/booking", tags=["booking"])
+
+
+@router.post("/bookings", status_code=201, response_model=Booking)
+def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
+    """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
+    assert call.actor.id is not None
+    user_id = call.actor.id
+    return call.create(
+        lambda tx: Booking.of(
+            service.reserve_slot(
+                tx=tx,
+                user_id=user_id,
+                location_id=booking_in.location_id,
+                standard=booking_in.connector,
+                start=booking_in.start,
+                duration_minutes=booking_in.duration_minutes,
+                energy_kwh=booking_in.energy_kwh,
+                power_class=booking_in.power_class,
+                vehicle_id=booking_in.vehicle_id,
+            )
+        ),
+        location="booking/bookings/{id}",
+    )
+
+
+@router.get("/bookings", response_model=Page[Booking])
+def list_bookings(
+    call: SignedIn,
+    status: ReservationStatus | None = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: PageSize = 20,
+) -> Page[Booking]:
+    """Your bookings, newest first."""
+    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+    found = call.read(
+        lambda tx: service.list_bookings(tx=tx, status=status and status.value, before=before, limit=limit + 1)
+    )
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    return Page(items=[Booking.of(item) for item in found[:limit]], next_cursor=more)
+
+
+@router.get("/bookings/{booking_id}", response_model=Booking)
+def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
+    """One of your bookings."""
+    return Booking.of(call.read(lambda tx: service.get_owned(tx=tx, booking_id=booking_id)))
+
+
+@router.post("/bookings/{booking_id}/reschedule", response_model=Booking)
+def reschedule_booking(booking_id: uuid.UUID, change: BookingReschedule, call: SignedIn) -> Response:
+    """Moves a booking in time. Where the new period is taken the booking stands as it was."""
+    return call.create(
+        lambda tx: Booking.of(
+            service.reschedule_booking(
+                tx=tx, booking_id=booking_id, start=change.start, duration_minutes=change.duration_minutes
+            )
+        ),
+        status=200,
+    )
+
+
+@router.post("/bookings/{booking_id}/cancel", response_model=Booking)
+def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel | None = None) -> Response:
+    """Cancels a booking and frees its slot. After the terms' time it costs what they say."""
+    reason = (cancel or BookingCancel()).reason
+    return call.create(
+        lambda tx: Booking.of(service.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
+    )
+
+
+@router.post("/bookings/{booking_id}/start", response_model=Booking)
+def start_session(booking_id: uuid.UUID, call: SignedIn) -> Response:
+    """Starts charging: the reservation is fulfilled."""
+    return call.create(lambda tx: Booking.of(service.start_session(tx=tx, booking_id=booking_id)), status=200)
+
+
+@router.post("/bookings/{booking_id}/stop", response_model=Booking)
+def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None = None) -> Response:
+    """Ends charging: the slots that are left are free again, and the price is settled under the quote."""
+    energy = None if stop is None else stop.energy_kwh
+    return call.create(
+        lambda tx: Booking.of(service.stop_session(tx=tx, booking_id=booking_id, energy_kwh=energy)), status=200
+    )

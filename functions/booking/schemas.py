@@ -1,0 +1,124 @@
+"""Payloads and answers of bookings."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from functions.booking.domain import Booking as Record
+from functions.booking.domain import CanceledReason, ReservationStatus
+from functions.booking.service import shown_evse
+from shared.api import Input, Instant, Output
+
+Standard = Annotated[
+    str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")
+]
+Minutes = Annotated[int, Field(gt=0, le=1440, examples=[45])]
+Kwh = Annotated[float, Field(gt=0, le=1000, examples=[18.5])]
+
+
+class BookingCreate(Input):
+    """A wish for a place at a location: how long by minutes or by energy."""
+
+    location_id: uuid.UUID
+    connector: Standard
+    start: Instant = Field(examples=["2026-03-02T10:15:00Z"], description="On a quarter hour")
+    duration_minutes: Minutes | None = Field(None, description="Rounded up to whole quarter hours")
+    energy_kwh: Kwh | None = Field(None, description="Instead of, or beside, the duration")
+    vehicle_id: uuid.UUID | None = None
+    power_class: str | None = Field(None, max_length=16, description="A pool's power class; unset: the fastest that is free")
+
+    @model_validator(mode="after")
+    def _says_how_long(self) -> "BookingCreate":
+        if self.duration_minutes is None and self.energy_kwh is None:
+            raise ValueError("give duration_minutes or energy_kwh")
+        return self
+
+
+class BookingReschedule(Input):
+    """The new period; without a duration the old one stays."""
+
+    start: Instant = Field(examples=["2026-03-02T11:00:00Z"])
+    duration_minutes: Minutes | None = None
+
+
+class BookingCancel(Input):
+    """Why it is cancelled, in OCPI's words for the driver's side."""
+
+    reason: CanceledReason = CanceledReason.UNKNOWN
+
+
+class SessionStop(Input):
+    """What the EVSE measured, where it is known."""
+
+    energy_kwh: Annotated[float, Field(ge=0, le=1000)] | None = None
+
+
+class Period(Output):
+    """A period, UTC."""
+
+    start: datetime
+    end: datetime
+
+
+class Session(Output):
+    """The charging session of a booking."""
+
+    started_at: datetime
+    stopped_at: datetime | None
+    energy_kwh: float | None
+
+
+class Booking(Output):
+    """A booking as its driver sees it. `evse_uid` is `#NA` until 30 minutes before the start."""
+
+    id: uuid.UUID
+    location_id: uuid.UUID
+    evse_uid: str
+    connector: str
+    power_class: str
+    power_kw: float
+    period: Period
+    energy_kwh: float
+    reservation_status: ReservationStatus
+    canceled: dict[str, Any] | None
+    quote: dict[str, Any]
+    terms: dict[str, Any]
+    vehicle_id: uuid.UUID | None
+    charge_request_id: uuid.UUID | None
+    hold_expires_at: datetime | None
+    session: Session | None
+    settlement: dict[str, Any] | None
+    created_at: datetime
+    last_updated: datetime
+
+    @classmethod
+    def of(cls, record: Record) -> "Booking":
+        """The answer for a stored booking."""
+        session = None
+        if record.started_at is not None:
+            session = Session(
+                started_at=record.started_at, stopped_at=record.stopped_at, energy_kwh=record.session_energy_kwh
+            )
+        return cls(
+            id=record.id,
+            location_id=record.location_id,
+            evse_uid=shown_evse(record),
+            connector=record.standard,
+            power_class=record.power_class,
+            power_kw=record.power_kw,
+            period=Period(start=record.start, end=record.end),
+            energy_kwh=record.energy_kwh,
+            reservation_status=record.status,
+            canceled=record.canceled,
+            quote=record.quote,
+            terms=record.terms,
+            vehicle_id=record.vehicle_id,
+            charge_request_id=record.charge_request_id,
+            hold_expires_at=record.hold_expires_at,
+            session=session,
+            settlement=record.settlement,
+            created_at=record.created_at,
+            last_updated=record.updated_at,
+        )

@@ -1,0 +1,503 @@
+"""Use cases of bookings: reserve, reschedule, cancel, confirm, start, stop. Each runs inside one transaction.
+
+Locks are taken in one order: the location row, then bookings by id, then the difference of claims.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from functions.accounts import service as accounts
+from functions.booking import repository, reserving
+from functions.booking.domain import (
+    DRIVER_REASONS,
+    NOT_ASSIGNED,
+    REMIND_BEFORE,
+    REVEAL_BEFORE,
+    SLOT,
+    Booking,
+    CanceledReason,
+    ReservationStatus,
+    WhoCanceled,
+    check_period,
+    check_transition,
+    session_energy,
+    session_minutes,
+    slot_after,
+    slot_of,
+    slot_start,
+    whole_slots,
+)
+from functions.payments import service as payments
+from functions.stations import service as stations
+from functions.stations.domain import BookingTerms, Location, Pool
+from functions.stations.pricing import Quote
+from shared import telemetry
+from shared.db import new_id
+from shared.errors import Conflict, Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.outbox import NOTIFY
+from shared.tx import Tx
+
+
+def get_owned(*, tx: Tx, booking_id: uuid.UUID, lock: bool = False) -> Booking:
+    """The booking, if the caller may see it: its driver, an administrator, the platform. Raises NotFound."""
+    found = repository.get(tx, booking_id, lock=lock)
+    if found is None or not (tx.actor.role in ("admin", "system") or tx.actor.id == found.user_id):
+        raise NotFound(f"There is no booking {booking_id}.")
+    return found
+
+
+def list_bookings(*, tx: Tx, status: str | None, before: uuid.UUID | None, limit: int) -> list[Booking]:
+    """The caller's bookings, newest first."""
+    assert tx.actor.id is not None
+    return repository.of_user(tx, tx.actor.id, status=status, before=before, limit=limit)
+
+
+def occupancy(
+    *, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime
+) -> dict[uuid.UUID, list[datetime]]:
+    """The starts of claimed slots by EVSE, over every slot that [start, end) touches; EVSEs without claims are absent."""
+    found: dict[uuid.UUID, list[datetime]] = {}
+    for evse, slot, _ in repository.claims(tx, evse_ids, slot_of(start), slot_after(end)):
+        found.setdefault(evse, []).append(slot_start(slot))
+    return found
+
+
+def stands(*, tx: Tx, booking_id: uuid.UUID, start: datetime) -> bool:
+    """Whether the booking is still RESERVED for `start`: reminders of moved or cancelled ones are not sent."""
+    found = repository.get(tx, booking_id)
+    return found is not None and found.status is ReservationStatus.RESERVED and found.start == start
+
+
+def reserve_slot(
+    *,
+    tx: Tx,
+    user_id: uuid.UUID,
+    location_id: uuid.UUID,
+    standard: str,
+    start: datetime,
+    duration_minutes: float | None = None,
+    energy_kwh: float | None = None,
+    power_class: str | None = None,
+    vehicle_id: uuid.UUID | None = None,
+    vehicle_kw: float | None = None,
+    charge_request_id: uuid.UUID | None = None,
+    hold_until: datetime | None = None,
+) -> Booking:
+    """Claims a place in a pool: RESERVED, or PENDING until `hold_until`.
+
+    Either `duration_minutes` or `energy_kwh` (or both) says how long. Raises Invalid, LimitReached, TermsRefuse, and
+    SlotTaken with the nearest alternatives in time and place.
+    """
+    if duration_minutes is None and energy_kwh is None:
+        raise Invalid.one("duration_minutes", "give duration_minutes or energy_kwh")
+    if vehicle_id is not None:
+        vehicle = accounts.get_vehicle(tx=tx, user_id=user_id, vehicle_id=vehicle_id)
+        vehicle_kw = vehicle.max_power_kw
+        if standard not in vehicle.standards:
+            raise Invalid.one("connector", f"{vehicle.name} has no {standard}; it takes {', '.join(vehicle.standards)}")
+    location = stations.lock_location(tx=tx, location_id=location_id)
+    if location.status != "APPROVED":
+        raise NotFound(f"There is no location {location_id}.")
+    reserving.release_lapsed(tx, location.id)
+    pools = reserving.choose_pools(location, standard=standard, power_class=power_class)
+    refused: tuple[Pool, range] | None = None
+    for pool in pools:
+        minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
+        end = start + SLOT * whole_slots(minutes)
+        slots = check_period(start, end)
+        made = _draft(
+            tx, location, pool, user_id=user_id, start=start, end=end, energy_kwh=energy_kwh, vehicle_id=vehicle_id,
+            vehicle_kw=vehicle_kw, charge_request_id=charge_request_id, hold_until=hold_until,
+        )  # fmt: skip
+        _check_terms(tx, location.booking_terms, made)
+        reserving.check_open(location, slots)
+        placement = reserving.place(pool.evse_ids, reserving.occupied(tx, location, slots), slots.start, slots.stop)
+        if placement is not None:
+            uids = {evse.id: evse.uid for evse in location.evses}
+            made = replace(made, evse_id=placement.evse_id, evse_uid=uids[placement.evse_id])
+            repository.insert(tx, made)
+            reserving.apply(tx, location, placement, made.id, slots)
+            repository.add_request(tx, made, start=start, end=end)
+            if made.status is ReservationStatus.RESERVED:
+                _announce(tx, location, made, "booking_reserved")
+            return made
+        refused = refused or (pool, slots)
+    assert refused is not None
+    telemetry.claims_lost.add(1, {"where": "occupied"})
+    raise SlotTaken(
+        f"No {standard} is free at {location.name} over the whole period.",
+        alternatives=reserving.alternatives(tx, location, *refused),
+    )
+
+
+def _draft(
+    tx: Tx, location: Location, pool: Pool, *, user_id: uuid.UUID, start: datetime, end: datetime,
+    energy_kwh: float | None, vehicle_id: uuid.UUID | None, vehicle_kw: float | None,
+    charge_request_id: uuid.UUID | None, hold_until: datetime | None,
+) -> Booking:  # fmt: skip
+    terms = location.booking_terms
+    minutes = (end - start) / timedelta(minutes=1)
+    fits = session_energy(minutes, pool.power_kw, vehicle_kw)
+    energy = fits if energy_kwh is None else min(energy_kwh, fits)
+    return Booking(
+        id=new_id(),
+        user_id=user_id,
+        location_id=location.id,
+        evse_id=pool.evse_ids[0],
+        evse_uid="",
+        standard=pool.standard,
+        power_class=pool.power_class,
+        power_kw=pool.power_kw,
+        vehicle_id=vehicle_id,
+        vehicle_kw=vehicle_kw,
+        charge_request_id=charge_request_id,
+        tariff_id=pool.tariff_id,
+        start=start,
+        end=end,
+        energy_kwh=round(energy, 3),
+        status=ReservationStatus.RESERVED if hold_until is None else ReservationStatus.PENDING,
+        quote=_quote(tx, location, pool.tariff_id, start, end, energy),
+        terms=terms.model_dump(mode="json"),
+        canceled=None,
+        hold_expires_at=hold_until,
+        no_show_at=start + timedelta(minutes=terms.noshow_timeout_minutes),
+        revealed_at=tx.now if hold_until is None and start - tx.now <= REVEAL_BEFORE else None,
+        started_at=None,
+        stopped_at=None,
+        session_energy_kwh=None,
+        settlement=None,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+
+
+def quote_for(
+    *,
+    tx: Tx,
+    location_id: uuid.UUID,
+    standard: str,
+    start: datetime,
+    duration_minutes: float | None,
+    energy_kwh: float | None,
+    power_class: str | None = None,
+    vehicle_kw: float | None = None,
+) -> Quote:
+    """The quote a booking of these wishes would freeze now. Nothing is held. Raises NotFound, Invalid."""
+    location = stations.get_visible(tx=tx, location_id=location_id)
+    pool = reserving.choose_pools(location, standard=standard, power_class=power_class)[0]
+    minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
+    end = start + SLOT * whole_slots(minutes)
+    slots = check_period(start, end)
+    fits = session_energy(len(slots) * 15, pool.power_kw, vehicle_kw)
+    energy = fits if energy_kwh is None else min(energy_kwh, fits)
+    return _priced(tx, location, pool.tariff_id, start, end, energy)
+
+
+def _quote(
+    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
+) -> dict[str, Any]:
+    document: dict[str, Any] = _priced(tx, location, tariff_id, start, end, energy_kwh).model_dump(mode="json")
+    return document
+
+
+def _priced(
+    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
+) -> Quote:
+    tariff = None if tariff_id is None else stations.get_tariff(tx=tx, tariff_id=tariff_id)
+    return payments.quote(
+        tariff=tariff,
+        currency=location.currency,
+        time_zone=location.time_zone,
+        start=start,
+        end=end,
+        energy_kwh=energy_kwh,
+    )
+
+
+def _check_terms(tx: Tx, terms: BookingTerms, made: Booking) -> None:
+    """Limits of the terms and of the driver. Each refusal says which limit and when it lifts."""
+    minutes = (made.end - made.start) / timedelta(minutes=1)
+    if made.start < slot_start(slot_of(tx.now)):
+        raise Invalid.one("start", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
+    if made.start < tx.now + timedelta(minutes=terms.min_lead_minutes) and terms.min_lead_minutes:
+        raise TermsRefuse(f"start: this location wants {terms.min_lead_minutes} minutes of notice.")
+    horizon = tx.now + timedelta(days=terms.booking_horizon_days)
+    if made.start > horizon:
+        opens = made.start - timedelta(days=terms.booking_horizon_days)
+        raise TermsRefuse(
+            f"start: bookings open {terms.booking_horizon_days} days ahead; this one from {opens.isoformat()} on.",
+            opens_at=opens.isoformat(),
+        )
+    if not terms.min_booking_minutes <= minutes <= terms.max_booking_minutes:
+        raise TermsRefuse(
+            f"duration_minutes: {minutes:.0f} is outside {terms.min_booking_minutes} to {terms.max_booking_minutes}, "
+            "what this location allows.",
+            min_minutes=terms.min_booking_minutes,
+            max_minutes=terms.max_booking_minutes,
+        )
+    standing = [item for item in repository.open_of_user(tx, made.user_id) if item.id != made.id and item.holds(tx.now)]
+    upcoming = [item for item in standing if item.charge_request_id != made.charge_request_id or made.charge_request_id is None]
+    if len(upcoming) >= terms.open_bookings_per_driver:
+        lifts = min(item.end for item in upcoming)
+        raise LimitReached(
+            f"You have {len(upcoming)} open bookings; this location allows {terms.open_bookings_per_driver}. "
+            f"The first ends at {lifts.isoformat()}.",
+            limit="open_bookings_per_driver",
+            lifts_at=lifts.isoformat(),
+        )
+    if made.vehicle_id is not None:
+        for item in standing:
+            if item.vehicle_id == made.vehicle_id and item.start < made.end and item.end > made.start:
+                raise LimitReached(
+                    f"This vehicle is booked elsewhere from {item.start.isoformat()} to {item.end.isoformat()} "
+                    f"(booking {item.id}).",
+                    limit="one_vehicle_one_place",
+                    booking_id=str(item.id),
+                    lifts_at=item.end.isoformat(),
+                )
+
+
+def _announce(
+    tx: Tx, location: Location, made: Booking, type: str, *, previous: Booking | None = None, reminder: bool = True
+) -> None:
+    """Tells the driver, and puts the reminder on its way."""
+    payload = event(location, made, previous=previous)
+    tx.emit(NOTIFY, type, payload)
+    remind_at = made.start - REMIND_BEFORE
+    if reminder and remind_at > tx.now:
+        tx.emit(NOTIFY, "booking_reminder", payload, available_at=remind_at)
+
+
+def event(location: Location, made: Booking, *, previous: Booking | None = None) -> dict[str, Any]:
+    """A booking as events carry it: everything a message needs, as it was then."""
+    canceled = made.canceled or {}
+    return {
+        "user_id": str(made.user_id),
+        "booking_id": str(made.id),
+        "charge_request_id": str(made.charge_request_id) if made.charge_request_id else None,
+        "location": {
+            "id": str(location.id),
+            "name": location.name,
+            "address": ", ".join(part for part in (location.address, location.city) if part),
+            "time_zone": location.time_zone,
+            "latitude": location.latitude,
+            "longitude": location.longitude,
+        },
+        "connector": made.standard,
+        "power_kw": made.power_kw,
+        "evse_uid": shown_evse(made),
+        "start": made.start.isoformat(),
+        "end": made.end.isoformat(),
+        "previous": None
+        if previous is None
+        else {
+            "start": previous.start.isoformat(),
+            "end": previous.end.isoformat(),
+            "location_name": location.name,
+        },
+        "quote": made.quote,
+        "terms": made.terms,
+        "reservation_status": made.status.value,
+        "reason": canceled.get("cancellation_reason"),
+        "who_canceled": canceled.get("who_canceled"),
+        "fee_minor": canceled.get("fee_minor"),
+        "settlement": made.settlement,
+    }
+
+
+def shown_evse(made: Booking) -> str:
+    """The EVSE's uid once it is revealed, OCPI's `#NA` before."""
+    return made.evse_uid if made.revealed_at is not None else NOT_ASSIGNED
+
+
+def _locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
+    """The booking and its location, locked in the one order."""
+    seen = get_owned(tx=tx, booking_id=booking_id)
+    location = stations.lock_location(tx=tx, location_id=seen.location_id)
+    return location, get_owned(tx=tx, booking_id=booking_id, lock=True)
+
+
+def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
+    """PENDING to RESERVED, if the hold has not run out."""
+    location, made = _locked(tx, booking_id)
+    check_transition(made.status, ReservationStatus.RESERVED)
+    if not made.holds(tx.now):
+        raise WrongState("The hold has run out; ask again.", reservation_status=made.status.value)
+    revealed = tx.now if made.start - tx.now <= REVEAL_BEFORE else None
+    made = _change(tx, made, status=ReservationStatus.RESERVED, hold_expires_at=None, revealed_at=revealed)
+    _announce(tx, location, made, "booking_reserved")
+    return made
+
+
+def _change(tx: Tx, made: Booking, **values: Any) -> Booking:
+    stored = {name: value.value if isinstance(value, ReservationStatus) else value for name, value in values.items()}
+    repository.update(tx, made.id, **stored)
+    return replace(made, **values, updated_at=tx.now)
+
+
+def reschedule_booking(
+    *, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None
+) -> Booking:
+    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile.
+
+    Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
+    """
+    location, old = _locked(tx, booking_id)
+    if old.status is not ReservationStatus.RESERVED:
+        raise WrongState(f"A {old.status} booking cannot be moved.", reservation_status=old.status.value)
+    terms = BookingTerms.model_validate(old.terms)
+    if terms.change_not_allowed:
+        raise TermsRefuse("The terms of this booking do not allow changes.")
+    last = old.start - timedelta(minutes=terms.change_until_minutes)
+    if tx.now > last:
+        raise TermsRefuse(f"Changes were possible until {last.isoformat()}.", change_until=last.isoformat())
+    minutes = duration_minutes or (old.end - old.start) / timedelta(minutes=1)
+    end = start + SLOT * whole_slots(minutes)
+    slots = check_period(start, end)
+    reserving.release_lapsed(tx, location.id)
+    energy = old.energy_kwh
+    if duration_minutes is not None:
+        energy = round(min(energy, session_energy(minutes, old.power_kw, old.vehicle_kw)), 3)
+    new = replace(
+        old,
+        start=start,
+        end=end,
+        energy_kwh=energy,
+        no_show_at=start + timedelta(minutes=terms.noshow_timeout_minutes),
+        revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
+        updated_at=tx.now,
+    )
+    _check_terms(tx, terms, new)
+    reserving.check_open(location, slots)
+    pool = next(
+        (item for item in location.pools() if (item.standard, item.power_class) == (old.standard, old.power_class)), None
+    )
+    placement = None
+    if pool is not None:
+        placement = reserving.claim(tx, location, pool, old.id, slots, prefer=old.evse_id)
+    if pool is None or placement is None:
+        telemetry.claims_lost.add(1, {"where": "reschedule"})
+        options = [] if pool is None else reserving.alternatives(tx, location, pool, slots, ignoring=old.id)
+        raise SlotTaken(
+            f"No {old.standard} is free at {location.name} over the new period; your booking stands as it was.",
+            alternatives=options,
+        )
+    uids = {evse.id: evse.uid for evse in location.evses}
+    new = _change(
+        tx, new, start=start, end=end, energy_kwh=energy, no_show_at=new.no_show_at, revealed_at=new.revealed_at,
+        evse_id=placement.evse_id, evse_uid=uids[placement.evse_id],
+        quote=_quote(tx, location, old.tariff_id, start, end, energy),
+    )  # fmt: skip
+    repository.add_request(tx, new, start=start, end=end)
+    _announce(tx, location, new, "booking_rescheduled", previous=old)
+    return new
+
+
+def cancel_booking(
+    *,
+    tx: Tx,
+    booking_id: uuid.UUID,
+    reason: CanceledReason = CanceledReason.UNKNOWN,
+    who: WhoCanceled = WhoCanceled.MSP,
+) -> Booking:
+    """Ends a booking and frees its claims in the same transaction. A late cancel by the driver costs what the terms say."""
+    if who is WhoCanceled.MSP and reason not in DRIVER_REASONS:
+        raise Invalid.one("reason", f"must be one of {', '.join(DRIVER_REASONS)}")
+    location, made = _locked(tx, booking_id)
+    check_transition(made.status, ReservationStatus.CANCELED)
+    last = made.start - timedelta(minutes=int(made.terms["cancel_until_minutes"]))
+    late = who is WhoCanceled.MSP and made.status is ReservationStatus.RESERVED and tx.now > last
+    fee = _fee(tx, made, "BOOKING_CANCELLATION_FEES") if late else 0
+    canceled = {
+        "cancellation_reason": reason.value,
+        "who_canceled": who.value,
+        "late": late,
+        "fee_minor": fee,
+    }
+    repository.release(tx, made.id)
+    made = _change(tx, made, status=ReservationStatus.CANCELED, canceled=canceled)
+    repository.add_request(tx, made, start=made.start, end=made.end, canceled=True, reason=reason.value)
+    _announce(tx, location, made, "booking_canceled", reminder=False)
+    return made
+
+
+def _fee(tx: Tx, made: Booking, kind: str) -> int:
+    """The fee of the frozen tariff for a late cancel or a no-show, minor units."""
+    if made.tariff_id is None:
+        return 0
+    return payments.booking_fee(tariff=stations.get_tariff(tx=tx, tariff_id=made.tariff_id), kind=kind)
+
+
+def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
+    """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
+    location, made = _locked(tx, booking_id)
+    check_transition(made.status, ReservationStatus.FULFILLED)
+    early = timedelta(minutes=int(made.terms["early_start_minutes"]))
+    if tx.now < made.start - early:
+        raise TermsRefuse(
+            f"The session may start from {(made.start - early).isoformat()} on.",
+            opens_at=(made.start - early).isoformat(),
+        )
+    if tx.now >= made.end:
+        raise WrongState("The booked period is over.", reservation_status=made.status.value)
+    first = slot_of(tx.now)
+    if first < slot_of(made.start):
+        wanted = {made.id: {(made.evse_id, slot) for slot in range(first, slot_of(made.start))}}
+        try:
+            repository.change_claims(tx, add=wanted)
+        except repository.ClaimTaken:
+            raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
+    _ = location
+    return _change(
+        tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now
+    )
+
+
+def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = None) -> Booking:
+    """Ends the charging session and frees the claims that are left. FULFILLED stays.
+
+    `energy_kwh` is what the EVSE measured; without it what fits into the time, at most what was booked. The price is
+    the frozen tariff's for what really happened, never above the quote's total.
+    """
+    location, made = _locked(tx, booking_id)
+    if not made.charging():
+        raise WrongState("No session of this booking is running.", reservation_status=made.status.value)
+    assert made.started_at is not None
+    minutes = (tx.now - made.started_at) / timedelta(minutes=1)
+    possible = session_energy(minutes, made.power_kw, None) / 0.9
+    if energy_kwh is not None and energy_kwh > possible + 0.5:
+        raise Invalid.one("energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min")
+    energy = (
+        energy_kwh
+        if energy_kwh is not None
+        else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
+    )
+    final = _quote(tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy)
+    settlement = final | {"uncapped_minor": final["total_minor"]}
+    settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
+    repository.release(tx, made.id, from_slot=slot_after(tx.now))
+    made = _change(tx, made, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
+    _announce(tx, location, made, "session_stopped", reminder=False)
+    return made
+
+
+def history(*, tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What was asked of a booking (OCPI booking_requests), in order."""
+    return repository.requests_of(tx, booking_id)
+
+
+def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
+    """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
+    fee = _fee(tx, made, "BOOKING_EXPIRES") if made.terms["noshow_fee"] else 0
+    repository.release(tx, made.id)
+    made = _change(tx, made, status=ReservationStatus.NO_SHOW, settlement={"no_show_fee_minor": fee})
+    _announce(tx, location, made, "booking_no_show", reminder=False)
+    return made
+
+
+def reveal(*, tx: Tx, made: Booking) -> Booking:
+    """Settles the booking's EVSE: from now on it is shown and not moved."""
+    return _change(tx, made, revealed_at=tx.now)

@@ -1,0 +1,68 @@
+"""Tables of bookings. `slot_claim` is the truth about who holds an EVSE when: its primary key cannot hold two."""
+
+import sqlalchemy as sa
+
+from shared.db import Id, Key, UtcDateTime, metadata
+
+booking = sa.Table(
+    "booking",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("user_id", Id, nullable=False),
+    sa.Column("location_id", Id, nullable=False),
+    sa.Column("evse_id", Id, nullable=False),
+    sa.Column("evse_uid", Key(48), nullable=False),
+    sa.Column("standard", Key(32), nullable=False),
+    sa.Column("power_class", Key(16), nullable=False),
+    sa.Column("power_kw", sa.Double, nullable=False),
+    sa.Column("vehicle_id", Id),
+    sa.Column("vehicle_kw", sa.Double),
+    sa.Column("charge_request_id", Id),
+    sa.Column("tariff_id", Id),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("end", UtcDateTime, nullable=False),
+    sa.Column("energy_kwh", sa.Double, nullable=False),
+    sa.Column("status", Key(16), nullable=False),
+    sa.Column("quote", sa.JSON, nullable=False),
+    sa.Column("terms", sa.JSON, nullable=False),
+    sa.Column("canceled", sa.JSON(none_as_null=True)),
+    sa.Column("hold_expires_at", UtcDateTime),
+    sa.Column("no_show_at", UtcDateTime, nullable=False),
+    sa.Column("revealed_at", UtcDateTime),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("stopped_at", UtcDateTime),
+    sa.Column("session_energy_kwh", sa.Double),
+    sa.Column("settlement", sa.JSON(none_as_null=True)),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Index("ix_booking_user", "user_id", "id"),
+    sa.Index("ix_booking_user_status", "user_id", "status", "end"),
+    sa.Index("ix_booking_location_start", "location_id", "start"),
+    sa.Index("ix_booking_hold", "status", "hold_expires_at"),
+    sa.Index("ix_booking_no_show", "status", "no_show_at"),
+    sa.Index("ix_booking_reveal", "status", "start"),
+    sa.Index("ix_booking_charge_request", "charge_request_id"),
+)
+
+slot_claim = sa.Table(
+    "slot_claim",
+    metadata,
+    sa.Column("evse_id", Id, primary_key=True),
+    sa.Column("slot_start", UtcDateTime, primary_key=True),
+    sa.Column("booking_id", Id, sa.ForeignKey("booking.id"), nullable=False),
+    sa.Index("ix_slot_claim_booking", "booking_id"),
+)
+
+booking_request = sa.Table(
+    "booking_request",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("booking_id", Id, sa.ForeignKey("booking.id"), nullable=False),
+    sa.Column("request_status", Key(16), nullable=False),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("end", UtcDateTime, nullable=False),
+    sa.Column("canceled", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.String(255)),
+    sa.Column("request_received", UtcDateTime, nullable=False),
+    sa.Index("ix_booking_request_booking", "booking_id", "id"),
+)

@@ -1,0 +1,59 @@
+"""Every SQL statement of notify."""
+
+import uuid
+from typing import Any
+
+import sqlalchemy as sa
+
+from functions.notify.domain import Delivery, Notification
+from functions.notify.tables import delivery, notification
+from shared.tx import Tx
+
+
+def add_notification(tx: Tx, made: Notification) -> None:
+    """Stores an in-app message."""
+    tx.execute(sa.insert(notification).values(**vars(made)))
+
+
+def add_delivery(tx: Tx, made: Delivery) -> None:
+    """Stores what is to be sent."""
+    tx.execute(sa.insert(delivery).values(**vars(made)))
+
+
+def pending(tx: Tx, message_id: str) -> list[Delivery]:
+    """What a message still has to send, in order."""
+    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
+    return [Delivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
+
+
+def settle(tx: Tx, id: uuid.UUID, *, status: str, error: str | None = None) -> None:
+    """Records how a delivery went."""
+    values: dict[str, Any] = {"status": status, "attempts": delivery.c.attempts + 1, "error": error and error[:500]}
+    if status != "PENDING":
+        values["settled_at"] = tx.now
+    tx.execute(sa.update(delivery).where(delivery.c.id == id).values(**values))
+
+
+def inbox(
+    tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int
+) -> list[Notification]:
+    """A user's in-app messages, newest first, after the cursor."""
+    table = notification
+    statement = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(limit)
+    if unread:
+        statement = statement.where(table.c.read_at.is_(None))
+    if before is not None:
+        statement = statement.where(table.c.id < before)
+    return [Notification(**row._asdict()) for row in tx.execute(statement)]
+
+
+def get(tx: Tx, id: uuid.UUID) -> Notification | None:
+    """One in-app message."""
+    row = tx.execute(sa.select(notification).where(notification.c.id == id)).one_or_none()
+    return None if row is None else Notification(**row._asdict())
+
+
+def mark_read(tx: Tx, id: uuid.UUID) -> None:
+    """Marks a message as read, the first time only."""
+    statement = sa.update(notification).where(notification.c.id == id, notification.c.read_at.is_(None))
+    tx.execute(statement.values(read_at=tx.now))

@@ -1,0 +1,66 @@
+"""Every SQL statement of the optimizer."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from functions.optimizer.requests import ChargeRequest, ChargeRequestStatus, Wish
+from functions.optimizer.tables import charge_request
+from shared.db import for_update
+from shared.tx import Tx
+
+
+def _charge_request(row: sa.Row[Any]) -> ChargeRequest:
+    values = row._asdict()
+    return ChargeRequest(
+        **values | {"status": ChargeRequestStatus(values["status"]), "wish": Wish.model_validate(values["wish"])}
+    )
+
+
+def insert(tx: Tx, *, id: uuid.UUID, user_id: uuid.UUID, vehicle_id: uuid.UUID | None, wish: Wish) -> None:
+    """Stores a new charge request, QUEUED."""
+    tx.execute(
+        sa.insert(charge_request).values(
+            id=id,
+            user_id=user_id,
+            vehicle_id=vehicle_id,
+            status=ChargeRequestStatus.QUEUED.value,
+            wish=wish.model_dump(mode="json"),
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+    )
+
+
+def get(tx: Tx, id: uuid.UUID, *, lock: bool = False) -> ChargeRequest | None:
+    """One charge request, locked where asked."""
+    statement = sa.select(charge_request).where(charge_request.c.id == id)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
+    return None if row is None else _charge_request(row)
+
+
+def update(tx: Tx, id: uuid.UUID, **values: Any) -> None:
+    """Changes columns of one charge request."""
+    tx.execute(sa.update(charge_request).where(charge_request.c.id == id).values(**values, updated_at=tx.now))
+
+
+def of_user(tx: Tx, user_id: uuid.UUID, *, before: uuid.UUID | None, limit: int) -> list[ChargeRequest]:
+    """A driver's charge requests, newest first, after the cursor."""
+    table = charge_request
+    statement = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(table.c.id < before)
+    return [_charge_request(row) for row in tx.execute(statement)]
+
+
+def decisions_since(tx: Tx, since: datetime) -> list[tuple[str, str | None, int]]:
+    """(policy, fallback, count) of the decisions made since an instant."""
+    table = charge_request.c
+    statement = (
+        sa.select(table.policy, table.fallback, sa.func.count())
+        .where(table.decided_at >= since, table.policy.is_not(None))
+        .group_by(table.policy, table.fallback)
+    )
+    return [(policy, fallback, count) for policy, fallback, count in tx.execute(statement)]

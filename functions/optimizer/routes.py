@@ -1,0 +1,77 @@
+"""HTTP of the optimizer: parse, one service call, answer."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from functions.optimizer import service
+from functions.optimizer.schemas import (
+    Accept,
+    ChargeRequest,
+    ChargeRequestCreate,
+    Model,
+    RecommendationRequest,
+    Recommendations,
+)
+from shared.api import Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor
+
+router = APIRouter(prefix="/optimizer", tags=["optimizer"])
+
+
+@router.post("/charge-requests", status_code=202, response_model=ChargeRequest)
+def create_charge_request(request_in: ChargeRequestCreate, call: SignedIn) -> Response:
+    """Asks for a charge; the answer is QUEUED and its Location tells what became of it."""
+    return call.create(
+        lambda tx: ChargeRequest.of(service.create_charge_request(tx=tx, request_in=request_in)),
+        status=202,
+        location="optimizer/charge-requests/{id}",
+    )
+
+
+@router.get("/charge-requests", response_model=Page[ChargeRequest])
+def list_charge_requests(
+    call: SignedIn, cursor: Annotated[str | None, Query(max_length=200)] = None, limit: PageSize = 20
+) -> Page[ChargeRequest]:
+    """Your charge requests, newest first."""
+    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+    found = call.read(lambda tx: service.list_charge_requests(tx=tx, before=before, limit=limit + 1))
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    return Page(items=[ChargeRequest.of(item) for item in found[:limit]], next_cursor=more)
+
+
+@router.get("/charge-requests/{request_id}", response_model=ChargeRequest)
+def get_charge_request(request_id: uuid.UUID, call: SignedIn) -> ChargeRequest:
+    """What became of one of your charge requests."""
+    return ChargeRequest.of(call.read(lambda tx: service.get_owned(tx=tx, request_id=request_id)))
+
+
+@router.post("/charge-requests/{request_id}/accept", response_model=ChargeRequest)
+def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
+    """Takes an offer: the held one is confirmed; another is reserved if it is still free."""
+    offer = (accept or Accept()).offer
+    return call.create(
+        lambda tx: ChargeRequest.of(service.accept_offer(tx=tx, request_id=request_id, offer=offer)), status=200
+    )
+
+
+@router.post("/charge-requests/{request_id}/cancel", response_model=ChargeRequest)
+def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:
+    """Withdraws a charge request; what it held or booked is cancelled under the booking's terms."""
+    return call.create(
+        lambda tx: ChargeRequest.of(service.cancel_charge_request(tx=tx, request_id=request_id)), status=200
+    )
+
+
+@router.post("/recommendations", response_model=Recommendations)
+def recommend(
+    request_in: RecommendationRequest, call: SignedIn, limit: Annotated[int, Query(ge=1, le=50)] = 10
+) -> Recommendations:
+    """The ranked list at once; nothing is held."""
+    return service.recommend(platform=call.platform, actor=call.actor, request_in=request_in, limit=limit)
+
+
+@router.get("/model", response_model=Model)
+def get_model(call: Public) -> Model:
+    """The policy that decides now."""
+    return service.describe_model(platform=call.platform)

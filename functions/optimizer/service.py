@@ -1,0 +1,366 @@
+"""Use cases of charge requests: ask, decide, offer, accept, withdraw. Lock order: charge request, location, bookings."""
+
+import functools
+import logging
+import uuid
+import weakref
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from functions.accounts import service as accounts
+from functions.booking import service as booking
+from functions.booking.domain import OFFER_HOLD, Booking, ReservationStatus
+from functions.optimizer import repository, serving
+from functions.optimizer.city import STANDARD_BIT
+from functions.optimizer.features import FEATURE_VERSION
+from functions.optimizer.policy import PolicySource, describe
+from functions.optimizer.requests import ChargeRequest, ChargeRequestStatus, Wish, check_transition
+from functions.optimizer.schemas import ChargeRequestCreate, Model, Option, RecommendationRequest, Recommendations
+from functions.stations import service as stations
+from shared import telemetry
+from shared.db import new_id
+from shared.errors import Conflict, Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, Unauthenticated
+from shared.outbox import CHARGE_REQUESTS, NOTIFY
+from shared.platform import Platform
+from shared.tx import Actor, Tx
+
+log = logging.getLogger(__name__)
+CONSUMER = "optimize_charge_request"
+TRIES = 12
+SHOWN = 10
+EXPLANATIONS = {
+    "OUT_OF_REACH": "No station is within reach of the battery, or of the radius asked for.",
+    "NO_CONNECTOR": "No station within reach has a connector that fits the vehicle.",
+    "WINDOW_TOO_SHORT": "The time given is too short to drive to a station and charge that much there.",
+    "CLOSED": "Every station that fits is closed at that time.",
+    "ALL_FULL": "Every station that fits is full over the whole time.",
+    "LIMIT_REACHED": "A booking limit of the driver or the station stands in the way.",
+}
+
+_sources: "weakref.WeakKeyDictionary[Platform, PolicySource]" = weakref.WeakKeyDictionary()
+
+
+def policy_source(platform: Platform) -> PolicySource:
+    """The process's holder of the champion, one a platform."""
+    return _sources.setdefault(platform, PolicySource(platform.blobs, platform.clock))
+
+
+def _me(tx: Tx) -> uuid.UUID:
+    if tx.actor.id is None:
+        raise Unauthenticated()
+    return tx.actor.id
+
+
+def _wish(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool) -> Wish:
+    """The wish in full. Raises Invalid naming the field."""
+    values: dict[str, Any] = {
+        "battery_kwh": request_in.battery_kwh,
+        "consumption_kwh_per_km": request_in.consumption_kwh_per_km or 0.18,
+        "max_power_kw": request_in.max_power_kw,
+        "standards": tuple(request_in.connectors or ()),
+    }
+    if request_in.vehicle_id is not None:
+        vehicle = accounts.get_vehicle(tx=tx, user_id=_me(tx), vehicle_id=request_in.vehicle_id)
+        own = {
+            "battery_kwh": vehicle.battery_kwh,
+            "consumption_kwh_per_km": vehicle.consumption_kwh_per_km,
+            "max_power_kw": vehicle.max_power_kw,
+            "standards": vehicle.standards,
+        }
+        given = {
+            name: value
+            for name, value in values.items()
+            if value and not (name == "consumption_kwh_per_km" and request_in.consumption_kwh_per_km is None)
+        }
+        values = own | given
+    for standard in values["standards"]:
+        if standard not in STANDARD_BIT:
+            raise Invalid.one("connectors", f"{standard!r} is not an OCPI ConnectorType")
+    battery = values["battery_kwh"]
+    energy = request_in.energy_kwh
+    if energy is None:
+        assert request_in.target_soc is not None
+        energy = (request_in.target_soc - request_in.soc) * battery
+    if energy > battery:
+        raise Invalid.one("energy_kwh", f"must not be above the battery's {battery:g} kWh")
+    departure = request_in.earliest_departure or tx.now
+    if departure < tx.now - timedelta(minutes=15):
+        raise Invalid.one("earliest_departure", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
+    if departure > tx.now + timedelta(days=14):
+        raise Invalid.one("earliest_departure", "must be within the next 14 days")
+    if request_in.latest_finish is not None and request_in.latest_finish <= departure:
+        raise Invalid.one("latest_finish", "must be after earliest_departure")
+    weights = request_in.weights
+    total = weights.wait + weights.price + weights.distance + weights.duration
+    return Wish(
+        latitude=request_in.origin.latitude,
+        longitude=request_in.origin.longitude,
+        earliest_departure=max(departure, tx.now),
+        latest_finish=request_in.latest_finish,
+        soc=request_in.soc,
+        energy_kwh=energy,
+        weights=tuple(part / total for part in (weights.wait, weights.price, weights.distance, weights.duration)),
+        radius_km=request_in.radius_km,
+        auto_book=auto_book,
+        **values,
+    )
+
+
+def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeRequest:
+    """Stores a charge request and queues it, in one transaction."""
+    id = new_id()
+    wish = _wish(tx, request_in, auto_book=request_in.auto_book)
+    repository.insert(tx, id=id, user_id=_me(tx), vehicle_id=request_in.vehicle_id, wish=wish)
+    tx.emit(CHARGE_REQUESTS, "charge_requested", {"charge_request_id": str(id)})
+    return get_owned(tx=tx, request_id=id)
+
+
+def get_owned(*, tx: Tx, request_id: uuid.UUID, lock: bool = False) -> ChargeRequest:
+    """One of the caller's charge requests, as it is now. Raises NotFound."""
+    found = repository.get(tx, request_id, lock=lock)
+    if found is None or not (tx.actor.role in ("admin", "system") or tx.actor.id == found.user_id):
+        raise NotFound(f"There is no charge request {request_id}.")
+    return found.at(tx.now)
+
+
+def list_charge_requests(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[ChargeRequest]:
+    """The caller's charge requests, newest first."""
+    return [item.at(tx.now) for item in repository.of_user(tx, _me(tx), before=before, limit=limit)]
+
+
+def recommend(
+    *, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int
+) -> Recommendations:
+    """The ranked list for a wish; nothing is held or stored."""
+
+    def read(tx: Tx) -> Recommendations:
+        wish = _wish(tx, request_in, auto_book=False)
+        decision = serving.decide(platform=platform, tx=tx, source=policy_source(platform), wish=wish)
+        return Recommendations(
+            items=[Option.model_validate(decision.option(place)) for place in range(min(limit, len(decision)))],
+            policy=decision.ranking.policy,
+            fallback=decision.ranking.fallback,
+            reason=decision.reason,
+            explanation=None if decision.reason is None else EXPLANATIONS[decision.reason],
+            generated_at=tx.now,
+        )
+
+    return platform.read(read, actor=actor)
+
+
+def handle(platform: Platform, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
+    """Works off one message of the queue. Raises ValueError for what is not one of ours."""
+    request_id = uuid.UUID(payload["charge_request_id"])
+    if type == "hold_expired":
+        platform.consume(functools.partial(_expire, request_id=request_id), consumer=CONSUMER, message_id=message_id)
+    elif type == "charge_requested":
+        optimize(platform, message_id=message_id, request_id=request_id)
+    else:
+        raise ValueError(f"type: {type!r} is not an event of this queue")
+
+
+def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
+    found = repository.get(tx, request_id, lock=True)
+    if found is None or found.status is not ChargeRequestStatus.OFFERED:
+        return
+    repository.update(tx, request_id, status=ChargeRequestStatus.EXPIRED.value, reason="OFFER_EXPIRED")
+    tx.emit(
+        NOTIFY, "charge_request_expired", {"user_id": str(found.user_id), "charge_request_id": str(request_id)}
+    )
+
+
+def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> None:
+    """Decides one charge request: reserves the best row, tries the next where it was taken meanwhile, and looks once more
+    with fresh eyes if all were. Each attempt is a transaction of its own that also records the message as consumed."""
+    refused: str | None = None
+    for look in (1, 2):
+        found = platform.read(lambda tx: repository.get(tx, request_id))
+        if found is None or found.status is not ChargeRequestStatus.QUEUED:
+            return
+        wish = found.wish
+        decision = platform.read(
+            lambda tx, wish=wish: serving.decide(platform=platform, tx=tx, source=policy_source(platform), wish=wish)
+        )
+        for place in range(min(TRIES, len(decision))):
+            attempt = _Attempt(request_id, decision, place, look)
+            try:
+                platform.consume(attempt, consumer=CONSUMER, message_id=message_id)
+            except SlotTaken:
+                telemetry.claims_lost.add(1, {"where": "optimizer"})
+            except (LimitReached, TermsRefuse, Invalid, NotFound) as error:
+                refused = error.detail
+            else:
+                return
+        if len(decision) == 0:
+            break
+    reason = decision.reason or ("LIMIT_REACHED" if refused else "ALL_FULL")
+    platform.consume(
+        functools.partial(_give_up, request_id=request_id, decision=decision, reason=str(reason), detail=refused),
+        consumer=CONSUMER,
+        message_id=message_id,
+    )
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One try to reserve: the row at `place` of a decision."""
+
+    request_id: uuid.UUID
+    decision: serving.Decision
+    place: int
+    look: int
+
+    def __call__(self, tx: Tx) -> None:
+        found = repository.get(tx, self.request_id, lock=True)
+        if found is None or found.status is not ChargeRequestStatus.QUEUED:
+            return
+        wish, option = found.wish, self.decision.option(self.place)
+        hold_until = None if wish.auto_book else tx.now + OFFER_HOLD
+        made = _reserve(tx, found, option, hold_until=hold_until)
+        status = ChargeRequestStatus.RESERVED if wish.auto_book else ChargeRequestStatus.OFFERED
+        check_transition(found.status, status)
+        record = _record(self.decision, first=self.place, look=self.look)
+        _store(tx, found, status, self.decision, record, booking_id=made.id, offer_expires_at=hold_until)
+        if hold_until is not None:
+            tx.emit(NOTIFY, "charge_request_offered", _offer_event(tx, found, made, hold_until))
+
+
+def _reserve(tx: Tx, found: ChargeRequest, option: dict[str, Any], *, hold_until: datetime | None) -> Booking:
+    return booking.reserve_slot(
+        tx=tx,
+        user_id=found.user_id,
+        location_id=uuid.UUID(option["location_id"]),
+        standard=option["connector"],
+        power_class=option["power_class"],
+        start=datetime.fromisoformat(option["start"]),
+        duration_minutes=option["duration_minutes"],
+        energy_kwh=found.wish.energy_kwh,
+        vehicle_id=found.vehicle_id,
+        vehicle_kw=found.wish.max_power_kw,
+        charge_request_id=found.id,
+        hold_until=hold_until,
+    )
+
+
+def _record(decision: serving.Decision, *, first: int, look: int) -> dict[str, Any]:
+    """The decision as it is kept: the options from the chosen one on, and how it came about."""
+    places = range(first, min(first + SHOWN, len(decision)))
+    return {
+        "offers": [decision.option(place) for place in places],
+        "candidates": len(decision),
+        "tried": first + 1,
+        "look": look,
+        "model_ms": round(decision.ranking.latency_ms, 3),
+    }
+
+
+def _store(
+    tx: Tx,
+    found: ChargeRequest,
+    status: ChargeRequestStatus,
+    decision: serving.Decision,
+    record: dict[str, Any],
+    **values: Any,
+) -> None:
+    ranking = decision.ranking
+    why = record["offers"][0]["why"] if record["offers"] else None
+    repository.update(
+        tx,
+        found.id,
+        **{"explanation": why}
+        | values
+        | {
+            "status": status.value,
+            "decision": record,
+            "policy": ranking.policy,
+            "fallback": ranking.fallback,
+            "decided_at": tx.now,
+        },
+    )
+    telemetry.decisions.add(
+        1, {"policy": ranking.policy, "outcome": status.value, "fallback": ranking.fallback or "none"}
+    )
+
+
+def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: datetime) -> dict[str, Any]:
+    location = stations.get_location(tx=tx, location_id=made.location_id)
+    return {
+        "user_id": str(found.user_id),
+        "charge_request_id": str(found.id),
+        "offer": booking.event(location, made),
+        "expires_at": expires_at.isoformat(),
+    }
+
+
+def _give_up(
+    tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, detail: str | None
+) -> None:
+    found = repository.get(tx, request_id, lock=True)
+    if found is None or found.status is not ChargeRequestStatus.QUEUED:
+        return
+    status = ChargeRequestStatus.UNSATISFIABLE
+    check_transition(found.status, status)
+    explanation = detail if reason == "LIMIT_REACHED" and detail else EXPLANATIONS[reason]
+    record = _record(decision, first=len(decision), look=2)
+    _store(tx, found, status, decision, record, reason=reason, explanation=explanation[:500])
+    event = {
+        "user_id": str(found.user_id),
+        "charge_request_id": str(request_id),
+        "reason": reason,
+        "explanation": explanation,
+    }
+    tx.emit(NOTIFY, "charge_request_unsatisfiable", event)
+
+
+def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequest:
+    """Takes an offer: 0 confirms the hold; another is reserved, and only then the hold let go. Raises WrongState once the
+    hold has run out, SlotTaken where another offer has gone."""
+    found = get_owned(tx=tx, request_id=request_id, lock=True)
+    check_transition(found.status, ChargeRequestStatus.RESERVED)
+    assert found.booking_id is not None and found.decision is not None
+    booking_id = found.booking_id
+    if offer == 0:
+        booking.confirm_hold(tx=tx, booking_id=booking_id)
+    else:
+        offers = found.decision["offers"]
+        if offer >= len(offers):
+            raise Invalid.one("offer", f"must be below {len(offers)}, the number of offers")
+        booking.cancel_booking(tx=tx, booking_id=booking_id)
+        booking_id = _reserve(tx, found, offers[offer], hold_until=None).id
+    status = ChargeRequestStatus.RESERVED
+    repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
+    return get_owned(tx=tx, request_id=request_id)
+
+
+def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
+    """Withdraws a charge request. What it holds or booked is cancelled under the booking's terms."""
+    found = get_owned(tx=tx, request_id=request_id, lock=True)
+    check_transition(found.status, ChargeRequestStatus.CANCELED)
+    if found.booking_id is not None:
+        made = booking.get_owned(tx=tx, booking_id=found.booking_id)
+        if made.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
+            booking.cancel_booking(tx=tx, booking_id=found.booking_id)
+        elif made.status is ReservationStatus.FULFILLED:
+            raise Conflict("Charging has begun; stop the session instead.", booking_id=str(made.id))
+    repository.update(tx, request_id, status=ChargeRequestStatus.CANCELED.value, offer_expires_at=None)
+    return replace(get_owned(tx=tx, request_id=request_id), offer_expires_at=None)
+
+
+def describe_model(*, platform: Platform) -> Model:
+    """The policy that serves, and the share of a week's decisions that a rule made instead."""
+    source = policy_source(platform)
+    week = platform.clock.now() - timedelta(days=7)
+    decided = platform.read(lambda tx: repository.decisions_since(tx, week))
+    total = sum(count for _, _, count in decided)
+    fallbacks: dict[str, int] = {}
+    for _, fallback, count in decided:
+        if fallback is not None:
+            fallbacks[fallback] = fallbacks.get(fallback, 0) + count
+    return Model(
+        **describe(source),
+        feature_version=FEATURE_VERSION,
+        decisions_7d=total,
+        share_fallback_7d=sum(fallbacks.values()) / total if total else None,
+        fallbacks_7d=fallbacks,
+    )

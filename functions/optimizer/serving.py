@@ -1,0 +1,284 @@
+"""From a driver's wish to ranked options: the city around him from the database, the core's candidates, the policy."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from functions.booking import service as booking
+from functions.booking.domain import slot_after, slot_of, slot_start
+from functions.optimizer import candidates as core
+from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
+from functions.optimizer.city import REFERENCE_PRICE_UNIT, City, standard_bits
+from functions.optimizer.city import STANDARD_BIT
+from functions.optimizer.features import Climatology, features
+from functions.optimizer.objective import TERMS, cost_terms
+from functions.optimizer.policy import PolicySource, Ranking, rank
+from functions.optimizer.requests import Wish
+from functions.stations import service as stations
+from functions.stations.domain import Location, Pool
+from functions.stations.opening import open_slots
+from functions.stations.pricing import caching_rates
+from shared.platform import Platform
+from shared.tx import Tx
+
+MEDIAN_SESSION_KWH = 10.5
+"""The session whose price makes the price unit: the median need of PROBLEM.md's reference demand (ElaadNL public)."""
+MAX_REACH_KM = 300.0
+_rates = caching_rates()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The city around a driver: arrays for the core, and the records behind them by index."""
+
+    city: City
+    book: Book
+    rates: Rates
+    locations: tuple[Location, ...]
+    pools: tuple[Pool, ...]
+    slot0: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was weighed for one wish, best first by the ranking."""
+
+    around: Surroundings
+    rows: Candidates
+    ranking: Ranking
+    requests: Requests
+    reason: Reason | None
+
+    def option(self, place: int) -> dict[str, Any]:
+        """The row at a place of the ranking as JSON: every term in units a person reads."""
+        row = int(self.ranking.order[place])
+        rows, around = self.rows, self.around
+        location = around.locations[int(rows.location[0, row])]
+        pool = around.pools[int(rows.pool[0, row])]
+        start = slot_start(around.slot0 + int(rows.start[0, row]))
+        terms = self.terms()
+        digits = _minor_scale(location.currency)
+        return {
+            "location_id": str(location.id),
+            "location_name": location.name,
+            "address": ", ".join(part for part in (location.address, location.city) if part),
+            "connector": pool.standard,
+            "power_class": pool.power_class,
+            "power_kw": pool.power_kw,
+            "start": start.isoformat(),
+            "end": (start + timedelta(minutes=15 * int(rows.length[0, row]))).isoformat(),
+            "distance_km": round(float(rows.km[0, row]), 3),
+            "travel_minutes": round(float(rows.travel_min[0, row]), 1),
+            "arrival": (start - timedelta(minutes=float(rows.wait_min[0, row]))).isoformat(),
+            "wait_minutes": round(float(rows.wait_min[0, row]), 1),
+            "duration_minutes": round(float(rows.duration_min[0, row]), 1),
+            "price_minor": round(float(rows.price[0, row]) * digits),
+            "currency": location.currency,
+            "cost": round(float(rows.cost[0, row]), 6),
+            "cost_terms": {name: round(float(term[0, row]), 6) for name, term in zip(TERMS, terms, strict=True)},
+            "score": round(float(self.ranking.scores[row]), 6),
+            "why": self.why(row),
+        }
+
+    def terms(self) -> tuple[np.ndarray, ...]:
+        """The weighted terms of every row."""
+        rows = self.rows
+        return cost_terms(
+            self.requests.weights,
+            wait_h=rows.wait_min / 60.0,
+            price=rows.price,
+            km=rows.km,
+            duration_h=rows.duration_min / 60.0,
+            price_unit=self.around.city.price_unit,
+        )
+
+    def why(self, row: int) -> str:
+        """A row against the nearest way to charge, in words."""
+        rows = self.rows
+        count = int(rows.mask[0].sum())
+        other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
+        currency = self.around.locations[int(rows.location[0, row])].currency
+        return reason_in_words(rows, row, other, currency)
+
+    def __len__(self) -> int:
+        return len(self.ranking.order)
+
+
+def _minor_scale(currency: str) -> int:
+    from shared.money import minor_digits
+
+    return int(10 ** minor_digits(currency))
+
+
+def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> str:
+    """How row `row` differs from the nearest one (of request 0): `12 min later than the nearest, 2.10 EUR cheaper`."""
+    if row == nearest:
+        return "the nearest, with no wait" if rows.wait_min[0, row] < 1 else f"the nearest, free after {rows.wait_min[0, row]:.0f} min"
+    parts = []
+    farther = float(rows.km[0, row] - rows.km[0, nearest])
+    if farther >= 0.1:
+        parts.append(f"{farther:.1f} km farther than the nearest")
+    done = [float(rows.start[0, item] * 15 + rows.duration_min[0, item]) for item in (row, nearest)]
+    sooner = done[1] - done[0]
+    if abs(sooner) >= 1:
+        parts.append(f"done {abs(sooner):.0f} min {'sooner' if sooner > 0 else 'later'}")
+    cheaper = float(rows.price[0, nearest] - rows.price[0, row])
+    if abs(cheaper) >= 0.005:
+        parts.append(f"{abs(cheaper):.2f} {currency} {'cheaper' if cheaper > 0 else 'dearer'}")
+    return ", ".join(parts) or "as good as the nearest"
+
+
+def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish) -> Decision:
+    """Ranks what `wish` may get, on the bookings as they are now. Nothing is held."""
+    around = _surroundings(tx, wish)
+    requests = _requests(around, wish, tx.now)
+    rows = candidates(around.city, requests, around.book, around.rates)
+    unknown = Climatology.unknown(len(around.pools), around.book.slots)
+    seen = features(around.city, requests, around.book, rows, unknown)
+    ranking = rank(
+        source.current(), rows, seen, clock=platform.clock, deadline_ms=platform.settings.decision_deadline_ms,
+        refusal=source.refusal,
+    )  # fmt: skip
+    number = int(rows.reason[0])
+    reason = None if number < 0 else core.REASONS[number]
+    if reason is Reason.OUT_OF_REACH and _anything_in_reach(tx, wish):
+        reason = Reason.NO_CONNECTOR
+    return Decision(around, rows, ranking, requests, reason)
+
+
+def _reach_km(wish: Wish) -> float:
+    """Great-circle kilometres the battery allows, or the radius the driver set if that is less."""
+    road = (wish.soc * wish.battery_kwh - core.RESERVE_KWH) / wish.consumption_kwh_per_km
+    return max(0.0, min(road / core.DETOUR, wish.radius_km or MAX_REACH_KM, MAX_REACH_KM))
+
+
+def _anything_in_reach(tx: Tx, wish: Wish) -> bool:
+    reach = _reach_km(wish)
+    return reach > 0 and bool(
+        stations.locations_near(tx=tx, latitude=wish.latitude, longitude=wish.longitude, radius_km=reach, limit=1)
+    )
+
+
+def _surroundings(tx: Tx, wish: Wish) -> Surroundings:
+    reach = _reach_km(wish)
+    found = (
+        stations.locations_near(
+            tx=tx,
+            latitude=wish.latitude,
+            longitude=wish.longitude,
+            radius_km=reach,
+            standards=frozenset(wish.standards),
+            limit=core.MAX_LOCATIONS,
+        )
+        if reach > 0
+        else []
+    )
+    locations = tuple(location for _, location in found)
+    pools = tuple(pool for location in locations for pool in location.pools())
+    index = {location.id: number for number, location in enumerate(locations)}
+    slot0 = slot_of(tx.now)
+    horizon = _horizon(wish, pools, slot0)
+    rates, prices = _compiled(tx, locations, pools, slot0, horizon)
+    city = City.build(
+        name="around the driver",
+        time_zone=locations[0].time_zone if locations else "UTC",
+        currency=locations[0].currency if locations else "EUR",
+        location_ids=[str(location.id) for location in locations],
+        latitude=[location.latitude for location in locations],
+        longitude=[location.longitude for location in locations],
+        pool_location=[index[pool.location_id] for pool in pools],
+        pool_standard=[STANDARD_BIT[pool.standard] for pool in pools],
+        pool_power_kw=[pool.power_kw for pool in pools],
+        capacity=[len(pool.evse_ids) for pool in pools],
+        price_unit=prices,
+    )
+    book = _book(tx, locations, pools, slot0, horizon, wish)
+    return Surroundings(city, book, rates, locations, pools, slot0)
+
+
+def _horizon(wish: Wish, pools: tuple[Pool, ...], slot0: int) -> int:
+    """Slots from now to the end of the longest session that could begin at the last start."""
+    ahead = max(0, slot_after(wish.earliest_departure) - slot0)
+    slowest = min((pool.power_kw for pool in pools), default=1.0)
+    longest = int(wish.energy_kwh / (core.EFFICIENCY * min(slowest, wish.max_power_kw)) * 4) + 1
+    drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * 4) if pools else 0
+    reach = int(_reach_km(wish) * core.DETOUR / core.SPEED_KMH * 4) + 1
+    return ahead + min(drive, reach) + core.START_OFFSETS + min(longest, 96) + 2
+
+
+def _compiled(
+    tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int
+) -> tuple[Rates, float]:
+    zones = {location.id: location.time_zone for location in locations}
+    tariffs = stations.get_tariffs(tx=tx, tariff_ids=[pool.tariff_id for pool in pools if pool.tariff_id is not None])
+    energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
+    length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
+    begin = slot0 - slot0 % 96
+    for number, pool in enumerate(pools):
+        if pool.tariff_id is None:
+            continue
+        rates = _rates(
+            pool.tariff_id, tariffs[pool.tariff_id], time_zone=zones[pool.location_id], slot0=begin,
+            slots=length + 96, power_kw=pool.power_kw,
+        )  # fmt: skip
+        window = slice(slot0 - begin, slot0 - begin + horizon)
+        energy[number], time[number], flat[number] = rates.energy[window], rates.time[window], rates.flat
+    prices = [
+        flat[number] + MEDIAN_SESSION_KWH * energy[number].mean() + time[number].mean() * MEDIAN_SESSION_KWH / pool.power_kw
+        for number, pool in enumerate(pools)
+    ]
+    unit = 3.0 * float(np.median(prices)) if prices else 0.0
+    return Rates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT
+
+
+def _book(
+    tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int, wish: Wish
+) -> Book:
+    evses = sorted({evse for pool in pools for evse in pool.evse_ids})
+    claims = booking.occupancy(tx=tx, evse_ids=evses, start=slot_start(slot0), end=slot_start(slot0 + horizon))
+    lane: dict[uuid.UUID, np.ndarray] = {}
+    for evse, starts in claims.items():
+        lane[evse] = np.zeros(horizon, dtype=np.int64)
+        lane[evse][[slot_of(at) - slot0 for at in starts]] = 1
+    busy = np.zeros((1, len(pools), horizon), dtype=np.int64)
+    opened = np.ones((1, len(pools), horizon), dtype=bool)
+    hours = {
+        location.id: open_slots(location.opening_times, location.time_zone, slot_start(slot0), horizon)
+        for location in locations
+    }
+    for number, pool in enumerate(pools):
+        for evse in pool.evse_ids:
+            if evse in lane:
+                busy[0, number] += lane[evse]
+        opened[0, number] = hours[pool.location_id]
+    zone = ZoneInfo(locations[0].time_zone if locations else "UTC")
+    local = slot_start(slot0).astimezone(zone)
+    return Book(busy, opened, local.hour * 60.0 + local.minute)
+
+
+def _requests(around: Surroundings, wish: Wish, now: datetime) -> Requests:
+    origin = slot_start(around.slot0)
+
+    def minutes(at: datetime) -> float:
+        return (at - origin) / timedelta(minutes=1)
+
+    return Requests.build(
+        size=1,
+        book_min=minutes(now),
+        depart_min=max(minutes(now), minutes(wish.earliest_departure)),
+        latitude=wish.latitude,
+        longitude=wish.longitude,
+        soc_kwh=wish.soc * wish.battery_kwh,
+        battery_kwh=wish.battery_kwh,
+        need_kwh=wish.energy_kwh,
+        vehicle_kw=wish.max_power_kw,
+        standards=standard_bits(wish.standards),
+        consumption=wish.consumption_kwh_per_km,
+        weights=list(wish.weights),
+        latest_min=np.inf if wish.latest_finish is None else minutes(wish.latest_finish),
+        radius_km=np.inf if wish.radius_km is None else wish.radius_km,
+    )

@@ -1,0 +1,27 @@
+"""HTTP of payments: parse, one service call, answer."""
+
+from fastapi import APIRouter
+
+from functions.booking import service as booking
+from functions.payments.schemas import QuoteRequest
+from functions.stations.pricing import Quote
+from shared.api import Public
+
+router = APIRouter(prefix="/payments", tags=["payments"])
+
+
+@router.post("/quotes", response_model=Quote)
+def quote(quote_in: QuoteRequest, call: Public) -> Quote:
+    """What a booking would cost at most, element by element. Nothing is held."""
+    return call.read(
+        lambda tx: booking.quote_for(
+            tx=tx,
+            location_id=quote_in.location_id,
+            standard=quote_in.connector,
+            power_class=quote_in.power_class,
+            start=quote_in.start,
+            duration_minutes=quote_in.duration_minutes,
+            energy_kwh=quote_in.energy_kwh,
+            vehicle_kw=quote_in.max_power_kw,
+        )
+    )

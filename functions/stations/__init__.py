@@ -1,0 +1,1 @@
+"""Stations: locations, EVSEs, connectors, tariffs, opening hours, booking terms, search and availability."""

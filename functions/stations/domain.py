@@ -1,0 +1,143 @@
+"""Locations, EVSEs, pools and booking terms. No I/O, no clock."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import asin, cos, radians, sin, sqrt
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from functions.stations.opening import Hours
+from functions.stations.tariffs import Tariff
+from functions.stations.words import EvseStatus, LocationStatus, power_class
+
+EARTH_RADIUS_KM = 6371.0088
+UNUSABLE = frozenset({EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER, EvseStatus.PLANNED, EvseStatus.REMOVED})
+
+
+def great_circle_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
+    """Kilometres between two points on the globe (haversine)."""
+    a, b = radians(latitude), radians(other_latitude)
+    half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_longitude - longitude) / 2) ** 2
+    return 2 * EARTH_RADIUS_KM * asin(sqrt(min(1.0, half)))
+
+
+class BookingTerms(BaseModel):
+    """What owner and driver promise each other; frozen with each booking. OCPI BookingTerms and the limits we add.
+
+    All durations are minutes before or after the booked start, unless named otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    change_until_minutes: int = Field(60, ge=0, le=10080, description="Changes are free until then before the start")
+    cancel_until_minutes: int = Field(60, ge=0, le=10080, description="Cancelling is free until then before the start")
+    change_not_allowed: bool = False
+    early_start_minutes: int = Field(10, ge=0, le=60, description="How early a session may start")
+    noshow_timeout_minutes: int = Field(15, ge=5, le=120, description="After the start the slot is given away")
+    noshow_fee: bool = Field(True, description="Whether a no-show costs the tariff's BOOKING_EXPIRES element")
+    late_stop_allowed: bool = False
+    min_booking_minutes: int = Field(15, ge=15, le=1440)
+    max_booking_minutes: int = Field(480, ge=15, le=1440)
+    booking_horizon_days: int = Field(14, ge=1, le=365)
+    open_bookings_per_driver: int = Field(5, ge=1, le=100)
+    min_lead_minutes: int = Field(0, ge=0, le=10080)
+    supported_access_methods: tuple[str, ...] = ("OPEN",)
+    booking_terms_url: str | None = Field(None, max_length=255)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "BookingTerms":
+        if self.max_booking_minutes < self.min_booking_minutes:
+            raise ValueError("max_booking_minutes: must not be below min_booking_minutes")
+        return self
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A plug of an EVSE, in OCPI's words."""
+
+    connector_id: str
+    standard: str
+    format: str
+    power_type: str
+    max_power_kw: float
+
+
+@dataclass(frozen=True)
+class Evse:
+    """Serves one vehicle at a time by one of its connectors. `uid` is unique in its location."""
+
+    id: uuid.UUID
+    uid: str
+    status: str
+    connectors: tuple[Connector, ...]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Interchangeable EVSEs of a location: the same connector standard and power class. `power_kw` is the least's."""
+
+    location_id: uuid.UUID
+    standard: str
+    power_class: str
+    power_kw: float
+    tariff_id: uuid.UUID | None
+    evse_ids: tuple[uuid.UUID, ...]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place with EVSEs. `tariff_ids` maps (standard, power class) to the tariff of that pool."""
+
+    id: uuid.UUID
+    owner_id: uuid.UUID
+    name: str
+    address: str
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+    time_zone: str
+    currency: str
+    status: str
+    opening_times: Hours | None
+    booking_terms: BookingTerms
+    evses: tuple[Evse, ...]
+    tariff_ids: Mapping[tuple[str, str], uuid.UUID]
+
+    def pools(self) -> tuple[Pool, ...]:
+        """The pools over EVSEs that can be used, ordered by standard and power."""
+        groups: dict[tuple[str, str], dict[uuid.UUID, float]] = {}
+        for evse in self.evses:
+            if EvseStatus(evse.status) in UNUSABLE:
+                continue
+            for connector in evse.connectors:
+                key = (connector.standard, power_class(connector.max_power_kw).value)
+                group = groups.setdefault(key, {})
+                group[evse.id] = max(group.get(evse.id, 0.0), connector.max_power_kw)
+        return tuple(
+            Pool(self.id, standard, group, min(evses.values()), self.tariff_ids.get((standard, group)), tuple(evses))
+            for (standard, group), evses in sorted(groups.items())
+        )
+
+
+@dataclass(frozen=True)
+class LocationRecord:
+    """A location to be loaded in bulk from a city folder; `tariffs` maps (standard, power class) to its tariff."""
+
+    external_id: str
+    name: str
+    address: str
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+    time_zone: str
+    currency: str
+    opening_times: Hours | None
+    evses: tuple[tuple[str, tuple[Connector, ...]], ...]
+    tariffs: Mapping[tuple[str, str], Tariff] = field(default_factory=dict)
+    booking_terms: BookingTerms = BookingTerms()
+
+
+APPROVED = LocationStatus.APPROVED.value

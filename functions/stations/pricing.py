@@ -1,0 +1,387 @@
+"""The tariff engine: what a session costs under an OCPI tariff, exactly; and a tariff as rates for the optimizer.
+
+Everything is computed in fractions and rounded once, half up, to minor units at the end. Restrictions are evaluated in the
+location's local time, so days of 23 and 25 hours come out right.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+
+from functions.stations.tariffs import (
+    BookingRestriction,
+    DayOfWeek,
+    PriceComponent,
+    Tariff,
+    TariffDimensionType,
+    TariffRestrictions,
+)
+from shared.money import minor_digits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HALF_HOUR = timedelta(minutes=30)
+DAYS = tuple(DayOfWeek)
+Dimension = TariffDimensionType
+TIMED = (Dimension.TIME, Dimension.PARKING_TIME)
+
+
+@dataclass(frozen=True)
+class Period:
+    """A stretch of a session: `energy_kwh` drawn evenly over [start, end); not `charging` means the vehicle asks for no
+    power (PARKING_TIME)."""
+
+    start: datetime
+    end: datetime
+    energy_kwh: float = 0.0
+    charging: bool = True
+
+
+class QuoteElement(BaseModel):
+    """One line of a price: so much of a dimension at a unit price without VAT. `amount_minor` includes VAT."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dimension: str
+    quantity: float
+    unit: str
+    unit_price: float
+    vat_percent: float
+    start: datetime | None
+    end: datetime | None
+    amount_minor: int
+
+
+class Quote(BaseModel):
+    """A price in minor units, VAT included; its elements sum to the total."""
+
+    model_config = ConfigDict(frozen=True)
+
+    currency: str
+    total_minor: int
+    total_excl_vat_minor: int
+    energy_kwh: float
+    minutes: float
+    tariff_id: str | None
+    elements: list[QuoteElement]
+
+
+@dataclass
+class _Line:
+    dimension: Dimension
+    component: PriceComponent
+    quantity: Fraction  # kWh, hours or 1
+    start: datetime
+    end: datetime
+
+    @property
+    def net(self) -> Fraction:
+        return self.quantity * Fraction(self.component.price)
+
+    @property
+    def gross(self) -> Fraction:
+        return self.net * (1 + Fraction(self.component.vat or 0) / 100)
+
+
+def _minutes_of(text: str) -> int:
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _in_time(restrictions: TariffRestrictions, local: datetime) -> bool:
+    now = local.hour * 60 + local.minute
+    start = None if restrictions.start_time is None else _minutes_of(restrictions.start_time)
+    end = None if restrictions.end_time is None else _minutes_of(restrictions.end_time)
+    if start is not None and end is not None:
+        within = start <= now < end if start < end else now >= start or now < end
+    else:
+        within = (start is None or now >= start) and (end is None or now < end or end == 0)
+    if not within:
+        return False
+    if restrictions.start_date is not None and local.date() < restrictions.start_date:
+        return False
+    if restrictions.end_date is not None and local.date() >= restrictions.end_date:
+        return False
+    return not restrictions.day_of_week or DAYS[local.weekday()] in restrictions.day_of_week
+
+
+def _counts(
+    restrictions: TariffRestrictions | None, local: datetime, elapsed: Fraction, kwh: Fraction, kw: Fraction
+) -> bool:
+    """Whether an element counts at a moment. Bounds of current are taken as met: it is not known per phase here."""
+    if restrictions is None:
+        return True
+    if not restrictions.for_sessions() or not _in_time(restrictions, local):
+        return False
+    bounds: list[tuple[Any, Any, Fraction]] = [
+        (restrictions.min_kwh, restrictions.max_kwh, kwh),
+        (restrictions.min_power, restrictions.max_power, kw),
+        (restrictions.min_duration, restrictions.max_duration, elapsed),
+    ]
+    return all(
+        (low is None or value >= Fraction(low)) and (high is None or value < Fraction(high))
+        for low, high, value in bounds
+    )
+
+
+def _active(
+    tariff: Tariff, dimension: Dimension, local: datetime, elapsed: Fraction, kwh: Fraction, kw: Fraction
+) -> PriceComponent | None:
+    """The component of the first element that counts and prices the dimension."""
+    for element in tariff.elements:
+        component = next((item for item in element.price_components if item.type is dimension), None)
+        if component is not None and _counts(element.restrictions, local, elapsed, kwh, kw):
+            return component
+    return None
+
+
+def _seconds(step: timedelta) -> Fraction:
+    return Fraction(step // timedelta(microseconds=1), 1_000_000)
+
+
+def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: Fraction) -> list[Fraction]:
+    """Seconds into the period at which some restriction may begin or end to hold, in order, with both ends."""
+    length = _seconds(period.end - period.start)
+    cuts = {Fraction(0), length}
+    at = period.start.replace(minute=0, second=0, microsecond=0)
+    while at < period.end:  # offsets change on half hours; local boundaries inside are found per stretch below
+        cuts.add(_seconds(at - period.start))
+        at += HALF_HOUR
+    times = {0}
+    limits_kwh: set[Fraction] = set()
+    limits_s: set[int] = set()
+    for element in tariff.elements:
+        found = element.restrictions
+        if found is None:
+            continue
+        times |= {_minutes_of(text) for text in (found.start_time, found.end_time) if text is not None}
+        limits_kwh |= {Fraction(limit) for limit in (found.min_kwh, found.max_kwh) if limit is not None}
+        limits_s |= {limit for limit in (found.min_duration, found.max_duration) if limit is not None}
+    for boundary in _local_boundaries(times, zone, period):
+        cuts.add(_seconds(boundary - period.start))
+    drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
+    cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
+    cuts |= {Fraction(limit) - _seconds(period.start - begun) for limit in limits_s}
+    return sorted(cut for cut in cuts if 0 <= cut <= length)
+
+
+def _local_boundaries(times: set[int], zone: ZoneInfo, period: Period) -> Iterable[datetime]:
+    day = period.start.astimezone(zone).date()
+    last = period.end.astimezone(zone).date()
+    while day <= last:
+        for minutes in times:
+            for fold in (0, 1):
+                local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, fold=fold, tzinfo=zone)
+                yield local.astimezone(UTC)
+        day += timedelta(days=1)
+
+
+def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) -> Quote:
+    """The price of a session made of `periods`, in order, under `tariff`.
+
+    step_size is applied once a dimension, by the last component used; of TIME and PARKING_TIME only to the one the session
+    ends with (OCPI 2.2.1, step_size). min_price and max_price bound the total. Raises ValueError for periods that end
+    before they start, overlap or draw negative energy.
+    """
+    zone = ZoneInfo(time_zone)
+    begun = periods[0].start
+    lines: list[_Line] = []
+    kwh = Fraction(0)
+    last_timed: Dimension | None = None
+    previous_end = begun
+    for period in periods:
+        if period.end <= period.start or period.start < previous_end or period.energy_kwh < 0:
+            raise ValueError(f"periods: {period} ends before it starts, overlaps, or draws negative energy")
+        previous_end = period.end
+        drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
+        length = _seconds(period.end - period.start)
+        kw = drawn * 3600 / length
+        timed = Dimension.TIME if period.charging else Dimension.PARKING_TIME
+        cuts = _cuts(tariff, zone, period, begun, kwh)
+        for since, until in zip(cuts, cuts[1:], strict=False):
+            start = period.start + timedelta(microseconds=int(since * 1_000_000))
+            end = period.start + timedelta(microseconds=int(until * 1_000_000))
+            local = start.astimezone(zone)
+            elapsed = _seconds(period.start - begun) + since
+            used = kwh + drawn * since / length
+            amounts = {
+                timed: (until - since) / 3600,
+                Dimension.ENERGY: drawn * (until - since) / length,
+                Dimension.FLAT: Fraction(0 if any(line.dimension is Dimension.FLAT for line in lines) else 1),
+            }
+            for dimension, amount in amounts.items():
+                component = _active(tariff, dimension, local, elapsed, used, kw) if amount else None
+                if component is not None:
+                    _add(lines, _Line(dimension, component, amount, start, end))
+                    if dimension in TIMED:
+                        last_timed = dimension
+        kwh += drawn
+    _apply_steps(lines, last_timed)
+    minutes = float(_seconds(periods[-1].end - begun) / 60)
+    return _quote(tariff, lines, float(kwh), minutes)
+
+
+def _add(lines: list[_Line], line: _Line) -> None:
+    """Adds to the line of the same component if it goes on, else begins a new one."""
+    for known in reversed(lines):
+        if known.dimension is line.dimension:
+            if known.component is line.component and known.end == line.start:
+                known.quantity += line.quantity
+                known.end = line.end
+                return
+            break
+    lines.append(line)
+
+
+def _apply_steps(lines: list[_Line], last_timed: Dimension | None) -> None:
+    for dimension, per_unit in ((Dimension.ENERGY, 1000), (Dimension.TIME, 3600), (Dimension.PARKING_TIME, 3600)):
+        if dimension in TIMED and dimension is not last_timed:
+            continue
+        mine = [line for line in lines if line.dimension is dimension]
+        if not mine:
+            continue
+        step = mine[-1].component.step_size
+        total = sum((line.quantity for line in mine), Fraction(0)) * per_unit
+        billed = -(-total // step) * step
+        mine[-1].quantity += (billed - total) / per_unit
+
+
+UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.PARKING_TIME: "h", Dimension.FLAT: "session"}
+
+
+def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Quote:
+    scale = 10 ** minor_digits(tariff.currency)
+    amounts = [line.gross * scale for line in lines]
+    net = sum((line.net for line in lines), Fraction(0)) * scale
+    gross = sum(amounts, Fraction(0))
+    elements = [
+        QuoteElement(
+            dimension=line.dimension.value,
+            quantity=round(float(line.quantity), 6),
+            unit=UNITS[line.dimension],
+            unit_price=float(line.component.price),
+            vat_percent=float(line.component.vat or 0),
+            start=line.start,
+            end=line.end,
+            amount_minor=0,
+        )
+        for line in lines
+    ]
+    bounded_net, bounded_gross, name = _bound(tariff, net, gross, scale)
+    if name is not None:
+        amounts.append(bounded_gross - gross)
+        elements.append(
+            QuoteElement(
+                dimension=name, quantity=1, unit="session", unit_price=float((bounded_net - net) / scale),
+                vat_percent=0, start=None, end=None, amount_minor=0,
+            )
+        )  # fmt: skip
+    total = _round(bounded_gross)
+    shares = _share_out(amounts, total)
+    return Quote(
+        currency=tariff.currency,
+        total_minor=total,
+        total_excl_vat_minor=_round(bounded_net),
+        energy_kwh=round(kwh, 6),
+        minutes=minutes,
+        tariff_id=tariff.id,
+        elements=[item.model_copy(update={"amount_minor": share}) for item, share in zip(elements, shares, strict=True)],
+    )
+
+
+def _bound(tariff: Tariff, net: Fraction, gross: Fraction, scale: int) -> tuple[Fraction, Fraction, str | None]:
+    low, high = tariff.min_price, tariff.max_price
+    for limit, name, beyond in ((low, "MIN_PRICE", lambda a, b: a < b), (high, "MAX_PRICE", lambda a, b: a > b)):
+        if limit is None:
+            continue
+        excl = Fraction(limit.excl_vat) * scale
+        incl = excl if limit.incl_vat is None else Fraction(limit.incl_vat) * scale
+        if beyond(gross, incl):
+            return excl, incl, name
+    return net, gross, None
+
+
+def _round(value: Fraction) -> int:
+    """Half up."""
+    return int((value + Fraction(1, 2)) // 1)
+
+
+def _share_out(amounts: list[Fraction], total: int) -> list[int]:
+    """Whole numbers near `amounts` that sum to `total` (largest remainders)."""
+    shares = [int(amount // 1) for amount in amounts]
+    missing = total - sum(shares)
+    order = sorted(range(len(amounts)), key=lambda number: -(amounts[number] - shares[number]))
+    for number in order[:missing]:
+        shares[number] += 1
+    return shares
+
+
+def booking_fee(tariff: Tariff, kind: BookingRestriction) -> int:
+    """What a missed (BOOKING_EXPIRES) or late cancelled (BOOKING_CANCELLATION_FEES) booking costs: the FLAT component
+    of the first element with that restriction, minor units with VAT. 0 where the tariff has none."""
+    for element in tariff.elements:
+        if element.restrictions is not None and element.restrictions.booking is kind:
+            for component in element.price_components:
+                if component.type is Dimension.FLAT:
+                    gross = Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100)
+                    return _round(gross * 10 ** minor_digits(tariff.currency))
+    return 0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A tariff as the optimizer sees it, VAT included, major units: per kWh and per hour in each slot, and once."""
+
+    energy: "np.ndarray"
+    time: "np.ndarray"
+    flat: float
+
+
+def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
+    """Rates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
+
+    What depends on consumption or duration is taken as at a session's start; min_price, max_price and step_size are left
+    out. Where a tariff has none of those, a session on slot boundaries costs by these rates what `price_session` says.
+    """
+    import numpy as np
+
+    zone = ZoneInfo(time_zone)
+    kw = Fraction(power_kw).limit_denominator(1000)
+    at = [datetime.fromtimestamp((slot0 + number) * 900, UTC).astimezone(zone) for number in range(slots)]
+
+    def row(dimension: Dimension) -> "np.ndarray":
+        relevant = any(item.type is dimension for element in tariff.elements for item in element.price_components)
+        if not relevant:
+            return np.zeros(slots)
+        found = (_active(tariff, dimension, local, Fraction(0), Fraction(0), kw) for local in at)
+        return np.array([0.0 if item is None else _gross(item) for item in found])
+
+    flat = _active(tariff, Dimension.FLAT, at[0], Fraction(0), Fraction(0), kw) if slots else None
+    return Rates(row(Dimension.ENERGY), row(Dimension.TIME), 0.0 if flat is None else _gross(flat))
+
+
+def _gross(component: PriceComponent) -> float:
+    return float(Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100))
+
+
+def caching_rates(size: int = 4096) -> Callable[..., Rates]:
+    """`compile_rates` by a tariff's id, kept: a stored tariff never changes."""
+    tariffs: dict[uuid.UUID, Tariff] = {}
+
+    @lru_cache(maxsize=size)
+    def compiled(id: uuid.UUID, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
+        return compile_rates(tariffs[id], time_zone=time_zone, slot0=slot0, slots=slots, power_kw=power_kw)
+
+    def rates(id: uuid.UUID, tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
+        tariffs[id] = tariff
+        return compiled(id, time_zone, slot0, slots, power_kw)
+
+    return rates

@@ -1,0 +1,208 @@
+"""Every SQL statement of stations."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from functions.stations.domain import APPROVED, BookingTerms, Connector, Evse, Location, LocationRecord
+from functions.stations.nearby import cells_of
+from functions.stations.opening import Hours
+from functions.stations.tables import connector, evse, location, pool_tariff, tariff
+from functions.stations.tariffs import Tariff
+from shared.db import for_update, insert_new, new_id
+from shared.tx import Tx
+
+
+def lock(tx: Tx, location_id: uuid.UUID) -> bool:
+    """Locks the location's row for this transaction: the first step of every change of claims."""
+    statement = sa.select(location.c.id).where(location.c.id == location_id)
+    return tx.execute(for_update(statement, tx.conn)).first() is not None
+
+
+def get_many(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
+    """Locations with EVSEs, connectors and tariff assignments: four statements, however many."""
+    if not ids:
+        return {}
+    wanted = list(ids)
+    rows = list(tx.execute(sa.select(location).where(location.c.id.in_(wanted))))
+    evses = list(
+        tx.execute(
+            sa.select(evse.c.id, evse.c.location_id, evse.c.uid, evse.c.status)
+            .where(evse.c.location_id.in_(wanted))
+            .order_by(evse.c.location_id, evse.c.uid)
+        )
+    )
+    plugs = _connectors(tx, wanted)
+    by_location: dict[uuid.UUID, list[Evse]] = {}
+    for row in evses:
+        by_location.setdefault(row.location_id, []).append(Evse(row.id, row.uid, row.status, tuple(plugs.get(row.id, ()))))
+    tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
+    for row in tx.execute(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(wanted))):
+        tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
+    return {
+        row.id: _location(row, tuple(by_location.get(row.id, ())), tariffs.get(row.id, {})) for row in rows
+    }
+
+
+def _connectors(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Connector]]:
+    statement = (
+        sa.select(connector)
+        .join(evse, evse.c.id == connector.c.evse_id)
+        .where(evse.c.location_id.in_(list(location_ids)))
+        .order_by(connector.c.evse_id, connector.c.connector_id)
+    )
+    plugs: dict[uuid.UUID, list[Connector]] = {}
+    for row in tx.execute(statement):
+        plug = Connector(row.connector_id, row.standard, row.format, row.power_type, row.max_power_kw)
+        plugs.setdefault(row.evse_id, []).append(plug)
+    return plugs
+
+
+def _location(row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str], uuid.UUID]) -> Location:
+    return Location(
+        id=row.id,
+        owner_id=row.owner_id,
+        name=row.name,
+        address=row.address,
+        city=row.city,
+        country=row.country,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        time_zone=row.time_zone,
+        currency=row.currency,
+        status=row.status,
+        opening_times=None if row.opening_times is None else Hours.model_validate(row.opening_times),
+        booking_terms=BookingTerms.model_validate(row.booking_terms),
+        evses=evses,
+        tariff_ids=tariff_ids,
+    )
+
+
+def in_cells(tx: Tx, *, resolution: int, cells: Sequence[int]) -> list[tuple[uuid.UUID, float, float]]:
+    """(id, latitude, longitude) of approved locations in H3 cells."""
+    column = location.c[f"h3_{resolution}"]
+    statement = sa.select(location.c.id, location.c.latitude, location.c.longitude).where(
+        column.in_(list(cells)), location.c.status == APPROVED
+    )
+    return [(id, latitude, longitude) for id, latitude, longitude in tx.execute(statement)]
+
+
+def having_standards(tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str], min_power_kw: float) -> set[uuid.UUID]:
+    """Those of `ids` with a connector of one of `standards` (any where empty) and at least that power."""
+    statement = (
+        sa.select(evse.c.location_id)
+        .distinct()
+        .join(connector, connector.c.evse_id == evse.c.id)
+        .where(evse.c.location_id.in_(list(ids)), connector.c.max_power_kw >= min_power_kw - 1e-9)
+    )
+    if standards:
+        statement = statement.where(connector.c.standard.in_(sorted(standards)))
+    return set(tx.execute(statement).scalars())
+
+
+def insert_location(tx: Tx, made: Location) -> None:
+    """Stores a location without EVSEs."""
+    tx.execute(sa.insert(location).values(_location_row(made, tx.now)))
+
+
+def _location_row(made: Location, now: datetime) -> dict[str, Any]:
+    hours = made.opening_times
+    return {
+        "id": made.id,
+        "owner_id": made.owner_id,
+        "name": made.name,
+        "address": made.address,
+        "city": made.city,
+        "country": made.country,
+        "latitude": made.latitude,
+        "longitude": made.longitude,
+        **cells_of(made.latitude, made.longitude),
+        "time_zone": made.time_zone,
+        "currency": made.currency,
+        "status": made.status,
+        "opening_times": None if hours is None else hours.model_dump(mode="json"),
+        "booking_terms": made.booking_terms.model_dump(mode="json"),
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def update_location(tx: Tx, location_id: uuid.UUID, **values: Any) -> None:
+    """Changes columns of a location."""
+    tx.execute(sa.update(location).where(location.c.id == location_id).values(**values, updated_at=tx.now))
+
+
+def insert_evse(tx: Tx, location_id: uuid.UUID, made: Evse) -> bool:
+    """Stores an EVSE with its connectors; False where the location has this uid."""
+    new = insert_new(
+        tx.conn, evse, id=made.id, location_id=location_id, uid=made.uid, status=made.status, created_at=tx.now
+    )
+    if new:
+        tx.execute(sa.insert(connector), [{"evse_id": made.id, **vars(item)} for item in made.connectors])
+    return new
+
+
+def insert_tariff(tx: Tx, location_id: uuid.UUID, document: Tariff) -> uuid.UUID:
+    """Stores a tariff; it is never changed, so what was quoted by it stays."""
+    id = new_id()
+    stored = document.model_dump(mode="json", exclude_none=True)
+    tx.execute(sa.insert(tariff).values(id=id, location_id=location_id, document=stored, created_at=tx.now))
+    return id
+
+
+def assign_tariffs(tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], uuid.UUID]) -> None:
+    """Replaces which tariff each pool has."""
+    tx.execute(sa.delete(pool_tariff).where(pool_tariff.c.location_id == location_id))
+    rows = [
+        {"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id}
+        for (standard, group), tariff_id in sorted(assignment.items())
+    ]
+    if rows:
+        tx.execute(sa.insert(pool_tariff), rows)
+
+
+def tariff_documents(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
+    """Stored tariffs by id."""
+    if not ids:
+        return {}
+    statement = sa.select(tariff.c.id, tariff.c.document).where(tariff.c.id.in_(sorted(set(ids))))
+    return {id: document for id, document in tx.execute(statement)}
+
+
+def count(tx: Tx) -> int:
+    """How many locations there are."""
+    found: int = tx.execute(sa.select(sa.func.count()).select_from(location)).scalar_one()
+    return found
+
+
+def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
+    """Loads many approved locations: one statement a table."""
+    locations, evses, connectors, tariffs, pools = [], [], [], [], []
+    ids = []
+    for record in records:
+        location_id = new_id()
+        ids.append(location_id)
+        made = Location(
+            location_id, owner_id, record.name, record.address, record.city, record.country, record.latitude, record.longitude,
+            record.time_zone, record.currency, APPROVED, record.opening_times, record.booking_terms, (), {},
+        )  # fmt: skip
+        locations.append(_location_row(made, tx.now))
+        for uid, plugs in record.evses:
+            evse_id = new_id()
+            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})
+            connectors += [{"evse_id": evse_id, **vars(plug)} for plug in plugs]
+        stored: dict[int, uuid.UUID] = {}
+        for (standard, group), document in record.tariffs.items():
+            tariff_id = stored.get(id(document))
+            if tariff_id is None:
+                tariff_id = stored[id(document)] = new_id()
+                dumped = document.model_dump(mode="json", exclude_none=True)
+                tariffs.append({"id": tariff_id, "location_id": location_id, "document": dumped, "created_at": tx.now})
+            pools.append({"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id})
+    for table, rows in ((location, locations), (evse, evses), (connector, connectors), (tariff, tariffs), (pool_tariff, pools)):
+        if rows:
+            tx.execute(sa.insert(table), rows)
+    return ids

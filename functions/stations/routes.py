@@ -1,0 +1,113 @@
+"""HTTP of stations: parse, one service call, answer."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from functions.stations import availability, service
+from functions.stations.domain import BookingTerms
+from functions.stations.schemas import (
+    Availability,
+    EvseCreate,
+    EvseOut,
+    LocationCreate,
+    LocationOut,
+    LocationSummary,
+    NearbyQuery,
+    TariffsPut,
+)
+from functions.stations.words import ConnectorType
+from shared.api import Admin, Instant, Owner, Page, PageSize, Public, decode_cursor, encode_cursor
+from shared.tx import Tx
+
+router = APIRouter(prefix="/stations", tags=["stations"])
+
+
+@router.get("/locations", response_model=Page[LocationSummary])
+def search_locations(
+    call: Public,
+    lat: Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, examples=[52.09])],
+    lon: Annotated[float, Query(ge=-180, le=180, allow_inf_nan=False, examples=[5.12])],
+    radius_km: Annotated[float, Query(gt=0, le=200, allow_inf_nan=False)] = 10,
+    connector: ConnectorType | None = None,
+    min_power_kw: Annotated[float, Query(ge=0, le=4000, allow_inf_nan=False)] = 0,
+    free_from: Instant | None = None,
+    free_until: Instant | None = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: PageSize = 20,
+) -> Page[LocationSummary]:
+    """Approved locations, nearest first; with `free_from` and `free_until` those with a place over the whole period."""
+    query = NearbyQuery(
+        lat=lat, lon=lon, radius_km=radius_km, connector=connector, min_power_kw=min_power_kw, free_from=free_from,
+        free_until=free_until,
+    )  # fmt: skip
+    after = decode_cursor(cursor, float, uuid.UUID) if cursor else None
+    items, position = call.read(lambda tx: availability.search(tx=tx, query=query, after=after, limit=limit))  # type: ignore[arg-type]
+    more = None if position is None else encode_cursor(position[0], str(position[1]))
+    return Page(items=items, next_cursor=more)
+
+
+@router.get("/locations/{location_id}", response_model=LocationOut)
+def get_location(location_id: uuid.UUID, call: Public) -> LocationOut:
+    """A location with EVSEs, pools, tariffs, terms and opening times."""
+
+    def read(tx: Tx) -> LocationOut:
+        location = service.get_visible(tx=tx, location_id=location_id)
+        return LocationOut.of(location, service.tariffs_of(tx=tx, location=location))
+
+    return call.read(read)
+
+
+@router.get("/locations/{location_id}/availability", response_model=Availability)
+def get_availability(
+    location_id: uuid.UUID,
+    call: Public,
+    from_: Annotated[Instant | None, Query(alias="from")] = None,
+    to: Instant | None = None,
+    connector: ConnectorType | None = None,
+) -> Availability:
+    """The free counts of its pools, quarter hour by quarter hour."""
+    standard = None if connector is None else connector.value
+    return call.read(
+        lambda tx: availability.calendars(tx=tx, location_id=location_id, start=from_, end=to, connector=standard)
+    )
+
+
+@router.post("/locations", status_code=201, response_model=LocationOut)
+def create_location(location_in: LocationCreate, call: Owner) -> Response:
+    """Registers a location; add EVSEs and tariffs, then an administrator approves it."""
+    return call.create(
+        lambda tx: LocationOut.of(service.create_location(tx=tx, location_in=location_in)),
+        location="stations/locations/{id}",
+    )
+
+
+@router.post("/locations/{location_id}/evses", status_code=201, response_model=EvseOut)
+def add_evse(location_id: uuid.UUID, evse_in: EvseCreate, call: Owner) -> Response:
+    """Adds an EVSE with its connectors."""
+    return call.create(
+        lambda tx: EvseOut.model_validate(service.add_evse(tx=tx, location_id=location_id, evse_in=evse_in))
+    )
+
+
+@router.put("/locations/{location_id}/tariffs", response_model=LocationOut)
+def put_tariffs(location_id: uuid.UUID, tariffs_in: TariffsPut, call: Owner) -> LocationOut:
+    """Replaces the tariffs (OCPI) of the location's pools. Bookings made keep their quote."""
+    return call.write(
+        lambda tx: LocationOut.of(service.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in))
+    )
+
+
+@router.put("/locations/{location_id}/booking-terms", response_model=LocationOut)
+def put_booking_terms(location_id: uuid.UUID, terms: BookingTerms, call: Owner) -> LocationOut:
+    """Replaces the booking terms for bookings to come."""
+    return call.write(
+        lambda tx: LocationOut.of(service.put_booking_terms(tx=tx, location_id=location_id, terms=terms))
+    )
+
+
+@router.post("/locations/{location_id}/approve", response_model=LocationOut)
+def approve_location(location_id: uuid.UUID, call: Admin) -> LocationOut:
+    """Lets a submitted location be searched and booked."""
+    return call.write(lambda tx: LocationOut.of(service.approve_location(tx=tx, location_id=location_id)))

@@ -1,0 +1,234 @@
+"""Payloads and answers of stations."""
+
+import uuid
+from datetime import datetime
+from functools import lru_cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+from babel.numbers import is_currency
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from functions.stations.domain import BookingTerms, Location
+from functions.stations.opening import Hours
+from functions.stations.tariffs import Tariff
+from functions.stations.words import ConnectorFormat, ConnectorType, PowerClass, PowerType
+from shared.api import Input, Output
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Uid = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=36, pattern=r"^[\w*.\-:/ ]+$")]
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _known_zone(value: str) -> str:
+    if value not in _zones():
+        raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Amsterdam")
+    return value
+
+
+def _known_currency(value: str) -> str:
+    if not is_currency(value):
+        raise ValueError(f"{value!r} is not an ISO 4217 currency such as EUR")
+    return value
+
+
+class LocationCreate(Input):
+    """A new location; it is searched and booked once an administrator has approved it."""
+
+    name: Text = Field(examples=["Central Station West"])
+    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    city: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(examples=["NLD"], description="ISO 3166-1 alpha-3")
+    latitude: float = Field(ge=-90, le=90, examples=[52.0894])
+    longitude: float = Field(ge=-180, le=180, examples=[5.1101])
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(examples=["Europe/Amsterdam"])
+    currency: Annotated[str, AfterValidator(_known_currency)] = Field("EUR", examples=["EUR"])
+    opening_times: Hours | None = Field(None, description="OCPI Hours; unset: always open")
+
+
+class ConnectorCreate(Input):
+    """A plug of an EVSE."""
+
+    connector_id: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=36)] = "1"
+    standard: ConnectorType
+    format: ConnectorFormat = ConnectorFormat.SOCKET
+    power_type: PowerType
+    max_power_kw: float = Field(gt=0, le=4000, examples=[22.0])
+
+
+class EvseCreate(Input):
+    """An EVSE with its connectors; it serves one vehicle at a time."""
+
+    uid: Uid = Field(examples=["NL*EVC*E0001"])
+    connectors: Annotated[list[ConnectorCreate], Field(min_length=1, max_length=8)]
+
+    @field_validator("connectors")
+    @classmethod
+    def _distinct(cls, value: list[ConnectorCreate]) -> list[ConnectorCreate]:
+        ids = [item.connector_id for item in value]
+        if len(set(ids)) != len(ids):
+            raise ValueError("connector_id must be unique in the EVSE")
+        return value
+
+
+class AppliesTo(Input):
+    """The pools a tariff is for; an empty list means every one."""
+
+    standards: list[ConnectorType] = []
+    power_classes: list[PowerClass] = []
+
+
+class TariffAssignment(Input):
+    """A tariff and the pools it is for."""
+
+    tariff: Tariff
+    applies_to: AppliesTo = AppliesTo()
+
+
+class TariffsPut(Input):
+    """All tariffs of a location; for a pool that several apply to, the first counts."""
+
+    tariffs: Annotated[list[TariffAssignment], Field(max_length=50)]
+
+
+class ConnectorOut(Output):
+    """A plug."""
+
+    connector_id: str
+    standard: str
+    format: str
+    power_type: str
+    max_power_kw: float
+
+
+class EvseOut(Output):
+    """An EVSE."""
+
+    id: uuid.UUID
+    uid: str
+    status: str
+    connectors: list[ConnectorOut]
+
+
+class PoolOut(Output):
+    """Interchangeable EVSEs: what is booked. `free` counts those free over the period asked for, if one was."""
+
+    connector: str
+    power_class: str
+    power_kw: float
+    capacity: int
+    free: int | None = None
+    tariff_id: uuid.UUID | None = None
+
+
+class LocationOut(Output):
+    """A location in full."""
+
+    id: uuid.UUID
+    name: str
+    address: str
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+    time_zone: str
+    currency: str
+    status: str
+    opening_times: Hours | None
+    booking_terms: BookingTerms
+    pools: list[PoolOut]
+    evses: list[EvseOut]
+    tariffs: dict[str, Any] = Field(default_factory=dict, description="OCPI tariffs by tariff_id")
+
+    @classmethod
+    def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff] | None = None) -> "LocationOut":
+        """The answer for a location."""
+        return cls(
+            **{name: getattr(record, name) for name in cls.model_fields if name not in ("pools", "evses", "tariffs")},
+            pools=pools_of(record),
+            evses=[EvseOut.model_validate(item) for item in record.evses],
+            tariffs={
+                str(id): item.model_dump(mode="json", exclude_none=True) for id, item in (tariffs or {}).items()
+            },
+        )
+
+
+def pools_of(record: Location, free: dict[tuple[str, str], int] | None = None) -> list[PoolOut]:
+    """A location's pools, with free counts where they were asked for."""
+    return [
+        PoolOut(
+            connector=pool.standard,
+            power_class=pool.power_class,
+            power_kw=pool.power_kw,
+            capacity=len(pool.evse_ids),
+            free=None if free is None else free[pool.standard, pool.power_class],
+            tariff_id=pool.tariff_id,
+        )
+        for pool in record.pools()
+    ]
+
+
+class LocationSummary(Output):
+    """A location in a list of search results."""
+
+    id: uuid.UUID
+    name: str
+    address: str
+    city: str
+    latitude: float
+    longitude: float
+    distance_km: float
+    time_zone: str
+    currency: str
+    pools: list[PoolOut]
+
+
+class Timeslot(Output):
+    """A stretch of quarter hours in which the same number of EVSEs is free. `min_power` and `max_power` are W (OCPI)."""
+
+    start_date_time: datetime
+    end_date_time: datetime
+    free: int
+    capacity: int
+
+
+class Calendar(Output):
+    """A pool's calendar (OCPI Calendar): its bookable stretches."""
+
+    connector: str
+    power_class: str
+    power_kw: float
+    begin_from: datetime
+    end_before: datetime
+    timeslot_increment: int = 15
+    available_timeslots: list[Timeslot]
+
+
+class Availability(Output):
+    """The calendars of a location."""
+
+    location_id: uuid.UUID
+    calendars: list[Calendar]
+    generated_at: datetime
+
+
+class NearbyQuery(Input):
+    """What is searched for, and where."""
+
+    lat: float = Field(ge=-90, le=90)
+    lon: float = Field(ge=-180, le=180)
+    radius_km: float = Field(10, gt=0, le=200)
+    connector: ConnectorType | None = None
+    min_power_kw: float = Field(0, ge=0, le=4000)
+    free_from: datetime | None = None
+    free_until: datetime | None = None
+
+    @model_validator(mode="after")
+    def _a_whole_period(self) -> "NearbyQuery":
+        if (self.free_from is None) != (self.free_until is None):
+            raise ValueError("free_from and free_until: give both or neither")
+        return self

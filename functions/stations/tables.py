@@ -1,0 +1,73 @@
+"""Tables of stations. H3 cells at three resolutions make the nearby search an index look-up."""
+
+import sqlalchemy as sa
+
+from shared.db import Id, Key, UtcDateTime, metadata
+
+location = sa.Table(
+    "location",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("owner_id", Id, nullable=False),
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("address", sa.String(200), nullable=False),
+    sa.Column("city", sa.String(80), nullable=False),
+    sa.Column("country", Key(3), nullable=False),
+    sa.Column("latitude", sa.Double, nullable=False),
+    sa.Column("longitude", sa.Double, nullable=False),
+    sa.Column("h3_5", sa.BigInteger, nullable=False),
+    sa.Column("h3_7", sa.BigInteger, nullable=False),
+    sa.Column("h3_9", sa.BigInteger, nullable=False),
+    sa.Column("time_zone", Key(64), nullable=False),
+    sa.Column("currency", Key(3), nullable=False),
+    sa.Column("status", Key(16), nullable=False),
+    sa.Column("opening_times", sa.JSON(none_as_null=True)),
+    sa.Column("booking_terms", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Index("ix_location_owner", "owner_id", "id"),
+    sa.Index("ix_location_h3_5", "h3_5", "status"),
+    sa.Index("ix_location_h3_7", "h3_7", "status"),
+    sa.Index("ix_location_h3_9", "h3_9", "status"),
+)
+
+evse = sa.Table(
+    "evse",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("uid", Key(48), nullable=False),
+    sa.Column("status", Key(16), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("location_id", "uid"),
+)
+
+connector = sa.Table(
+    "connector",
+    metadata,
+    sa.Column("evse_id", Id, sa.ForeignKey("evse.id"), primary_key=True),
+    sa.Column("connector_id", Key(36), primary_key=True),
+    sa.Column("standard", Key(32), nullable=False),
+    sa.Column("format", Key(8), nullable=False),
+    sa.Column("power_type", Key(24), nullable=False),
+    sa.Column("max_power_kw", sa.Double, nullable=False),
+)
+
+tariff = sa.Table(
+    "tariff",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_tariff_location", "location_id", "created_at"),
+)
+
+pool_tariff = sa.Table(
+    "pool_tariff",
+    metadata,
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), primary_key=True),
+    sa.Column("standard", Key(32), primary_key=True),
+    sa.Column("power_class", Key(16), primary_key=True),
+    sa.Column("tariff_id", Id, sa.ForeignKey("tariff.id"), nullable=False),
+)

@@ -1,0 +1,123 @@
+"""E-mail: Azure Communication Services with the real SDK, or the local mailbox."""
+
+import base64
+import threading
+import uuid
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Protocol
+
+from shared.adapters.mailbox import drop
+from shared.clock import Clock
+from shared.errors import AppError, Undeliverable, Unavailable
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that goes with a message."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Email:
+    """An e-mail in text and HTML."""
+
+    to: str
+    subject: str
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+class EmailSender(Protocol):
+    """Sends e-mail. The same `operation_id` is sent once, however often it is tried."""
+
+    def send(self, email: Email, *, operation_id: uuid.UUID) -> None:
+        """Hands the message over. Raises Unavailable (try again) or Undeliverable (do not)."""
+        ...
+
+
+class MailboxEmail:
+    """E-mails as .eml files in the mailbox folder."""
+
+    def __init__(self, folder: Path, sender: str, clock: Clock) -> None:
+        self._folder, self._sender, self._clock = folder, sender, clock
+
+    def send(self, email: Email, *, operation_id: uuid.UUID) -> None:
+        """Writes the file."""
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self._sender, email.to, email.subject
+        message["Message-ID"] = f"<{operation_id}@evcharging.local>"
+        message.set_content(email.text)
+        message.add_alternative(email.html, subtype="html")
+        for item in email.attachments:
+            kind, _, rest = item.content_type.partition("/")
+            message.add_attachment(item.content, maintype=kind, subtype=rest.split(";")[0], filename=item.name)
+        drop(self._folder, at=self._clock.now(), suffix=".eml", content=message.as_bytes())
+
+
+class CommunicationEmail:
+    """Azure Communication Services. The operation is not awaited: the service keeps what it accepted."""
+
+    def __init__(self, endpoint: str, key: str, sender: str) -> None:
+        self._endpoint, self._key, self._sender = endpoint, key, sender
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def _made(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                from azure.communication.email import EmailClient
+                from azure.core.credentials import AzureKeyCredential
+
+                self._client = EmailClient(
+                    self._endpoint, AzureKeyCredential(self._key), retry_total=0, connection_timeout=5, read_timeout=10
+                )
+            return self._client
+
+    def send(self, email: Email, *, operation_id: uuid.UUID) -> None:
+        """Begins the send operation, idempotent by its id."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        message = {
+            "senderAddress": self._sender,
+            "recipients": {"to": [{"address": email.to}]},
+            "content": {"subject": email.subject, "plainText": email.text, "html": email.html},
+            "attachments": [
+                {
+                    "name": item.name,
+                    "contentType": item.content_type,
+                    "contentInBase64": base64.b64encode(item.content).decode(),
+                }
+                for item in email.attachments
+            ],
+        }
+        try:
+            self._made().begin_send(message, operation_id=str(operation_id), polling_interval=3600)
+        except HttpResponseError as error:
+            raise refusal(error) from error
+        except AzureError as error:
+            raise Unavailable(f"Communication Services e-mail: {error}") from error
+
+
+def refusal(error: Any) -> AppError:
+    """What an HTTP error of Communication Services means: 429 and 5xx pass, other 4xx stay."""
+    status = error.status_code or 500
+    if status in (401, 403, 408, 429) or status >= 500:
+        return Unavailable(f"Communication Services answered {status}.")
+    return Undeliverable(f"Communication Services answered {status}: {error.message}")
+
+
+def make_email_sender(settings: Settings, clock: Clock) -> EmailSender:
+    """The sender that the settings choose."""
+    if settings.communication_endpoint is None:
+        return MailboxEmail(settings.data_dir / "mailbox", settings.email_sender, clock)
+    if settings.communication_key is None:
+        raise ValueError("COMMUNICATION_KEY: must be set when COMMUNICATION_ENDPOINT is")
+    key = settings.communication_key.get_secret_value()
+    return CommunicationEmail(settings.communication_endpoint, key, settings.email_sender)

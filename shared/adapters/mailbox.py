@@ -1,0 +1,16 @@
+"""The local mailbox: messages as files, for the embedded default. What lands here was sent to nobody."""
+
+import os
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+
+def drop(folder: Path, *, at: datetime, suffix: str, content: bytes) -> Path:
+    """Writes one message in one step; names sort by time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{at.strftime('%Y%m%dT%H%M%S.%fZ')}-{secrets.token_hex(3)}{suffix}"
+    draft = folder / f".{path.name}"
+    draft.write_bytes(content)
+    os.replace(draft, path)
+    return path

@@ -1,0 +1,35 @@
+"""The documents against the code: every setting, error code and environment of the docs exists, and the other way."""
+
+import re
+from pathlib import Path
+
+from shared.errors import every_error
+from shared.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    text = (DOCS / "errors.md").read_text()
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \| (\d{3}) \|", text, flags=re.M))
+    assert documented == {(kind.code, str(kind.status)) for kind in every_error()}
+
+
+def test_error_codes_are_unique() -> None:
+    codes = [kind.code for kind in every_error()]
+    assert len(codes) == len(set(codes))
+
+
+def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
+    import shared.errors
+
+    drawn = set(re.findall(r"^[\s│├└─]*([A-Z]\w+) +(\d{3})  ([A-Z_]+)$", shared.errors.__doc__ or "", flags=re.M))
+    assert drawn == {(kind.__name__, str(kind.status), kind.code) for kind in every_error()}
+
+
+def test_every_setting_is_documented() -> None:
+    text = (DOCS / "settings.md").read_text()
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text.split("## Of the devhost")[0], flags=re.M))
+    assert documented == {name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        assert field.description, f"{name} has no description"
