@@ -41,20 +41,15 @@ class RecommendationRequest(Input):
     vehicle_id: uuid.UUID | None = Field(None, description="One of yours; or give the vehicle's figures below")
     battery_kwh: Annotated[float, Field(gt=0, le=1000, examples=[60.0])] | None = None
     soc: Share = Field(description="State of charge when setting out", examples=[0.3])
-    consumption_kwh_per_km: Annotated[
-        float,
-        Field(gt=0.01, le=5, validation_alias=AliasChoices("consumption_kwh_per_km", "consumption"), examples=[0.18]),
-    ] | None = None
-    connectors: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=32)]],
-        Field(
-            min_length=1,
-            max_length=10,
-            validation_alias=AliasChoices("connectors", "connector_standards", "standards"),
-            examples=[["IEC_62196_T2", "IEC_62196_T2_COMBO"]],
-            description="OCPI ConnectorType words",
-        ),
-    ] | None = None
+    consumption_kwh_per_km: Annotated[float, Field(gt=0.01, le=5, examples=[0.18])] | None = Field(
+        None, validation_alias=AliasChoices("consumption_kwh_per_km", "consumption")
+    )
+    connectors: Annotated[list[Annotated[str, Field(min_length=1, max_length=32)]], Field(min_length=1, max_length=10)] | None = Field(
+        None,
+        validation_alias=AliasChoices("connectors", "connector_standards", "standards"),
+        examples=[["IEC_62196_T2", "IEC_62196_T2_COMBO"]],
+        description="OCPI ConnectorType words",
+    )
     max_power_kw: Annotated[float, Field(gt=0, le=1000, examples=[100.0])] | None = None
     origin: Origin
     earliest_departure: Instant | None = Field(None, description="Unset: now")

@@ -1,0 +1,1 @@
+"""Training: scenarios, the network, export and publishing. torch lives here and nowhere else."""
