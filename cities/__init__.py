@@ -1,0 +1,1 @@
+"""City folders: generated ones, and those made from exports of real networks."""

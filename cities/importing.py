@@ -1,0 +1,45 @@
+"""Recognising what a folder holds and making a city folder of it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from cities import acn, chargeplace, ocpi_locations
+from cities.chargeplace import Progress
+from cities.folder import ImportReport
+from functions.optimizer.city import load_city, load_sessions
+
+Importer = Callable[..., ImportReport]
+FORMATS: dict[str, tuple[Callable[[Path], bool], Importer]] = {
+    "ChargePlace Scotland": (chargeplace.recognise, chargeplace.import_city),
+    "ACN-Data": (acn.recognise, acn.import_city),
+    "OCPI Locations": (ocpi_locations.recognise, ocpi_locations.import_city),
+}
+CITY_FOLDER = "city folder"
+
+
+def recognise(folder: Path) -> str | None:
+    """The name of the format a folder is in; None where it is none of ours. Raises FileNotFoundError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder")
+    if (folder / "city.toml").exists():
+        return CITY_FOLDER
+    return next((name for name, (is_it, _) in FORMATS.items() if is_it(folder)), None)
+
+
+def import_city(source: Path, target: Path, *, progress: Progress) -> ImportReport:
+    """Makes a city folder. Raises ValueError where the format is not recognised, Invalid where a city folder is wrong."""
+    found = recognise(source)
+    if found is None:
+        raise ValueError(
+            f"{source} holds nothing that is recognised: a city folder, or exports of {', '.join(FORMATS)}"
+        )
+    if found == CITY_FOLDER:
+        city = load_city(source)
+        shutil.copytree(source, target, dirs_exist_ok=True)
+        kept = len(load_sessions(source))
+        evses = sum(len(location.evses) for location in city.locations)
+        return ImportReport(CITY_FOLDER, rows=kept, kept=kept, locations=len(city.locations), evses=evses)
+    report = FORMATS[found][1](source, target, progress=progress)
+    load_city(target)
+    return report
