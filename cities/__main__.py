@@ -13,7 +13,7 @@ from cities.importing import import_city, recognise
 from shared.errors import AppError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def print_report(report: ImportReport, target: Path) -> None:

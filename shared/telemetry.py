@@ -105,7 +105,7 @@ def configure_logging(level: str, *, formatter: logging.Formatter | None = None)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("azure", "uamqp", "urllib3", "apscheduler"):
+    for noisy in ("alembic", "apscheduler", "azure", "httpx", "httpx2", "uamqp", "urllib3", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     install_filter()
 

@@ -1,0 +1,83 @@
+# evcharging: `make` alone lists the commands.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DATA_DIR ?= .data
+export PORT DATA_DIR STACK CITY EMAIL
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo import admin doctor reset test lint golden model requirements clean
+
+help: ## list the commands
+	@echo "evcharging: charging slots a driver can count on"
+	@echo
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  settings: PORT=7071 DATA_DIR=.data STACK=embedded|full CITY=folder (docs/settings.md)"
+
+run: $(VENV)/run.stamp ## start the platform with its demo city on 127.0.0.1:7071 (CITY=DIR, STACK=full, PORT, DATA_DIR)
+	@if [ "$(STACK)" = full ]; then $(MAKE) --no-print-directory $(VENV)/stack.stamp && $(BIN)/python -m devhost.stack.install || exit 1; fi
+	@exec $(BIN)/python -m devhost.run
+
+demo: $(VENV)/run.stamp ## show one charge request from wish to confirmation; with CITY=DIR replay a real day of that city
+	@$(BIN)/python -m devhost.demo
+
+import: $(VENV)/run.stamp ## make a city folder TO=DIR of the exports in FROM=DIR (ChargePlace Scotland, ACN-Data, OCPI)
+	@if [ -z "$(FROM)" ] || [ -z "$(TO)" ]; then echo "make import FROM=folder-of-exports TO=city-folder"; exit 2; fi
+	@$(BIN)/python -m cities import "$(FROM)" "$(TO)"
+
+admin: $(VENV)/run.stamp ## make EMAIL=... an administrator of the database in DATA_DIR
+	@$(BIN)/python -m devhost.admin
+
+doctor: ## say what this machine has, what is missing and how to install it
+	@$(PYTHON) devhost/stack/doctor.py
+
+reset: ## empty DATA_DIR: database, blobs, mailbox, keys
+	@if [ ! -e "$(DATA_DIR)" ]; then echo "$(DATA_DIR) is empty already"; \
+	elif [ -e "$(DATA_DIR)/city.json" ] || [ -e "$(DATA_DIR)/evcharging.db" ] || [ -d "$(DATA_DIR)/stack" ]; then rm -rf -- "$(DATA_DIR)" && echo "$(DATA_DIR) is empty; the next make run starts over"; \
+	else echo "$(DATA_DIR) does not look like a data folder of evcharging; nothing was deleted"; exit 1; fi
+
+test: $(VENV)/dev.stamp ## run every test against the real components
+	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/pytest -n 2 --dist loadfile -q
+
+lint: $(VENV)/dev.stamp ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+golden: $(VENV)/dev.stamp ## record the golden vectors of the decision core anew (a new problem version)
+	@$(BIN)/python -m training.golden
+
+model: $(VENV)/dev.stamp ## export the untrained policy that ships
+	@$(BIN)/python -m training.export --untrained
+
+requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*.in
+	@for name in requirements requirements-run requirements-stack requirements-dev; do \
+	$(BIN)/pip-compile -q --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate -o $$name.txt $$name.in; done
+
+clean: ## delete the virtual environment, node_modules and caches; DATA_DIR stays
+	@rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/made.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make doctor says more")'
+	@echo "making $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV) 2>/tmp/evcharging-venv.log || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
+	  else cat /tmp/evcharging-venv.log; echo "apt-get install -y python3-venv, then again; make doctor says more"; exit 1; fi; }
+	@touch $@
+
+$(VENV)/run.stamp: $(VENV)/made.stamp requirements-run.txt
+	@echo "installing pinned packages (once; about a minute) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --progress-bar off -r requirements-run.txt
+	@touch $@
+
+$(VENV)/stack.stamp: $(VENV)/run.stamp requirements-stack.txt
+	@echo "installing the broker's library (once) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements-stack.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/made.stamp requirements-dev.txt requirements-train.txt
+	@echo "installing pinned packages for tests and training (once; a few minutes) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --progress-bar off -r requirements-dev.txt -r requirements-train.txt
+	@touch $@ $(VENV)/run.stamp $(VENV)/stack.stamp

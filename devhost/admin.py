@@ -1,0 +1,34 @@
+"""`make admin EMAIL=...`: makes an account an administrator's, with a new password that is printed once."""
+
+import os
+import secrets
+import sys
+
+from email_validator import EmailNotValidError, validate_email
+
+from functions.accounts import service as accounts
+from shared.errors import AppError
+from shared.platform import Platform
+
+
+def main() -> None:
+    """Reads EMAIL and the settings from the environment."""
+    try:
+        email = validate_email(os.environ.get("EMAIL", ""), check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        sys.exit(f"EMAIL: {error}")
+    password = secrets.token_urlsafe(12)
+    platform = Platform()
+    try:
+        platform.transact(
+            lambda tx: accounts.ensure_user(tx=tx, email=email, password=password, name="Administrator", role="admin")
+        )
+    except AppError as error:
+        sys.exit(error.detail)
+    finally:
+        platform.close()
+    print(f"{email} is an administrator now; password {password}")
+
+
+if __name__ == "__main__":
+    main()
