@@ -12,6 +12,7 @@ from shared.clock import ManualClock
 from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.settings import Settings
+from tests.world import World
 
 pytest_plugins = ["tests.stack_fixtures"]
 
@@ -38,3 +39,9 @@ def client(platform: Platform) -> Iterator[TestClient]:
     """The API over `platform`."""
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as instance:
         yield instance
+
+
+@pytest.fixture
+def world(platform: Platform, client: TestClient) -> World:
+    """The API with shortcuts."""
+    return World(platform, client)

@@ -4,12 +4,22 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import EmailStr, Field, StringConstraints, field_validator
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM
 from functions.stations.words import ConnectorType
 from shared.api import Input, Output
 
+def _email(value: str) -> str:
+    try:
+        # Deliverability is not asked for: it would look up names on the network. `.test` is allowed for demos and tests.
+        return validate_email(value, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an e-mail address: {error}") from error
+
+
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Phone = Annotated[
     str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")
@@ -25,7 +35,7 @@ Standards = Annotated[list[ConnectorType], Field(min_length=1, max_length=10, ex
 class Register(Input):
     """A new account."""
 
-    email: EmailStr = Field(max_length=254, examples=["ada@example.org"])
+    email: Email = Field(examples=["ada@example.org"])
     password: Password = Field(examples=["correct horse battery"])
     name: Name = Field(examples=["Ada"])
     phone: Phone | None = None

@@ -264,17 +264,18 @@ def _announce(
     tx: Tx, location: Location, made: Booking, type: str, *, previous: Booking | None = None, reminder: bool = True
 ) -> None:
     """Tells the driver, and puts the reminder on its way."""
-    payload = event(location, made, previous=previous)
+    payload = event(location, made, now=tx.now, previous=previous)
     tx.emit(NOTIFY, type, payload)
     remind_at = made.start - REMIND_BEFORE
     if reminder and remind_at > tx.now:
         tx.emit(NOTIFY, "booking_reminder", payload, available_at=remind_at)
 
 
-def event(location: Location, made: Booking, *, previous: Booking | None = None) -> dict[str, Any]:
+def event(location: Location, made: Booking, *, now: datetime, previous: Booking | None = None) -> dict[str, Any]:
     """A booking as events carry it: everything a message needs, as it was then."""
     canceled = made.canceled or {}
     return {
+        "at": now.isoformat(),
         "user_id": str(made.user_id),
         "booking_id": str(made.id),
         "charge_request_id": str(made.charge_request_id) if made.charge_request_id else None,

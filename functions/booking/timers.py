@@ -72,7 +72,7 @@ def assign_evses(platform: Platform) -> int:
         if made.status is not ReservationStatus.RESERVED or made.revealed_at is not None:
             return False
         revealed = service.reveal(tx=tx, made=made)
-        tx.emit(NOTIFY, "evse_revealed", service.event(location, revealed))
+        tx.emit(NOTIFY, "evse_revealed", service.event(location, revealed, now=tx.now))
         return True
 
     until = platform.clock.now() + REVEAL_BEFORE

@@ -123,6 +123,8 @@ def _facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _cancel_line(event: dict[str, Any]) -> str:
     last = datetime.fromisoformat(event["start"]) - timedelta(minutes=event["terms"]["cancel_until_minutes"])
+    if last <= datetime.fromisoformat(event["at"]):
+        return "It is too close to the start to cancel without the cost that the terms name."
     return f"You can cancel without cost until {when(last.isoformat(), event['location']['time_zone'])}."
 
 

@@ -288,7 +288,7 @@ def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: dateti
     return {
         "user_id": str(found.user_id),
         "charge_request_id": str(found.id),
-        "offer": booking.event(location, made),
+        "offer": booking.event(location, made, now=tx.now),
         "expires_at": expires_at.isoformat(),
     }
 
