@@ -94,13 +94,22 @@ def _repack(pool: Sequence[uuid.UUID], held: list[Held], start: int, end: int) -
         rest = [item for item in rest if item not in joining]
         lo = min(lo, *(item.start for item in joining))
         hi = max(hi, *(item.end for item in joining))
-    lanes = _lanes(rest)
-    newcomer = Held(uuid.UUID(int=0), pool[0], start, end, tuple(pool)) if pool else None
-    if newcomer is None:
+    if not pool:
         return None
+    newcomer = Held(uuid.UUID(int=0), pool[0], start, end, tuple(pool))
+    everybody = [*cluster, newcomer]
+    in_time = sorted(everybody, key=lambda one: (one.start, one is newcomer, one.end))
+    # Equal EVSEs need no other order than time. Where some bookings fit fewer EVSEs than others, those go first.
+    by_choice = sorted(everybody, key=lambda one: (len(one.allowed), one.start, one.end))
+    return _in_order(in_time, newcomer, rest) or _in_order(by_choice, newcomer, rest)
+
+
+def _in_order(order: list[Held], newcomer: Held, fixed: list[Held]) -> Placement | None:
+    """Gives each booking in turn an EVSE: its own where that is free, else the tightest fit. None where one finds none."""
+    lanes = _lanes(fixed)
     moves: dict[uuid.UUID, uuid.UUID] = {}
     mine: uuid.UUID | None = None
-    for item in sorted([*cluster, newcomer], key=lambda one: (one.start, one is newcomer, one.end)):
+    for item in order:
         stays = item is not newcomer and _is_free(lanes.get(item.evse_id, []), item.start, item.end)
         evse = item.evse_id if stays else _best_fit(item.allowed, lanes, item.start, item.end)
         if evse is None:

@@ -62,6 +62,8 @@ def features(
     city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology
 ) -> np.ndarray:
     """The features of every row: [B, K, len(FEATURE_NAMES)], float32; zeros in the padding."""
+    if not len(city.capacity):  # nothing around: no rows to describe
+        return np.zeros((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)
     f = row_features(city, requests, book, rows, climatology)
     g = state_features(city, requests, book, climatology)
     made = np.empty((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)

@@ -79,7 +79,7 @@ def test_the_next_best_is_taken_when_the_best_is_full(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"soc": 0.01}, "OUT_OF_REACH"),
+        ({"soc": 0.005}, "OUT_OF_REACH"),
         ({"radius_km": 0.01}, "OUT_OF_REACH"),
         ({"connectors": [CHADEMO]}, "NO_CONNECTOR"),
         ({"latest_finish": "2026-03-02T08:20:00Z"}, "WINDOW_TOO_SHORT"),
