@@ -219,6 +219,8 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         400: BadRequest, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed,
         413: PayloadTooLarge,
     }  # fmt: skip
+    if isinstance(error.__cause__, AppError):  # FastAPI wraps what reading the body raises
+        return _response(error.__cause__)
     kind = kinds.get(error.status_code, AppError)
     response = _response(kind(f"{request.method} {request.url.path}" if kind in (NotFound, MethodNotAllowed) else ""))
     for name, value in (error.headers or {}).items():

@@ -37,6 +37,9 @@ def search(
 ) -> tuple[list[LocationSummary], tuple[float, uuid.UUID] | None]:
     """A page of the nearest approved locations and the position to go on from, None at the end."""
     period = None
+    if (query.free_from is None) != (query.free_until is None):
+        missing = "free_until" if query.free_until is None else "free_from"
+        raise Invalid.one(missing, "must be given with the other end of the period")
     if query.free_from is not None and query.free_until is not None:
         period = (slot_of(query.free_from), slot_after(query.free_until))
         if query.free_until <= query.free_from:

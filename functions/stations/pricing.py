@@ -298,15 +298,17 @@ def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Qu
 
 
 def _bound(tariff: Tariff, net: Fraction, gross: Fraction, scale: int) -> tuple[Fraction, Fraction, str | None]:
-    low, high = tariff.min_price, tariff.max_price
-    for limit, name, beyond in ((low, "MIN_PRICE", lambda a, b: a < b), (high, "MAX_PRICE", lambda a, b: a > b)):
+    """min_price and max_price bound the price without and with VAT each for itself (OCPI, note on min_price)."""
+    bounded, name = (net, gross), None
+    for limit, kind, pick in ((tariff.min_price, "MIN_PRICE", max), (tariff.max_price, "MAX_PRICE", min)):
         if limit is None:
             continue
         excl = Fraction(limit.excl_vat) * scale
         incl = excl if limit.incl_vat is None else Fraction(limit.incl_vat) * scale
-        if beyond(gross, incl):
-            return excl, incl, name
-    return net, gross, None
+        found = pick(bounded[0], excl), pick(bounded[1], incl)
+        if found != bounded:
+            bounded, name = found, kind
+    return bounded[0], bounded[1], name
 
 
 def _round(value: Fraction) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from babel.numbers import is_currency
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from functions.stations.domain import BookingTerms, Location
 from functions.stations.opening import Hours
@@ -226,9 +226,3 @@ class NearbyQuery(Input):
     min_power_kw: float = Field(0, ge=0, le=4000)
     free_from: datetime | None = None
     free_until: datetime | None = None
-
-    @model_validator(mode="after")
-    def _a_whole_period(self) -> "NearbyQuery":
-        if (self.free_from is None) != (self.free_until is None):
-            raise ValueError("free_from and free_until: give both or neither")
-        return self

@@ -1,0 +1,171 @@
+"""Accounts over HTTP: who may come in, with what, and for how long."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from functions.accounts.tables import session, user
+from shared.clock import ManualClock
+from tests.world import API, TYPE2, World
+
+ADA = {"email": "Ada@Example.org", "password": "correct horse", "name": "Ada"}
+
+
+def register(client: TestClient, **changes: Any) -> Any:
+    return client.post(f"{API}/accounts/register", json=ADA | changes)
+
+
+def log_in(client: TestClient, **changes: Any) -> Any:
+    body = {"email": "ada@example.org", "password": "correct horse"} | changes
+    return client.post(f"{API}/accounts/login", json=body)
+
+
+def bearer(tokens: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {tokens['access_token']}"}
+
+
+def test_register_log_in_and_read_oneself(world: World) -> None:
+    made = register(world.client)
+    assert made.status_code == 201
+    assert made.json()["email"] == "ada@example.org"
+    assert "password" not in made.text
+    tokens = log_in(world.client, email="ADA@example.ORG").json()
+    assert set(tokens) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert (tokens["token_type"], tokens["expires_in"]) == ("bearer", 900)
+    me = world.client.get(f"{API}/accounts/me", headers=bearer(tokens))
+    assert me.json() == made.json()
+    stored = world.scalar(sa.select(user.c.password_hash))
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_an_address_is_registered_once_whatever_its_case(world: World) -> None:
+    register(world.client)
+    again = register(world.client, email="ada@EXAMPLE.org")
+    assert (again.status_code, again.json()["code"]) == (409, "EMAIL_TAKEN")
+
+
+def test_wrong_password_and_unknown_address_look_alike(world: World) -> None:
+    register(world.client)
+    wrong = log_in(world.client, password="another one")
+    unknown = log_in(world.client, email="nobody@example.org")
+    assert wrong.status_code == unknown.status_code == 401
+    assert {**wrong.json(), "invocation_id": ""} == {**unknown.json(), "invocation_id": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"email": "no address"}, "email"),
+        ({"password": "short"}, "password"),
+        ({"password": "x" * 129}, "password"),
+        ({"name": "  "}, "name"),
+        ({"phone": "0612345678"}, "phone"),
+        ({"role": "admin"}, "role"),
+        ({"is_admin": True}, "is_admin"),
+    ],
+)
+def test_bad_registrations_name_the_field(world: World, changes: dict[str, Any], field: str) -> None:
+    answer = register(world.client, **changes)
+    assert answer.status_code == 422
+    assert [item["field"] for item in answer.json()["errors"]] == [field]
+    assert world.scalar(sa.select(sa.func.count()).select_from(user)) == 0
+
+
+def test_an_access_token_lasts_fifteen_minutes(world: World, clock: ManualClock) -> None:
+    register(world.client)
+    tokens = log_in(world.client).json()
+    clock.advance(timedelta(minutes=14, seconds=59))
+    assert world.client.get(f"{API}/accounts/me", headers=bearer(tokens)).status_code == 200
+    clock.advance(timedelta(seconds=1))
+    late = world.client.get(f"{API}/accounts/me", headers=bearer(tokens))
+    assert (late.status_code, late.json()["code"]) == (401, "TOKEN_EXPIRED")
+    assert late.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("header", [None, "Bearer x.y.z", "Basic YTpi", "Bearer "])
+def test_without_a_token_of_ours_nobody_comes_in(world: World, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = world.client.get(f"{API}/accounts/me", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
+
+
+def test_a_token_signed_by_another_or_not_at_all_is_refused(world: World) -> None:
+    import jwt
+
+    claims = {"iss": "evcharging", "sub": "0" * 32, "sid": "0" * 32, "role": "admin", "iat": 0, "exp": 2**40}
+    for token in (jwt.encode(claims, "x" * 32, "HS256"), jwt.encode(claims, None, "none")):
+        answer = world.client.get(f"{API}/accounts/me", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401
+
+
+def test_a_refresh_token_works_once_and_its_reuse_ends_the_session(world: World) -> None:
+    register(world.client)
+    first = log_in(world.client).json()
+    second = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": first["refresh_token"]}).json()
+    assert second["refresh_token"] != first["refresh_token"]
+    stolen = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": first["refresh_token"]})
+    assert (stolen.status_code, stolen.json()["code"]) == (401, "BAD_CREDENTIALS")
+    honest = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": second["refresh_token"]})
+    assert honest.status_code == 401, "the whole family is revoked"
+    assert world.scalar(sa.select(sa.func.count()).select_from(session).where(session.c.revoked_at.is_(None))) == 0
+
+
+def test_log_out_ends_the_refresh_token(world: World) -> None:
+    register(world.client)
+    tokens = log_in(world.client).json()
+    assert world.client.post(f"{API}/accounts/logout", headers=bearer(tokens)).status_code == 204
+    after = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert after.status_code == 401
+
+
+def test_tokens_are_never_stored_in_the_clear(world: World) -> None:
+    register(world.client)
+    tokens = log_in(world.client).json()
+    stored = world.scalar(sa.select(session.c.token_hash))
+    assert stored != tokens["refresh_token"]
+    assert len(stored) == 64
+
+
+def test_a_user_changes_his_name_and_phone_and_nothing_else(world: World) -> None:
+    driver = world.user()
+    changed = driver.patch("/accounts/me", {"name": "Ada L.", "phone": "+31612345678"}).json()
+    assert (changed["name"], changed["phone"]) == ("Ada L.", "+31612345678")
+    assert driver.patch("/accounts/me", {"phone": None}).json()["phone"] is None
+    assert driver.patch("/accounts/me", {"role": "admin"}).status_code == 422
+    assert driver.get("/accounts/me").json()["role"] == "driver"
+
+
+def test_vehicles_are_kept_changed_and_removed(world: World) -> None:
+    driver = world.user()
+    body = {"name": "Zoe", "battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2, TYPE2]}
+    made = driver.post("/accounts/me/vehicles", body).json()
+    assert made["consumption_kwh_per_km"] == 0.18
+    assert made["standards"] == [TYPE2]
+    assert driver.patch(f"/accounts/me/vehicles/{made['id']}", {"plate": "AB-12-C"}).json()["plate"] == "AB-12-C"
+    assert driver.get("/accounts/me/vehicles").json()["items"][0]["name"] == "Zoe"
+    stranger = world.user()
+    assert stranger.patch(f"/accounts/me/vehicles/{made['id']}", {"name": "mine"}).status_code == 404
+    assert stranger.delete(f"/accounts/me/vehicles/{made['id']}").status_code == 404
+    assert driver.delete(f"/accounts/me/vehicles/{made['id']}").status_code == 204
+    assert driver.get("/accounts/me/vehicles").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"battery_kwh": 0}, "battery_kwh"),
+        ({"battery_kwh": "1e999"}, "battery_kwh"),
+        ({"standards": []}, "standards"),
+        ({"standards": ["PLUG"]}, "standards.0"),
+        ({"max_power_kw": -1}, "max_power_kw"),
+        ({"user_id": "x"}, "user_id"),
+    ],
+)
+def test_bad_vehicles_name_the_field(world: World, changes: dict[str, Any], field: str) -> None:
+    body = {"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]} | changes
+    answer = world.user().post("/accounts/me/vehicles", body)
+    assert answer.status_code == 422
+    assert [item["field"] for item in answer.json()["errors"]] == [field]

@@ -1,0 +1,121 @@
+"""The edge: one shape for every failure, limits on bodies, docs without internet, health."""
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from shared.asgi import create_app
+from shared.clock import ManualClock
+from shared.errors import every_error
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.world import API, World
+
+SHAPE = {"type", "title", "status", "code", "detail", "invocation_id"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "headers", "status", "code"),
+    [
+        ("GET", "/nothing", None, {}, 404, "NOT_FOUND"),
+        ("DELETE", "/health", None, {}, 405, "METHOD_NOT_ALLOWED"),
+        ("POST", "/accounts/login", b"{", {"content-type": "application/json"}, 422, "INVALID"),
+        ("POST", "/accounts/login", b"a=b", {"content-type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("POST", "/accounts/login", b"[]", {"content-type": "application/json"}, 422, "INVALID"),
+        ("POST", "/accounts/login", b"x" * 300_000, {"content-type": "application/json"}, 413, "PAYLOAD_TOO_LARGE"),
+        ("GET", "/accounts/me", None, {}, 401, "UNAUTHENTICATED"),
+        ("GET", "/booking/bookings/not-a-uuid", None, {}, 401, "UNAUTHENTICATED"),
+    ],
+)
+def test_every_failure_has_one_shape(
+    client: TestClient, method: str, path: str, content: bytes | None, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = client.request(method, API + path, content=content, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert set(problem) - {"errors", "limit_bytes"} == SHAPE
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["invocation_id"] == answer.headers["x-invocation-id"]
+
+
+def test_a_body_without_a_length_is_limited_as_it_comes(client: TestClient) -> None:
+    def chunks():  # type: ignore[no-untyped-def]
+        for _ in range(40):
+            yield b"x" * 10_000
+
+    answer = client.post(f"{API}/accounts/login", content=chunks(), headers={"content-type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_a_fault_of_ours_is_a_problem_with_no_secrets(platform: Platform) -> None:
+    app = create_app(lambda: platform)
+
+    @app.get(f"{API}/broken")
+    def broken() -> None:
+        raise RuntimeError("password=hunter2")
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get(f"{API}/broken")
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "hunter2" not in answer.text
+
+
+def test_health_says_whether_the_database_is_of_this_revision(tmp_path: Path, clock: ManualClock, client: TestClient) -> None:
+    assert client.get(f"{API}/health").json()["status"] == "ok"
+    bare = Platform(Settings(data_dir=tmp_path / "bare"), clock)
+    with TestClient(create_app(lambda: bare), raise_server_exceptions=False) as other:
+        answer = other.get(f"{API}/health")
+    bare.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+    assert "python -m shared.migrate" in answer.json()["detail"]
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_docs_load_from_here_alone(client: TestClient) -> None:
+    page = client.get(f"{API}/docs").text
+    assert "https://" not in page
+    assert "http://" not in page
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+        assert f"{API}/docs/assets/{asset}" in page
+        assert client.get(f"{API}/docs/assets/{asset}").status_code == 200
+
+
+def test_openapi_has_the_contract(client: TestClient) -> None:
+    document = client.get(f"{API}/openapi.json").json()
+    found = {(method.upper(), path.removeprefix(API)) for path, item in document["paths"].items() for method in item}
+    contract = """
+        POST /accounts/register, POST /accounts/login, POST /accounts/refresh, POST /accounts/logout, GET /accounts/me,
+        PATCH /accounts/me, GET /accounts/me/vehicles, POST /accounts/me/vehicles, PATCH /accounts/me/vehicles/{vehicle_id},
+        DELETE /accounts/me/vehicles/{vehicle_id}, GET /stations/locations, POST /stations/locations,
+        GET /stations/locations/{location_id}, GET /stations/locations/{location_id}/availability,
+        POST /stations/locations/{location_id}/evses, PUT /stations/locations/{location_id}/tariffs,
+        PUT /stations/locations/{location_id}/booking-terms, POST /stations/locations/{location_id}/approve,
+        POST /booking/bookings, GET /booking/bookings, GET /booking/bookings/{booking_id},
+        POST /booking/bookings/{booking_id}/reschedule, POST /booking/bookings/{booking_id}/cancel,
+        POST /booking/bookings/{booking_id}/start, POST /booking/bookings/{booking_id}/stop,
+        POST /optimizer/charge-requests, GET /optimizer/charge-requests, GET /optimizer/charge-requests/{request_id},
+        POST /optimizer/charge-requests/{request_id}/accept, POST /optimizer/charge-requests/{request_id}/cancel,
+        POST /optimizer/recommendations, GET /optimizer/model, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
+        POST /payments/quotes, GET /health
+    """
+    assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}
+
+
+def test_every_error_makes_a_problem_document() -> None:
+    for kind in every_error():
+        problem = kind("why", extra=1).problem()
+        assert problem["status"] == kind.status
+        assert problem["extra"] == 1
+
+
+def test_the_inbox_is_a_users_own(world: World) -> None:
+    driver = world.user()
+    driver.book(world.location(), "10:00")
+    world.drain()
+    (letter,) = driver.get("/notify/inbox").json()["items"]
+    assert letter["type"] == "booking_reserved"
+    assert world.user().post(f"/notify/inbox/{letter['id']}/read").status_code == 404
+    assert driver.post(f"/notify/inbox/{letter['id']}/read").json()["read_at"] is not None
+    assert driver.get("/notify/inbox", unread=True).json()["items"] == []
