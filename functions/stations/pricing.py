@@ -31,18 +31,20 @@ if TYPE_CHECKING:
 HALF_HOUR = timedelta(minutes=30)
 DAYS = tuple(DayOfWeek)
 Dimension = TariffDimensionType
-TIMED = (Dimension.TIME, Dimension.PARKING_TIME)
+STEP_UNITS = {Dimension.ENERGY: 1000, Dimension.TIME: 3600, Dimension.PARKING_TIME: 3600}
+"""Steps are counted in Wh and seconds, quantities in kWh and hours."""
 
 
 @dataclass(frozen=True)
 class Period:
     """A stretch of a session: `energy_kwh` drawn evenly over [start, end); not `charging` means the vehicle asks for no
-    power (PARKING_TIME)."""
+    power (PARKING_TIME). `current_a` amperes a phase, where they are known."""
 
     start: datetime
     end: datetime
     energy_kwh: float = 0.0
     charging: bool = True
+    current_a: float | None = None
 
 
 class QuoteElement(BaseModel):
@@ -113,32 +115,41 @@ def _in_time(restrictions: TariffRestrictions, local: datetime) -> bool:
     return not restrictions.day_of_week or DAYS[local.weekday()] in restrictions.day_of_week
 
 
-def _counts(
-    restrictions: TariffRestrictions | None, local: datetime, elapsed: Fraction, kwh: Fraction, kw: Fraction
-) -> bool:
-    """Whether an element counts at a moment. Bounds of current are taken as met: it is not known per phase here."""
+@dataclass(frozen=True)
+class _Moment:
+    """What restrictions look at: local time, seconds and kWh since the start, kW, amperes where known."""
+
+    local: datetime
+    elapsed: Fraction = Fraction(0)
+    kwh: Fraction = Fraction(0)
+    kw: Fraction = Fraction(0)
+    current: Fraction | None = None
+
+
+def _counts(restrictions: TariffRestrictions | None, at: _Moment) -> bool:
+    """Whether an element counts at a moment. Bounds of a current that is not known are taken as met."""
     if restrictions is None:
         return True
-    if not restrictions.for_sessions() or not _in_time(restrictions, local):
+    if not restrictions.for_sessions() or not _in_time(restrictions, at.local):
         return False
     bounds: list[tuple[Any, Any, Fraction]] = [
-        (restrictions.min_kwh, restrictions.max_kwh, kwh),
-        (restrictions.min_power, restrictions.max_power, kw),
-        (restrictions.min_duration, restrictions.max_duration, elapsed),
+        (restrictions.min_kwh, restrictions.max_kwh, at.kwh),
+        (restrictions.min_power, restrictions.max_power, at.kw),
+        (restrictions.min_duration, restrictions.max_duration, at.elapsed),
     ]
+    if at.current is not None:
+        bounds.append((restrictions.min_current, restrictions.max_current, at.current))
     return all(
         (low is None or value >= Fraction(low)) and (high is None or value < Fraction(high))
         for low, high, value in bounds
     )
 
 
-def _active(
-    tariff: Tariff, dimension: Dimension, local: datetime, elapsed: Fraction, kwh: Fraction, kw: Fraction
-) -> PriceComponent | None:
+def _active(tariff: Tariff, dimension: Dimension, at: _Moment) -> PriceComponent | None:
     """The component of the first element that counts and prices the dimension."""
     for element in tariff.elements:
         component = next((item for item in element.price_components if item.type is dimension), None)
-        if component is not None and _counts(element.restrictions, local, elapsed, kwh, kw):
+        if component is not None and _counts(element.restrictions, at):
             return component
     return None
 
@@ -187,15 +198,14 @@ def _local_boundaries(times: set[int], zone: ZoneInfo, period: Period) -> Iterab
 def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) -> Quote:
     """The price of a session made of `periods`, in order, under `tariff`.
 
-    step_size is applied once a dimension, by the last component used; of TIME and PARKING_TIME only to the one the session
-    ends with (OCPI 2.2.1, step_size). min_price and max_price bound the total. Raises ValueError for periods that end
-    before they start, overlap or draw negative energy.
+    step_size is applied once a dimension, by the last component used; parking that fits into what the rounding of TIME
+    added is not billed (OCPI 2.2.1, step_size, the examples of switching). min_price and max_price bound the total. Raises
+    ValueError for periods that end before they start, overlap or draw negative energy.
     """
     zone = ZoneInfo(time_zone)
     begun = periods[0].start
     lines: list[_Line] = []
     kwh = Fraction(0)
-    last_timed: Dimension | None = None
     previous_end = begun
     for period in periods:
         if period.end <= period.start or period.start < previous_end or period.energy_kwh < 0:
@@ -204,27 +214,25 @@ def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) 
         drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
         length = _seconds(period.end - period.start)
         kw = drawn * 3600 / length
+        current = None if period.current_a is None else Fraction(period.current_a)
         timed = Dimension.TIME if period.charging else Dimension.PARKING_TIME
         cuts = _cuts(tariff, zone, period, begun, kwh)
         for since, until in zip(cuts, cuts[1:], strict=False):
             start = period.start + timedelta(microseconds=int(since * 1_000_000))
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
-            local = start.astimezone(zone)
-            elapsed = _seconds(period.start - begun) + since
             used = kwh + drawn * since / length
+            at = _Moment(start.astimezone(zone), _seconds(period.start - begun) + since, used, kw, current)
             amounts = {
                 timed: (until - since) / 3600,
                 Dimension.ENERGY: drawn * (until - since) / length,
                 Dimension.FLAT: Fraction(0 if any(line.dimension is Dimension.FLAT for line in lines) else 1),
             }
             for dimension, amount in amounts.items():
-                component = _active(tariff, dimension, local, elapsed, used, kw) if amount else None
+                component = _active(tariff, dimension, at) if amount else None
                 if component is not None:
                     _add(lines, _Line(dimension, component, amount, start, end))
-                    if dimension in TIMED:
-                        last_timed = dimension
         kwh += drawn
-    _apply_steps(lines, last_timed)
+    _apply_steps(lines)
     minutes = float(_seconds(periods[-1].end - begun) / 60)
     return _quote(tariff, lines, float(kwh), minutes)
 
@@ -241,17 +249,24 @@ def _add(lines: list[_Line], line: _Line) -> None:
     lines.append(line)
 
 
-def _apply_steps(lines: list[_Line], last_timed: Dimension | None) -> None:
-    for dimension, per_unit in ((Dimension.ENERGY, 1000), (Dimension.TIME, 3600), (Dimension.PARKING_TIME, 3600)):
-        if dimension in TIMED and dimension is not last_timed:
-            continue
-        mine = [line for line in lines if line.dimension is dimension]
-        if not mine:
-            continue
-        step = mine[-1].component.step_size
-        total = sum((line.quantity for line in mine), Fraction(0)) * per_unit
-        billed = -(-total // step) * step
-        mine[-1].quantity += (billed - total) / per_unit
+def _apply_steps(lines: list[_Line]) -> None:
+    added = {dimension: _round_up(lines, dimension, unit) for dimension, unit in STEP_UNITS.items()}
+    parking = [line for line in lines if line.dimension is Dimension.PARKING_TIME]
+    stayed = sum((line.quantity for line in parking), Fraction(0)) - added[Dimension.PARKING_TIME]
+    if parking and stayed <= added[Dimension.TIME]:
+        lines[:] = [line for line in lines if line.dimension is not Dimension.PARKING_TIME]
+
+
+def _round_up(lines: list[_Line], dimension: Dimension, unit: int) -> Fraction:
+    """Rounds a dimension's total up to steps of its last component; what was added, in the dimension's own unit."""
+    mine = [line for line in lines if line.dimension is dimension]
+    if not mine:
+        return Fraction(0)
+    step = mine[-1].component.step_size
+    total = sum((line.quantity for line in mine), Fraction(0)) * unit
+    added = (-(-total // step) * step - total) / unit
+    mine[-1].quantity += added
+    return added
 
 
 UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.PARKING_TIME: "h", Dimension.FLAT: "session"}
@@ -363,10 +378,10 @@ def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, pow
         relevant = any(item.type is dimension for element in tariff.elements for item in element.price_components)
         if not relevant:
             return np.zeros(slots)
-        found = (_active(tariff, dimension, local, Fraction(0), Fraction(0), kw) for local in at)
+        found = (_active(tariff, dimension, _Moment(local, kw=kw)) for local in at)
         return np.array([0.0 if item is None else _gross(item) for item in found])
 
-    flat = _active(tariff, Dimension.FLAT, at[0], Fraction(0), Fraction(0), kw) if slots else None
+    flat = _active(tariff, Dimension.FLAT, _Moment(at[0], kw=kw)) if slots else None
     return Rates(row(Dimension.ENERGY), row(Dimension.TIME), 0.0 if flat is None else _gross(flat))
 
 
