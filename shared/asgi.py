@@ -108,9 +108,8 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        context = scope.get("azure_functions.context")
-        id = context.invocation_id if context is not None else str(uuid.uuid4())
-        storage = getattr(context, "thread_local_storage", None)
+        id = scope.get("azure_functions.invocation_id") or str(uuid.uuid4())
+        storage = scope.get("azure_functions.thread_local_storage")
         platform: Platform = scope["app"].state.get_platform()
         started, status, begun = platform.clock.monotonic(), 500, False
 
