@@ -1,0 +1,208 @@
+"""Service Bus with the real SDK against the loopback broker: the broker's own behaviour, then our relay and delivery."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceiveMode, ServiceBusSubQueue
+from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNotFoundError, ServiceBusError
+
+from devhost.delivery import ServiceBusDelivery
+from devhost.discovery import Queue
+from devhost.stack.servicebus import ServiceBusBroker
+from shared import outbox
+from shared.clock import ManualClock
+from shared.errors import Unavailable
+from shared.migrate import upgrade
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.stack_fixtures import SHORT_QUEUE
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+@pytest.fixture
+def sdk(servicebus: ServiceBusBroker) -> Iterator[ServiceBusClient]:
+    with ServiceBusClient.from_connection_string(servicebus.connection_string, retry_total=0) as client:
+        yield client
+
+
+def send(client: ServiceBusClient, *messages: Any, queue: str = SHORT_QUEUE) -> None:
+    with client.get_queue_sender(queue) as sender:
+        sender.send_messages([item if isinstance(item, ServiceBusMessage) else ServiceBusMessage(item) for item in messages])
+
+
+def bodies(messages: list[Any]) -> list[str]:
+    return [b"".join(message.body).decode() for message in messages]
+
+
+def test_a_batch_is_received_in_order_and_completed(sdk: ServiceBusClient) -> None:
+    send(sdk, "a", "b", "c")
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        got: list[Any] = []
+        while len(got) < 3:
+            got += receiver.receive_messages(max_message_count=3, max_wait_time=5)
+        assert bodies(got) == ["a", "b", "c"]
+        for message in got:
+            receiver.complete_message(message)
+        assert receiver.receive_messages(max_wait_time=1) == []
+
+
+def test_an_abandoned_message_comes_again_and_after_three_is_dead(sdk: ServiceBusClient) -> None:
+    send(sdk, "poison")
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        for count in range(3):
+            (message,) = receiver.receive_messages(max_wait_time=5)
+            assert message.delivery_count == count
+            receiver.abandon_message(message)
+        assert receiver.receive_messages(max_wait_time=1) == []
+    with sdk.get_queue_receiver(SHORT_QUEUE, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead:
+        (message,) = dead.receive_messages(max_wait_time=5)
+        assert message.dead_letter_reason == "MaxDeliveryCountExceeded"
+        dead.complete_message(message)
+
+
+def test_a_message_is_dead_lettered_with_a_reason(sdk: ServiceBusClient) -> None:
+    send(sdk, "x")
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        (message,) = receiver.receive_messages(max_wait_time=5)
+        receiver.dead_letter_message(message, reason="why", error_description="because")
+    with sdk.get_queue_receiver(SHORT_QUEUE, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead:
+        (message,) = dead.receive_messages(max_wait_time=5)
+        assert (message.dead_letter_reason, message.dead_letter_error_description) == ("why", "because")
+
+
+def test_a_lock_is_renewed_or_lost(sdk: ServiceBusClient) -> None:
+    send(sdk, "x")
+    pause = threading.Event()
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        (message,) = receiver.receive_messages(max_wait_time=5)
+        before = message.locked_until_utc
+        pause.wait(1.0)
+        assert receiver.renew_message_lock(message) > before
+        while datetime.now(UTC) < message.locked_until_utc + timedelta(seconds=0.3):
+            pause.wait(0.1)
+        with pytest.raises(MessageLockLostError):
+            receiver.complete_message(message)
+        (again,) = receiver.receive_messages(max_wait_time=5)
+        assert again.delivery_count == 1
+        receiver.complete_message(again)
+
+
+def test_a_deferred_message_is_received_by_its_number(sdk: ServiceBusClient) -> None:
+    send(sdk, "later")
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        (message,) = receiver.receive_messages(max_wait_time=5)
+        receiver.defer_message(message)
+        assert receiver.receive_messages(max_wait_time=1) == []
+        (found,) = receiver.receive_deferred_messages([message.sequence_number])
+        receiver.complete_message(found)
+
+
+def test_a_scheduled_message_waits_and_can_be_cancelled(sdk: ServiceBusClient) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=6)
+    with sdk.get_queue_sender(SHORT_QUEUE) as sender:
+        kept = sender.schedule_messages(ServiceBusMessage("kept"), soon)
+        gone = sender.schedule_messages(ServiceBusMessage("gone"), soon)
+        sender.cancel_scheduled_messages(gone)
+    assert kept
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        (waiting,) = receiver.peek_messages(5)
+        assert bodies([waiting]) == ["kept"]
+        (message,) = receiver.receive_messages(max_wait_time=20)
+        assert bodies([message]) == ["kept"]
+        assert datetime.now(UTC) >= soon - timedelta(seconds=0.1)
+        receiver.complete_message(message)
+
+
+def test_a_message_id_counts_once(sdk: ServiceBusClient) -> None:
+    send(sdk, ServiceBusMessage("one", message_id="m"), ServiceBusMessage("two", message_id="m"))
+    with sdk.get_queue_receiver(SHORT_QUEUE, receive_mode=ServiceBusReceiveMode.RECEIVE_AND_DELETE) as receiver:
+        assert bodies(receiver.receive_messages(max_message_count=5, max_wait_time=2)) == ["one"]
+
+
+def test_a_message_expires_and_messages_can_be_peeked(sdk: ServiceBusClient) -> None:
+    send(sdk, ServiceBusMessage("brief", time_to_live=timedelta(seconds=1)), "lasting")
+    pause = threading.Event()
+    with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
+        assert bodies(list(receiver.peek_messages(5))) == ["brief", "lasting"]
+        pause.wait(1.3)
+        assert bodies(list(receiver.peek_messages(5, sequence_number=1))) == ["lasting"]
+
+
+def test_an_unknown_queue_is_not_found(sdk: ServiceBusClient) -> None:
+    with pytest.raises((MessagingEntityNotFoundError, ServiceBusError)), sdk.get_queue_sender("nothing") as sender:
+        sender.send_messages(ServiceBusMessage("x"))
+
+
+@pytest.fixture
+def bussed(servicebus: ServiceBusBroker, tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
+    """A platform whose outbox leaves by the broker."""
+    settings = Settings(data_dir=tmp_path / "data", servicebus_connection_string=servicebus.connection_string)  # type: ignore[arg-type]
+    platform = Platform(settings, clock)
+    upgrade(platform.database)
+    yield platform
+    platform.close()
+
+
+class Inbox:
+    """A handler that keeps what it got; the first `failing` deliveries raise."""
+
+    def __init__(self, expected: int, failing: int = 0) -> None:
+        self.got: list[tuple[str, str, dict[str, Any]]] = []
+        self._expected, self._failing = expected, failing
+        self.done = threading.Event()
+
+    def __call__(self, message: Any) -> None:
+        if self._failing:
+            self._failing -= 1
+            raise ValueError("not this time")
+        self.got.append((message.message_id, message.subject, json.loads(message.get_body())))
+        if len(self.got) >= self._expected:
+            self.done.set()
+
+
+def test_a_commit_sends_and_the_delivery_receives(bussed: Platform, servicebus: ServiceBusBroker) -> None:
+    inbox = Inbox(3, failing=1)
+    delivery = ServiceBusDelivery(servicebus.connection_string, [Queue("f", outbox.NOTIFY, inbox)])
+    delivery.start()
+    try:
+        sent = bussed.transact(lambda tx: [tx.emit(outbox.NOTIFY, "t", {"n": number}) for number in range(3)])
+        assert inbox.done.wait(30)
+    finally:
+        delivery.stop()
+    assert sorted(id for id, _, _ in inbox.got) == sorted(str(message.id) for message in sent)
+    assert {subject for _, subject, _ in inbox.got} == {"t"}
+    states = bussed.database.read(outbox.counts)[outbox.NOTIFY]
+    assert states == {"PENDING": 0, "SENT": 3, "DEAD": 0}
+
+
+def test_with_the_broker_away_rows_wait_for_the_timer(
+    bussed: Platform, servicebus: ServiceBusBroker, clock: ManualClock
+) -> None:
+    servicebus.stop()
+    bussed.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {"n": 1}))
+    with pytest.raises(Unavailable):
+        bussed.relay_outbox()
+    with pytest.raises(Unavailable, match="a moment ago"):
+        bussed.relay_outbox()
+    assert bussed.database.read(outbox.counts)[outbox.NOTIFY]["PENDING"] == 1
+    servicebus.start()
+    clock.advance(timedelta(seconds=6))
+    assert bussed.relay_outbox() == 1
+    assert bussed.relay_outbox() == 0
+    with ServiceBusClient.from_connection_string(servicebus.connection_string) as client, client.get_queue_receiver(outbox.NOTIFY) as receiver:
+        (message,) = receiver.receive_messages(max_wait_time=5)
+        assert json.loads(b"".join(message.body)) == {"n": 1}
+        receiver.complete_message(message)
+
+
+def test_a_delayed_message_leaves_when_it_is_due(bussed: Platform, clock: ManualClock) -> None:
+    bussed.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {}, available_at=tx.now + timedelta(hours=1)))
+    assert bussed.relay_outbox() == 0
+    clock.advance(timedelta(hours=1))
+    assert bussed.relay_outbox() == 1
