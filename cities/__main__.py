@@ -18,7 +18,9 @@ console = Console(highlight=False, soft_wrap=True)
 
 def print_report(report: ImportReport, target: Path) -> None:
     """What an import did, for a person."""
-    console.print(f"{report.format}: {report.locations} locations, {report.evses} EVSEs, {report.kept:,} of {report.rows:,} rows kept")
+    console.print(
+        f"{report.format}: {report.locations} locations, {report.evses} EVSEs, {report.kept:,} of {report.rows:,} rows kept"
+    )
     for reason, count in report.reasons().most_common():
         console.print(f"  left out {count:>6,}  {reason}")
     for item in report.left_out[:3]:
@@ -32,11 +34,15 @@ def print_report(report: ImportReport, target: Path) -> None:
 @app.command("import")
 def import_(source: Path, target: Path) -> None:
     """Makes a city folder TARGET of the exports in SOURCE."""
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True) as bar:
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
+    ) as bar:
         task = bar.add_task("reading", total=None)
         try:
             report = import_city(
-                source, target, progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
+                source,
+                target,
+                progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
             )
         except (ValueError, OSError, AppError) as error:
             console.print(f"import failed: {error}", style="red")

@@ -21,7 +21,13 @@ SITES = {
     "jpl": CityLocation("ACN-JPL", "JPL", "4800 Oak Grove Drive, Pasadena", 34.2013, -118.1714),
 }
 POWER_KW = 6.656
-RATES = (("00:00", "08:00", 0.06087), ("08:00", "12:00", 0.07492), ("12:00", "18:00", 0.0869), ("18:00", "23:00", 0.07492), ("23:00", "00:00", 0.06087))
+RATES = (
+    ("00:00", "08:00", 0.06087),
+    ("08:00", "12:00", 0.07492),
+    ("12:00", "18:00", 0.0869),
+    ("18:00", "23:00", 0.07492),
+    ("23:00", "00:00", 0.06087),
+)
 """SCE TOU-EV-4, March 2019, winter weekday, USD per kWh by local time (through acnportal, BSD-3)."""
 
 
@@ -44,7 +50,9 @@ def recognise(folder: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    return gzip.decompress(path.read_bytes()).decode("utf-8-sig") if path.suffix == ".gz" else path.read_text("utf-8-sig")
+    return (
+        gzip.decompress(path.read_bytes()).decode("utf-8-sig") if path.suffix == ".gz" else path.read_text("utf-8-sig")
+    )
 
 
 def tariff() -> dict[str, Any]:
@@ -53,7 +61,10 @@ def tariff() -> dict[str, Any]:
         "id": "TOU-EV-4",
         "currency": "USD",
         "elements": [
-            {"price_components": [{"type": "ENERGY", "price": price}], "restrictions": {"start_time": start, "end_time": end}}
+            {
+                "price_components": [{"type": "ENERGY", "price": price}],
+                "restrictions": {"start_time": start, "end_time": end},
+            }
             for start, end, price in RATES
         ],
     }

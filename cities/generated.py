@@ -35,9 +35,7 @@ NAMES = (
 )  # fmt: skip
 NIGHT_CLOSED = {
     "twentyfourseven": False,
-    "regular_hours": [
-        {"weekday": day, "period_begin": "07:00", "period_end": "23:00"} for day in range(1, 8)
-    ],
+    "regular_hours": [{"weekday": day, "period_begin": "07:00", "period_end": "23:00"} for day in range(1, 8)],
 }
 
 
@@ -60,7 +58,11 @@ def tariffs() -> list[dict[str, Any]]:
     evening = {"start_time": "17:00", "end_time": "21:00"}
     night = {"start_time": "23:00", "end_time": "07:00"}
     return [
-        {"id": "AC", "currency": "EUR", "elements": [energy(0.30, **night), energy(0.39, **evening), energy(0.35), missed, late]},
+        {
+            "id": "AC",
+            "currency": "EUR",
+            "elements": [energy(0.30, **night), energy(0.39, **evening), energy(0.35), missed, late],
+        },
         {"id": "AC-STATION", "currency": "EUR", "elements": [energy(0.37), idle, missed, late]},
         {
             "id": "DC",
@@ -77,7 +79,9 @@ def tariffs() -> list[dict[str, Any]]:
     ]
 
 
-def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int = 28, first: date = date(2026, 1, 5)) -> None:
+def generate_city(
+    folder: Path, *, seed: int = 1, stations: int = 40, days: int = 28, first: date = date(2026, 1, 5)
+) -> None:
     """Writes the city to `folder`: the same for the same arguments, on every machine."""
     rng = random.Random(f"evcharging-{seed}")
     locations: list[CityLocation] = []
@@ -135,9 +139,7 @@ def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int 
     )
 
 
-def _sessions(
-    rng: random.Random, connectors: list[CityConnector], first: date, days: int
-) -> list[CitySession]:
+def _sessions(rng: random.Random, connectors: list[CityConnector], first: date, days: int) -> list[CitySession]:
     """Walk-in sessions as an operator would have recorded them: an EVSE serves one at a time."""
     powers = {item.evse_id: item.max_power_kw for item in connectors}
     ids = sorted(powers)
@@ -148,7 +150,8 @@ def _sessions(
         date_ = first + timedelta(days=day)
         count = int(len(ids) * (2.2 if date_.weekday() < 5 else 1.7))
         arrivals = sorted(
-            (rng.choices(range(24), ARRIVALS)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0]) for _ in range(count)
+            (rng.choices(range(24), ARRIVALS)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0])
+            for _ in range(count)
         )
         for minute, evse in arrivals:
             start = datetime.combine(date_, datetime.min.time(), ZONE) + timedelta(minutes=round(minute))

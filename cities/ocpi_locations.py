@@ -83,7 +83,9 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
             for evse, found, tariff_ids in plugs:
                 evses[evse] = made.location_id
                 connectors += found
-                assigned |= {f"{evse}/{plug.connector_id}": ids for plug, ids in zip(found, tariff_ids, strict=True) if ids}
+                assigned |= {
+                    f"{evse}/{plug.connector_id}": ids for plug, ids in zip(found, tariff_ids, strict=True) if ids
+                }
             locations.append(made)
             zones[item.get("time_zone", "")] = zones.get(item.get("time_zone", ""), 0) + 1
             countries[item.get("country", "")] = countries.get(item.get("country", ""), 0) + 1
@@ -103,7 +105,11 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
         locations=locations,
         connectors=connectors,
         evses=evses,
-        tariffs={"tariffs": list(tariffs.values()), "connectors": {name: ids for name, ids in known.items() if ids}, "default": []},
+        tariffs={
+            "tariffs": list(tariffs.values()),
+            "connectors": {name: ids for name, ids in known.items() if ids},
+            "default": [],
+        },
         source={"what": "OCPI Locations", "files": ", ".join(path.name for path in location_files)},
     )
     if len([zone for zone in zones if zone]) > 1:
@@ -134,7 +140,9 @@ def _location(item: dict[str, Any]) -> CityLocation | str:
         except ValidationError as error:
             return f"opening_times: {error.errors()[0]['msg']}"
     address = ", ".join(str(item[name]) for name in ("address", "city") if item.get(name))
-    return CityLocation(str(item["id"]), str(item.get("name") or address or item["id"]), address, latitude, longitude, hours)
+    return CityLocation(
+        str(item["id"]), str(item.get("name") or address or item["id"]), address, latitude, longitude, hours
+    )
 
 
 def _evses(

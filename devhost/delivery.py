@@ -90,9 +90,7 @@ class EmbeddedDelivery:
         if room <= 0:
             return []
         now = self._platform.clock.now()
-        found = self._platform.database.read(
-            lambda conn: outbox.due(conn, now=now, limit=len(busy) + room)
-        )
+        found = self._platform.database.read(lambda conn: outbox.due(conn, now=now, limit=len(busy) + room))
         fresh = [message for message in found if message.id not in busy][:room]
         with self._lock:
             self._in_flight.update(message.id for message in fresh)
@@ -131,9 +129,7 @@ class EmbeddedDelivery:
             else:
                 again = clock.now() + timedelta(seconds=backoff_s(failures))
                 log.warning("message %s of %s failed (%d): %s", message.id, message.queue, failures, text)
-                database.transact(
-                    lambda conn: outbox.put_back(conn, message.id, error=text, available_at=again)
-                )
+                database.transact(lambda conn: outbox.put_back(conn, message.id, error=text, available_at=again))
             return False
         database.transact(lambda conn: outbox.settle(conn, [message.id], now=clock.now()))
         return True

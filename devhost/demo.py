@@ -34,7 +34,10 @@ MONDAY = datetime(2026, 3, 2, 16, 20, tzinfo=UTC)
 
 
 def _host(folder: Path, clock: ManualClock) -> Host:
-    host = Host(Platform(Settings(data_dir=folder, database_url=None, servicebus_connection_string=None), clock), port=free_port())
+    host = Host(
+        Platform(Settings(data_dir=folder, database_url=None, servicebus_connection_string=None), clock),
+        port=free_port(),
+    )
     host.prepare()
     return host
 
@@ -100,7 +103,9 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
         "earliest_departure": (clock.now() + timedelta(minutes=25)).isoformat(),
         "latest_finish": (clock.now() + timedelta(hours=4)).isoformat(),
     }
-    console.rule(f"{seeded.name}: {seeded.locations} locations, {seeded.evses} EVSEs; it is {_local(clock.now().isoformat(), zone)}")
+    console.rule(
+        f"{seeded.name}: {seeded.locations} locations, {seeded.evses} EVSEs; it is {_local(clock.now().isoformat(), zone)}"
+    )
     console.print(
         f"\n[bold]The wish[/bold]  {vehicle['name']}, {vehicle['battery_kwh']:g} kWh, at 25 %, wants 70 % "
         f"({0.45 * vehicle['battery_kwh']:g} kWh), leaves the centre at {_local(wish['earliest_departure'], zone)}, "
@@ -116,8 +121,14 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
         console.print(f"{request['status']}: {request['explanation']}", style="red")
         sys.exit(1)
     decision, model = request["decision"], client.get(f"{API}/optimizer/model").json()
-    by = f"the {'trained' if model['trained'] else 'untrained'} policy {request['policy']}" if request["fallback"] is None else f"the rule {request['policy']} ({request['fallback']})"
-    console.print(f"\n[bold]The candidates[/bold]  the best {len(decision['offers'])} of {decision['candidates']}, ranked by {by}; each term of the cost behind its figure\n")
+    by = (
+        f"the {'trained' if model['trained'] else 'untrained'} policy {request['policy']}"
+        if request["fallback"] is None
+        else f"the rule {request['policy']} ({request['fallback']})"
+    )
+    console.print(
+        f"\n[bold]The candidates[/bold]  the best {len(decision['offers'])} of {decision['candidates']}, ranked by {by}; each term of the cost behind its figure\n"
+    )
     console.print(_options_table(decision["offers"], zone))
     best = decision["offers"][0]
     console.print(f"\n[bold]The choice[/bold]  {best['location_name']}: {request['explanation']}.")
@@ -127,11 +138,17 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
         f"\n[bold]The booking[/bold]  {booking['id']} is {booking['reservation_status']}, charger {booking['evse_uid']} "
         "(told 30 minutes before the start)"
     )
-    console.print(f"             {_local(booking['period']['start'], zone)} to {_local(booking['period']['end'], zone)}, at most {format_money(quote['total_minor'], quote['currency'])}:")
+    console.print(
+        f"             {_local(booking['period']['start'], zone)} to {_local(booking['period']['end'], zone)}, at most {format_money(quote['total_minor'], quote['currency'])}:"
+    )
     for line in quote["elements"]:
-        console.print(f"             {line['dimension'].lower():<8} {line['quantity']:>8.3f} {line['unit']:<7} x {line['unit_price']:.2f} + {line['vat_percent']:g} % VAT = {format_money(line['amount_minor'], quote['currency'])}")
+        console.print(
+            f"             {line['dimension'].lower():<8} {line['quantity']:>8.3f} {line['unit']:<7} x {line['unit_price']:.2f} + {line['vat_percent']:g} % VAT = {format_money(line['amount_minor'], quote['currency'])}"
+        )
     terms = booking["terms"]
-    console.print(f"             free to cancel until {terms['cancel_until_minutes']} min before; given away {terms['noshow_timeout_minutes']} min after the start")
+    console.print(
+        f"             free to cancel until {terms['cancel_until_minutes']} min before; given away {terms['noshow_timeout_minutes']} min after the start"
+    )
     clock.jump(datetime.fromisoformat(booking["period"]["start"]) - timedelta(minutes=29))
     for timer in host.timers.timers:
         host.timers.run(timer)
@@ -144,7 +161,9 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
         console.print(f"  {letter.kind:<7} to {letter.to}: {letter.subject}")
     first = next(letter for letter in letters if letter.kind == "E-mail")
     console.print("\n" + "\n".join(f"    | {line}" for line in first.text.rstrip().splitlines()), style="dim")
-    console.print("\nmake run starts the same platform to click through; make demo CITY=../shared/data/dundee replays a real day.")
+    console.print(
+        "\nmake run starts the same platform to click through; make demo CITY=../shared/data/dundee replays a real day."
+    )
 
 
 def replay_city(city: Path) -> None:
@@ -156,7 +175,11 @@ def replay_city(city: Path) -> None:
         try:
             with _progress() as bar:
                 task = bar.add_task("reading the city", total=None)
-                seeded, report = seed(host.platform, city=city, progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total))
+                seeded, report = seed(
+                    host.platform,
+                    city=city,
+                    progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
+                )
             if report is not None:
                 print_report(report, folder / "city")
             loaded = load_city(folder / "city" if (folder / "city").exists() else city)
@@ -164,16 +187,24 @@ def replay_city(city: Path) -> None:
             day = busiest_day(loaded, sessions)
             wishes = day_requests(loaded, sessions, day)
             clock.jump(wishes[0].book_time - timedelta(minutes=5))
-            console.print(f"\n[bold]{seeded.name}, {day:%A %d %B %Y}[/bold]: {len(wishes)} recorded sessions become charge requests.")
-            console.print("Real: when each driver came, how many kWh he took, the connector. [italic]Synthetic[/italic]: where he set out, when he asked, his vehicle.")
+            console.print(
+                f"\n[bold]{seeded.name}, {day:%A %d %B %Y}[/bold]: {len(wishes)} recorded sessions become charge requests."
+            )
+            console.print(
+                "Real: when each driver came, how many kWh he took, the connector. [italic]Synthetic[/italic]: where he set out, when he asked, his vehicle."
+            )
             host.serve_in_thread()
             with httpx.Client(base_url=host.url, timeout=60) as client, _progress() as bar:
                 task = bar.add_task("replaying the day", total=len(wishes))
-                tally = Replay(host, clock, client).run(wishes, progress=lambda done, total: bar.update(task, completed=done))
+                tally = Replay(host, clock, client).run(
+                    wishes, progress=lambda done, total: bar.update(task, completed=done)
+                )
             unit = _price_unit(tally)
             _compare(tally, first_come(loaded, wishes, price_unit=unit), loaded.currency, wishes)
             model = _model(host)
-            console.print(f"\nDecided by {model}. Cost is PROBLEM.md's: 0.4 wait[h] + 0.3 price/unit + 0.2 km/10 + 0.1 duration[h], 3 where not served.")
+            console.print(
+                f"\nDecided by {model}. Cost is PROBLEM.md's: 0.4 wait[h] + 0.3 price/unit + 0.2 km/10 + 0.1 duration[h], 3 where not served."
+            )
         finally:
             host.stop()
 
@@ -201,7 +232,14 @@ def _price_unit(tally: Tally) -> float:
 
 
 def _progress() -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console, transient=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
 
 
 def _compare(platform: Tally, first: Tally, currency: str, wishes: list[Wish]) -> None:
@@ -226,7 +264,9 @@ def _compare(platform: Tally, first: Tally, currency: str, wishes: list[Wish]) -
             if item.reason is not None:
                 reasons[item.reason] = reasons.get(item.reason, 0) + 1
         if reasons:
-            console.print(f"  not served, {tally.name}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
+            console.print(
+                f"  not served, {tally.name}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+            )
     console.print("  " + ", ".join(f"{count:,} {name}" for name, count in platform.notes.items()), style="dim")
 
 

@@ -25,7 +25,7 @@ from shared.money import to_major
 API = "/api/v1"
 TOKEN_FOR = timedelta(minutes=14)
 REQUESTS_A_DRIVER = 4
-PASSWORD = "a replayed driver"  # noqa: S105 - of accounts that live as long as the replay
+PASSWORD = "a replayed driver"
 
 
 @dataclass
@@ -75,7 +75,9 @@ class Driver:
     def __init__(self, client: httpx.Client, clock: ManualClock, number: int) -> None:
         self._client, self._clock = client, clock
         email = f"driver{number}@replay.test"
-        made = client.post(f"{API}/accounts/register", json={"email": email, "password": PASSWORD, "name": f"Driver {number}"})
+        made = client.post(
+            f"{API}/accounts/register", json={"email": email, "password": PASSWORD, "name": f"Driver {number}"}
+        )
         made.raise_for_status()
         self._take(client.post(f"{API}/accounts/login", json={"email": email, "password": PASSWORD}))
 
@@ -89,7 +91,9 @@ class Driver:
         """A call as this driver."""
         if self._clock.now() >= self._until:
             self._take(self._client.post(f"{API}/accounts/refresh", json={"refresh_token": self._refresh}))
-        return self._client.request(method, f"{API}{path}", json=body, headers={"Authorization": f"Bearer {self._access}"})
+        return self._client.request(
+            method, f"{API}{path}", json=body, headers={"Authorization": f"Bearer {self._access}"}
+        )
 
 
 class Replay:
@@ -109,7 +113,9 @@ class Replay:
     def _settle(self) -> None:
         """Runs each timer that fell due since the last time once, then everything the queues hold."""
         now = self._clock.now()
-        due = dict.fromkeys(name for _, name in self._host.timers.due_between(max(self._timers_ran, now - timedelta(minutes=2)), now))
+        due = dict.fromkeys(
+            name for _, name in self._host.timers.due_between(max(self._timers_ran, now - timedelta(minutes=2)), now)
+        )
         self._timers_ran = now
         for name in due:
             self._host.timers.run(name)
@@ -121,7 +127,10 @@ class Replay:
         drivers = [Driver(self._client, self._clock, number) for number in range(-(-len(wishes) // REQUESTS_A_DRIVER))]
         for number, wish in enumerate(wishes):
             driver = drivers[number % len(drivers)]
-            self._at(max(wish.book_time, self._clock.now()), lambda wish=wish, driver=driver: tally.outcomes.append(self._ask(wish, driver)))
+            self._at(
+                max(wish.book_time, self._clock.now()),
+                lambda wish=wish, driver=driver: tally.outcomes.append(self._ask(wish, driver)),
+            )
         while self._events:
             when, _, what = heapq.heappop(self._events)
             self._clock.jump(max(when, self._clock.now()))

@@ -70,7 +70,9 @@ def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, An
         _fail(f"STACK={kind}: must be embedded or full")
     from devhost.stack import full_stack
 
-    found = stack.enter_context(full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim")))
+    found = stack.enter_context(
+        full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim"))
+    )
     return found | {"JWT_SECRET": _secret(data_dir)}
 
 
@@ -94,7 +96,9 @@ def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
     console.print(f"\n[bold]evcharging[/bold] runs: {seeded.name}, {seeded.locations} locations, {seeded.evses} EVSEs")
     console.print(f"  API docs    {api}/docs")
     console.print(f"  Inside      {host_url}/dev   mailbox, queues, dead letters, timers")
-    console.print(f"  Data        {platform.settings.data_dir.resolve()}   ({'SQLite' if kind == 'embedded' else 'MariaDB, Azurite, Service Bus broker'})")
+    console.print(
+        f"  Data        {platform.settings.data_dir.resolve()}   ({'SQLite' if kind == 'embedded' else 'MariaDB, Azurite, Service Bus broker'})"
+    )
     console.print("  Log-ins" if seeded.generated else "  Owner", end="")
     if seeded.generated:
         console.print(f"     {', '.join(seeded.accounts)}   password [bold]{seeded.password}[/bold]")
@@ -106,11 +110,11 @@ def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
             f'"origin": {{"lat": {seeded.latitude}, "lon": {seeded.longitude}}}, "earliest_departure": "{soon:%Y-%m-%dT%H:%M:00Z}"}}'
         )
         json_header = "-H 'Content-Type: application/json'"
-        token = "import json,sys;print(json.load(sys.stdin)[\"access_token\"])"
+        token = 'import json,sys;print(json.load(sys.stdin)["access_token"])'
         for line in (
-            f"TOKEN=$(curl -s {api}/accounts/login {json_header} -d '{{\"email\": \"{email}\", \"password\": \"{seeded.password}\"}}' | python3 -c '{token}')",
+            f'TOKEN=$(curl -s {api}/accounts/login {json_header} -d \'{{"email": "{email}", "password": "{seeded.password}"}}\' | python3 -c \'{token}\')',
             f"AT=$(curl -s -D - -o /dev/null {api}/optimizer/charge-requests -H \"Authorization: Bearer $TOKEN\" {json_header} -d '{body}' | tr -d '\\r' | sed -n 's/^[Ll]ocation: //p')",
-            f"sleep 1; curl -s {host_url}$AT -H \"Authorization: Bearer $TOKEN\" | python3 -m json.tool",
+            f'sleep 1; curl -s {host_url}$AT -H "Authorization: Bearer $TOKEN" | python3 -m json.tool',
         ):
             console.print(line, markup=False)
     else:
@@ -134,7 +138,10 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             found = _stack_settings(stack, kind, data_dir)
-            settings = Settings(**{"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir} | {name.lower(): value for name, value in found.items()})
+            settings = Settings(
+                **{"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
+                | {name.lower(): value for name, value in found.items()}
+            )
             from devhost.host import Host
 
             host = Host(Platform(settings), port=port)

@@ -85,9 +85,7 @@ def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str
     for begin in range(0, len(rows), BATCH):
         progress("loading locations", begin, len(rows))
         batch = rows[begin : begin + BATCH]
-        platform.transact(
-            lambda tx, batch=batch: stations.import_locations(tx=tx, owner_id=made.id, records=batch)
-        )
+        platform.transact(lambda tx, batch=batch: stations.import_locations(tx=tx, owner_id=made.id, records=batch))
     progress("loading locations", len(rows), len(rows))
     return len(rows)
 
@@ -151,7 +149,12 @@ def _demo_accounts(tx: Tx, city: CityFolder, password: str) -> None:
     """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone."""
     for role, (email, name) in DEMO.items():
         made = accounts.ensure_user(
-            tx=tx, email=email, password=password, name=name, role=role, phone="+31600000000" if role == "driver" else None
+            tx=tx,
+            email=email,
+            password=password,
+            name=name,
+            role=role,
+            phone="+31600000000" if role == "driver" else None,
         )
         if role == "driver":
             vehicle = VehicleCreate(

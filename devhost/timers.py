@@ -25,9 +25,7 @@ def ncrontab(expression: str) -> CronTrigger:
     second, minute, hour, day, month, weekday = fields
     # APScheduler's numbers begin on Monday; names mean the same in both. Steps (*/2) are no weekday numbers.
     named = re.sub(r"(?<![/\d])\b[0-7]\b", lambda match: DAYS[int(match.group())], weekday)
-    return CronTrigger(
-        second=second, minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=UTC
-    )
+    return CronTrigger(second=second, minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=UTC)
 
 
 @dataclass
@@ -91,7 +89,9 @@ class Timers:
         found: datetime = self._triggers[name].get_next_fire_time(None, after)
         return found
 
-    def due_between(self, after: datetime, until: datetime, *, only: frozenset[str] | None = None) -> list[tuple[datetime, str]]:
+    def due_between(
+        self, after: datetime, until: datetime, *, only: frozenset[str] | None = None
+    ) -> list[tuple[datetime, str]]:
         """What falls due in (after, until], in order."""
         found = []
         for name in self.timers if only is None else only:

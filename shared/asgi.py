@@ -83,7 +83,11 @@ def _add_root(app: FastAPI) -> None:
             swagger_js_url=f"{PREFIX}/docs/assets/swagger-ui-bundle.js",
             swagger_css_url=f"{PREFIX}/docs/assets/swagger-ui.css",
             swagger_favicon_url=f"{PREFIX}/docs/assets/favicon.png",
-            swagger_ui_parameters={"persistAuthorization": True, "displayRequestDuration": True, "tryItOutEnabled": True},
+            swagger_ui_parameters={
+                "persistAuthorization": True,
+                "displayRequestDuration": True,
+                "tryItOutEnabled": True,
+            },
         )
 
     @app.get(f"{PREFIX}/health", tags=["root"])
@@ -154,7 +158,9 @@ class Edge:
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         has_body = int(length) > 0 or b"transfer-encoding" in headers
         if has_body and scope["method"] in ("POST", "PUT", "PATCH") and kind != b"application/json":
-            raise UnsupportedMediaType(f"Content-Type: must be application/json, not {kind.decode('latin-1') or 'absent'}")
+            raise UnsupportedMediaType(
+                f"Content-Type: must be application/json, not {kind.decode('latin-1') or 'absent'}"
+            )
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

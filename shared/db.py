@@ -69,9 +69,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
         """DATETIME(6) on both server dialects, else the microseconds vanish."""
-        return dialect.type_descriptor(
-            mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else sa.DateTime()
-        )
+        return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else sa.DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Refuses naive datetimes: they have no instant."""
@@ -86,13 +84,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def Key(length: int) -> sa.types.TypeEngine[str]:  # noqa: N802 - it is used as a column type
+def Key(length: int) -> sa.types.TypeEngine[str]:
     """A string compared byte by byte: 'A' is not 'a', 'a' is not 'a '. For keys, tokens, codes and enum words."""
     binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(length).with_variant(binary, "mysql").with_variant(binary, "mariadb")
 
 
-def LongText() -> sa.types.TypeEngine[str]:  # noqa: N802 - it is used as a column type
+def LongText() -> sa.types.TypeEngine[str]:
     """Text without a limit below 16 MiB."""
     return sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql").with_variant(mysql.MEDIUMTEXT(), "mariadb")
 

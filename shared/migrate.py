@@ -66,7 +66,9 @@ def require_head(database: Database) -> None:
 def upgrade(database: Database) -> str:
     """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
     found = current(database)
-    if found is not None and found not in {item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()}:
+    if found is not None and found not in {
+        item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()
+    }:
         raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
     with database.engine.connect() as conn:
         if not database.is_sqlite:

@@ -62,7 +62,13 @@ class Message:
 
 
 def put(
-    conn: Connection, *, queue: str, type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None
+    conn: Connection,
+    *,
+    queue: str,
+    type: str,
+    payload: dict[str, Any],
+    now: datetime,
+    available_at: datetime | None = None,
 ) -> Message:
     """Writes a message in the caller's transaction; it leaves after the commit, not before `available_at`."""
     message = Message(new_id(), queue, type, payload, now, available_at or now)
@@ -105,9 +111,7 @@ def next_due_at(conn: Connection) -> datetime | None:
 def settle(conn: Connection, ids: list[uuid.UUID], *, now: datetime) -> None:
     """The messages reached the bus, or on the embedded bus their consumer."""
     if ids:
-        conn.execute(
-            sa.update(outbox_message).where(outbox_message.c.id.in_(ids)).values(state=SENT, settled_at=now)
-        )
+        conn.execute(sa.update(outbox_message).where(outbox_message.c.id.in_(ids)).values(state=SENT, settled_at=now))
 
 
 def put_back(conn: Connection, id: uuid.UUID, *, error: str, available_at: datetime) -> None:
@@ -167,9 +171,7 @@ def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetim
 
 def prune(conn: Connection, *, now: datetime, keep: timedelta = timedelta(days=7), limit: int = 1000) -> int:
     """Deletes settled messages and inbox rows older than `keep`; dead letters stay."""
-    old = sa.select(outbox_message.c.id).where(
-        outbox_message.c.state == SENT, outbox_message.c.settled_at < now - keep
-    )
+    old = sa.select(outbox_message.c.id).where(outbox_message.c.state == SENT, outbox_message.c.settled_at < now - keep)
     ids = list(conn.execute(old.limit(limit)).scalars())
     if ids:
         conn.execute(sa.delete(outbox_message).where(outbox_message.c.id.in_(ids)))

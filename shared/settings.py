@@ -18,14 +18,18 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy address of MySQL or MariaDB (`mysql+pymysql://...`). Unset: SQLite in DATA_DIR."
     )
     database_pool_size: int = Field(
-        10, ge=1, le=200, description="Connections a process may open; instances x pool must stay below max_connections."
+        10,
+        ge=1,
+        le=200,
+        description="Connections a process may open; instances x pool must stay below max_connections.",
     )
     blob_connection_string: SecretStr | None = Field(
         None, description="Blob Storage (or Azurite) connection string. Unset: a folder in DATA_DIR."
     )
     blob_container: str = Field("evcharging", description="Container of models and exports.")
     servicebus_connection_string: SecretStr | None = Field(
-        None, description="Service Bus connection string. Unset: the outbox table itself is the queue, drained by devhost."
+        None,
+        description="Service Bus connection string. Unset: the outbox table itself is the queue, drained by devhost.",
     )
     communication_endpoint: str | None = Field(
         None, description="Communication Services endpoint. Unset: messages land in the mailbox of DATA_DIR."
@@ -34,7 +38,8 @@ class Settings(BaseSettings):
     email_sender: str = Field("noreply@evcharging.test", description="Sender address of e-mail.")
     sms_sender: str = Field("+15005550006", description="Sender number of SMS, E.164.")
     jwt_secret: SecretStr | None = Field(
-        None, description="Key that signs access tokens, 32 bytes or more. Unset on SQLite: made once and kept in DATA_DIR."
+        None,
+        description="Key that signs access tokens, 32 bytes or more. Unset on SQLite: made once and kept in DATA_DIR.",
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken.")

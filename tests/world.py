@@ -29,7 +29,10 @@ FLAT_TARIFF = Tariff.model_validate(
         "currency": "EUR",
         "elements": [
             {"price_components": [{"type": "ENERGY", "price": 0.40, "vat": 21}]},
-            {"price_components": [{"type": "FLAT", "price": 5, "vat": 21}], "restrictions": {"booking": "BOOKING_EXPIRES"}},
+            {
+                "price_components": [{"type": "FLAT", "price": 5, "vat": 21}],
+                "restrictions": {"booking": "BOOKING_EXPIRES"},
+            },
             {
                 "price_components": [{"type": "FLAT", "price": 2, "vat": 21}],
                 "restrictions": {"booking": "BOOKING_CANCELLATION_FEES"},
@@ -142,7 +145,9 @@ class Person:
         """DELETE under the prefix."""
         return self.world.client.delete(API + path, headers=self.headers())  # type: ignore[return-value]
 
-    def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
+    def book(
+        self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any
+    ) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""
         at = start if "T" in start else f"2026-03-02T{start}:00Z"
         body = {"location_id": location, "connector": connector, "start": at, "duration_minutes": minutes} | more

@@ -60,7 +60,9 @@ def setting() -> tuple[City, Rates, Climatology]:
     energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 96 < 32, 0.75, 1.0)
     hourly = np.where(rng.uniform(0, 1, pools) < 0.3, 1.2, 0.0)[:, None] * np.ones(SLOTS)
     rates = Rates.build(energy, hourly, np.where(rng.uniform(0, 1, pools) < 0.2, 0.5, 0.0))
-    known = Climatology(rng.uniform(0, 1, pools * SLOTS).reshape(pools, SLOTS), rng.uniform(0, 2, pools * SLOTS).reshape(pools, SLOTS))
+    known = Climatology(
+        rng.uniform(0, 1, pools * SLOTS).reshape(pools, SLOTS), rng.uniform(0, 2, pools * SLOTS).reshape(pools, SLOTS)
+    )
     return city, rates, known
 
 
@@ -77,7 +79,10 @@ def states() -> tuple[Requests, Book]:
     battery = np.array([40.0, 60.0, 77.0])[rng.integers(3, STATES)]
     need = np.minimum(rng.uniform(4, 50, STATES), 0.7 * battery)
     masks = 1 + rng.integers(7, STATES)
-    bits = [sum(1 << STANDARD_BIT[name] for place, name in enumerate(STANDARDS) if mask >> place & 1) for mask in masks.tolist()]
+    bits = [
+        sum(1 << STANDARD_BIT[name] for place, name in enumerate(STANDARDS) if mask >> place & 1)
+        for mask in masks.tolist()
+    ]
     weights = rng.uniform(0, 1, STATES * 4).reshape(STATES, 4)
     requests = Requests.build(
         size=STATES,

@@ -22,7 +22,10 @@ def full_stack(data: Path, *, say: Callable[[str], None]) -> Iterator[dict[str, 
     blobs = Azurite(data / "azurite.log", folder=data / "azurite")
     broker = ServiceBusBroker(data / "broker.log", QUEUES)
     with ExitStack() as running, ThreadPoolExecutor(3) as pool:
-        starting = {name: pool.submit(part.start) for name, part in (("MariaDB", database), ("Azurite", blobs), ("Service Bus broker", broker))}
+        starting = {
+            name: pool.submit(part.start)
+            for name, part in (("MariaDB", database), ("Azurite", blobs), ("Service Bus broker", broker))
+        }
         failed: Exception | None = None
         for name, future in starting.items():
             try:

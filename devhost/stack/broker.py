@@ -11,14 +11,29 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from proton import UNDESCRIBED, Array, Condition, Data, Delivery, Endpoint, Handler, Link, Message, int32, symbol, timestamp
+from proton import (
+    UNDESCRIBED,
+    Array,
+    Condition,
+    Data,
+    Delivery,
+    Endpoint,
+    Handler,
+    Link,
+    Message,
+    int32,
+    symbol,
+    timestamp,
+)
 from proton.handlers import Handshaker
 from proton.reactor import Container
 
 from devhost.stack.queues import Queue, QueueOptions, Stored, now, split_batch
 
 NOT_FOUND, LOCK_LOST = "amqp:not-found", "com.microsoft:message-lock-lost"
-LOCK_LOST_TEXT = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue."
+LOCK_LOST_TEXT = (
+    "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue."
+)
 MAX_BYTES = 262_144
 TICK_S = 0.05
 Answer = tuple[int, Any, str | None, str | None]
@@ -219,7 +234,9 @@ class Broker(Handler):
                 reply.properties["errorCondition"] = symbol(condition)
             reply.body = value
         sender = link.connection.link_head(0)
-        while sender is not None and not (sender.is_sender and sender.context == name and sender.session == link.session):
+        while sender is not None and not (
+            sender.is_sender and sender.context == name and sender.session == link.session
+        ):
             sender = sender.next(0)
         if sender is not None:
             delivery = sender.delivery(uuid.uuid4().bytes)
@@ -304,7 +321,9 @@ def main() -> None:
     parser.add_argument("--queue", action="append", required=True, help="a queue's name; may be given more than once")
     parser.add_argument("--lock", type=float, default=60.0, help="seconds a message stays locked")
     parser.add_argument("--max-delivery", type=int, default=10, help="deliveries before a message is a dead letter")
-    parser.add_argument("--duplicate-window", type=float, default=600.0, help="seconds in which a message id counts once")
+    parser.add_argument(
+        "--duplicate-window", type=float, default=600.0, help="seconds in which a message id counts once"
+    )
     parser.add_argument("--dead-letter-on-expiry", action="store_true")
     chosen = parser.parse_args()
     options = QueueOptions(chosen.lock, chosen.max_delivery, chosen.duplicate_window, chosen.dead_letter_on_expiry)

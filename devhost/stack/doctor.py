@@ -33,7 +33,11 @@ def _version(*command: str) -> str | None:
 
 
 def _node_is_new(version: str | None) -> bool:
-    return version is not None and version.lstrip("v").split(".")[0].isdigit() and int(version.lstrip("v").split(".")[0]) >= 20
+    return (
+        version is not None
+        and version.lstrip("v").split(".")[0].isdigit()
+        and int(version.lstrip("v").split(".")[0]) >= 20
+    )
 
 
 def _port_is_free(port: int) -> bool:
@@ -44,7 +48,10 @@ def _port_is_free(port: int) -> bool:
 
 def _has_module(name: str) -> bool:
     python = ROOT / ".venv" / "bin" / "python"
-    return python.exists() and subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False).returncode == 0
+    return (
+        python.exists()
+        and subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def checks() -> list[Check]:
@@ -53,22 +60,69 @@ def checks() -> list[Check]:
     node = _version("node", "--version")
     data = Path(os.environ.get("EVCHARGING_DATA") or ROOT / "../shared/data")
     python = ".".join(str(part) for part in sys.version_info[:3])
-    ensurepip = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0
+    ensurepip = (
+        subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode
+        == 0
+    )
     venv = (ROOT / ".venv" / "bin" / "python").exists()
     free = shutil.disk_usage(ROOT).free / 2**30
     return [
         Check("Python 3.11 or newer", "run", sys.version_info >= (3, 11), python, "apt-get install -y python3"),
-        Check("venv and pip", "run", ensurepip or venv, "yes" if ensurepip else ".venv is there" if venv else "no", "apt-get install -y python3-venv"),
+        Check(
+            "venv and pip",
+            "run",
+            ensurepip or venv,
+            "yes" if ensurepip else ".venv is there" if venv else "no",
+            "apt-get install -y python3-venv",
+        ),
         Check("virtual environment", "run, made by itself", venv, ".venv" if venv else "not yet", "make run makes it"),
-        Check(f"port {port}", "run", _port_is_free(port), "free" if _port_is_free(port) else "taken", f"make run PORT={port + 1}"),
+        Check(
+            f"port {port}",
+            "run",
+            _port_is_free(port),
+            "free" if _port_is_free(port) else "taken",
+            f"make run PORT={port + 1}",
+        ),
         Check("2 GiB of disk", "run", free > 2, f"{free:.0f} GiB free", "free some space"),
         Check("Node 20", "STACK=full, test", _node_is_new(node), node or "no", "install Node 20 (nodejs and npm)"),
-        Check("Azurite", "STACK=full, test", azurite_is_there(), "node_modules" if azurite_is_there() else "no", "npm ci"),
-        Check("MariaDB server", "STACK=full, test", mariadb_is_there(), _version("mariadbd", "--version") or "no", f"apt-get install -y --no-install-recommends {' '.join(PACKAGES)}"),
-        Check("C compiler", "test, where the broker's library must be built", shutil.which("gcc") is not None, _version("gcc", "--version") or "no", "apt-get install -y gcc python3-dev"),
-        Check("broker's library", "STACK=full, test", _has_module("proton"), "python-qpid-proton" if _has_module("proton") else "no", "make run STACK=full or make test installs it"),
-        Check("PyTorch", "training, test", _has_module("torch"), "yes" if _has_module("torch") else "no", "make test installs it; make run never does"),
-        Check("research data", "optional", data.is_dir(), str(data) if data.is_dir() else "no", "set EVCHARGING_DATA; a generated city stands in"),
+        Check(
+            "Azurite", "STACK=full, test", azurite_is_there(), "node_modules" if azurite_is_there() else "no", "npm ci"
+        ),
+        Check(
+            "MariaDB server",
+            "STACK=full, test",
+            mariadb_is_there(),
+            _version("mariadbd", "--version") or "no",
+            f"apt-get install -y --no-install-recommends {' '.join(PACKAGES)}",
+        ),
+        Check(
+            "C compiler",
+            "test, where the broker's library must be built",
+            shutil.which("gcc") is not None,
+            _version("gcc", "--version") or "no",
+            "apt-get install -y gcc python3-dev",
+        ),
+        Check(
+            "broker's library",
+            "STACK=full, test",
+            _has_module("proton"),
+            "python-qpid-proton" if _has_module("proton") else "no",
+            "make run STACK=full or make test installs it",
+        ),
+        Check(
+            "PyTorch",
+            "training, test",
+            _has_module("torch"),
+            "yes" if _has_module("torch") else "no",
+            "make test installs it; make run never does",
+        ),
+        Check(
+            "research data",
+            "optional",
+            data.is_dir(),
+            str(data) if data.is_dir() else "no",
+            "set EVCHARGING_DATA; a generated city stands in",
+        ),
     ]
 
 

@@ -28,7 +28,14 @@ def azurite_is_there() -> bool:
 
 
 def _run(*command: str) -> bool:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"})
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+    )
     if done.returncode != 0:
         print(f"  {' '.join(command)} failed:\n{done.stdout[-1000:]}{done.stderr[-1000:]}", file=sys.stderr)
     return done.returncode == 0

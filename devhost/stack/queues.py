@@ -40,7 +40,9 @@ def sections(raw: bytes) -> Iterator[tuple[int, bytes, Any]]:
 def split_batch(raw: bytes) -> list[bytes]:
     """The messages of a transfer: a batch is one message whose data sections each hold an encoded message."""
     parts = [bytes(value) for code, _, value in sections(raw) if code == 0x75]
-    if parts and all(len(part) > 3 and part[0] == 0 and part[1] in (0x53, 0x80) and 0x70 <= part[2] < 0x79 for part in parts):
+    if parts and all(
+        len(part) > 3 and part[0] == 0 and part[1] in (0x53, 0x80) and 0x70 <= part[2] < 0x79 for part in parts
+    ):
         return parts
     return [raw]
 

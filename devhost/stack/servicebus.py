@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 class ServiceBusBroker:
     """An AMQP 1.0 broker with these queues. Use it as a context manager."""
 
-    def __init__(self, log: Path, queues: Sequence[str], *, port: int | None = None, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, log: Path, queues: Sequence[str], *, port: int | None = None, options: Sequence[str] = ()
+    ) -> None:
         self._log, self._queues, self._options = log, queues, options
         self.port = port or free_port()
         self._child: Child | None = None

@@ -11,6 +11,7 @@ from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM
 from functions.stations.words import ConnectorType
 from shared.api import Input, Output
 
+
 def _email(value: str) -> str:
     try:
         # Deliverability is not asked for: it would look up names on the network. `.test` is allowed for demos and tests.

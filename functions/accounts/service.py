@@ -47,9 +47,7 @@ def _new_user(tx: Tx, *, email: str, name: str, phone: str | None, role: str, pa
     )
 
 
-def ensure_user(
-    *, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None
-) -> User:
+def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None) -> User:
     """The account of `email`, made or brought to this password and role. For operators' commands, not for routes."""
     found = repository.user_by_email(tx, normalise_email(email))
     hashed = hash_password(password)
@@ -59,9 +57,7 @@ def ensure_user(
         tx.audit("user.create", object_type="user", object_id=made.id, after={"role": role})
         return made
     repository.update_user(tx, found.id, password_hash=hashed, role=role)
-    tx.audit(
-        "user.role", object_type="user", object_id=found.id, before={"role": found.role}, after={"role": role}
-    )
+    tx.audit("user.role", object_type="user", object_id=found.id, before={"role": found.role}, after={"role": role})
     return get_user(tx=tx, user_id=found.id)
 
 

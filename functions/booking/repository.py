@@ -54,9 +54,7 @@ def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
 
 
-def of_user(
-    tx: Tx, user_id: uuid.UUID, *, status: str | None, before: uuid.UUID | None, limit: int
-) -> list[Booking]:
+def of_user(tx: Tx, user_id: uuid.UUID, *, status: str | None, before: uuid.UUID | None, limit: int) -> list[Booking]:
     """A driver's bookings, newest first, after the cursor."""
     statement = sa.select(booking).where(booking.c.user_id == user_id).order_by(booking.c.id.desc()).limit(limit)
     if status is not None:
@@ -82,9 +80,7 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
 def due(tx: Tx, *, column: str, status: ReservationStatus, until: datetime, limit: int) -> list[uuid.UUID]:
     """Ids of bookings in `status` whose `column` is at or before `until`, earliest first."""
     at = booking.c[column]
-    statement = (
-        sa.select(booking.c.id).where(booking.c.status == status.value, at <= until).order_by(at, booking.c.id)
-    )
+    statement = sa.select(booking.c.id).where(booking.c.status == status.value, at <= until).order_by(at, booking.c.id)
     return list(tx.execute(statement.limit(limit)).scalars())
 
 

@@ -27,7 +27,9 @@ class BookingCreate(Input):
     duration_minutes: Minutes | None = Field(None, description="Rounded up to whole quarter hours")
     energy_kwh: Kwh | None = Field(None, description="Instead of, or beside, the duration")
     vehicle_id: uuid.UUID | None = None
-    power_class: str | None = Field(None, max_length=16, description="A pool's power class; unset: the fastest that is free")
+    power_class: str | None = Field(
+        None, max_length=16, description="A pool's power class; unset: the fastest that is free"
+    )
 
     @model_validator(mode="after")
     def _says_how_long(self) -> "BookingCreate":

@@ -239,7 +239,9 @@ def _check_terms(tx: Tx, terms: BookingTerms, made: Booking) -> None:
             max_minutes=terms.max_booking_minutes,
         )
     standing = [item for item in repository.open_of_user(tx, made.user_id) if item.id != made.id and item.holds(tx.now)]
-    upcoming = [item for item in standing if item.charge_request_id != made.charge_request_id or made.charge_request_id is None]
+    upcoming = [
+        item for item in standing if item.charge_request_id != made.charge_request_id or made.charge_request_id is None
+    ]
     if len(upcoming) >= terms.open_bookings_per_driver:
         lifts = min(item.end for item in upcoming)
         raise LimitReached(
@@ -374,7 +376,8 @@ def reschedule_booking(
     _check_terms(tx, terms, new)
     reserving.check_open(location, slots)
     pool = next(
-        (item for item in location.pools() if (item.standard, item.power_class) == (old.standard, old.power_class)), None
+        (item for item in location.pools() if (item.standard, item.power_class) == (old.standard, old.power_class)),
+        None,
     )
     placement = None
     if pool is not None:
@@ -450,7 +453,9 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
         try:
             repository.change_claims(tx, add=wanted)
         except repository.ClaimTaken:
-            raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
+            raise Conflict(
+                "The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()
+            ) from None
     _ = location
     return _change(
         tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now
@@ -470,13 +475,17 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
     minutes = (tx.now - made.started_at) / timedelta(minutes=1)
     possible = session_energy(minutes, made.power_kw, None) / 0.9
     if energy_kwh is not None and energy_kwh > possible + 0.5:
-        raise Invalid.one("energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min")
+        raise Invalid.one(
+            "energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min"
+        )
     energy = (
         energy_kwh
         if energy_kwh is not None
         else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
     )
-    final = _quote(tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy)
+    final = _quote(
+        tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy
+    )
     settlement = final | {"uncapped_minor": final["total_minor"]}
     settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
     repository.release(tx, made.id, from_slot=slot_after(tx.now))

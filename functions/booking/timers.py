@@ -43,9 +43,7 @@ def release_expired_holds(platform: Platform) -> int:
 
     now = platform.clock.now()
     pending = ReservationStatus.PENDING
-    ids = platform.read(
-        lambda tx: repository.due(tx, column="hold_expires_at", status=pending, until=now, limit=BATCH)
-    )
+    ids = platform.read(lambda tx: repository.due(tx, column="hold_expires_at", status=pending, until=now, limit=BATCH))
     return _each(platform, ids, step)
 
 

@@ -142,7 +142,9 @@ def _short(event: dict[str, Any]) -> str:
 def _reserved(event: dict[str, Any]) -> Told:
     name = event["location"]["name"]
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
-    return Told(f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST")
+    return Told(
+        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST"
+    )
 
 
 def _price(event: dict[str, Any]) -> str:
@@ -173,8 +175,13 @@ def _canceled(event: dict[str, Any]) -> Told:
 
 def _no_show(event: dict[str, Any]) -> Told:
     fee = (event.get("settlement") or {}).get("no_show_fee_minor")
-    lines = (f"You did not come to your slot at {event['location']['name']}; it was given free.", *_fee_line(event, fee))
-    return Told(f"Missed: {_short(event)}", lines, _facts(event), f"Missed: {_short(event)}. The slot was given free.", "CANCEL")
+    lines = (
+        f"You did not come to your slot at {event['location']['name']}; it was given free.",
+        *_fee_line(event, fee),
+    )
+    return Told(
+        f"Missed: {_short(event)}", lines, _facts(event), f"Missed: {_short(event)}. The slot was given free.", "CANCEL"
+    )
 
 
 def _reminder(event: dict[str, Any]) -> Told:

@@ -28,8 +28,10 @@ def html(told: Told, *, name: str, event: dict[str, Any], public_url: str) -> st
     map_url = None
     if place is not None:
         map_url = f"geo:{place['latitude']:.6f},{place['longitude']:.6f}?q={quote(place['name'])}"
-    made: str = _templates().get_template("message.html").render(
-        told=told, name=name, map_url=map_url, public_url=public_url, reference=event.get("booking_id")
+    made: str = (
+        _templates()
+        .get_template("message.html")
+        .render(told=told, name=name, map_url=map_url, public_url=public_url, reference=event.get("booking_id"))
     )
     return made
 

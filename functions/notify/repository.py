@@ -34,9 +34,7 @@ def settle(tx: Tx, id: uuid.UUID, *, status: str, error: str | None = None) -> N
     tx.execute(sa.update(delivery).where(delivery.c.id == id).values(**values))
 
 
-def inbox(
-    tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int
-) -> list[Notification]:
+def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int) -> list[Notification]:
     """A user's in-app messages, newest first, after the cursor."""
     table = notification
     statement = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(limit)

@@ -29,6 +29,4 @@ def list_inbox(
 @router.post("/inbox/{notification_id}/read", response_model=Notification)
 def mark_read(notification_id: uuid.UUID, call: SignedIn) -> Notification:
     """Marks a message as read."""
-    return Notification.model_validate(
-        call.write(lambda tx: service.mark_read(tx=tx, notification_id=notification_id))
-    )
+    return Notification.model_validate(call.write(lambda tx: service.mark_read(tx=tx, notification_id=notification_id)))

@@ -28,7 +28,9 @@ def handle(platform: Platform, *, message_id: str, type: str, payload: dict[str,
     if type not in TOLD:
         raise ValueError(f"type: {type!r} is not an event that is told")
     platform.consume(
-        lambda tx: _record(tx, message_id=message_id, type=type, event=payload), consumer=CONSUMER, message_id=message_id
+        lambda tx: _record(tx, message_id=message_id, type=type, event=payload),
+        consumer=CONSUMER,
+        message_id=message_id,
     )
     _send_pending(platform, message_id)
 
@@ -43,8 +45,14 @@ def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> Non
     repository.add_notification(
         tx,
         Notification(
-            id=new_id(), user_id=user_id, type=type, title=told.subject[:200], body=" ".join(told.lines), data=event,
-            created_at=tx.now, read_at=None,
+            id=new_id(),
+            user_id=user_id,
+            type=type,
+            title=told.subject[:200],
+            body=" ".join(told.lines),
+            data=event,
+            created_at=tx.now,
+            read_at=None,
         ),  # fmt: skip
     )
     contact = accounts.get_contact(tx=tx, user_id=user_id)

@@ -92,9 +92,7 @@ class Requests:
 
     def take(self, rows: np.ndarray) -> "Requests":
         """The requests at `rows`."""
-        return Requests(
-            **{name: None if value is None else value[rows] for name, value in vars(self).items()}
-        )
+        return Requests(**{name: None if value is None else value[rows] for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -304,9 +302,7 @@ def _nearest(city: City, km: np.ndarray, reachable: np.ndarray, pool_fits: np.nd
     return nearest
 
 
-def _between(
-    sums: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.ndarray, until: np.ndarray
-) -> np.ndarray:
+def _between(sums: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
     """What lies in slots [begin, until) of each row's pool: running sums [E or 1, P, T + 1], rows [B, N, S]."""
     books, pools, width = sums.shape
     which = env if books > 1 else np.zeros_like(env)

@@ -58,9 +58,7 @@ class Climatology:
         return cls(np.zeros((pools, slots)), np.zeros((pools, slots)))
 
 
-def features(
-    city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology
-) -> np.ndarray:
+def features(city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology) -> np.ndarray:
     """The features of every row: [B, K, len(FEATURE_NAMES)], float32; zeros in the padding."""
     if not len(city.capacity):  # nothing around: no rows to describe
         return np.zeros((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)
@@ -73,9 +71,7 @@ def features(
     return made
 
 
-def row_features(
-    city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology
-) -> np.ndarray:
+def row_features(city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology) -> np.ndarray:
     """f: [B, K, 15], float64."""
     horizon = book.slots
     taken = book.taken()

@@ -44,7 +44,9 @@ class RecommendationRequest(Input):
     consumption_kwh_per_km: Annotated[float, Field(gt=0.01, le=5, examples=[0.18])] | None = Field(
         None, validation_alias=AliasChoices("consumption_kwh_per_km", "consumption")
     )
-    connectors: Annotated[list[Annotated[str, Field(min_length=1, max_length=32)]], Field(min_length=1, max_length=10)] | None = Field(
+    connectors: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=32)]], Field(min_length=1, max_length=10)] | None
+    ) = Field(
         None,
         validation_alias=AliasChoices("connectors", "connector_standards", "standards"),
         examples=[["IEC_62196_T2", "IEC_62196_T2_COMBO"]],

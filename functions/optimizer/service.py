@@ -86,7 +86,9 @@ def _wish(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool) -> Wish
         raise Invalid.one("energy_kwh", f"must not be above the battery's {battery:g} kWh")
     departure = request_in.earliest_departure or tx.now
     if departure < tx.now - timedelta(minutes=15):
-        raise Invalid.one("earliest_departure", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
+        raise Invalid.one(
+            "earliest_departure", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}"
+        )
     if departure > tx.now + timedelta(days=14):
         raise Invalid.one("earliest_departure", "must be within the next 14 days")
     if request_in.latest_finish is not None and request_in.latest_finish <= departure:
@@ -129,9 +131,7 @@ def list_charge_requests(*, tx: Tx, before: uuid.UUID | None, limit: int) -> lis
     return [item.at(tx.now) for item in repository.of_user(tx, _me(tx), before=before, limit=limit)]
 
 
-def recommend(
-    *, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int
-) -> Recommendations:
+def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int) -> Recommendations:
     """The ranked list for a wish; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
@@ -165,9 +165,7 @@ def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
     if found is None or found.status is not ChargeRequestStatus.OFFERED:
         return
     repository.update(tx, request_id, status=ChargeRequestStatus.EXPIRED.value, reason="OFFER_EXPIRED")
-    tx.emit(
-        NOTIFY, "charge_request_expired", {"user_id": str(found.user_id), "charge_request_id": str(request_id)}
-    )
+    tx.emit(NOTIFY, "charge_request_expired", {"user_id": str(found.user_id), "charge_request_id": str(request_id)})
 
 
 def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> None:
@@ -293,9 +291,7 @@ def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: dateti
     }
 
 
-def _give_up(
-    tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, detail: str | None
-) -> None:
+def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, detail: str | None) -> None:
     found = repository.get(tx, request_id, lock=True)
     if found is None or found.status is not ChargeRequestStatus.QUEUED:
         return

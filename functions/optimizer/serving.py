@@ -12,8 +12,7 @@ from functions.booking import service as booking
 from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.optimizer import candidates as core
 from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
-from functions.optimizer.city import REFERENCE_PRICE_UNIT, City, standard_bits
-from functions.optimizer.city import STANDARD_BIT
+from functions.optimizer.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
 from functions.optimizer.features import Climatology, features
 from functions.optimizer.objective import TERMS, cost_terms
 from functions.optimizer.policy import PolicySource, Ranking, rank
@@ -117,7 +116,11 @@ def _minor_scale(currency: str) -> int:
 def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> str:
     """How row `row` differs from the nearest one (of request 0): `12 min later than the nearest, 2.10 EUR cheaper`."""
     if row == nearest:
-        return "the nearest, with no wait" if rows.wait_min[0, row] < 1 else f"the nearest, free after {rows.wait_min[0, row]:.0f} min"
+        return (
+            "the nearest, with no wait"
+            if rows.wait_min[0, row] < 1
+            else f"the nearest, free after {rows.wait_min[0, row]:.0f} min"
+        )
     parts = []
     farther = float(rows.km[0, row] - rows.km[0, nearest])
     if farther >= 0.1:
@@ -216,7 +219,9 @@ def _compiled(
     zones = {location.id: location.time_zone for location in locations}
     tariffs = stations.get_tariffs(tx=tx, tariff_ids=[pool.tariff_id for pool in pools if pool.tariff_id is not None])
     energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
-    length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
+    length = (
+        -(-horizon // 96) * 96
+    )  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
     begin = slot0 - slot0 % 96
     for number, pool in enumerate(pools):
         if pool.tariff_id is None:
@@ -228,7 +233,9 @@ def _compiled(
         window = slice(slot0 - begin, slot0 - begin + horizon)
         energy[number], time[number], flat[number] = rates.energy[window], rates.time[window], rates.flat
     prices = [
-        flat[number] + MEDIAN_SESSION_KWH * energy[number].mean() + time[number].mean() * MEDIAN_SESSION_KWH / pool.power_kw
+        flat[number]
+        + MEDIAN_SESSION_KWH * energy[number].mean()
+        + time[number].mean() * MEDIAN_SESSION_KWH / pool.power_kw
         for number, pool in enumerate(pools)
     ]
     unit = 3.0 * float(np.median(prices)) if prices else 0.0

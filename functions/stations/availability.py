@@ -70,11 +70,7 @@ def search(
                     (pool.standard, pool.power_class): free_over(location, pool, busy, *period)
                     for pool in location.pools()
                 }
-                fits = [
-                    count
-                    for (standard, _), count in free.items()
-                    if standards is None or standard in standards
-                ]
+                fits = [count for (standard, _), count in free.items() if standards is None or standard in standards]
                 if not any(fits):
                     continue
             items.append(_summary(km, location, free))
@@ -116,7 +112,9 @@ def calendars(
         if connector is not None and pool.standard != connector:
             continue
         free = [
-            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) if opened[slot - begin] else 0
+            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids)
+            if opened[slot - begin]
+            else 0
             for slot in range(begin, stop)
         ]
         made.append(

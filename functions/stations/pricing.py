@@ -308,7 +308,9 @@ def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Qu
         energy_kwh=round(kwh, 6),
         minutes=minutes,
         tariff_id=tariff.id,
-        elements=[item.model_copy(update={"amount_minor": share}) for item, share in zip(elements, shares, strict=True)],
+        elements=[
+            item.model_copy(update={"amount_minor": share}) for item, share in zip(elements, shares, strict=True)
+        ],
     )
 
 

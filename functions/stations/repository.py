@@ -38,13 +38,13 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
     plugs = _connectors(tx, wanted)
     by_location: dict[uuid.UUID, list[Evse]] = {}
     for row in evses:
-        by_location.setdefault(row.location_id, []).append(Evse(row.id, row.uid, row.status, tuple(plugs.get(row.id, ()))))
+        by_location.setdefault(row.location_id, []).append(
+            Evse(row.id, row.uid, row.status, tuple(plugs.get(row.id, ())))
+        )
     tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
     for row in tx.execute(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(wanted))):
         tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
-    return {
-        row.id: _location(row, tuple(by_location.get(row.id, ())), tariffs.get(row.id, {})) for row in rows
-    }
+    return {row.id: _location(row, tuple(by_location.get(row.id, ())), tariffs.get(row.id, {})) for row in rows}
 
 
 def _connectors(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Connector]]:
@@ -90,7 +90,9 @@ def in_cells(tx: Tx, *, resolution: int, cells: Sequence[int]) -> list[tuple[uui
     return [(id, latitude, longitude) for id, latitude, longitude in tx.execute(statement)]
 
 
-def having_standards(tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str], min_power_kw: float) -> set[uuid.UUID]:
+def having_standards(
+    tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str], min_power_kw: float
+) -> set[uuid.UUID]:
     """Those of `ids` with a connector of one of `standards` (any where empty) and at least that power."""
     statement = (
         sa.select(evse.c.location_id)
@@ -192,7 +194,9 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         locations.append(_location_row(made, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()
-            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})
+            evses.append(
+                {"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now}
+            )
             connectors += [{"evse_id": evse_id, **vars(plug)} for plug in plugs]
         stored: dict[int, uuid.UUID] = {}
         for (standard, group), document in record.tariffs.items():
@@ -201,8 +205,16 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
                 tariff_id = stored[id(document)] = new_id()
                 dumped = document.model_dump(mode="json", exclude_none=True)
                 tariffs.append({"id": tariff_id, "location_id": location_id, "document": dumped, "created_at": tx.now})
-            pools.append({"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id})
-    for table, rows in ((location, locations), (evse, evses), (connector, connectors), (tariff, tariffs), (pool_tariff, pools)):
+            pools.append(
+                {"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id}
+            )
+    for table, rows in (
+        (location, locations),
+        (evse, evses),
+        (connector, connectors),
+        (tariff, tariffs),
+        (pool_tariff, pools),
+    ):
         if rows:
             tx.execute(sa.insert(table), rows)
     return ids

@@ -102,9 +102,7 @@ def put_tariffs(location_id: uuid.UUID, tariffs_in: TariffsPut, call: Owner) -> 
 @router.put("/locations/{location_id}/booking-terms", response_model=LocationOut)
 def put_booking_terms(location_id: uuid.UUID, terms: BookingTerms, call: Owner) -> LocationOut:
     """Replaces the booking terms for bookings to come."""
-    return call.write(
-        lambda tx: LocationOut.of(service.put_booking_terms(tx=tx, location_id=location_id, terms=terms))
-    )
+    return call.write(lambda tx: LocationOut.of(service.put_booking_terms(tx=tx, location_id=location_id, terms=terms)))
 
 
 @router.post("/locations/{location_id}/approve", response_model=LocationOut)

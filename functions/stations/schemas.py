@@ -42,7 +42,9 @@ class LocationCreate(Input):
     name: Text = Field(examples=["Central Station West"])
     address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     city: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(examples=["NLD"], description="ISO 3166-1 alpha-3")
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(
+        examples=["NLD"], description="ISO 3166-1 alpha-3"
+    )
     latitude: float = Field(ge=-90, le=90, examples=[52.0894])
     longitude: float = Field(ge=-180, le=180, examples=[5.1101])
     time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(examples=["Europe/Amsterdam"])
@@ -151,9 +153,7 @@ class LocationOut(Output):
             **{name: getattr(record, name) for name in cls.model_fields if name not in ("pools", "evses", "tariffs")},
             pools=pools_of(record),
             evses=[EvseOut.model_validate(item) for item in record.evses],
-            tariffs={
-                str(id): item.model_dump(mode="json", exclude_none=True) for id, item in (tariffs or {}).items()
-            },
+            tariffs={str(id): item.model_dump(mode="json", exclude_none=True) for id, item in (tariffs or {}).items()},
         )
 
 

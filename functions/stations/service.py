@@ -133,9 +133,7 @@ def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
         **{name: getattr(location_in, name) for name in type(location_in).model_fields},
     )
     repository.insert_location(tx, made)
-    tx.audit(
-        "location.create", object_type="location", object_id=made.id, after=location_in.model_dump(mode="json")
-    )
+    tx.audit("location.create", object_type="location", object_id=made.id, after=location_in.model_dump(mode="json"))
     return made
 
 
@@ -143,17 +141,13 @@ def add_evse(*, tx: Tx, location_id: uuid.UUID, evse_in: EvseCreate) -> Evse:
     """A new EVSE of the caller's location. Raises Conflict where the uid is there already."""
     location = get_owned(tx=tx, location_id=location_id)
     connectors = tuple(
-        Connector(
-            item.connector_id, item.standard.value, item.format.value, item.power_type.value, item.max_power_kw
-        )
+        Connector(item.connector_id, item.standard.value, item.format.value, item.power_type.value, item.max_power_kw)
         for item in evse_in.connectors
     )
     made = Evse(new_id(), evse_in.uid, "AVAILABLE", connectors)
     if not repository.insert_evse(tx, location.id, made):
         raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
-    tx.audit(
-        "evse.create", object_type="location", object_id=location.id, after=evse_in.model_dump(mode="json")
-    )
+    tx.audit("evse.create", object_type="location", object_id=location.id, after=evse_in.model_dump(mode="json"))
     return made
 
 
@@ -165,7 +159,8 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut) -> Lo
     for number, item in enumerate(tariffs_in.tariffs):
         if item.tariff.currency != location.currency:
             raise Invalid.one(
-                f"tariffs.{number}.tariff.currency", f"must be the location's, {location.currency}, not {item.tariff.currency}"
+                f"tariffs.{number}.tariff.currency",
+                f"must be the location's, {location.currency}, not {item.tariff.currency}",
             )
         wanted = [
             pool
@@ -215,7 +210,9 @@ def approve_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     if location.status != LocationStatus.SUBMITTED:
         raise WrongState(f"A {location.status} location cannot be approved.", status=location.status)
     if not location.pools():
-        raise WrongState("The location has no EVSE that can be used; it cannot be approved yet.", status=location.status)
+        raise WrongState(
+            "The location has no EVSE that can be used; it cannot be approved yet.", status=location.status
+        )
     repository.update_location(tx, location.id, status=APPROVED)
     _audit_change(tx, "location.approve", location, {"status": location.status}, {"status": APPROVED}, {"status"})
     return get_location(tx=tx, location_id=location.id)

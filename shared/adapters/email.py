@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from shared.adapters.mailbox import drop
 from shared.clock import Clock
-from shared.errors import AppError, Undeliverable, Unavailable
+from shared.errors import AppError, Unavailable, Undeliverable
 from shared.settings import Settings
 
 

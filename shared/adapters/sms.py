@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from shared.adapters.email import refusal
 from shared.adapters.mailbox import drop
 from shared.clock import Clock
-from shared.errors import Undeliverable, Unavailable
+from shared.errors import Unavailable, Undeliverable
 from shared.settings import Settings
 
 

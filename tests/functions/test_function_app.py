@@ -25,7 +25,9 @@ from tests.world import API, World
 
 ROOT = Path(__file__).parents[2]
 triggers()  # get_functions may be called once an app: the devhost's discovery keeps what it found
-FUNCTIONS = {item.get_function_name(): item for builder in function_app.app._function_builders for item in [builder._function]}
+FUNCTIONS = {
+    item.get_function_name(): item for builder in function_app.app._function_builders for item in [builder._function]
+}
 
 HTTP = {
     "accounts": "accounts/{*path}",
@@ -87,17 +89,25 @@ def test_host_json_and_its_companions_are_what_core_tools_expects() -> None:
 
 
 def test_importing_needs_no_environment_and_loads_no_sdk() -> None:
-    lazy = ("azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime", "torch", "alembic")
-    code = (
-        "import sys, function_app; "
-        f"print([name for name in sys.modules if name.startswith({lazy!r})])"
+    lazy = (
+        "azure.servicebus",
+        "azure.storage",
+        "azure.communication",
+        "azure.monitor",
+        "stripe",
+        "onnxruntime",
+        "torch",
+        "alembic",
     )
+    code = f"import sys, function_app; print([name for name in sys.modules if name.startswith({lazy!r})])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
 
 
-def call(name: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> func.HttpResponse:
+def call(
+    name: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+) -> func.HttpResponse:
     """A request through the function's own handler, as the worker would make it."""
     request = func.HttpRequest(
         method=method,
@@ -176,7 +186,9 @@ def test_a_tick_through_each_timer(process: Platform, name: str) -> None:
         {"body": b'{"charge_request_id": "01a20d6f-1c73-71f2-8c3d-b9d69f8236d2"}', "subject": "nonsense"},
     ],
 )
-def test_a_message_that_is_not_ours_raises_so_that_it_becomes_a_dead_letter(process: Platform, message: dict[str, Any]) -> None:
+def test_a_message_that_is_not_ours_raises_so_that_it_becomes_a_dead_letter(
+    process: Platform, message: dict[str, Any]
+) -> None:
     from azure.functions.servicebus import ServiceBusMessage
 
     made = ServiceBusMessage(message_id="m", application_properties={}, user_properties={}, **message)

@@ -8,8 +8,8 @@ from devhost.stack.azurite import Azurite
 from functions.optimizer.policy import PolicySource, install_shipped
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
-from shared.errors import Conflict, Unavailable
 from shared.db import new_id
+from shared.errors import Conflict, Unavailable
 
 
 @pytest.fixture(params=["folder", "azurite"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import icalendar
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from devhost.stack.communication import CommunicationServices
@@ -20,7 +21,6 @@ from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.settings import Settings
 from tests.world import World
-import sqlalchemy as sa
 
 LETTER = Email("ada@example.org", "Hello", "text", "<p>html</p>")
 FROM = "noreply@evcharging.test"
@@ -42,7 +42,9 @@ def test_a_wrong_key_is_refused(communication: CommunicationServices) -> None:
     with pytest.raises(Unavailable, match="401"):
         CommunicationEmail(communication.endpoint, wrong, FROM).send(LETTER, operation_id=uuid.uuid4())
     with pytest.raises(Unavailable, match="401"):
-        CommunicationSms(communication.endpoint, wrong, "+15005550006").send(Sms("+31612345678", "x"), operation_id=uuid.uuid4())
+        CommunicationSms(communication.endpoint, wrong, "+15005550006").send(
+            Sms("+31612345678", "x"), operation_id=uuid.uuid4()
+        )
     assert communication.accepted.emails == {}
     assert communication.accepted.sms == []
 
@@ -103,16 +105,22 @@ def test_a_booking_is_confirmed_once_though_the_first_tries_fail(
     calendar = icalendar.Calendar.from_ical(base64.b64decode(attachment["contentInBase64"]))
     assert calendar["METHOD"] == "REQUEST"
     assert [item["to"] for item in communication.accepted.sms] == ["+31612345678"]
-    stored = wired.platform.read(lambda tx: [tuple(row) for row in tx.execute(sa.select(delivery.c.channel, delivery.c.status))])
+    stored = wired.platform.read(
+        lambda tx: [tuple(row) for row in tx.execute(sa.select(delivery.c.channel, delivery.c.status))]
+    )
     assert sorted(stored) == [("EMAIL", "SENT"), ("SMS", "SENT")]
     assert len(driver.get("/notify/inbox").json()["items"]) == 1
 
 
-def test_a_refused_number_is_recorded_and_does_not_hold_up_the_mail(wired: World, communication: CommunicationServices) -> None:
+def test_a_refused_number_is_recorded_and_does_not_hold_up_the_mail(
+    wired: World, communication: CommunicationServices
+) -> None:
     communication.accepted.bad_numbers.add("+31600000000")
     driver = wired.user(phone="+31600000000")
     driver.book(wired.location(), "10:00")
     wired.drain()
     assert len(communication.accepted.emails) == 1
-    stored = wired.platform.read(lambda tx: dict(tuple(row) for row in tx.execute(sa.select(delivery.c.channel, delivery.c.status))))  # type: ignore[arg-type]
+    stored = wired.platform.read(
+        lambda tx: dict(tuple(row) for row in tx.execute(sa.select(delivery.c.channel, delivery.c.status)))
+    )  # type: ignore[arg-type]
     assert stored == {"EMAIL": "SENT", "SMS": "FAILED"}

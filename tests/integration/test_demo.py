@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 def run(**settings: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")} | settings
     done = subprocess.run(
-        [sys.executable, "-m", "devhost.demo"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, "-m", "devhost.demo"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -22,7 +28,16 @@ def run(**settings: str) -> str:
 
 def test_make_demo_shows_the_request_its_candidates_the_booking_and_the_messages() -> None:
     shown = run()
-    for part in ("The wish", "202 QUEUED", "The candidates", "untrained policy", "The choice", "is RESERVED", "The messages", "E-mail  to driver@demo.test: Booked"):
+    for part in (
+        "The wish",
+        "202 QUEUED",
+        "The candidates",
+        "untrained policy",
+        "The choice",
+        "is RESERVED",
+        "The messages",
+        "E-mail  to driver@demo.test: Booked",
+    ):
         assert part in shown, shown
 
 
@@ -38,7 +53,12 @@ def test_a_day_of_a_city_is_replayed_beside_first_come(tmp_path: Path) -> None:
 
 def test_a_city_that_is_none_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "devhost.demo"], cwd=ROOT, env=os.environ | {"CITY": str(tmp_path)}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "devhost.demo"],
+        cwd=ROOT,
+        env=os.environ | {"CITY": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert "nothing that is recognised" in done.stdout

@@ -83,7 +83,11 @@ def test_two_migrations_at_once_run_one_after_the_other(mariadb_url: str) -> Non
 
 def test_keys_are_compared_byte_by_byte_and_instants_keep_microseconds(mariadb_url: str) -> None:
     table = sa.Table(
-        "probe", sa.MetaData(), sa.Column("key", Key(20), primary_key=True), sa.Column("id", Id), sa.Column("at", UtcDateTime)
+        "probe",
+        sa.MetaData(),
+        sa.Column("key", Key(20), primary_key=True),
+        sa.Column("id", Id),
+        sa.Column("at", UtcDateTime),
     )
     database = Database(mariadb_url)
     table.create(database.engine)

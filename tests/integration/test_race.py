@@ -52,7 +52,16 @@ def servers(shared_platform: Platform, mariadb_url: str, tmp_path: Path) -> Iter
         port = free_port()
         urls.append(f"http://127.0.0.1:{port}")
         with (tmp_path / f"server{number}.log").open("wb") as log:
-            command = [sys.executable, "-m", "uvicorn", "function_app:api", "--port", str(port), "--log-level", "warning"]
+            command = [
+                sys.executable,
+                "-m",
+                "uvicorn",
+                "function_app:api",
+                "--port",
+                str(port),
+                "--log-level",
+                "warning",
+            ]
             processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log))
     try:
         for url, process in zip(urls, processes, strict=True):
@@ -103,7 +112,10 @@ class Racer:
             action, body = f"{self.mine.pop(self.rng.randrange(len(self.mine)))}/cancel", {}
         else:
             minutes = self.rng.choice((15, 30, 60, 90))
-            action, body = "", {"location_id": self.place, "connector": TYPE2, "start": start, "duration_minutes": minutes}  # type: ignore[dict-item]
+            action, body = (
+                "",
+                {"location_id": self.place, "connector": TYPE2, "start": start, "duration_minutes": minutes},
+            )  # type: ignore[dict-item]
         answer = self.client.post(f"{API}/booking/bookings/{action}".rstrip("/"), json=body)
         name = action.rpartition("/")[2] or "reserve"
         self.seen[f"{name} {answer.status_code}"] += 1
@@ -142,7 +154,8 @@ def check_books(platform: Platform) -> None:
             for slot in range(int(row.start.timestamp()) // 900, int(row.end.timestamp()) // 900)
         }
         held = {
-            (row.evse_id, int(row.slot_start.timestamp()) // 900, row.booking_id) for row in conn.execute(sa.select(slot_claim))
+            (row.evse_id, int(row.slot_start.timestamp()) // 900, row.booking_id)
+            for row in conn.execute(sa.select(slot_claim))
         }
         return wanted, held
 

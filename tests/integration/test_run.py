@@ -26,7 +26,12 @@ class Running:
         environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         environment |= {"PORT": str(self.port), "DATA_DIR": str(data), "PYTHONUNBUFFERED": "1"} | settings
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "devhost.run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-m", "devhost.run"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.lines: list[str] = []
         self._ready = threading.Event()

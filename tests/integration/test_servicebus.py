@@ -33,7 +33,9 @@ def sdk(servicebus: ServiceBusBroker) -> Iterator[ServiceBusClient]:
 
 def send(client: ServiceBusClient, *messages: Any, queue: str = SHORT_QUEUE) -> None:
     with client.get_queue_sender(queue) as sender:
-        sender.send_messages([item if isinstance(item, ServiceBusMessage) else ServiceBusMessage(item) for item in messages])
+        sender.send_messages(
+            [item if isinstance(item, ServiceBusMessage) else ServiceBusMessage(item) for item in messages]
+        )
 
 
 def bodies(messages: list[Any]) -> list[str]:
@@ -195,7 +197,10 @@ def test_with_the_broker_away_rows_wait_for_the_timer(
     clock.advance(timedelta(seconds=6))
     assert bussed.relay_outbox() == 1
     assert bussed.relay_outbox() == 0
-    with ServiceBusClient.from_connection_string(servicebus.connection_string) as client, client.get_queue_receiver(outbox.NOTIFY) as receiver:
+    with (
+        ServiceBusClient.from_connection_string(servicebus.connection_string) as client,
+        client.get_queue_receiver(outbox.NOTIFY) as receiver,
+    ):
         (message,) = receiver.receive_messages(max_wait_time=5)
         assert json.loads(b"".join(message.body)) == {"n": 1}
         receiver.complete_message(message)

@@ -54,9 +54,7 @@ def test_a_full_pool_has_no_place() -> None:
     assert place([], [], 0, 1) is None
 
 
-def check(
-    evse: uuid.UUID, moves: dict[uuid.UUID, uuid.UUID], held: list[Held], start: int, end: int
-) -> None:
+def check(evse: uuid.UUID, moves: dict[uuid.UUID, uuid.UUID], held: list[Held], start: int, end: int) -> None:
     """After the placement no EVSE has a slot twice, and only movable bookings moved to where they may be."""
     taken: Counter[tuple[uuid.UUID, int]] = Counter((evse, slot) for slot in range(start, end))
     for item in held:
@@ -79,7 +77,9 @@ def test_interchangeable_evses_take_all_that_counts_allow(wishes: list[tuple[int
         if found is not None:
             check(found.evse_id, found.moves, held, start, end)
             held = [
-                Held(item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed)
+                Held(
+                    item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed
+                )
                 for item in held
             ]
             held.append(booking(number, found.evse_id, start, end, *pool))
@@ -93,7 +93,9 @@ def test_nothing_is_doubled_where_some_may_not_move(wishes: list[tuple[tuple[int
         if found is not None:
             check(found.evse_id, found.moves, held, start, end)
             held = [
-                Held(item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed)
+                Held(
+                    item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed
+                )
                 for item in held
             ]
             held.append(booking(number, found.evse_id, start, end, *(pool if movable else ())))

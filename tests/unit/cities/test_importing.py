@@ -37,7 +37,11 @@ GOOD = "1,100,2,01/03/2018,10:00,01/03/2018,10:30,12.5,0,Hub,G,APT Triple Rapid 
 
 
 def test_a_chargeplace_row_becomes_a_session_with_offset(tmp_path: Path) -> None:
-    source = chargeplace(tmp_path / "in", GOOD, GOOD.replace("1,100,2,01/03", "2,100,2,01/07").replace("01/03/2018,10:30", "01/07/2018,10:30"))
+    source = chargeplace(
+        tmp_path / "in",
+        GOOD,
+        GOOD.replace("1,100,2,01/03", "2,100,2,01/07").replace("01/03/2018,10:30", "01/07/2018,10:30"),
+    )
     report = import_city(source, tmp_path / "out", progress=silent)
     assert (report.rows, report.kept, report.locations, report.evses) == (2, 2, 1, 1)
     winter, summer = load_sessions(tmp_path / "out")
@@ -87,7 +91,10 @@ def test_acn_sessions(tmp_path: Path) -> None:
     ]
     (source / "jpl_x.csv.gz").write_bytes(gzip.compress("\n".join([header, *rows]).encode()))
     report = import_city(source, tmp_path / "out", progress=silent)
-    assert [(item.line, item.reason) for item in report.left_out] == [(3, "departs before it arrives"), (4, "time without offset")]
+    assert [(item.line, item.reason) for item in report.left_out] == [
+        (3, "departs before it arrives"),
+        (4, "time without offset"),
+    ]
     city = load_city(tmp_path / "out")
     assert city.time_zone == "America/Los_Angeles"
     assert city.tariff_of("AG-1", "1") is not None
@@ -108,7 +115,11 @@ def test_ocpi_locations_and_tariffs(tmp_path: Path) -> None:
     source.mkdir()
     bad = ocpi(id="L2", coordinates={"latitude": "north"})
     (source / "locations.json").write_text(json.dumps({"data": [ocpi(), bad]}))
-    tariff = {"id": "T1", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.3, "step_size": 1}]}]}
+    tariff = {
+        "id": "T1",
+        "currency": "EUR",
+        "elements": [{"price_components": [{"type": "ENERGY", "price": 0.3, "step_size": 1}]}],
+    }
     (source / "tariffs.json").write_text(json.dumps([tariff, {"id": "T2", "currency": "EUR", "elements": []}]))
     report = import_city(source, tmp_path / "out", progress=silent)
     assert (report.locations, report.evses) == (1, 1)
@@ -169,7 +180,9 @@ def test_a_day_becomes_requests_that_can_be_served(tmp_path: Path) -> None:
         ("city.toml", ("time_zone", "zone"), "city.toml time_zone"),
     ],
 )
-def test_a_wrong_city_folder_names_file_line_and_field(tmp_path: Path, file: str, change: tuple[str, str], field: str) -> None:
+def test_a_wrong_city_folder_names_file_line_and_field(
+    tmp_path: Path, file: str, change: tuple[str, str], field: str
+) -> None:
     generate_city(tmp_path, seed=3, stations=3, days=1)
     path = tmp_path / file
     text = path.read_text()

@@ -84,7 +84,10 @@ def test_close_to_the_start_no_free_cancel_is_promised() -> None:
     assert "too close to the start" in late.lines[1]
 
 
-@pytest.mark.parametrize(("type", "method", "status"), [("booking_reserved", "REQUEST", "CONFIRMED"), ("booking_canceled", "CANCEL", "CANCELLED")])
+@pytest.mark.parametrize(
+    ("type", "method", "status"),
+    [("booking_reserved", "REQUEST", "CONFIRMED"), ("booking_canceled", "CANCEL", "CANCELLED")],
+)
 def test_the_calendar_entry_is_read_back(type: str, method: str, status: str) -> None:
     told = TOLD[type](EVENT)
     now = datetime(2026, 3, 28, 12, tzinfo=UTC)

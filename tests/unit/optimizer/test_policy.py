@@ -143,7 +143,9 @@ def test_a_new_champion_is_found_in_the_background_after_a_minute(
     assert found.manifest.version == "1"
 
 
-def test_a_store_that_is_away_leaves_the_champion(source: PolicySource, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_away_leaves_the_champion(
+    source: PolicySource, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Away:
         def read(self, name: str) -> tuple[bytes, str] | None:
             raise Unavailable("Blob Storage: gone")

@@ -58,7 +58,11 @@ def test_insert_new_tells_the_second_and_the_transaction_goes_on(database: Datab
     id = new_id()
 
     def twice(conn: sa.Connection) -> list[bool]:
-        return [insert_new(conn, thing, id=id, key="a"), insert_new(conn, thing, id=id, key="b"), insert_new(conn, thing, id=new_id())]
+        return [
+            insert_new(conn, thing, id=id, key="a"),
+            insert_new(conn, thing, id=id, key="b"),
+            insert_new(conn, thing, id=new_id()),
+        ]
 
     assert database.transact(twice) == [True, False, True]
 

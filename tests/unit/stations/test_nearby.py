@@ -28,7 +28,13 @@ def scattered(world: World) -> World:
 def near(platform: Platform, limit: int, radius_km: float, after: tuple[float, uuid.UUID] | None = None):  # type: ignore[no-untyped-def]
     return platform.read(
         lambda tx: service.locations_near(
-            tx=tx, latitude=52.09, longitude=5.12, radius_km=radius_km, standards=frozenset({TYPE2}), limit=limit, after=after
+            tx=tx,
+            latitude=52.09,
+            longitude=5.12,
+            radius_km=radius_km,
+            standards=frozenset({TYPE2}),
+            limit=limit,
+            after=after,
         )
     )
 
@@ -37,9 +43,7 @@ def near(platform: Platform, limit: int, radius_km: float, after: tuple[float, u
 def test_it_finds_what_a_scan_finds(scattered: World, radius_km: float) -> None:
     everything = near(scattered.platform, 1000, 200)
     assert len(everything) == 30
-    scan = sorted(
-        (great_circle_km(52.09, 5.12, place.latitude, place.longitude), place.id) for _, place in everything
-    )
+    scan = sorted((great_circle_km(52.09, 5.12, place.latitude, place.longitude), place.id) for _, place in everything)
     found = [(km, place.id) for km, place in near(scattered.platform, 1000, radius_km)]
     assert found == [item for item in scan if item[0] <= radius_km]
 

@@ -53,10 +53,18 @@ def test_exceptions_beat_the_week_and_closings_beat_openings() -> None:
     hours = WEEK.model_copy(
         update={
             "exceptional_openings": Hours.model_validate(
-                {"exceptional_openings": [{"period_begin": "2026-03-02T00:00:00Z", "period_end": "2026-03-02T06:00:00Z"}]}
+                {
+                    "exceptional_openings": [
+                        {"period_begin": "2026-03-02T00:00:00Z", "period_end": "2026-03-02T06:00:00Z"}
+                    ]
+                }
             ).exceptional_openings,
             "exceptional_closings": Hours.model_validate(
-                {"exceptional_closings": [{"period_begin": "2026-03-02T05:00:00Z", "period_end": "2026-03-02T12:00:00Z"}]}
+                {
+                    "exceptional_closings": [
+                        {"period_begin": "2026-03-02T05:00:00Z", "period_end": "2026-03-02T12:00:00Z"}
+                    ]
+                }
             ).exceptional_closings,
         }
     )
@@ -79,7 +87,13 @@ def test_midnight_is_the_end_of_a_day() -> None:
         ({"regular_hours": [{"weekday": 1, "period_begin": "22:00", "period_end": "06:00"}]}, "two periods"),
         ({"regular_hours": [{"weekday": 1, "period_begin": "7:00", "period_end": "09:00"}]}, "local time"),
         ({"regular_hours": [{"weekday": 1, "period_begin": "07:00", "period_end": "25:00"}]}, "local time"),
-        ({"twentyfourseven": True, "regular_hours": [{"weekday": 1, "period_begin": "07:00", "period_end": "09:00"}]}, "empty"),
+        (
+            {
+                "twentyfourseven": True,
+                "regular_hours": [{"weekday": 1, "period_begin": "07:00", "period_end": "09:00"}],
+            },
+            "empty",
+        ),
         ({"open": True}, "Extra inputs"),
     ],
 )

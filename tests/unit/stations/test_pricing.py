@@ -43,7 +43,9 @@ def price(found: Tariff, *periods: Period, zone: str = ZONE) -> tuple[int, int]:
     return quote.total_excl_vat_minor, quote.total_minor
 
 
-def session(start: str, minutes: float, kwh: float = 0.0, parked: float = 0.0, amperes: float | None = None) -> list[Period]:
+def session(
+    start: str, minutes: float, kwh: float = 0.0, parked: float = 0.0, amperes: float | None = None
+) -> list[Period]:
     begin = at(start)
     middle = begin + timedelta(minutes=minutes)
     found = [Period(begin, middle, kwh, current_a=amperes)]
@@ -104,7 +106,10 @@ COMPLEX = tariff(
     ([component("TIME", 2.00, 20, 600)], {"min_current": 32, "day_of_week": WEEKDAYS}),
     ([component("TIME", 1.25, 20, 600)], {"min_current": 32, "day_of_week": ["SATURDAY", "SUNDAY"]}),
     ([component("PARKING_TIME", 5, 10, 300)], {"start_time": "09:00", "end_time": "18:00", "day_of_week": WEEKDAYS}),
-    ([component("PARKING_TIME", 6, 10, 300)], {"start_time": "10:00", "end_time": "17:00", "day_of_week": ["SATURDAY"]}),
+    (
+        [component("PARKING_TIME", 6, 10, 300)],
+        {"start_time": "10:00", "end_time": "17:00", "day_of_week": ["SATURDAY"]},
+    ),
 )
 
 
@@ -211,7 +216,11 @@ def test_bad_tariffs_name_the_field(document: dict[str, Any], field: str) -> Non
 def test_bad_periods_are_refused() -> None:
     begin = at(MONDAY)
     hour = timedelta(hours=1)
-    for periods in ([Period(begin, begin)], [Period(begin, begin + hour, -1.0)], [Period(begin, begin + hour), Period(begin, begin + hour)]):
+    for periods in (
+        [Period(begin, begin)],
+        [Period(begin, begin + hour, -1.0)],
+        [Period(begin, begin + hour), Period(begin, begin + hour)],
+    ):
         with pytest.raises(ValueError, match="periods"):
             price_session(NIGHT, time_zone=ZONE, periods=periods)
 
@@ -272,7 +281,9 @@ def test_a_quote_is_whole_and_never_negative(found: Tariff, when: datetime, minu
 def test_more_energy_never_costs_less(found: Tariff, when: datetime, minutes: int, kwh: float, more: float) -> None:
     begin = when.replace(tzinfo=UTC)
     totals = [
-        price_session(found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=minutes), energy)]).total_minor
+        price_session(
+            found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=minutes), energy)]
+        ).total_minor
         for energy in (kwh, kwh + more)
     ]
     assert totals[0] <= totals[1]

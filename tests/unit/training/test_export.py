@@ -28,7 +28,9 @@ def test_an_export_opens_and_proves_itself(tmp_path: Path) -> None:
     torch.nn.init.normal_(network.head.weight)
     made = write(network, tmp_path, version="t", trained=True, seeds=[1], states=20)
     folder = tmp_path / "models" / POLICY_NAME / "t"
-    session = open_model((folder / "model.onnx").read_bytes(), Manifest.model_validate_json((folder / "manifest.json").read_text()))
+    session = open_model(
+        (folder / "model.onnx").read_bytes(), Manifest.model_validate_json((folder / "manifest.json").read_text())
+    )
     sample = np.asarray(made.canary.features, dtype=np.float32)
     (served,) = session.run(None, {"features": sample})
     assert served == pytest.approx(made.canary.scores, rel=1e-5, abs=1e-5)
