@@ -34,9 +34,7 @@ def print_report(report: ImportReport, target: Path) -> None:
 @app.command("import")
 def import_(source: Path, target: Path) -> None:
     """Makes a city folder TARGET of the exports in SOURCE."""
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
-    ) as bar:
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
         try:
             report = import_city(

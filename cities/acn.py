@@ -50,9 +50,7 @@ def recognise(folder: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    return (
-        gzip.decompress(path.read_bytes()).decode("utf-8-sig") if path.suffix == ".gz" else path.read_text("utf-8-sig")
-    )
+    return gzip.decompress(path.read_bytes()).decode("utf-8-sig") if path.suffix == ".gz" else path.read_text("utf-8-sig")
 
 
 def tariff() -> dict[str, Any]:
@@ -114,7 +112,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
                 continue
             sessions.append(session)
     progress("done", len(found), len(found))
-    used = sorted({site for site in found.values()})
+    used = sorted(set(found.values()))
     report.kept, report.locations, report.evses = len(sessions), len(used), len(evses)
     write_city(
         target,
@@ -123,9 +121,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
         currency="USD",
         country="USA",
         locations=[SITES[site] for site in used],
-        connectors=[
-            CityConnector(evse, "1", "IEC_62196_T1", "CABLE", "AC_1_PHASE", POWER_KW) for evse in sorted(evses)
-        ],
+        connectors=[CityConnector(evse, "1", "IEC_62196_T1", "CABLE", "AC_1_PHASE", POWER_KW) for evse in sorted(evses)],
         evses=dict(sorted(evses.items())),
         sessions=sorted(sessions, key=lambda item: (item.start, item.session_id)),
         tariffs={"tariffs": [tariff()], "default": ["TOU-EV-4"]},

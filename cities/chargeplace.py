@@ -49,13 +49,9 @@ def _text(path: Path) -> str:
 
 
 def _header(path: Path) -> list[str]:
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8-sig", errors="replace")
-    )
-    with opened as file:
-        return next(csv.reader([file.readline()]), [])
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        first = file.readline().decode("utf-8-sig", errors="replace")
+    return next(csv.reader([first]), [])
 
 
 def _csv_files(folder: Path) -> list[Path]:
@@ -69,9 +65,7 @@ def event_files(folder: Path) -> list[Path]:
 
 def location_file(folder: Path) -> Path | None:
     """The list of charge points with coordinates."""
-    return next(
-        (path for path in _csv_files(folder) if set(LOCATIONS) <= {name.strip() for name in _header(path)}), None
-    )
+    return next((path for path in _csv_files(folder) if set(LOCATIONS) <= {name.strip() for name in _header(path)}), None)
 
 
 def _rows(path: Path) -> Iterator[Row]:
@@ -194,9 +188,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
                 report.leave_out(row.file, row.line, f"charge point has no coordinates: CP ID {id}")
                 continue
             if outlet(row.values["Model"], row.values["Connector"]) is None:
-                report.leave_out(
-                    row.file, row.line, f"outlet not known: {row.values['Model']}, {row.values['Connector']}"
-                )
+                report.leave_out(row.file, row.line, f"outlet not known: {row.values['Model']}, {row.values['Connector']}")
                 continue
             paid += row.values["Cost"] not in ("", "0", "0.0", "0.00")
             sites.setdefault(id, Counter())[row.values["Site"] or points[id][2]] += 1
@@ -235,9 +227,7 @@ def _write(
         latitude = sum(points[id][0] for id in ids) / len(ids)
         longitude = sum(points[id][1] for id in ids) / len(ids)
         locations.append(
-            CityLocation(
-                location, site.removesuffix(", Dundee"), points[ids[0]][3], round(latitude, 6), round(longitude, 6)
-            )
+            CityLocation(location, site.removesuffix(", Dundee"), points[ids[0]][3], round(latitude, 6), round(longitude, 6))
         )
         location_of |= dict.fromkeys(ids, location)
     evses, connectors = {}, []

@@ -79,9 +79,7 @@ def tariffs() -> list[dict[str, Any]]:
     ]
 
 
-def generate_city(
-    folder: Path, *, seed: int = 1, stations: int = 40, days: int = 28, first: date = date(2026, 1, 5)
-) -> None:
+def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int = 28, first: date = date(2026, 1, 5)) -> None:
     """Writes the city to `folder`: the same for the same arguments, on every machine."""
     rng = random.Random(f"evcharging-{seed}")
     locations: list[CityLocation] = []
@@ -150,8 +148,7 @@ def _sessions(rng: random.Random, connectors: list[CityConnector], first: date, 
         date_ = first + timedelta(days=day)
         count = int(len(ids) * (2.2 if date_.weekday() < 5 else 1.7))
         arrivals = sorted(
-            (rng.choices(range(24), ARRIVALS)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0])
-            for _ in range(count)
+            (rng.choices(range(24), ARRIVALS)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0]) for _ in range(count)
         )
         for minute, evse in arrivals:
             start = datetime.combine(date_, datetime.min.time(), ZONE) + timedelta(minutes=round(minute))

@@ -31,9 +31,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
     """Makes a city folder. Raises ValueError where the format is not recognised, Invalid where a city folder is wrong."""
     found = recognise(source)
     if found is None:
-        raise ValueError(
-            f"{source} holds nothing that is recognised: a city folder, or exports of {', '.join(FORMATS)}"
-        )
+        raise ValueError(f"{source} holds nothing that is recognised: a city folder, or exports of {', '.join(FORMATS)}")
     if found == CITY_FOLDER:
         city = load_city(source)
         shutil.copytree(source, target, dirs_exist_ok=True)

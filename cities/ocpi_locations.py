@@ -83,9 +83,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
             for evse, found, tariff_ids in plugs:
                 evses[evse] = made.location_id
                 connectors += found
-                assigned |= {
-                    f"{evse}/{plug.connector_id}": ids for plug, ids in zip(found, tariff_ids, strict=True) if ids
-                }
+                assigned |= {f"{evse}/{plug.connector_id}": ids for plug, ids in zip(found, tariff_ids, strict=True) if ids}
             locations.append(made)
             zones[item.get("time_zone", "")] = zones.get(item.get("time_zone", ""), 0) + 1
             countries[item.get("country", "")] = countries.get(item.get("country", ""), 0) + 1
@@ -140,9 +138,7 @@ def _location(item: dict[str, Any]) -> CityLocation | str:
         except ValidationError as error:
             return f"opening_times: {error.errors()[0]['msg']}"
     address = ", ".join(str(item[name]) for name in ("address", "city") if item.get(name))
-    return CityLocation(
-        str(item["id"]), str(item.get("name") or address or item["id"]), address, latitude, longitude, hours
-    )
+    return CityLocation(str(item["id"]), str(item.get("name") or address or item["id"]), address, latitude, longitude, hours)
 
 
 def _evses(

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from azure.functions.servicebus import ServiceBusMessage
@@ -138,8 +139,7 @@ class EmbeddedDelivery:
         """Delivers, in this thread, all that is due until nothing is. Returns how many deliveries were made."""
         total = 0
         while True:
-            now = self._platform.clock.now()
-            found = self._platform.database.read(lambda conn, now=now: outbox.due(conn, now=now, limit=100))
+            found = self._platform.database.read(partial(outbox.due, now=self._platform.clock.now(), limit=100))
             if not found:
                 return total
             for message in found:

@@ -196,9 +196,7 @@ def replay_city(city: Path) -> None:
             host.serve_in_thread()
             with httpx.Client(base_url=host.url, timeout=60) as client, _progress() as bar:
                 task = bar.add_task("replaying the day", total=len(wishes))
-                tally = Replay(host, clock, client).run(
-                    wishes, progress=lambda done, total: bar.update(task, completed=done)
-                )
+                tally = Replay(host, clock, client).run(wishes, progress=lambda done, total: bar.update(task, completed=done))
             unit = _price_unit(tally)
             _compare(tally, first_come(loaded, wishes, price_unit=unit), loaded.currency, wishes)
             model = _model(host)
@@ -264,9 +262,7 @@ def _compare(platform: Tally, first: Tally, currency: str, wishes: list[Wish]) -
             if item.reason is not None:
                 reasons[item.reason] = reasons.get(item.reason, 0) + 1
         if reasons:
-            console.print(
-                f"  not served, {tally.name}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-            )
+            console.print(f"  not served, {tally.name}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
     console.print("  " + ", ".join(f"{count:,} {name}" for name, count in platform.notes.items()), style="dim")
 
 

@@ -81,7 +81,7 @@ def discover(app: func.FunctionApp) -> Triggers:
     for found in app.get_functions():
         trigger = found.get_trigger()
         described = trigger.get_dict_repr() if trigger is not None else {}
-        handler, name = found.get_user_function(), found.get_function_name()
+        handler, name = found.get_user_function(), str(found.get_function_name())
         if described.get("type") == "timerTrigger":
             timers.append(Timer(name, described["schedule"], _timer(handler, name, described["name"])))
         elif described.get("type") == "serviceBusTrigger":

@@ -67,9 +67,7 @@ class Host:
 
     def serve_in_thread(self) -> None:
         """Serves HTTP in the background and returns once it answers."""
-        config = uvicorn.Config(
-            self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", access_log=False
-        )
+        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._thread.start()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -75,9 +76,7 @@ class Driver:
     def __init__(self, client: httpx.Client, clock: ManualClock, number: int) -> None:
         self._client, self._clock = client, clock
         email = f"driver{number}@replay.test"
-        made = client.post(
-            f"{API}/accounts/register", json={"email": email, "password": PASSWORD, "name": f"Driver {number}"}
-        )
+        made = client.post(f"{API}/accounts/register", json={"email": email, "password": PASSWORD, "name": f"Driver {number}"})
         made.raise_for_status()
         self._take(client.post(f"{API}/accounts/login", json={"email": email, "password": PASSWORD}))
 
@@ -91,9 +90,7 @@ class Driver:
         """A call as this driver."""
         if self._clock.now() >= self._until:
             self._take(self._client.post(f"{API}/accounts/refresh", json={"refresh_token": self._refresh}))
-        return self._client.request(
-            method, f"{API}{path}", json=body, headers={"Authorization": f"Bearer {self._access}"}
-        )
+        return self._client.request(method, f"{API}{path}", json=body, headers={"Authorization": f"Bearer {self._access}"})
 
 
 class Replay:
@@ -129,7 +126,7 @@ class Replay:
             driver = drivers[number % len(drivers)]
             self._at(
                 max(wish.book_time, self._clock.now()),
-                lambda wish=wish, driver=driver: tally.outcomes.append(self._ask(wish, driver)),
+                partial(self._ask_and_tally, wish, driver, tally),
             )
         while self._events:
             when, _, what = heapq.heappop(self._events)
@@ -143,6 +140,9 @@ class Replay:
     def _call(self, driver: Driver, method: str, path: str, body: Any = None) -> httpx.Response:
         self.calls += 1
         return driver.call(method, path, body)
+
+    def _ask_and_tally(self, wish: Wish, driver: Driver, tally: Tally) -> None:
+        tally.outcomes.append(self._ask(wish, driver))
 
     def _ask(self, wish: Wish, driver: Driver) -> Outcome:
         body = {

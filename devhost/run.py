@@ -70,16 +70,12 @@ def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, An
         _fail(f"STACK={kind}: must be embedded or full")
     from devhost.stack import full_stack
 
-    found = stack.enter_context(
-        full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim"))
-    )
+    found = stack.enter_context(full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim")))
     return found | {"JWT_SECRET": _secret(data_dir)}
 
 
 def _seed(platform: Platform, city: Path | None) -> Seeded:
-    with Progress(
-        TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True
-    ) as bar:
+    with Progress(TextColumn("  {task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task("database", total=None)
         seeded, report = seed(
             platform,
@@ -138,10 +134,8 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             found = _stack_settings(stack, kind, data_dir)
-            settings = Settings(
-                **{"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
-                | {name.lower(): value for name, value in found.items()}
-            )
+            given = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
+            settings = Settings.model_validate(given | {name.lower(): value for name, value in found.items()})
             from devhost.host import Host
 
             host = Host(Platform(settings), port=port)

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +85,13 @@ def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str
     rows = records(city)
     for begin in range(0, len(rows), BATCH):
         progress("loading locations", begin, len(rows))
-        batch = rows[begin : begin + BATCH]
-        platform.transact(lambda tx, batch=batch: stations.import_locations(tx=tx, owner_id=made.id, records=batch))
+        _load(platform, made.id, rows[begin : begin + BATCH])
     progress("loading locations", len(rows), len(rows))
     return len(rows)
+
+
+def _load(platform: Platform, owner_id: uuid.UUID, batch: list[LocationRecord]) -> None:
+    platform.transact(lambda tx: stations.import_locations(tx=tx, owner_id=owner_id, records=batch))
 
 
 def read_mark(data_dir: Path) -> Seeded | None:
@@ -107,9 +111,7 @@ def seed(platform: Platform, *, city: Path | None, progress: Progress) -> tuple[
     known = read_mark(data_dir)
     if known is not None:
         if city is not None and known.source != source:
-            raise Conflict(
-                f"{data_dir} holds {known.name}; `make reset` empties it, or use another DATA_DIR for {city}."
-            )
+            raise Conflict(f"{data_dir} holds {known.name}; `make reset` empties it, or use another DATA_DIR for {city}.")
         return known, None
     report = None
     folder = data_dir / "city"

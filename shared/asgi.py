@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
+from opentelemetry.trace import Status, StatusCode
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -145,7 +146,7 @@ class Edge:
             telemetry.request_ms.record((platform.clock.monotonic() - started) * 1000, labels)
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
-                span.set_status(telemetry.trace.Status(telemetry.trace.StatusCode.ERROR))
+                span.set_status(Status(StatusCode.ERROR))
 
     @staticmethod
     def _check_head(scope: Scope, platform: Platform) -> None:
@@ -158,9 +159,7 @@ class Edge:
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
         has_body = int(length) > 0 or b"transfer-encoding" in headers
         if has_body and scope["method"] in ("POST", "PUT", "PATCH") and kind != b"application/json":
-            raise UnsupportedMediaType(
-                f"Content-Type: must be application/json, not {kind.decode('latin-1') or 'absent'}"
-            )
+            raise UnsupportedMediaType(f"Content-Type: must be application/json, not {kind.decode('latin-1') or 'absent'}")
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

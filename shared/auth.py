@@ -41,9 +41,7 @@ def read_access_token(token: str, *, key: str, clock: Clock, address: str | None
             issuer=ISSUER,
             options={"require": ["sub", "role", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False},
         )
-        actor = Actor(
-            role=claims["role"], id=uuid.UUID(claims["sub"]), session_id=uuid.UUID(claims["sid"]), address=address
-        )
+        actor = Actor(role=claims["role"], id=uuid.UUID(claims["sub"]), session_id=uuid.UUID(claims["sid"]), address=address)
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("The bearer token is not one of ours.") from error
     if actor.role not in ROLES:

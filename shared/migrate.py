@@ -35,9 +35,14 @@ def load_tables() -> sa.MetaData:
     import shared.audit
     import shared.outbox
 
-    assert functions.accounts.tables and functions.booking.tables and functions.notify.tables
-    assert functions.optimizer.tables and functions.stations.tables
-    assert shared.api and shared.audit and shared.outbox
+    assert functions.accounts.tables
+    assert functions.booking.tables
+    assert functions.notify.tables
+    assert functions.optimizer.tables
+    assert functions.stations.tables
+    assert shared.api
+    assert shared.audit
+    assert shared.outbox
     return metadata
 
 
@@ -66,9 +71,7 @@ def require_head(database: Database) -> None:
 def upgrade(database: Database) -> str:
     """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
     found = current(database)
-    if found is not None and found not in {
-        item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()
-    }:
+    if found is not None and found not in {item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()}:
         raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
     with database.engine.connect() as conn:
         if not database.is_sqlite:

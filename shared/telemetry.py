@@ -22,9 +22,7 @@ _meter = metrics.get_meter("evcharging")
 
 requests = _meter.create_counter("evcharging.requests", "1", "HTTP requests by route, method and status")
 request_ms = _meter.create_histogram("evcharging.request.duration", "ms", "Time an HTTP request took")
-decisions = _meter.create_counter(
-    "evcharging.decisions", "1", "Charge requests decided, by policy, outcome and fallback"
-)
+decisions = _meter.create_counter("evcharging.decisions", "1", "Charge requests decided, by policy, outcome and fallback")
 queue_delay_ms = _meter.create_histogram("evcharging.queue.delay", "ms", "Time from outbox row to consumer, by queue")
 model_ms = _meter.create_histogram("evcharging.model.latency", "ms", "Time the policy took to score one request")
 claims_lost = _meter.create_counter("evcharging.claims.lost", "1", "Reservations that found their slot taken")

@@ -44,16 +44,12 @@ class Tx:
 
     def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         """Runs a statement in the transaction."""
-        result: sa.CursorResult[Any] = self.conn.execute(statement, parameters)  # type: ignore[assignment]
+        result: sa.CursorResult[Any] = self.conn.execute(statement, parameters)
         return result
 
-    def emit(
-        self, queue: str, type: str, payload: dict[str, Any], *, available_at: datetime | None = None
-    ) -> outbox.Message:
+    def emit(self, queue: str, type: str, payload: dict[str, Any], *, available_at: datetime | None = None) -> outbox.Message:
         """Puts a message in the outbox; it leaves after the commit (not before `available_at`)."""
-        message = outbox.put(
-            self.conn, queue=queue, type=type, payload=payload, now=self.now, available_at=available_at
-        )
+        message = outbox.put(self.conn, queue=queue, type=type, payload=payload, now=self.now, available_at=available_at)
         self.emitted.append(message)
         return message
 

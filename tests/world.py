@@ -90,9 +90,7 @@ class World:
             longitude=longitude, time_zone=time_zone, currency="EUR", opening_times=hours, evses=made,
             tariffs={} if tariff is None else dict.fromkeys(pools, tariff), booking_terms=terms or BookingTerms(),
         )  # fmt: skip
-        (id,) = self.platform.transact(
-            lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record])
-        )
+        (id,) = self.platform.transact(lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record]))
         return str(id)
 
     def drain(self) -> int:
@@ -145,9 +143,7 @@ class Person:
         """DELETE under the prefix."""
         return self.world.client.delete(API + path, headers=self.headers())  # type: ignore[return-value]
 
-    def book(
-        self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any
-    ) -> httpx.Response:
+    def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""
         at = start if "T" in start else f"2026-03-02T{start}:00Z"
         body = {"location_id": location, "connector": connector, "start": at, "duration_minutes": minutes} | more

@@ -41,9 +41,7 @@ def to_onnx(network: ResidualQ) -> bytes:
     """The network as one ONNX file with a 2-D input [rows, features]; the mask stays outside."""
     network.eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # the TorchScript exporter: one small file, no ONNX packages
+        warnings.simplefilter("ignore", DeprecationWarning)  # the TorchScript exporter: one small file, no ONNX packages
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             network,
@@ -85,9 +83,7 @@ def git_commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def write(
-    network: ResidualQ, target: Path, *, version: str, trained: bool, seeds: list[int], states: int = 500
-) -> Manifest:
+def write(network: ResidualQ, target: Path, *, version: str, trained: bool, seeds: list[int], states: int = 500) -> Manifest:
     """Exports into `target` in the store's layout, the pointer last. Raises ValueError where parity fails."""
     import onnxruntime
 
@@ -114,9 +110,7 @@ def write(
         metrics=None,
         parity=proof,
         parent=None,
-        canary=Canary(
-            features=[[float(value) for value in row] for row in sample], scores=[float(value) for value in answer]
-        ),
+        canary=Canary(features=[[float(value) for value in row] for row in sample], scores=[float(value) for value in answer]),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     root = target / "models" / POLICY_NAME
@@ -130,9 +124,7 @@ def write(
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        description="Exports the zero-initialised residual network: greedy, and called untrained."
-    )
+    parser = argparse.ArgumentParser(description="Exports the zero-initialised residual network: greedy, and called untrained.")
     parser.add_argument(
         "--untrained", action="store_true", required=True, help="the only network there is until training lands"
     )
@@ -140,9 +132,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     made = write(ResidualQ(), options.target, version="0-untrained", trained=False, seeds=[0])
-    print(
-        f"{made.name} {made.version}: {made.parity.states} states, relative error {made.parity.max_relative_error:.1e}"
-    )
+    print(f"{made.name} {made.version}: {made.parity.states} states, relative error {made.parity.max_relative_error:.1e}")
 
 
 if __name__ == "__main__":

@@ -80,8 +80,7 @@ def states() -> tuple[Requests, Book]:
     need = np.minimum(rng.uniform(4, 50, STATES), 0.7 * battery)
     masks = 1 + rng.integers(7, STATES)
     bits = [
-        sum(1 << STANDARD_BIT[name] for place, name in enumerate(STANDARDS) if mask >> place & 1)
-        for mask in masks.tolist()
+        sum(1 << STANDARD_BIT[name] for place, name in enumerate(STANDARDS) if mask >> place & 1) for mask in masks.tolist()
     ]
     weights = rng.uniform(0, 1, STATES * 4).reshape(STATES, 4)
     requests = Requests.build(
@@ -124,7 +123,7 @@ def main() -> None:
     """Records the vectors anew; a change of them is a new problem version."""
     found = compute()
     PATH.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(PATH, feature_hash=np.array(FEATURE_HASH), **found)
+    np.savez_compressed(PATH, allow_pickle=False, feature_hash=np.array(FEATURE_HASH), **found)
     summary = {"states": STATES, "rows": int(found["mask"].sum()), "without": int((found["reason"] >= 0).sum())}
     print(f"{PATH}: {json.dumps(summary)}")
 

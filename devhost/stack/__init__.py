@@ -1,9 +1,10 @@
 """The real components on loopback: MariaDB, Azurite, a Service Bus broker, Communication Services' endpoint."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def full_stack(data: Path, *, say: Callable[[str], None]) -> Iterator[dict[str, 
     blobs = Azurite(data / "azurite.log", folder=data / "azurite")
     broker = ServiceBusBroker(data / "broker.log", QUEUES)
     with ExitStack() as running, ThreadPoolExecutor(3) as pool:
-        starting = {
+        starting: dict[str, Future[Any]] = {
             name: pool.submit(part.start)
             for name, part in (("MariaDB", database), ("Azurite", blobs), ("Service Bus broker", broker))
         }

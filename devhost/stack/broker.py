@@ -39,7 +39,7 @@ TICK_S = 0.05
 Answer = tuple[int, Any, str | None, str | None]
 
 
-class Broker(Handler):
+class Broker(Handler):  # type: ignore[misc]
     """The broker's reactor events."""
 
     def __init__(self, port: int, queues: Mapping[str, QueueOptions], host: str = "127.0.0.1") -> None:
@@ -135,10 +135,9 @@ class Broker(Handler):
                 settled = link.snd_settle_mode == Link.SND_SETTLED
                 if settled:
                     del queue.stored[item.sequence]
-                    tag = uuid.uuid4()
                 else:
                     queue.lock(item)
-                    tag = item.tag
+                tag = item.tag or uuid.uuid4()
                 delivery = link.delivery(tag.bytes_le)
                 delivery.context = (queue, item, tag)
                 link.send(item.encode())
@@ -234,9 +233,7 @@ class Broker(Handler):
                 reply.properties["errorCondition"] = symbol(condition)
             reply.body = value
         sender = link.connection.link_head(0)
-        while sender is not None and not (
-            sender.is_sender and sender.context == name and sender.session == link.session
-        ):
+        while sender is not None and not (sender.is_sender and sender.context == name and sender.session == link.session):
             sender = sender.next(0)
         if sender is not None:
             delivery = sender.delivery(uuid.uuid4().bytes)
@@ -321,9 +318,7 @@ def main() -> None:
     parser.add_argument("--queue", action="append", required=True, help="a queue's name; may be given more than once")
     parser.add_argument("--lock", type=float, default=60.0, help="seconds a message stays locked")
     parser.add_argument("--max-delivery", type=int, default=10, help="deliveries before a message is a dead letter")
-    parser.add_argument(
-        "--duplicate-window", type=float, default=600.0, help="seconds in which a message id counts once"
-    )
+    parser.add_argument("--duplicate-window", type=float, default=600.0, help="seconds in which a message id counts once")
     parser.add_argument("--dead-letter-on-expiry", action="store_true")
     chosen = parser.parse_args()
     options = QueueOptions(chosen.lock, chosen.max_delivery, chosen.duplicate_window, chosen.dead_letter_on_expiry)

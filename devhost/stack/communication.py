@@ -48,13 +48,9 @@ class CommunicationServices:
         headers = request.headers
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         text = f"{request.method}\n{path}\n{headers.get('x-ms-date', '')};{headers.get('host', '')};{digest}"
-        signature = base64.b64encode(
-            hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()
-        ).decode()
+        signature = base64.b64encode(hmac.new(base64.b64decode(self.key), text.encode(), hashlib.sha256).digest()).decode()
         wanted = f"HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}"
-        if headers.get("x-ms-content-sha256") != digest or not hmac.compare_digest(
-            headers.get("authorization", ""), wanted
-        ):
+        if headers.get("x-ms-content-sha256") != digest or not hmac.compare_digest(headers.get("authorization", ""), wanted):
             return JSONResponse({"error": {"code": "Denied", "message": "Denied by the resource provider."}}, 401)
         if self.accepted.failures:
             status = self.accepted.failures.pop(0)
@@ -77,9 +73,7 @@ class CommunicationServices:
             id = request.headers["operation-id"]
             accepted.emails.setdefault(id, message)
             location = f"{self.endpoint}/emails/operations/{id}?api-version=2023-03-31"
-            return JSONResponse(
-                {"id": id, "status": "Running"}, 202, {"operation-location": location, "retry-after": "1"}
-            )
+            return JSONResponse({"id": id, "status": "Running"}, 202, {"operation-location": location, "retry-after": "1"})
 
         @app.get("/emails/operations/{id}")
         async def operation(id: str, request: Request) -> Response:

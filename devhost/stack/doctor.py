@@ -33,11 +33,7 @@ def _version(*command: str) -> str | None:
 
 
 def _node_is_new(version: str | None) -> bool:
-    return (
-        version is not None
-        and version.lstrip("v").split(".")[0].isdigit()
-        and int(version.lstrip("v").split(".")[0]) >= 20
-    )
+    return version is not None and version.lstrip("v").split(".")[0].isdigit() and int(version.lstrip("v").split(".")[0]) >= 20
 
 
 def _port_is_free(port: int) -> bool:
@@ -49,8 +45,7 @@ def _port_is_free(port: int) -> bool:
 def _has_module(name: str) -> bool:
     python = ROOT / ".venv" / "bin" / "python"
     return (
-        python.exists()
-        and subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False).returncode == 0
+        python.exists() and subprocess.run([python, "-c", f"import {name}"], capture_output=True, check=False).returncode == 0
     )
 
 
@@ -61,8 +56,7 @@ def checks() -> list[Check]:
     data = Path(os.environ.get("EVCHARGING_DATA") or ROOT / "../shared/data")
     python = ".".join(str(part) for part in sys.version_info[:3])
     ensurepip = (
-        subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode
-        == 0
+        subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0
     )
     venv = (ROOT / ".venv" / "bin" / "python").exists()
     free = shutil.disk_usage(ROOT).free / 2**30
@@ -85,9 +79,7 @@ def checks() -> list[Check]:
         ),
         Check("2 GiB of disk", "run", free > 2, f"{free:.0f} GiB free", "free some space"),
         Check("Node 20", "STACK=full, test", _node_is_new(node), node or "no", "install Node 20 (nodejs and npm)"),
-        Check(
-            "Azurite", "STACK=full, test", azurite_is_there(), "node_modules" if azurite_is_there() else "no", "npm ci"
-        ),
+        Check("Azurite", "STACK=full, test", azurite_is_there(), "node_modules" if azurite_is_there() else "no", "npm ci"),
         Check(
             "MariaDB server",
             "STACK=full, test",

@@ -52,7 +52,8 @@ class Mariadb:
         self._child = Child(
             "MariaDB",
             [
-                server, "--no-defaults", f"--datadir={self.data}", f"--socket=/tmp/evcharging-{self.port}.sock", f"--port={self.port}",
+                server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}",
+                f"--socket=/tmp/evcharging-{self.port}.sock",
                 "--bind-address=127.0.0.1", f"--pid-file={run / 'mariadb.pid'}", "--innodb-buffer-pool-size=64M",
                 "--innodb-log-file-size=16M", "--character-set-server=utf8mb4", "--default-time-zone=+00:00",
                 "--sql-mode=STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO", "--max-connections=300",

@@ -40,9 +40,7 @@ def sections(raw: bytes) -> Iterator[tuple[int, bytes, Any]]:
 def split_batch(raw: bytes) -> list[bytes]:
     """The messages of a transfer: a batch is one message whose data sections each hold an encoded message."""
     parts = [bytes(value) for code, _, value in sections(raw) if code == 0x75]
-    if parts and all(
-        len(part) > 3 and part[0] == 0 and part[1] in (0x53, 0x80) and 0x70 <= part[2] < 0x79 for part in parts
-    ):
+    if parts and all(len(part) > 3 and part[0] == 0 and part[1] in (0x53, 0x80) and 0x70 <= part[2] < 0x79 for part in parts):
         return parts
     return [raw]
 
@@ -53,7 +51,8 @@ class Stored:
     def __init__(self, raw: bytes) -> None:
         self.message = Message()
         self.message.decode(raw)
-        self.state, self.count, self.tag, self.until = "active", 0, None, 0.0
+        self.state, self.count, self.until = "active", 0, 0.0
+        self.tag: uuid.UUID | None = None
         self.sequence, self.enqueued = 0, 0.0
         annotations = {str(key): value for key, value in (self.message.annotations or {}).items()}
         self.due = annotations.get("x-opt-scheduled-enqueue-time", 0) / 1000

@@ -13,9 +13,7 @@ ROOT = Path(__file__).parents[2]
 class ServiceBusBroker:
     """An AMQP 1.0 broker with these queues. Use it as a context manager."""
 
-    def __init__(
-        self, log: Path, queues: Sequence[str], *, port: int | None = None, options: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, log: Path, queues: Sequence[str], *, port: int | None = None, options: Sequence[str] = ()) -> None:
         self._log, self._queues, self._options = log, queues, options
         self.port = port or free_port()
         self._child: Child | None = None
@@ -24,8 +22,7 @@ class ServiceBusBroker:
     def connection_string(self) -> str:
         """For the SDK and SERVICEBUS_CONNECTION_STRING."""
         return (
-            f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;"
-            "UseDevelopmentEmulator=true;"
+            f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true;"
         )
 
     def start(self) -> "ServiceBusBroker":

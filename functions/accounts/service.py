@@ -83,9 +83,7 @@ def _open_session(tx: Tx, user: User, *, family_id: uuid.UUID) -> Tokens:
         revoked_at=None,
     )
     repository.add_session(tx, made)
-    access = issue_access_token(
-        key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=family_id, now=tx.now
-    )
+    access = issue_access_token(key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=family_id, now=tx.now)
     return Tokens(access_token=access, refresh_token=token, expires_in=int(LIFETIME.total_seconds()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.booking.domain import LIVE, Booking, RequestStatus, ReservationStatus, slot_start
+from functions.booking.domain import LIVE, Booking, RequestStatus, ReservationStatus, slot_of, slot_start
 from functions.booking.tables import booking, booking_request, slot_claim
 from shared.db import for_update, is_duplicate, new_id
 from shared.tx import Tx
@@ -116,18 +116,16 @@ def claims(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[
     statement = sa.select(table.evse_id, table.slot_start, table.booking_id).where(
         table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end)
     )
-    return [(evse, int(at.timestamp()) // 900, owner) for evse, at, owner in tx.execute(statement)]
+    return [(row.evse_id, slot_of(row.slot_start), row.booking_id) for row in tx.execute(statement)]
 
 
 def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
     """The claims of one booking."""
     statement = sa.select(slot_claim.c.evse_id, slot_claim.c.slot_start).where(slot_claim.c.booking_id == booking_id)
-    return {(evse, int(at.timestamp()) // 900) for evse, at in tx.execute(statement)}
+    return {(row.evse_id, slot_of(row.slot_start)) for row in tx.execute(statement)}
 
 
-def change_claims(
-    tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, add: dict[uuid.UUID, set[Claim]]
-) -> None:
+def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, add: dict[uuid.UUID, set[Claim]]) -> None:
     """Applies the difference of claims, by booking: deletes, then one multi-row INSERT in ascending order.
 
     A claim that a booking both loses and gains is left alone. Raises ClaimTaken where another booking holds one.
@@ -147,9 +145,7 @@ def change_claims(
                 )
             )
     rows = sorted(
-        (evse, slot, booking_id)
-        for booking_id, wanted in add.items()
-        for evse, slot in wanted - remove.get(booking_id, set())
+        (evse, slot, booking_id) for booking_id, wanted in add.items() for evse, slot in wanted - remove.get(booking_id, set())
     )
     if not rows:
         return

@@ -77,9 +77,7 @@ def claim(
 
     The location row must be locked by this transaction. `booking_id` must be stored. None where nothing is free.
     """
-    placement = place(
-        pool.evse_ids, occupied(tx, location, slots, ignoring=booking_id), slots.start, slots.stop, prefer=prefer
-    )
+    placement = place(pool.evse_ids, occupied(tx, location, slots, ignoring=booking_id), slots.start, slots.stop, prefer=prefer)
     if placement is None:
         return None
     apply(tx, location, placement, booking_id, slots)

@@ -45,9 +45,7 @@ def list_bookings(
 ) -> Page[Booking]:
     """Your bookings, newest first."""
     before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(
-        lambda tx: service.list_bookings(tx=tx, status=status and status.value, before=before, limit=limit + 1)
-    )
+    found = call.read(lambda tx: service.list_bookings(tx=tx, status=status and status.value, before=before, limit=limit + 1))
     more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
     return Page(items=[Booking.of(item) for item in found[:limit]], next_cursor=more)
 
@@ -75,9 +73,7 @@ def reschedule_booking(booking_id: uuid.UUID, change: BookingReschedule, call: S
 def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel | None = None) -> Response:
     """Cancels a booking and frees its slot. After the terms' time it costs what they say."""
     reason = (cancel or BookingCancel()).reason
-    return call.create(
-        lambda tx: Booking.of(service.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
-    )
+    return call.create(lambda tx: Booking.of(service.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200)
 
 
 @router.post("/bookings/{booking_id}/start", response_model=Booking)
@@ -90,6 +86,4 @@ def start_session(booking_id: uuid.UUID, call: SignedIn) -> Response:
 def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None = None) -> Response:
     """Ends charging: the slots that are left are free again, and the price is settled under the quote."""
     energy = None if stop is None else stop.energy_kwh
-    return call.create(
-        lambda tx: Booking.of(service.stop_session(tx=tx, booking_id=booking_id, energy_kwh=energy)), status=200
-    )
+    return call.create(lambda tx: Booking.of(service.stop_session(tx=tx, booking_id=booking_id, energy_kwh=energy)), status=200)

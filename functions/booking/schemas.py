@@ -11,9 +11,7 @@ from functions.booking.domain import CanceledReason, ReservationStatus
 from functions.booking.service import shown_evse
 from shared.api import Input, Instant, Output
 
-Standard = Annotated[
-    str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")
-]
+Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
 Minutes = Annotated[int, Field(gt=0, le=1440, examples=[45])]
 Kwh = Annotated[float, Field(gt=0, le=1000, examples=[18.5])]
 
@@ -27,9 +25,7 @@ class BookingCreate(Input):
     duration_minutes: Minutes | None = Field(None, description="Rounded up to whole quarter hours")
     energy_kwh: Kwh | None = Field(None, description="Instead of, or beside, the duration")
     vehicle_id: uuid.UUID | None = None
-    power_class: str | None = Field(
-        None, max_length=16, description="A pool's power class; unset: the fastest that is free"
-    )
+    power_class: str | None = Field(None, max_length=16, description="A pool's power class; unset: the fastest that is free")
 
     @model_validator(mode="after")
     def _says_how_long(self) -> "BookingCreate":
@@ -100,9 +96,7 @@ class Booking(Output):
         """The answer for a stored booking."""
         session = None
         if record.started_at is not None:
-            session = Session(
-                started_at=record.started_at, stopped_at=record.stopped_at, energy_kwh=record.session_energy_kwh
-            )
+            session = Session(started_at=record.started_at, stopped_at=record.stopped_at, energy_kwh=record.session_energy_kwh)
         return cls(
             id=record.id,
             location_id=record.location_id,

@@ -30,6 +30,7 @@ from functions.booking.domain import (
     slot_start,
     whole_slots,
 )
+from functions.booking.placement import place
 from functions.payments import service as payments
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
@@ -55,9 +56,7 @@ def list_bookings(*, tx: Tx, status: str | None, before: uuid.UUID | None, limit
     return repository.of_user(tx, tx.actor.id, status=status, before=before, limit=limit)
 
 
-def occupancy(
-    *, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime
-) -> dict[uuid.UUID, list[datetime]]:
+def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime) -> dict[uuid.UUID, list[datetime]]:
     """The starts of claimed slots by EVSE, over every slot that [start, end) touches; EVSEs without claims are absent."""
     found: dict[uuid.UUID, list[datetime]] = {}
     for evse, slot, _ in repository.claims(tx, evse_ids, slot_of(start), slot_after(end)):
@@ -114,7 +113,7 @@ def reserve_slot(
         )  # fmt: skip
         _check_terms(tx, location.booking_terms, made)
         reserving.check_open(location, slots)
-        placement = reserving.place(pool.evse_ids, reserving.occupied(tx, location, slots), slots.start, slots.stop)
+        placement = place(pool.evse_ids, reserving.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is not None:
             uids = {evse.id: evse.uid for evse in location.evses}
             made = replace(made, evse_id=placement.evse_id, evse_uid=uids[placement.evse_id])
@@ -239,9 +238,7 @@ def _check_terms(tx: Tx, terms: BookingTerms, made: Booking) -> None:
             max_minutes=terms.max_booking_minutes,
         )
     standing = [item for item in repository.open_of_user(tx, made.user_id) if item.id != made.id and item.holds(tx.now)]
-    upcoming = [
-        item for item in standing if item.charge_request_id != made.charge_request_id or made.charge_request_id is None
-    ]
+    upcoming = [item for item in standing if item.charge_request_id != made.charge_request_id or made.charge_request_id is None]
     if len(upcoming) >= terms.open_bookings_per_driver:
         lifts = min(item.end for item in upcoming)
         raise LimitReached(
@@ -341,9 +338,7 @@ def _change(tx: Tx, made: Booking, **values: Any) -> Booking:
     return replace(made, **values, updated_at=tx.now)
 
 
-def reschedule_booking(
-    *, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None
-) -> Booking:
+def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None) -> Booking:
     """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile.
 
     Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
@@ -453,13 +448,9 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
         try:
             repository.change_claims(tx, add=wanted)
         except repository.ClaimTaken:
-            raise Conflict(
-                "The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()
-            ) from None
+            raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
     _ = location
-    return _change(
-        tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now
-    )
+    return _change(tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now)
 
 
 def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = None) -> Booking:
@@ -475,17 +466,11 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
     minutes = (tx.now - made.started_at) / timedelta(minutes=1)
     possible = session_energy(minutes, made.power_kw, None) / 0.9
     if energy_kwh is not None and energy_kwh > possible + 0.5:
-        raise Invalid.one(
-            "energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min"
-        )
+        raise Invalid.one("energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min")
     energy = (
-        energy_kwh
-        if energy_kwh is not None
-        else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
+        energy_kwh if energy_kwh is not None else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
     )
-    final = _quote(
-        tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy
-    )
+    final = _quote(tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy)
     settlement = final | {"uncapped_minor": final["total_minor"]}
     settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
     repository.release(tx, made.id, from_slot=slot_after(tx.now))

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 from functions.booking import repository, reserving, service
 from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, check_transition
@@ -29,7 +30,7 @@ def _each(platform: Platform, ids: list[uuid.UUID], step: Step) -> int:
         made = repository.get(tx, booking_id, lock=True)
         return made is not None and step(tx, location, made)
 
-    return sum(platform.transact(lambda tx, id=booking_id: one(tx, id)) for booking_id in ids)  # type: ignore[misc]
+    return sum(platform.transact(partial(one, booking_id=booking_id)) for booking_id in ids)
 
 
 def release_expired_holds(platform: Platform) -> int:

@@ -142,9 +142,7 @@ def _short(event: dict[str, Any]) -> str:
 def _reserved(event: dict[str, Any]) -> Told:
     name = event["location"]["name"]
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
-    return Told(
-        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST"
-    )
+    return Told(f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST")
 
 
 def _price(event: dict[str, Any]) -> str:
@@ -168,8 +166,8 @@ def _canceled(event: dict[str, Any]) -> Told:
     why = REASONS.get(event.get("reason") or "UNKNOWN")
     by = "you" if event.get("who_canceled") == "MSP" else "the operator"
     because = f" because of {why}" if why else ""
-    lines = (f"Your booking at {event['location']['name']} was cancelled by {by}{because}.",)
-    lines += _fee_line(event, event.get("fee_minor"))
+    what = f"Your booking at {event['location']['name']} was cancelled by {by}{because}."
+    lines = (what, *_fee_line(event, event.get("fee_minor")))
     return Told(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
 
 

@@ -4,6 +4,7 @@ import base64
 import logging
 import uuid
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
@@ -53,7 +54,7 @@ def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> Non
             data=event,
             created_at=tx.now,
             read_at=None,
-        ),  # fmt: skip
+        ),
     )
     contact = accounts.get_contact(tx=tx, user_id=user_id)
     if told.email:
@@ -64,9 +65,7 @@ def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> Non
         repository.add_delivery(tx, _delivery(tx, message_id, user_id, "SMS", contact.phone, content))
 
 
-def _delivery(
-    tx: Tx, message_id: str, user_id: uuid.UUID, channel: str, address: str, content: dict[str, Any]
-) -> Delivery:
+def _delivery(tx: Tx, message_id: str, user_id: uuid.UUID, channel: str, address: str, content: dict[str, Any]) -> Delivery:
     return Delivery(new_id(), message_id, user_id, channel, address, content, "PENDING", 0, None, tx.now, None)
 
 
@@ -96,9 +95,7 @@ def _send_pending(platform: Platform, message_id: str) -> None:
         except Unavailable as away:
             failed, status, error = away, "PENDING", away.detail
         telemetry.messages_sent.add(1, {"channel": item.channel, "outcome": status})
-        platform.transact(
-            lambda tx, id=item.id, status=status, error=error: repository.settle(tx, id, status=status, error=error)
-        )
+        platform.transact(partial(repository.settle, id=item.id, status=status, error=error))
     if failed is not None:
         raise failed
 

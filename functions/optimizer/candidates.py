@@ -75,7 +75,7 @@ class Requests:
             "radius_km": np.inf,
             "env": 0,
         }
-        made: dict[str, np.ndarray | None] = {}
+        made: dict[str, np.ndarray] = {}
         for name, value in (defaults | values).items():
             if value is None:
                 continue
@@ -85,14 +85,14 @@ class Requests:
                 made[name] = np.broadcast_to(array, (size, array.shape[-1]))
             else:
                 made[name] = np.broadcast_to(array, (size,))
-        return cls(**made)  # type: ignore[arg-type]
+        return cls(**made)
 
     def __len__(self) -> int:
         return len(self.depart_min)
 
     def take(self, rows: np.ndarray) -> "Requests":
         """The requests at `rows`."""
-        return Requests(**{name: None if value is None else value[rows] for name, value in vars(self).items()})
+        return Requests(**{name: value[rows] for name, value in vars(self).items() if value is not None})
 
 
 @dataclass(frozen=True)

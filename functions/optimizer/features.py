@@ -132,9 +132,7 @@ def state_features(city: City, requests: Requests, book: Book, climatology: Clim
     evses = float(city.capacity.sum())
     city_busy = running_sum(taken.sum(axis=1))
     ahead = [np.minimum(now + slots, horizon) for slots in (4, 8, 16)]
-    booked = [
-        (city_busy[which, until] - city_busy[which, now]) / (np.maximum(until - now, 1) * evses) for until in ahead
-    ]
+    booked = [(city_busy[which, until] - city_busy[which, now]) / (np.maximum(until - now, 1) * evses) for until in ahead]
     full = (taken >= city.capacity[:, None]).mean(axis=1)[which, now]
     spread = np.maximum(ahead[1] - now, 1)
     expected = running_sum(climatology.occupancy.mean(axis=0))

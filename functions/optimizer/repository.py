@@ -59,8 +59,8 @@ def decisions_since(tx: Tx, since: datetime) -> list[tuple[str, str | None, int]
     """(policy, fallback, count) of the decisions made since an instant."""
     table = charge_request.c
     statement = (
-        sa.select(table.policy, table.fallback, sa.func.count())
+        sa.select(table.policy, table.fallback, sa.func.count().label("decisions"))
         .where(table.decided_at >= since, table.policy.is_not(None))
         .group_by(table.policy, table.fallback)
     )
-    return [(policy, fallback, count) for policy, fallback, count in tx.execute(statement)]
+    return [(row.policy, row.fallback, row.decisions) for row in tx.execute(statement)]

@@ -50,17 +50,13 @@ def get_charge_request(request_id: uuid.UUID, call: SignedIn) -> ChargeRequest:
 def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
     """Takes an offer: the held one is confirmed; another is reserved if it is still free."""
     offer = (accept or Accept()).offer
-    return call.create(
-        lambda tx: ChargeRequest.of(service.accept_offer(tx=tx, request_id=request_id, offer=offer)), status=200
-    )
+    return call.create(lambda tx: ChargeRequest.of(service.accept_offer(tx=tx, request_id=request_id, offer=offer)), status=200)
 
 
 @router.post("/charge-requests/{request_id}/cancel", response_model=ChargeRequest)
 def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:
     """Withdraws a charge request; what it held or booked is cancelled under the booking's terms."""
-    return call.create(
-        lambda tx: ChargeRequest.of(service.cancel_charge_request(tx=tx, request_id=request_id)), status=200
-    )
+    return call.create(lambda tx: ChargeRequest.of(service.cancel_charge_request(tx=tx, request_id=request_id)), status=200)
 
 
 @router.post("/recommendations", response_model=Recommendations)

@@ -86,9 +86,7 @@ def _wish(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool) -> Wish
         raise Invalid.one("energy_kwh", f"must not be above the battery's {battery:g} kWh")
     departure = request_in.earliest_departure or tx.now
     if departure < tx.now - timedelta(minutes=15):
-        raise Invalid.one(
-            "earliest_departure", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}"
-        )
+        raise Invalid.one("earliest_departure", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
     if departure > tx.now + timedelta(days=14):
         raise Invalid.one("earliest_departure", "must be within the next 14 days")
     if request_in.latest_finish is not None and request_in.latest_finish <= departure:
@@ -176,10 +174,7 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
         found = platform.read(lambda tx: repository.get(tx, request_id))
         if found is None or found.status is not ChargeRequestStatus.QUEUED:
             return
-        wish = found.wish
-        decision = platform.read(
-            lambda tx, wish=wish: serving.decide(platform=platform, tx=tx, source=policy_source(platform), wish=wish)
-        )
+        decision = _decide(platform, found.wish)
         for place in range(min(TRIES, len(decision))):
             attempt = _Attempt(request_id, decision, place, look)
             try:
@@ -198,6 +193,11 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
         consumer=CONSUMER,
         message_id=message_id,
     )
+
+
+def _decide(platform: Platform, wish: Wish) -> serving.Decision:
+    source = policy_source(platform)
+    return platform.read(lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=wish))
 
 
 @dataclass(frozen=True)
@@ -276,9 +276,7 @@ def _store(
             "decided_at": tx.now,
         },
     )
-    telemetry.decisions.add(
-        1, {"policy": ranking.policy, "outcome": status.value, "fallback": ranking.fallback or "none"}
-    )
+    telemetry.decisions.add(1, {"policy": ranking.policy, "outcome": status.value, "fallback": ranking.fallback or "none"})
 
 
 def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: datetime) -> dict[str, Any]:
@@ -314,7 +312,8 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
     hold has run out, SlotTaken where another offer has gone."""
     found = get_owned(tx=tx, request_id=request_id, lock=True)
     check_transition(found.status, ChargeRequestStatus.RESERVED)
-    assert found.booking_id is not None and found.decision is not None
+    assert found.booking_id is not None
+    assert found.decision is not None
     booking_id = found.booking_id
     if offer == 0:
         booking.confirm_hold(tx=tx, booking_id=booking_id)

@@ -219,9 +219,7 @@ def _compiled(
     zones = {location.id: location.time_zone for location in locations}
     tariffs = stations.get_tariffs(tx=tx, tariff_ids=[pool.tariff_id for pool in pools if pool.tariff_id is not None])
     energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
-    length = (
-        -(-horizon // 96) * 96
-    )  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
+    length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
     begin = slot0 - slot0 % 96
     for number, pool in enumerate(pools):
         if pool.tariff_id is None:
@@ -233,18 +231,14 @@ def _compiled(
         window = slice(slot0 - begin, slot0 - begin + horizon)
         energy[number], time[number], flat[number] = rates.energy[window], rates.time[window], rates.flat
     prices = [
-        flat[number]
-        + MEDIAN_SESSION_KWH * energy[number].mean()
-        + time[number].mean() * MEDIAN_SESSION_KWH / pool.power_kw
+        flat[number] + MEDIAN_SESSION_KWH * energy[number].mean() + time[number].mean() * MEDIAN_SESSION_KWH / pool.power_kw
         for number, pool in enumerate(pools)
     ]
     unit = 3.0 * float(np.median(prices)) if prices else 0.0
     return Rates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT
 
 
-def _book(
-    tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int, wish: Wish
-) -> Book:
+def _book(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int, wish: Wish) -> Book:
     evses = sorted({evse for pool in pools for evse in pool.evse_ids})
     claims = booking.occupancy(tx=tx, evse_ids=evses, start=slot_start(slot0), end=slot_start(slot0 + horizon))
     lane: dict[uuid.UUID, np.ndarray] = {}

@@ -9,9 +9,7 @@ from shared.triggers import received, traced
 bp = func.Blueprint()
 
 
-@bp.service_bus_queue_trigger(
-    arg_name="message", queue_name="charge-requests", connection="SERVICEBUS_CONNECTION_STRING"
-)
+@bp.service_bus_queue_trigger(arg_name="message", queue_name="charge-requests", connection="SERVICEBUS_CONNECTION_STRING")
 @traced
 def optimize_charge_request(message: func.ServiceBusMessage, context: func.Context) -> None:
     """Decides one charge request and reserves the best slot, or ends one whose hold has lapsed."""

@@ -7,9 +7,7 @@ from functions.stations.pricing import booking_fee as fee_of
 from functions.stations.tariffs import BookingRestriction, Tariff
 
 
-def quote(
-    *, tariff: Tariff | None, currency: str, time_zone: str, start: datetime, end: datetime, energy_kwh: float
-) -> Quote:
+def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> Quote:
     """The price of `energy_kwh` drawn evenly over [start, end), minor units with VAT. Without a tariff it is free."""
     if tariff is None:
         minutes = (end - start).total_seconds() / 60

@@ -67,8 +67,7 @@ def search(
             free = None
             if period is not None:
                 free = {
-                    (pool.standard, pool.power_class): free_over(location, pool, busy, *period)
-                    for pool in location.pools()
+                    (pool.standard, pool.power_class): free_over(location, pool, busy, *period) for pool in location.pools()
                 }
                 fits = [count for (standard, _), count in free.items() if standards is None or standard in standards]
                 if not any(fits):
@@ -112,9 +111,7 @@ def calendars(
         if connector is not None and pool.standard != connector:
             continue
         free = [
-            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids)
-            if opened[slot - begin]
-            else 0
+            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) if opened[slot - begin] else 0
             for slot in range(begin, stop)
         ]
         made.append(

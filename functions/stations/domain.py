@@ -137,7 +137,7 @@ class LocationRecord:
     opening_times: Hours | None
     evses: tuple[tuple[str, tuple[Connector, ...]], ...]
     tariffs: Mapping[tuple[str, str], Tariff] = field(default_factory=dict)
-    booking_terms: BookingTerms = BookingTerms()
+    booking_terms: BookingTerms = field(default_factory=BookingTerms)
 
 
 APPROVED = LocationStatus.APPROVED.value

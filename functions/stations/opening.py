@@ -96,10 +96,7 @@ def open_slots(hours: Hours | None, time_zone: str, slot0: datetime, slots: int)
     begin = slot0.astimezone(UTC)
     return np.array(
         [
-            all(
-                is_open(hours, time_zone, begin + SLOT * number + inside)
-                for inside in (timedelta(0), step, 2 * step, last)
-            )
+            all(is_open(hours, time_zone, begin + SLOT * number + inside) for inside in (timedelta(0), step, 2 * step, last))
             for number in range(slots)
         ],
         dtype=bool,

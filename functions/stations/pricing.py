@@ -4,6 +4,7 @@ Everything is computed in fractions and rounded once, half up, to minor units at
 location's local time, so days of 23 and 25 hours come out right.
 """
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -140,8 +141,7 @@ def _counts(restrictions: TariffRestrictions | None, at: _Moment) -> bool:
     if at.current is not None:
         bounds.append((restrictions.min_current, restrictions.max_current, at.current))
     return all(
-        (low is None or value >= Fraction(low)) and (high is None or value < Fraction(high))
-        for low, high, value in bounds
+        (low is None or value >= Fraction(low)) and (high is None or value < Fraction(high)) for low, high, value in bounds
     )
 
 
@@ -217,7 +217,7 @@ def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) 
         current = None if period.current_a is None else Fraction(period.current_a)
         timed = Dimension.TIME if period.charging else Dimension.PARKING_TIME
         cuts = _cuts(tariff, zone, period, begun, kwh)
-        for since, until in zip(cuts, cuts[1:], strict=False):
+        for since, until in itertools.pairwise(cuts):
             start = period.start + timedelta(microseconds=int(since * 1_000_000))
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
             used = kwh + drawn * since / length
@@ -308,9 +308,7 @@ def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Qu
         energy_kwh=round(kwh, 6),
         minutes=minutes,
         tariff_id=tariff.id,
-        elements=[
-            item.model_copy(update={"amount_minor": share}) for item, share in zip(elements, shares, strict=True)
-        ],
+        elements=[item.model_copy(update={"amount_minor": share}) for item, share in zip(elements, shares, strict=True)],
     )
 
 

@@ -38,9 +38,7 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
     plugs = _connectors(tx, wanted)
     by_location: dict[uuid.UUID, list[Evse]] = {}
     for row in evses:
-        by_location.setdefault(row.location_id, []).append(
-            Evse(row.id, row.uid, row.status, tuple(plugs.get(row.id, ())))
-        )
+        by_location.setdefault(row.location_id, []).append(Evse(row.id, row.uid, row.status, tuple(plugs.get(row.id, ()))))
     tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
     for row in tx.execute(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(wanted))):
         tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
@@ -87,12 +85,10 @@ def in_cells(tx: Tx, *, resolution: int, cells: Sequence[int]) -> list[tuple[uui
     statement = sa.select(location.c.id, location.c.latitude, location.c.longitude).where(
         column.in_(list(cells)), location.c.status == APPROVED
     )
-    return [(id, latitude, longitude) for id, latitude, longitude in tx.execute(statement)]
+    return [(row.id, row.latitude, row.longitude) for row in tx.execute(statement)]
 
 
-def having_standards(
-    tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str], min_power_kw: float
-) -> set[uuid.UUID]:
+def having_standards(tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str], min_power_kw: float) -> set[uuid.UUID]:
     """Those of `ids` with a connector of one of `standards` (any where empty) and at least that power."""
     statement = (
         sa.select(evse.c.location_id)
@@ -139,9 +135,7 @@ def update_location(tx: Tx, location_id: uuid.UUID, **values: Any) -> None:
 
 def insert_evse(tx: Tx, location_id: uuid.UUID, made: Evse) -> bool:
     """Stores an EVSE with its connectors; False where the location has this uid."""
-    new = insert_new(
-        tx.conn, evse, id=made.id, location_id=location_id, uid=made.uid, status=made.status, created_at=tx.now
-    )
+    new = insert_new(tx.conn, evse, id=made.id, location_id=location_id, uid=made.uid, status=made.status, created_at=tx.now)
     if new:
         tx.execute(sa.insert(connector), [{"evse_id": made.id, **vars(item)} for item in made.connectors])
     return new
@@ -171,7 +165,7 @@ def tariff_documents(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
     if not ids:
         return {}
     statement = sa.select(tariff.c.id, tariff.c.document).where(tariff.c.id.in_(sorted(set(ids))))
-    return {id: document for id, document in tx.execute(statement)}
+    return {row.id: row.document for row in tx.execute(statement)}
 
 
 def count(tx: Tx) -> int:
@@ -194,9 +188,7 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         locations.append(_location_row(made, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()
-            evses.append(
-                {"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now}
-            )
+            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})
             connectors += [{"evse_id": evse_id, **vars(plug)} for plug in plugs]
         stored: dict[int, uuid.UUID] = {}
         for (standard, group), document in record.tariffs.items():
@@ -205,9 +197,7 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
                 tariff_id = stored[id(document)] = new_id()
                 dumped = document.model_dump(mode="json", exclude_none=True)
                 tariffs.append({"id": tariff_id, "location_id": location_id, "document": dumped, "created_at": tx.now})
-            pools.append(
-                {"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id}
-            )
+            pools.append({"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id})
     for table, rows in (
         (location, locations),
         (evse, evses),

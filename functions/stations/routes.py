@@ -43,7 +43,7 @@ def search_locations(
         free_until=free_until,
     )  # fmt: skip
     after = decode_cursor(cursor, float, uuid.UUID) if cursor else None
-    items, position = call.read(lambda tx: availability.search(tx=tx, query=query, after=after, limit=limit))  # type: ignore[arg-type]
+    items, position = call.read(lambda tx: availability.search(tx=tx, query=query, after=after, limit=limit))
     more = None if position is None else encode_cursor(position[0], str(position[1]))
     return Page(items=items, next_cursor=more)
 
@@ -69,9 +69,7 @@ def get_availability(
 ) -> Availability:
     """The free counts of its pools, quarter hour by quarter hour."""
     standard = None if connector is None else connector.value
-    return call.read(
-        lambda tx: availability.calendars(tx=tx, location_id=location_id, start=from_, end=to, connector=standard)
-    )
+    return call.read(lambda tx: availability.calendars(tx=tx, location_id=location_id, start=from_, end=to, connector=standard))
 
 
 @router.post("/locations", status_code=201, response_model=LocationOut)
@@ -86,17 +84,13 @@ def create_location(location_in: LocationCreate, call: Owner) -> Response:
 @router.post("/locations/{location_id}/evses", status_code=201, response_model=EvseOut)
 def add_evse(location_id: uuid.UUID, evse_in: EvseCreate, call: Owner) -> Response:
     """Adds an EVSE with its connectors."""
-    return call.create(
-        lambda tx: EvseOut.model_validate(service.add_evse(tx=tx, location_id=location_id, evse_in=evse_in))
-    )
+    return call.create(lambda tx: EvseOut.model_validate(service.add_evse(tx=tx, location_id=location_id, evse_in=evse_in)))
 
 
 @router.put("/locations/{location_id}/tariffs", response_model=LocationOut)
 def put_tariffs(location_id: uuid.UUID, tariffs_in: TariffsPut, call: Owner) -> LocationOut:
     """Replaces the tariffs (OCPI) of the location's pools. Bookings made keep their quote."""
-    return call.write(
-        lambda tx: LocationOut.of(service.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in))
-    )
+    return call.write(lambda tx: LocationOut.of(service.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in)))
 
 
 @router.put("/locations/{location_id}/booking-terms", response_model=LocationOut)

@@ -80,8 +80,8 @@ class EvseCreate(Input):
 class AppliesTo(Input):
     """The pools a tariff is for; an empty list means every one."""
 
-    standards: list[ConnectorType] = []
-    power_classes: list[PowerClass] = []
+    standards: tuple[ConnectorType, ...] = ()
+    power_classes: tuple[PowerClass, ...] = ()
 
 
 class TariffAssignment(Input):

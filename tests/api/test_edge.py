@@ -62,9 +62,7 @@ def test_a_fault_of_ours_is_a_problem_with_no_secrets(platform: Platform) -> Non
     assert "hunter2" not in answer.text
 
 
-def test_health_says_whether_the_database_is_of_this_revision(
-    tmp_path: Path, clock: ManualClock, client: TestClient
-) -> None:
+def test_health_says_whether_the_database_is_of_this_revision(tmp_path: Path, clock: ManualClock, client: TestClient) -> None:
     assert client.get(f"{API}/health").json()["status"] == "ok"
     bare = Platform(Settings(data_dir=tmp_path / "bare"), clock)
     with TestClient(create_app(lambda: bare), raise_server_exceptions=False) as other:

@@ -149,9 +149,7 @@ def test_search_is_nearest_first_and_filters(world: World) -> None:
 
 
 def test_search_for_a_free_period_leaves_out_full_and_closed_places(world: World) -> None:
-    open_late = Hours.model_validate(
-        {"regular_hours": [{"weekday": 1, "period_begin": "12:00", "period_end": "20:00"}]}
-    )
+    open_late = Hours.model_validate({"regular_hours": [{"weekday": 1, "period_begin": "12:00", "period_end": "20:00"}]})
     full, free = world.location(name="full", evses=1), world.location(name="free", evses=2)
     world.location(name="closed", hours=open_late)
     world.user().book(full, "10:00")
@@ -190,8 +188,7 @@ def test_availability_tells_free_counts_by_stretches(world: World) -> None:
     answer = world.client.get(f"{API}/stations/locations/{place}/availability", params=params).json()
     (calendar,) = answer["calendars"]
     stretches = [
-        (item["start_date_time"][11:16], item["end_date_time"][11:16], item["free"])
-        for item in calendar["available_timeslots"]
+        (item["start_date_time"][11:16], item["end_date_time"][11:16], item["free"]) for item in calendar["available_timeslots"]
     ]
     assert stretches == [("09:30", "10:00", 2), ("10:00", "11:00", 1), ("11:00", "11:30", 2)]
     long = world.client.get(f"{API}/stations/locations/{place}/availability", params={"to": "2026-04-02T09:30:00Z"})

@@ -25,9 +25,7 @@ from tests.world import API, World
 
 ROOT = Path(__file__).parents[2]
 triggers()  # get_functions may be called once an app: the devhost's discovery keeps what it found
-FUNCTIONS = {
-    item.get_function_name(): item for builder in function_app.app._function_builders for item in [builder._function]
-}
+FUNCTIONS = {item.get_function_name(): item for builder in function_app.app._function_builders for item in [builder._function]}
 
 HTTP = {
     "accounts": "accounts/{*path}",
@@ -105,9 +103,7 @@ def test_importing_needs_no_environment_and_loads_no_sdk() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def call(
-    name: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-) -> func.HttpResponse:
+def call(name: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> func.HttpResponse:
     """A request through the function's own handler, as the worker would make it."""
     request = func.HttpRequest(
         method=method,
@@ -186,9 +182,7 @@ def test_a_tick_through_each_timer(process: Platform, name: str) -> None:
         {"body": b'{"charge_request_id": "01a20d6f-1c73-71f2-8c3d-b9d69f8236d2"}', "subject": "nonsense"},
     ],
 )
-def test_a_message_that_is_not_ours_raises_so_that_it_becomes_a_dead_letter(
-    process: Platform, message: dict[str, Any]
-) -> None:
+def test_a_message_that_is_not_ours_raises_so_that_it_becomes_a_dead_letter(process: Platform, message: dict[str, Any]) -> None:
     from azure.functions.servicebus import ServiceBusMessage
 
     made = ServiceBusMessage(message_id="m", application_properties={}, user_properties={}, **message)

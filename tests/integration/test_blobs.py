@@ -53,8 +53,6 @@ def test_a_folder_cannot_be_left(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_away_is_unavailable() -> None:
-    away = AzureBlobs(
-        "DefaultEndpointsProtocol=http;AccountName=x;AccountKey=eA==;BlobEndpoint=http://127.0.0.1:1/x;", "c"
-    )
+    away = AzureBlobs("DefaultEndpointsProtocol=http;AccountName=x;AccountKey=eA==;BlobEndpoint=http://127.0.0.1:1/x;", "c")
     with pytest.raises(Unavailable):
         away.read("a")

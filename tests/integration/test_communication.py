@@ -112,9 +112,7 @@ def test_a_booking_is_confirmed_once_though_the_first_tries_fail(
     assert len(driver.get("/notify/inbox").json()["items"]) == 1
 
 
-def test_a_refused_number_is_recorded_and_does_not_hold_up_the_mail(
-    wired: World, communication: CommunicationServices
-) -> None:
+def test_a_refused_number_is_recorded_and_does_not_hold_up_the_mail(wired: World, communication: CommunicationServices) -> None:
     communication.accepted.bad_numbers.add("+31600000000")
     driver = wired.user(phone="+31600000000")
     driver.book(wired.location(), "10:00")

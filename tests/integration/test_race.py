@@ -154,8 +154,7 @@ def check_books(platform: Platform) -> None:
             for slot in range(int(row.start.timestamp()) // 900, int(row.end.timestamp()) // 900)
         }
         held = {
-            (row.evse_id, int(row.slot_start.timestamp()) // 900, row.booking_id)
-            for row in conn.execute(sa.select(slot_claim))
+            (row.evse_id, int(row.slot_start.timestamp()) // 900, row.booking_id) for row in conn.execute(sa.select(slot_claim))
         }
         return wanted, held
 

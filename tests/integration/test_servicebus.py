@@ -33,9 +33,7 @@ def sdk(servicebus: ServiceBusBroker) -> Iterator[ServiceBusClient]:
 
 def send(client: ServiceBusClient, *messages: Any, queue: str = SHORT_QUEUE) -> None:
     with client.get_queue_sender(queue) as sender:
-        sender.send_messages(
-            [item if isinstance(item, ServiceBusMessage) else ServiceBusMessage(item) for item in messages]
-        )
+        sender.send_messages([item if isinstance(item, ServiceBusMessage) else ServiceBusMessage(item) for item in messages])
 
 
 def bodies(messages: list[Any]) -> list[str]:

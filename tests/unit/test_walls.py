@@ -33,9 +33,7 @@ def test_imports_point_one_way(path: Path) -> None:
     for name in imports(path):
         parts = name.split(".")
         if where[0] in ("functions", "shared"):
-            assert parts[0] not in ("torch", "training", "devhost", "cities", "tests", "httpx"), (
-                f"{path} imports {name}"
-            )
+            assert parts[0] not in ("torch", "training", "devhost", "cities", "tests", "httpx"), f"{path} imports {name}"
         if where[0] == "functions" and parts[0] == "functions" and len(parts) > 2 and parts[1] != where[1]:
             assert parts[2] not in ("repository", "tables", "routes", "triggers"), f"{path} reaches into {name}"
         if where[0] == "functions" and where[-1] in ("service.py", "domain.py", "repository.py"):
@@ -49,9 +47,7 @@ def test_imports_point_one_way(path: Path) -> None:
             assert where[0] == "training", f"{path} imports torch"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("functions", "shared")]
-)
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("functions", "shared")])
 def test_sdks_are_imported_inside_functions(path: Path) -> None:
     for name in imports(path, top_level_only=True):
         assert not name.startswith(LAZY), f"{path} imports {name} at its top"

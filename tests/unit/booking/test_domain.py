@@ -53,7 +53,8 @@ def test_a_booking_begins_in_the_states_of_ocpi() -> None:
 def test_the_slot_of_an_instant_holds_it(at: datetime) -> None:
     begin = slot_start(slot_of(at))
     assert begin <= at < begin + timedelta(minutes=15)
-    assert begin.minute % 15 == 0 and begin.second == 0
+    assert begin.minute % 15 == 0
+    assert begin.second == 0
 
 
 @given(instants)

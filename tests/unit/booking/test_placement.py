@@ -77,9 +77,7 @@ def test_interchangeable_evses_take_all_that_counts_allow(wishes: list[tuple[int
         if found is not None:
             check(found.evse_id, found.moves, held, start, end)
             held = [
-                Held(
-                    item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed
-                )
+                Held(item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed)
                 for item in held
             ]
             held.append(booking(number, found.evse_id, start, end, *pool))
@@ -93,9 +91,7 @@ def test_nothing_is_doubled_where_some_may_not_move(wishes: list[tuple[tuple[int
         if found is not None:
             check(found.evse_id, found.moves, held, start, end)
             held = [
-                Held(
-                    item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed
-                )
+                Held(item.booking_id, found.moves.get(item.booking_id, item.evse_id), item.start, item.end, item.allowed)
                 for item in held
             ]
             held.append(booking(number, found.evse_id, start, end, *(pool if movable else ())))

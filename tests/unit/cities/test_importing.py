@@ -180,9 +180,7 @@ def test_a_day_becomes_requests_that_can_be_served(tmp_path: Path) -> None:
         ("city.toml", ("time_zone", "zone"), "city.toml time_zone"),
     ],
 )
-def test_a_wrong_city_folder_names_file_line_and_field(
-    tmp_path: Path, file: str, change: tuple[str, str], field: str
-) -> None:
+def test_a_wrong_city_folder_names_file_line_and_field(tmp_path: Path, file: str, change: tuple[str, str], field: str) -> None:
     generate_city(tmp_path, seed=3, stations=3, days=1)
     path = tmp_path / file
     text = path.read_text()

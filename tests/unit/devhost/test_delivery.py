@@ -44,9 +44,7 @@ def counts(platform: Platform) -> dict[str, int]:
     return platform.database.read(outbox.counts)[outbox.NOTIFY]
 
 
-def test_messages_come_in_order_and_are_settled(
-    platform: Platform, delivery: EmbeddedDelivery, recorder: Recorder
-) -> None:
+def test_messages_come_in_order_and_are_settled(platform: Platform, delivery: EmbeddedDelivery, recorder: Recorder) -> None:
     put(platform, "a", "b", "c")
     assert delivery.drain() == 3
     assert recorder.got == ["a", "b", "c"]

@@ -182,9 +182,7 @@ def fails(_: np.ndarray) -> np.ndarray:
         (fails, 0.0, "MODEL_FAILED"),
     ],
 )
-def test_guards_let_the_rule_decide(
-    source: PolicySource, clock: ManualClock, answer: Any, seconds: float, why: str
-) -> None:
+def test_guards_let_the_rule_decide(source: PolicySource, clock: ManualClock, answer: Any, seconds: float, why: str) -> None:
     loaded = source.current()
     assert loaded is not None
     model = Model(loaded.manifest, Acting(answer, clock, seconds), "x", clock.now())

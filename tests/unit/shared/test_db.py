@@ -29,8 +29,10 @@ def test_ids_and_instants_survive_to_the_microsecond(database: Database) -> None
     id, at = new_id(), datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     database.transact(lambda conn: conn.execute(sa.insert(thing).values(id=id, at=at, key="k")))
     row = database.read(lambda conn: conn.execute(sa.select(thing)).one())
-    assert row.id == id and isinstance(row.id, uuid.UUID)
-    assert row.at == at and row.at.tzinfo is UTC
+    assert row.id == id
+    assert isinstance(row.id, uuid.UUID)
+    assert row.at == at
+    assert row.at.tzinfo is UTC
 
 
 def test_a_naive_datetime_is_refused(database: Database) -> None:

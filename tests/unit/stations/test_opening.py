@@ -53,18 +53,10 @@ def test_exceptions_beat_the_week_and_closings_beat_openings() -> None:
     hours = WEEK.model_copy(
         update={
             "exceptional_openings": Hours.model_validate(
-                {
-                    "exceptional_openings": [
-                        {"period_begin": "2026-03-02T00:00:00Z", "period_end": "2026-03-02T06:00:00Z"}
-                    ]
-                }
+                {"exceptional_openings": [{"period_begin": "2026-03-02T00:00:00Z", "period_end": "2026-03-02T06:00:00Z"}]}
             ).exceptional_openings,
             "exceptional_closings": Hours.model_validate(
-                {
-                    "exceptional_closings": [
-                        {"period_begin": "2026-03-02T05:00:00Z", "period_end": "2026-03-02T12:00:00Z"}
-                    ]
-                }
+                {"exceptional_closings": [{"period_begin": "2026-03-02T05:00:00Z", "period_end": "2026-03-02T12:00:00Z"}]}
             ).exceptional_closings,
         }
     )

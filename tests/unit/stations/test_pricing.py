@@ -24,9 +24,7 @@ def component(type: str, price: float, vat: float | None = None, step: int = 1) 
 def tariff(*elements: Any, **more: Any) -> Tariff:
     """A tariff of elements: a component, or (components, restrictions)."""
     made = [
-        {"price_components": [item]}
-        if isinstance(item, dict)
-        else {"price_components": item[0], "restrictions": item[1]}
+        {"price_components": [item]} if isinstance(item, dict) else {"price_components": item[0], "restrictions": item[1]}
         for item in elements
     ]
     return Tariff.model_validate({"id": "t", "currency": "EUR", "elements": made} | more)
@@ -43,9 +41,7 @@ def price(found: Tariff, *periods: Period, zone: str = ZONE) -> tuple[int, int]:
     return quote.total_excl_vat_minor, quote.total_minor
 
 
-def session(
-    start: str, minutes: float, kwh: float = 0.0, parked: float = 0.0, amperes: float | None = None
-) -> list[Period]:
+def session(start: str, minutes: float, kwh: float = 0.0, parked: float = 0.0, amperes: float | None = None) -> list[Period]:
     begin = at(start)
     middle = begin + timedelta(minutes=minutes)
     found = [Period(begin, middle, kwh, current_a=amperes)]
@@ -281,9 +277,7 @@ def test_a_quote_is_whole_and_never_negative(found: Tariff, when: datetime, minu
 def test_more_energy_never_costs_less(found: Tariff, when: datetime, minutes: int, kwh: float, more: float) -> None:
     begin = when.replace(tzinfo=UTC)
     totals = [
-        price_session(
-            found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=minutes), energy)]
-        ).total_minor
+        price_session(found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=minutes), energy)]).total_minor
         for energy in (kwh, kwh + more)
     ]
     assert totals[0] <= totals[1]

@@ -77,6 +77,7 @@ def test_a_replay_never_books_more_than_there_is() -> None:
     scenario = reference("overload")
     for wish, book, rows in replay(scenario, 3, requests=150):
         assert (book.busy <= scenario.city.capacity[:, None]).all()
+        assert len(wish) == len(rows.mask) == 1
     assert features(scenario.city, wish, book, rows, unknown(scenario)).shape[0] == 1
 
 
