@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -163,29 +163,33 @@ IdempotencyKey = Annotated[
 ]
 
 
-async def public(request: Request, key: IdempotencyKey = None) -> Call:
-    """A call that needs no token."""
-    actor = Actor("anonymous", address=client_address(request))
-    return await _call(request, actor, key)
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
+    """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved)."""
+    if credentials is None:
+        return await _call(request, Actor("anonymous", address=client_address(request)), key)
+    return await _call(request, _actor(request, credentials), key)
+
+
+def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor:
+    platform: Platform = request.app.state.get_platform()
+    return read_access_token(
+        credentials.credentials,
+        key=platform.settings.signing_key,
+        clock=platform.clock,
+        address=client_address(request),
+    )
 
 
 def allow(*roles: str) -> Callable[..., Any]:
     """A dependency: a call with a valid token of one of `roles` (none given: any role)."""
 
-    async def authorised(
-        request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-        key: IdempotencyKey = None,
-    ) -> Call:
+    async def authorised(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
         if credentials is None:
             raise Unauthenticated("Send `Authorization: Bearer <access_token>`; accounts/login gives one.")
-        platform: Platform = request.app.state.get_platform()
-        actor = read_access_token(
-            credentials.credentials,
-            key=platform.settings.signing_key,
-            clock=platform.clock,
-            address=client_address(request),
-        )
+        actor = _actor(request, credentials)
         if roles and actor.role not in roles:
             raise Forbidden(f"This needs the role {' or '.join(roles)}; yours is {actor.role}.")
         return await _call(request, actor, key)
@@ -202,3 +206,8 @@ Public = Annotated[Call, Depends(public)]
 SignedIn = Annotated[Call, Depends(allow())]
 Owner = Annotated[Call, Depends(allow("owner", "admin"))]
 Admin = Annotated[Call, Depends(allow("admin"))]
+
+
+def prune_idempotency(tx: Tx, *, keep: timedelta = timedelta(days=7)) -> int:
+    """Forgets keys older than `keep`. Returns how many."""
+    return tx.execute(sa.delete(idempotency_key).where(idempotency_key.c.created_at < tx.now - keep)).rowcount

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import azure.functions as func
 
 from shared import telemetry
+from shared.api import prune_idempotency
 from shared.platform import platform
 
 bp = func.Blueprint()
@@ -63,5 +64,6 @@ def received(message: func.ServiceBusMessage) -> Event:
 @bp.timer_trigger(arg_name="timer", schedule="*/10 * * * * *", run_on_startup=False, use_monitor=False)
 @traced
 def relay_outbox(timer: func.TimerRequest, context: func.Context) -> None:
-    """Every 10 seconds: sends what a commit left in the outbox, and prunes what is long settled."""
+    """Every 10 seconds: sends what a commit left in the outbox, and prunes what is a week old."""
     platform().relay_outbox()
+    platform().transact(prune_idempotency)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.booking import service
+from functions.booking import service, sessions
 from functions.booking.domain import ReservationStatus
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, SessionStop
 from shared.api import Page, PageSize, SignedIn, decode_cursor, encode_cursor
@@ -79,11 +79,13 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
 @router.post("/bookings/{booking_id}/start", response_model=Booking)
 def start_session(booking_id: uuid.UUID, call: SignedIn) -> Response:
     """Starts charging: the reservation is fulfilled."""
-    return call.create(lambda tx: Booking.of(service.start_session(tx=tx, booking_id=booking_id)), status=200)
+    return call.create(lambda tx: Booking.of(sessions.start_session(tx=tx, booking_id=booking_id)), status=200)
 
 
 @router.post("/bookings/{booking_id}/stop", response_model=Booking)
 def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None = None) -> Response:
     """Ends charging: the slots that are left are free again, and the price is settled under the quote."""
     energy = None if stop is None else stop.energy_kwh
-    return call.create(lambda tx: Booking.of(service.stop_session(tx=tx, booking_id=booking_id, energy_kwh=energy)), status=200)
+    return call.create(
+        lambda tx: Booking.of(sessions.stop_session(tx=tx, booking_id=booking_id, energy_kwh=energy)), status=200
+    )

@@ -37,7 +37,7 @@ from functions.stations.domain import BookingTerms, Location, Pool
 from functions.stations.pricing import Quote
 from shared import telemetry
 from shared.db import new_id
-from shared.errors import Conflict, Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.errors import Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.outbox import NOTIFY
 from shared.tx import Tx
 
@@ -121,7 +121,7 @@ def reserve_slot(
             reserving.apply(tx, location, placement, made.id, slots)
             repository.add_request(tx, made, start=start, end=end)
             if made.status is ReservationStatus.RESERVED:
-                _announce(tx, location, made, "booking_reserved")
+                announce(tx, location, made, "booking_reserved")
             return made
         refused = refused or (pool, slots)
     assert refused is not None
@@ -158,7 +158,7 @@ def _draft(
         end=end,
         energy_kwh=round(energy, 3),
         status=ReservationStatus.RESERVED if hold_until is None else ReservationStatus.PENDING,
-        quote=_quote(tx, location, pool.tariff_id, start, end, energy),
+        quote=quote_document(tx, location, pool.tariff_id, start, end, energy),
         terms=terms.model_dump(mode="json"),
         canceled=None,
         hold_expires_at=hold_until,
@@ -195,7 +195,7 @@ def quote_for(
     return _priced(tx, location, pool.tariff_id, start, end, energy)
 
 
-def _quote(
+def quote_document(
     tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
 ) -> dict[str, Any]:
     document: dict[str, Any] = _priced(tx, location, tariff_id, start, end, energy_kwh).model_dump(mode="json")
@@ -259,7 +259,7 @@ def _check_terms(tx: Tx, terms: BookingTerms, made: Booking) -> None:
                 )
 
 
-def _announce(
+def announce(
     tx: Tx, location: Location, made: Booking, type: str, *, previous: Booking | None = None, reminder: bool = True
 ) -> None:
     """Tells the driver, and puts the reminder on its way."""
@@ -313,7 +313,7 @@ def shown_evse(made: Booking) -> str:
     return made.evse_uid if made.revealed_at is not None else NOT_ASSIGNED
 
 
-def _locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
+def locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
     """The booking and its location, locked in the one order."""
     seen = get_owned(tx=tx, booking_id=booking_id)
     location = stations.lock_location(tx=tx, location_id=seen.location_id)
@@ -322,17 +322,17 @@ def _locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
 
 def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     """PENDING to RESERVED, if the hold has not run out."""
-    location, made = _locked(tx, booking_id)
+    location, made = locked(tx, booking_id)
     check_transition(made.status, ReservationStatus.RESERVED)
     if not made.holds(tx.now):
         raise WrongState("The hold has run out; ask again.", reservation_status=made.status.value)
     revealed = tx.now if made.start - tx.now <= REVEAL_BEFORE else None
-    made = _change(tx, made, status=ReservationStatus.RESERVED, hold_expires_at=None, revealed_at=revealed)
-    _announce(tx, location, made, "booking_reserved")
+    made = change(tx, made, status=ReservationStatus.RESERVED, hold_expires_at=None, revealed_at=revealed)
+    announce(tx, location, made, "booking_reserved")
     return made
 
 
-def _change(tx: Tx, made: Booking, **values: Any) -> Booking:
+def change(tx: Tx, made: Booking, **values: Any) -> Booking:
     stored = {name: value.value if isinstance(value, ReservationStatus) else value for name, value in values.items()}
     repository.update(tx, made.id, **stored)
     return replace(made, **values, updated_at=tx.now)
@@ -343,7 +343,7 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
 
     Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
     """
-    location, old = _locked(tx, booking_id)
+    location, old = locked(tx, booking_id)
     if old.status is not ReservationStatus.RESERVED:
         raise WrongState(f"A {old.status} booking cannot be moved.", reservation_status=old.status.value)
     terms = BookingTerms.model_validate(old.terms)
@@ -385,13 +385,13 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
             alternatives=options,
         )
     uids = {evse.id: evse.uid for evse in location.evses}
-    new = _change(
+    new = change(
         tx, new, start=start, end=end, energy_kwh=energy, no_show_at=new.no_show_at, revealed_at=new.revealed_at,
         evse_id=placement.evse_id, evse_uid=uids[placement.evse_id],
-        quote=_quote(tx, location, old.tariff_id, start, end, energy),
+        quote=quote_document(tx, location, old.tariff_id, start, end, energy),
     )  # fmt: skip
     repository.add_request(tx, new, start=start, end=end)
-    _announce(tx, location, new, "booking_rescheduled", previous=old)
+    announce(tx, location, new, "booking_rescheduled", previous=old)
     return new
 
 
@@ -405,11 +405,11 @@ def cancel_booking(
     """Ends a booking and frees its claims in the same transaction. A late cancel by the driver costs what the terms say."""
     if who is WhoCanceled.MSP and reason not in DRIVER_REASONS:
         raise Invalid.one("reason", f"must be one of {', '.join(DRIVER_REASONS)}")
-    location, made = _locked(tx, booking_id)
+    location, made = locked(tx, booking_id)
     check_transition(made.status, ReservationStatus.CANCELED)
     last = made.start - timedelta(minutes=int(made.terms["cancel_until_minutes"]))
     late = who is WhoCanceled.MSP and made.status is ReservationStatus.RESERVED and tx.now > last
-    fee = _fee(tx, made, "BOOKING_CANCELLATION_FEES") if late else 0
+    fee = frozen_fee(tx, made, "BOOKING_CANCELLATION_FEES") if late else 0
     canceled = {
         "cancellation_reason": reason.value,
         "who_canceled": who.value,
@@ -417,66 +417,17 @@ def cancel_booking(
         "fee_minor": fee,
     }
     repository.release(tx, made.id)
-    made = _change(tx, made, status=ReservationStatus.CANCELED, canceled=canceled)
+    made = change(tx, made, status=ReservationStatus.CANCELED, canceled=canceled)
     repository.add_request(tx, made, start=made.start, end=made.end, canceled=True, reason=reason.value)
-    _announce(tx, location, made, "booking_canceled", reminder=False)
+    announce(tx, location, made, "booking_canceled", reminder=False)
     return made
 
 
-def _fee(tx: Tx, made: Booking, kind: str) -> int:
+def frozen_fee(tx: Tx, made: Booking, kind: str) -> int:
     """The fee of the frozen tariff for a late cancel or a no-show, minor units."""
     if made.tariff_id is None:
         return 0
-    return payments.booking_fee(tariff=stations.get_tariff(tx=tx, tariff_id=made.tariff_id), kind=kind)
-
-
-def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
-    """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
-    location, made = _locked(tx, booking_id)
-    check_transition(made.status, ReservationStatus.FULFILLED)
-    early = timedelta(minutes=int(made.terms["early_start_minutes"]))
-    if tx.now < made.start - early:
-        raise TermsRefuse(
-            f"The session may start from {(made.start - early).isoformat()} on.",
-            opens_at=(made.start - early).isoformat(),
-        )
-    if tx.now >= made.end:
-        raise WrongState("The booked period is over.", reservation_status=made.status.value)
-    first = slot_of(tx.now)
-    if first < slot_of(made.start):
-        wanted = {made.id: {(made.evse_id, slot) for slot in range(first, slot_of(made.start))}}
-        try:
-            repository.change_claims(tx, add=wanted)
-        except repository.ClaimTaken:
-            raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
-    _ = location
-    return _change(tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now)
-
-
-def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = None) -> Booking:
-    """Ends the charging session and frees the claims that are left. FULFILLED stays.
-
-    `energy_kwh` is what the EVSE measured; without it what fits into the time, at most what was booked. The price is
-    the frozen tariff's for what really happened, never above the quote's total.
-    """
-    location, made = _locked(tx, booking_id)
-    if not made.charging():
-        raise WrongState("No session of this booking is running.", reservation_status=made.status.value)
-    assert made.started_at is not None
-    minutes = (tx.now - made.started_at) / timedelta(minutes=1)
-    possible = session_energy(minutes, made.power_kw, None) / 0.9
-    if energy_kwh is not None and energy_kwh > possible + 0.5:
-        raise Invalid.one("energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min")
-    energy = (
-        energy_kwh if energy_kwh is not None else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
-    )
-    final = _quote(tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy)
-    settlement = final | {"uncapped_minor": final["total_minor"]}
-    settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
-    repository.release(tx, made.id, from_slot=slot_after(tx.now))
-    made = _change(tx, made, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
-    _announce(tx, location, made, "session_stopped", reminder=False)
-    return made
+    return payments.bookingfrozen_fee(tariff=stations.get_tariff(tx=tx, tariff_id=made.tariff_id), kind=kind)
 
 
 def history(*, tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -484,15 +435,6 @@ def history(*, tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:
     return repository.requests_of(tx, booking_id)
 
 
-def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
-    """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
-    fee = _fee(tx, made, "BOOKING_EXPIRES") if made.terms["noshow_fee"] else 0
-    repository.release(tx, made.id)
-    made = _change(tx, made, status=ReservationStatus.NO_SHOW, settlement={"no_show_fee_minor": fee})
-    _announce(tx, location, made, "booking_no_show", reminder=False)
-    return made
-
-
 def reveal(*, tx: Tx, made: Booking) -> Booking:
     """Settles the booking's EVSE: from now on it is shown and not moved."""
-    return _change(tx, made, revealed_at=tx.now)
+    return change(tx, made, revealed_at=tx.now)

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from functions.booking import repository, reserving, service
+from functions.booking import repository, reserving, service, sessions
 from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, check_transition
 from functions.stations import service as stations
 from functions.stations.domain import Location
@@ -55,7 +55,7 @@ def sweep_no_shows(platform: Platform) -> int:
         if made.status is not ReservationStatus.RESERVED or made.no_show_at > tx.now:
             return False
         check_transition(made.status, ReservationStatus.NO_SHOW)
-        service.miss(tx=tx, location=location, made=made)
+        sessions.miss(tx=tx, location=location, made=made)
         return True
 
     now = platform.clock.now()

@@ -1,0 +1,80 @@
+"""Charging sessions of bookings: started, stopped and settled under the frozen quote, or never begun."""
+
+import uuid
+from datetime import timedelta
+
+from functions.booking import repository
+from functions.booking.domain import (
+    CHARGE_EFFICIENCY,
+    Booking,
+    ReservationStatus,
+    check_transition,
+    session_energy,
+    slot_after,
+    slot_of,
+)
+from functions.booking.service import announce, change, frozen_fee, locked, quote_document
+from functions.stations.domain import Location
+from shared.errors import Conflict, Invalid, TermsRefuse, WrongState
+from shared.tx import Tx
+
+METER_TOLERANCE_KWH = 0.5
+
+
+def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
+    """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
+    _, made = locked(tx, booking_id)
+    check_transition(made.status, ReservationStatus.FULFILLED)
+    early = timedelta(minutes=int(made.terms["early_start_minutes"]))
+    if tx.now < made.start - early:
+        raise TermsRefuse(
+            f"The session may start from {(made.start - early).isoformat()} on.",
+            opens_at=(made.start - early).isoformat(),
+        )
+    if tx.now >= made.end:
+        raise WrongState("The booked period is over.", reservation_status=made.status.value)
+    first = slot_of(tx.now)
+    if first < slot_of(made.start):
+        wanted = {made.id: {(made.evse_id, slot) for slot in range(first, slot_of(made.start))}}
+        try:
+            repository.change_claims(tx, add=wanted)
+        except repository.ClaimTaken:
+            raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
+    return change(tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now)
+
+
+def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = None) -> Booking:
+    """Ends the charging session and frees the claims that are left. FULFILLED stays.
+
+    `energy_kwh` is what the EVSE measured; without it what fits into the time, at most what was booked. The price is
+    the frozen tariff's for what really happened, never above the quote's total.
+    """
+    location, made = locked(tx, booking_id)
+    if not made.charging():
+        raise WrongState("No session of this booking is running.", reservation_status=made.status.value)
+    assert made.started_at is not None
+    minutes = (tx.now - made.started_at) / timedelta(minutes=1)
+    possible = session_energy(minutes, made.power_kw, None) / CHARGE_EFFICIENCY
+    if energy_kwh is not None and energy_kwh > possible + METER_TOLERANCE_KWH:
+        raise Invalid.one("energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min")
+    energy = (
+        energy_kwh if energy_kwh is not None else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
+    )
+    final = quote_document(
+        tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy
+    )
+    settlement = final | {"uncapped_minor": final["total_minor"]}
+    settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
+    repository.release(tx, made.id, from_slot=slot_after(tx.now))
+    made = change(tx, made, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
+    announce(tx, location, made, "session_stopped", reminder=False)
+    return made
+
+
+def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
+    """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
+    fee = frozen_fee(tx, made, "BOOKING_EXPIRES") if made.terms["noshow_fee"] else 0
+    repository.release(tx, made.id)
+    made = change(tx, made, status=ReservationStatus.NO_SHOW, settlement={"no_show_fee_minor": fee})
+    announce(tx, location, made, "booking_no_show", reminder=False)
+    return made

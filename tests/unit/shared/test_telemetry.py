@@ -1,0 +1,71 @@
+"""What is counted and measured, read back from a real meter provider; logs as JSON lines."""
+
+import json
+import logging
+
+import pytest
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from functions.optimizer.policy import install_shipped
+from shared.settings import Settings
+from shared.telemetry import JsonFormatter, invocation, invocation_id, start
+from tests.world import TYPE2, World
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+
+
+def points() -> dict[str, list[dict[str, object]]]:
+    """The labels of every recorded point, by instrument."""
+    data = reader.get_metrics_data()
+    found: dict[str, list[dict[str, object]]] = {}
+    for resource in data.resource_metrics if data else []:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                found.setdefault(metric.name, []).extend(dict(point.attributes) for point in metric.data.data_points)
+    return found
+
+
+def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world: World) -> None:
+    install_shipped(world.platform.blobs)
+    place, driver = world.location(evses=1), world.user()
+    body = {
+        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+        "origin": {"lat": 52.091, "lon": 5.121},
+    }  # fmt: skip
+    driver.post("/optimizer/charge-requests", body)
+    world.drain()
+    world.user().book(place, "08:15")
+    found = points()
+    asked = {"route": "/optimizer/charge-requests", "method": "POST", "status": 202}
+    assert asked in found["evcharging.requests"]
+    assert asked in found["evcharging.request.duration"]
+    assert {"policy": "0-untrained", "outcome": "RESERVED", "fallback": "none"} in found["evcharging.decisions"]
+    assert {"type": "charge_requested"} in found["evcharging.queue.delay"]
+    assert {"version": "0-untrained"} in found["evcharging.model.latency"]
+    assert {"where": "occupied"} in found["evcharging.claims.lost"]
+    assert {"channel": "EMAIL", "outcome": "SENT"} in found["evcharging.messages.sent"]
+
+
+def test_a_log_line_is_json_with_its_invocation_and_extras() -> None:
+    record = logging.makeLogRecord({"name": "x", "levelname": "INFO", "msg": "hello %s", "args": ("you",), "booking": "b1"})
+    record.invocation_id = "i"
+    line = json.loads(JsonFormatter().format(record))
+    assert {key: line[key] for key in ("level", "logger", "message", "invocation_id", "booking")} == {
+        "level": "INFO", "logger": "x", "message": "hello you", "invocation_id": "i", "booking": "b1",
+    }  # fmt: skip
+
+
+def test_invocations_nest() -> None:
+    assert invocation_id() is None
+    with invocation("outer"):
+        with invocation("inner"):
+            assert invocation_id() == "inner"
+        assert invocation_id() == "outer"
+
+
+def test_without_a_connection_string_nothing_is_sent_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("APPLICATIONINSIGHTS_CONNECTION_STRING", raising=False)
+    assert start(Settings()) is False
