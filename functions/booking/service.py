@@ -427,7 +427,7 @@ def frozen_fee(tx: Tx, made: Booking, kind: str) -> int:
     """The fee of the frozen tariff for a late cancel or a no-show, minor units."""
     if made.tariff_id is None:
         return 0
-    return payments.bookingfrozen_fee(tariff=stations.get_tariff(tx=tx, tariff_id=made.tariff_id), kind=kind)
+    return payments.booking_fee(tariff=stations.get_tariff(tx=tx, tariff_id=made.tariff_id), kind=kind)
 
 
 def history(*, tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:

@@ -119,7 +119,7 @@ def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> 
         return (
             "the nearest, with no wait"
             if rows.wait_min[0, row] < 1
-            else f"the nearest, free after {rows.wait_min[0, row]:.0f} min"
+            else f"the nearest, {rows.wait_min[0, row]:.0f} min after arrival"
         )
     parts = []
     farther = float(rows.km[0, row] - rows.km[0, nearest])
