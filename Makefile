@@ -62,9 +62,10 @@ clean: ## delete the virtual environment, node_modules and caches; DATA_DIR stay
 $(VENV)/made.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; make doctor says more")'
 	@echo "making $(VENV) (once) ..."
-	@$(PYTHON) -m venv $(VENV) 2>/tmp/evcharging-venv.log || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
-	  else cat /tmp/evcharging-venv.log; echo "apt-get install -y python3-venv, then again; make doctor says more"; exit 1; fi; }
+	@said=$$($(PYTHON) -m venv $(VENV) 2>&1) || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
+	  else echo "$$said"; echo "apt-get install -y python3-venv, then again; make doctor says more"; exit 1; fi; }
 	@touch $@
 
 $(VENV)/run.stamp: $(VENV)/made.stamp requirements-run.txt

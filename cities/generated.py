@@ -1,7 +1,7 @@
 """A generated city: stations, tariffs and sessions drawn by seed from published figures. Nobody lives there.
 
-Sources: arrivals, energy and connection times of public charging, ElaadNL open data through EV2Gym (MIT), read off at a few
-points each; the mix of slow, fast and rapid points, RVO's yearly figures for the Netherlands (public AC about 97 % at 11 to
+Sources: arrivals and energy of public charging, `cities.elaad`; how long a vehicle stays after charging is an assumption of
+ours (half an hour on average on AC, six minutes on DC); the mix of slow, fast and rapid points, RVO's yearly figures for the Netherlands (public AC about 97 % at 11 to
 22 kW, DC a few per cent in number; here rapid ones are raised so that a demo has some of each); prices, the range Dutch
 operators published for 2024 to 2025 (0.35 to 0.50 EUR/kWh AC, 0.59 to 0.79 DC, VAT included).
 """
@@ -13,18 +13,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cities.elaad import ARRIVAL_SHARES, NEED_DECILES_KWH
 from cities.folder import CityConnector, CityLocation, CitySession, write_city
 
 NAME = "Voorbeeldstad (generated)"
 ZONE = ZoneInfo("Europe/Amsterdam")
 CENTRE = (52.0907, 5.1214)
-ARRIVALS = (
-    0.9, 0.6, 0.5, 0.4, 0.5, 0.8, 1.8, 4.2, 6.6, 6.0, 5.4, 5.3,
-    5.6, 5.5, 5.4, 5.8, 6.8, 8.4, 8.3, 6.6, 5.2, 3.9, 2.9, 1.7,
-)  # fmt: skip
-"""Share of public arrivals by local hour, per cent (ElaadNL, distribution-of-arrival, public, summed to hours)."""
-ENERGY_MEDIAN_KWH, ENERGY_SIGMA = 10.5, 0.75
-"""A log-normal through ElaadNL's public energy demand: median 10.5 kWh, upper decile about 27."""
 NAMES = (
     "Stadhuis", "Centraal Station", "Markthal", "Museumplein", "Ziekenhuis Noord", "Zwembad De Waterlelie", "Universiteit",
     "Jaarbeurs", "Havenkade", "Stadspark", "Schouwburg", "Bibliotheek", "Molenwijk", "Oosterpoort", "Westerkade",
@@ -137,6 +131,14 @@ def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int 
     )
 
 
+def _decile(share: float) -> float:
+    """The energy at a share of ElaadNL's distribution, straight between its deciles, kWh."""
+    place = share * (len(NEED_DECILES_KWH) - 1)
+    below = int(place)
+    low, high = NEED_DECILES_KWH[below], NEED_DECILES_KWH[below + 1]
+    return low + (place - below) * (high - low)
+
+
 def _sessions(rng: random.Random, connectors: list[CityConnector], first: date, days: int) -> list[CitySession]:
     """Walk-in sessions as an operator would have recorded them: an EVSE serves one at a time."""
     powers = {item.evse_id: item.max_power_kw for item in connectors}
@@ -148,13 +150,14 @@ def _sessions(rng: random.Random, connectors: list[CityConnector], first: date, 
         date_ = first + timedelta(days=day)
         count = int(len(ids) * (2.2 if date_.weekday() < 5 else 1.7))
         arrivals = sorted(
-            (rng.choices(range(24), ARRIVALS)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0]) for _ in range(count)
+            (rng.choices(range(24), ARRIVAL_SHARES)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0])
+            for _ in range(count)
         )
         for minute, evse in arrivals:
             start = datetime.combine(date_, datetime.min.time(), ZONE) + timedelta(minutes=round(minute))
             if evse in free_from and free_from[evse] > start:
                 continue
-            energy = min(70.0, max(1.0, rng.lognormvariate(math.log(ENERGY_MEDIAN_KWH), ENERGY_SIGMA)))
+            energy = min(70.0, max(1.0, _decile(rng.random())))
             hours = energy / (0.9 * min(powers[evse], rng.choices((11, 50, 100, 150), (1, 3, 4, 2))[0]))
             idle = rng.expovariate(1 / 0.5) if powers[evse] <= 22 else rng.expovariate(1 / 0.1)
             end = start + timedelta(minutes=round((hours + idle) * 60) + 1)

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +16,17 @@ import torch
 from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION, features
 from functions.optimizer.manifest import OPSET, POLICY_NAME, Canary, Champion, Manifest, Parity
 from functions.optimizer.objective import PROBLEM_VERSION
-from functions.optimizer.policy import SHIPPED
+from functions.optimizer.policy import SHIPPED, Session
 from training.network import ResidualQ
-from training.scenarios import reference
+from training.scenarios import Scenario, fingerprint, reference
 from training.states import replay, unknown
 
 TOLERANCE = 1e-5
 
 
-def recorded_features(states: int) -> list[np.ndarray]:
-    """Features of at least `states` decisions on contended days, each [rows, features]."""
-    scenario = reference("overload")
+def recorded_features(states: int, scenario: Scenario | None = None) -> list[np.ndarray]:
+    """Features of at least `states` decisions on days of a scenario (else overload), each [rows, features]."""
+    scenario = scenario or reference("overload")
     found: list[np.ndarray] = []
     seed = 900
     while len(found) < states:
@@ -41,7 +42,7 @@ def to_onnx(network: ResidualQ) -> bytes:
     """The network as one ONNX file with a 2-D input [rows, features]; the mask stays outside."""
     network.eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the TorchScript exporter: one small file, no ONNX packages
+        warnings.simplefilter("ignore", DeprecationWarning)  # the TorchScript exporter: one small file
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             network,
@@ -61,7 +62,8 @@ def parity(network: ResidualQ, model: bytes, states: list[np.ndarray]) -> Parity
     rows though the two best differ by more than it."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    runtime: Any = onnxruntime
+    session: Session = runtime.InferenceSession(model, providers=["CPUExecutionProvider"])
     worst, equal = 0.0, True
     for rows in states:
         (served,) = session.run(None, {"features": rows})
@@ -88,7 +90,8 @@ def write(network: ResidualQ, target: Path, *, version: str, trained: bool, seed
     import onnxruntime
 
     model = to_onnx(network)
-    recorded = recorded_features(states)
+    scenario = reference("overload")
+    recorded = recorded_features(states, scenario)
     proof = parity(network, model, recorded)
     sample = recorded[len(recorded) // 2][:8]
     with torch.no_grad():
@@ -106,7 +109,7 @@ def write(network: ResidualQ, target: Path, *, version: str, trained: bool, seed
         libraries={"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         git_commit=git_commit(),
         seeds=seeds,
-        scenario_hash=None,
+        scenario_hash=fingerprint(scenario),
         metrics=None,
         parity=proof,
         parent=None,

@@ -123,7 +123,8 @@ def main() -> None:
     """Records the vectors anew; a change of them is a new problem version."""
     found = compute()
     PATH.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(PATH, allow_pickle=False, feature_hash=np.array(FEATURE_HASH), **found)
+    vectors: dict[str, Any] = {"feature_hash": np.array(FEATURE_HASH), **found}
+    np.savez_compressed(PATH, **vectors)
     summary = {"states": STATES, "rows": int(found["mask"].sum()), "without": int((found["reason"] >= 0).sum())}
     print(f"{PATH}: {json.dumps(summary)}")
 

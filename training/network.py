@@ -10,7 +10,7 @@ REGRET = ROW_FEATURES.index("regret")
 
 
 class ResidualQ(nn.Module):
-    """Scores rows: float32 [rows, features] to [rows]. V of the dueling form belongs to training and is not exported."""
+    """Scores rows: float32 [rows, features] to [rows]. V of the dueling form is training's and not exported."""
 
     def __init__(self, hidden: int = 128, features: int = len(FEATURE_NAMES)) -> None:
         super().__init__()

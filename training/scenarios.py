@@ -4,6 +4,7 @@ Where the research data is absent a generated stand-in takes its place, and says
 """
 
 import csv
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cities.elaad import ARRIVAL_SHARES, NEED_DECILES_KWH
 from functions.optimizer.candidates import CONSUMPTION_KWH_PER_KM, Rates, Requests
 from functions.optimizer.city import STANDARD_BIT, City
 
@@ -20,7 +22,6 @@ HORIZON = 160
 """Slots of a day's book: the day, two hours of starts and the longest session of the slowest EVSE."""
 SIZES = {"slack": (50, 8, 500), "busy": (12, 2, 500), "overload": (12, 2, 800)}
 """Stations, points a station, requests a day."""
-NEED_P50_KWH = 10.5
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,29 @@ def _tou() -> tuple[np.ndarray, str]:
 def _demand() -> tuple[Demand, str]:
     folder = data_folder() / "elaad_dists"
     if not folder.exists():
-        quarter = np.arange(DAY_SLOTS)
-        arrival = np.exp(-(((quarter - 36) / 8) ** 2)) + np.exp(-(((quarter - 70) / 12) ** 2)) + 0.05
-        need = np.exp(np.log(NEED_P50_KWH) + 0.9 * np.linspace(2.2, -2.2, 101))
-        return Demand(arrival / arrival.sum(), need[::-1]), "generated demand"
+        arrival = np.repeat(ARRIVAL_SHARES, 4)
+        need = np.interp(np.arange(101), np.arange(0, 101, 10), NEED_DECILES_KWH)
+        return Demand(arrival / arrival.sum(), need), "ElaadNL public (hourly shares and deciles in the code)"
     with (folder / "distribution-of-arrival.csv").open(encoding="utf-8-sig") as file:
         arrival = np.array([float(row["public"]) for row in csv.DictReader(file)])
     with (folder / "distribution-of-energy-demand.csv").open(encoding="utf-8-sig") as file:
         need = np.array([float(row["public"]) for row in csv.DictReader(file)])
     return Demand(arrival / arrival.sum(), np.sort(need)), "ElaadNL public (EV2Gym, MIT)"
+
+
+def fingerprint(scenario: Scenario) -> str:
+    """sha256 of all that defines a scenario: city, rates, demand, requests a day, hotspots."""
+    city, demand = scenario.city, scenario.demand
+    arrays = (
+        city.latitude, city.longitude, city.pool_location, city.pool_standard, city.pool_power_kw, city.capacity,
+        scenario.rates.energy, scenario.rates.time, scenario.rates.flat, demand.arrival, demand.need_quantiles,
+        scenario.hotspots, np.array([scenario.requests_a_day, city.price_unit]),
+    )  # fmt: skip
+    found = hashlib.sha256(f"{scenario.name}:{scenario.source}".encode())
+    for array in arrays:
+        found.update(str((array.dtype.str, array.shape)).encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def reference(name: str) -> Scenario:

@@ -6,10 +6,13 @@ horizon's first slot begins; `env` says which book of the batch a request looks 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
-from functions.optimizer.city import City
+from functions.optimizer.book import FULL, SHUT, Look, count, running_sum
+from functions.optimizer.book import Book as Book
+from functions.optimizer.city import City, unit_vectors
 from functions.optimizer.objective import DEFAULT_WEIGHTS, cost_terms, total
 
 MAX_ROWS = 256
@@ -24,6 +27,8 @@ EFFICIENCY = 0.9
 SLOT_MIN = 15.0
 EARTH_RADIUS_KM = 6371.0088
 TAPER_STEPS = 32
+FEW_LOCATIONS = 64
+"""Up to so many, every distance is worked out; above, a shortlist first."""
 
 
 class Reason(StrEnum):
@@ -67,7 +72,7 @@ class Requests:
 
     @classmethod
     def build(cls, *, size: int, **values: object) -> "Requests":
-        """A batch from arrays or single values; what is left out has its default."""
+        """A batch from arrays or single values; what is left out has its default. Raises ValueError (field named)."""
         defaults: dict[str, object] = {
             "consumption": CONSUMPTION_KWH_PER_KM,
             "weights": DEFAULT_WEIGHTS,
@@ -75,7 +80,11 @@ class Requests:
             "radius_km": np.inf,
             "env": 0,
         }
-        made: dict[str, np.ndarray] = {}
+        for name in ("need_kwh", "vehicle_kw", "battery_kwh", "consumption"):
+            given = np.asarray(values.get(name, defaults.get(name)), dtype=np.float64)
+            if not (np.isfinite(given) & (given > 0)).all():
+                raise ValueError(f"{name}: must be a number above 0")
+        made: dict[str, Any] = {}
         for name, value in (defaults | values).items():
             if value is None:
                 continue
@@ -92,7 +101,8 @@ class Requests:
 
     def take(self, rows: np.ndarray) -> "Requests":
         """The requests at `rows`."""
-        return Requests(**{name: value[rows] for name, value in vars(self).items() if value is not None})
+        taken: dict[str, Any] = {name: None if value is None else value[rows] for name, value in vars(self).items()}
+        return Requests(**taken)
 
 
 @dataclass(frozen=True)
@@ -115,28 +125,9 @@ class Rates:
 
 
 @dataclass(frozen=True)
-class Book:
-    """What is taken: EVSEs of each pool busy in each slot, [E, P, T]; `open` [1 or E, P, T] where they may be booked;
-    `out` EVSEs out of order [E or 1, P, T]. `minute_of_day` is the local time at which the horizon begins."""
-
-    busy: np.ndarray
-    open: np.ndarray
-    minute_of_day: float = 0.0
-    out: np.ndarray | None = None
-
-    @property
-    def slots(self) -> int:
-        """Length of the horizon, T."""
-        return int(self.busy.shape[-1])
-
-    def taken(self) -> np.ndarray:
-        """EVSEs that cannot be had, busy or out of order: [E, P, T]."""
-        return self.busy if self.out is None else self.busy + self.out
-
-
-@dataclass(frozen=True)
 class Candidates:
-    """Rows a request may be given, cheapest first, shapes [B, K]; `mask` is False in the padding (cost infinite there).
+    """Rows a request may be given, cheapest first, shapes [B, K]; `mask` is False in the padding (cost infinite and all
+    else zero there).
 
     `location`, `pool` index the city; `start` and `length` are slots of the horizon; `cost` is the objective;
     `floor` [B] is the request's own minimum were every EVSE free; `reason` [B] indexes REASONS, -1 where rows exist.
@@ -157,42 +148,38 @@ class Candidates:
     reason: np.ndarray
 
 
-def running_sum(values: np.ndarray) -> np.ndarray:
-    """Sums before each slot: [..., T] to [..., T + 1], so that a session's sum is one subtraction."""
-    sums = np.zeros((*values.shape[:-1], values.shape[-1] + 1), dtype=np.result_type(values.dtype, np.int32))
-    np.cumsum(values, axis=-1, out=sums[..., 1:])
-    return sums
-
-
-def great_circle_km(latitude: np.ndarray, longitude: np.ndarray, city: City) -> np.ndarray:
-    """Kilometres from each origin to each location, [B, L], rounded to the metre: below that the machines' sines
-    differ, and golden vectors would not be the same everywhere."""
-    a, b = np.radians(latitude)[:, None], np.radians(city.latitude)[None, :]
-    turn = np.radians(city.longitude)[None, :] - np.radians(longitude)[:, None]
+def great_circle_km(latitude: np.ndarray, longitude: np.ndarray, city: City, index: np.ndarray) -> np.ndarray:
+    """Kilometres from each origin to the locations at `index`, [B, len(index)], rounded to the metre: below that the
+    machines' sines differ, and golden vectors would not be the same everywhere."""
+    a, b = np.radians(latitude)[:, None], np.radians(city.latitude[index])[None, :]
+    turn = np.radians(city.longitude[index])[None, :] - np.radians(longitude)[:, None]
     half = np.sin((b - a) / 2) ** 2 + np.cos(a) * np.cos(b) * np.sin(turn / 2) ** 2
-    return np.round(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(1.0, half))), 3)
+    air: np.ndarray = np.round(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(1.0, half))), 3)
+    return air
 
 
 def charge_hours(requests: Requests, evse_kw: np.ndarray) -> np.ndarray:
     """Hours a session takes at `evse_kw` [B, N]: need / (0.9 x min(EVSE power, vehicle power)); where the vehicles give
-    a charging curve, that integrated from the state of charge on, with the same 0.9."""
-    flat = np.minimum(evse_kw, requests.vehicle_kw[:, None])
+    a charging curve, that integrated from the state of charge on, with the same 0.9; infinite where it falls to 0."""
+    flat: np.ndarray = np.minimum(evse_kw, requests.vehicle_kw[:, None])
     if requests.curve_soc is None or requests.curve_kw is None:
-        return requests.need_kwh[:, None] / (EFFICIENCY * flat)
+        hours: np.ndarray = requests.need_kwh[:, None] / (EFFICIENCY * flat)
+        return hours
     share = (np.arange(TAPER_STEPS) + 0.5) / TAPER_STEPS
     soc = (requests.soc_kwh[:, None] + requests.need_kwh[:, None] * share) / requests.battery_kwh[:, None]
     hours = np.zeros_like(flat)
     for row in range(len(requests)):
         kw = np.interp(soc[row], requests.curve_soc[row], requests.curve_kw[row])
         power = np.minimum(flat[row][:, None], kw[None, :])
-        hours[row] = requests.need_kwh[row] / EFFICIENCY * np.mean(1.0 / power, axis=1)
+        with np.errstate(divide="ignore"):
+            hours[row] = requests.need_kwh[row] / EFFICIENCY * np.mean(1.0 / power, axis=1)
     return hours
 
 
 def session_price(
     rates: Rates, pool: np.ndarray, start: np.ndarray, duration_h: np.ndarray, need_kwh: np.ndarray
 ) -> np.ndarray:
-    """The price of sessions that begin at slot `start` and draw `need_kwh` evenly over `duration_h`; all of one shape."""
+    """The price of sessions that begin at slot `start` and draw `need_kwh` evenly over `duration_h`, broadcast."""
     last = rates.energy.shape[1]
     quarters = duration_h * 4.0
     whole = np.minimum(quarters.astype(np.int64), last)
@@ -204,33 +191,38 @@ def session_price(
     energy_sum, time_sum = rates.energy_sum.ravel(), rates.time_sum.ravel()
     energy = energy_sum[sums + until] - energy_sum[sums + begin] + part * rates.energy.ravel()[cells]
     time = time_sum[sums + until] - time_sum[sums + begin] + part * rates.time.ravel()[cells]
-    return rates.flat[pool] + need_kwh * energy / quarters + time * 0.25
+    price: np.ndarray = rates.flat[pool] + need_kwh * energy / quarters + time * 0.25
+    return price
 
 
-def candidates(city: City, requests: Requests, book: Book, rates: Rates) -> Candidates:
+def candidates(
+    city: City,
+    requests: Requests,
+    book: Book,
+    rates: Rates,
+    *,
+    nearest: int = MAX_LOCATIONS,
+) -> Candidates:
     """All rows of all requests, at most MAX_ROWS each, cheapest first; see the module for axes.
 
-    A row is: one of the 20 nearest reachable locations with a matching connector, one of its pools, a start from arrival
+    A row is: one of the `nearest` reachable locations with a matching connector, one of its pools, a start from arrival
     to two hours after; open and with an EVSE free in every slot of the session (the platform repacks equal EVSEs).
     """
-    size, horizon = len(requests), book.slots
-    air = great_circle_km(requests.latitude, requests.longitude, city)
-    km = np.round(air * DETOUR, 3)
-    reachable = (km * requests.consumption[:, None] <= (requests.soc_kwh - RESERVE_KWH)[:, None]) & (
-        air <= requests.radius_km[:, None]
-    )
-    pool_fits = ((requests.standards[:, None] >> city.pool_standard[None, :]) & 1).astype(bool)
-    near = _nearest(city, km, reachable, pool_fits)
+    return look_and_list(city, requests, book, rates, nearest=nearest)[0]
 
-    pool = city.pools_of[near].reshape(size, -1)
-    location = np.repeat(near, city.pools_of.shape[1], axis=1)
-    here = np.maximum(pool, 0)
-    batch = np.arange(size)[:, None]
-    usable = (pool >= 0) & reachable[batch, location] & pool_fits[batch, here]
-    row_km = km[batch, location]
-    travel = row_km * (60.0 / SPEED_KMH)
-    duration_h = charge_hours(requests, city.pool_power_kw[here])
-    length = np.maximum(1, np.ceil(duration_h * 4.0 - 1e-9)).astype(np.int64)
+
+def look_and_list(
+    city: City, requests: Requests, book: Book, rates: Rates, *, nearest: int = MAX_LOCATIONS
+) -> tuple[Candidates, Look, np.ndarray]:
+    """`candidates`, the look at the book they came from, and the place in it of each row: [B, K]."""
+    size, horizon = len(requests), book.slots
+    where = _places(city, requests, nearest)
+    pool, location, usable = where.pool, where.location, where.usable
+    travel = where.km * (60.0 / SPEED_KMH)
+    duration_h = charge_hours(requests, city.pool_power_kw[pool])
+    # A session longer than the horizon fits nowhere; the bound keeps endless ones (a curve down to 0 kW) countable.
+    quarters = np.minimum(duration_h * 4.0, horizon + 1.0)
+    length = np.maximum(1, np.ceil(quarters - 1e-9)).astype(np.int64)
 
     arrival = requests.depart_min[:, None] + travel
     first = np.ceil(arrival / SLOT_MIN - 1e-9).astype(np.int64)
@@ -241,71 +233,119 @@ def candidates(city: City, requests: Requests, book: Book, rates: Rates) -> Cand
     fits = usable[:, :, None] & (wait <= MAX_WAIT_MIN) & (stop <= horizon) & (start >= 0)
     fits &= end_min <= requests.latest_min[:, None, None]
 
+    # Windows are as wide as the longest session that can be; what fits nowhere does not widen them.
+    possible = np.where(fits.any(axis=2), length, 1).ravel()
+    opening = np.clip(first, 0, horizon).ravel()
+    env = np.broadcast_to(requests.env[:, None], pool.shape).ravel()
+    look = Look.at(city, book, env, pool.ravel(), opening, opening + START_OFFSETS - 1 + possible)
+
     begin, until = np.clip(start, 0, horizon), np.clip(stop, 0, horizon)
-    shape = (size, start.shape[1] * START_OFFSETS)
-    pools = np.broadcast_to(here[:, :, None], start.shape)
-    hours = np.broadcast_to(duration_h[:, :, None], start.shape)
-    need = np.broadcast_to(requests.need_kwh[:, None, None], start.shape)
-    price = session_price(rates, pools, begin, hours, need)
+    pools = np.broadcast_to(pool[:, :, None], start.shape)
+    hours = np.broadcast_to((np.minimum(duration_h, horizon + 1.0))[:, :, None], start.shape)
+    price = session_price(rates, pools, begin, hours, requests.need_kwh[:, None, None])
     terms = cost_terms(
         requests.weights,
         wait_h=wait / 60.0,
         price=price,
-        km=np.broadcast_to(row_km[:, :, None], start.shape),
+        km=np.broadcast_to(where.km[:, :, None], start.shape),
         duration_h=hours,
         price_unit=city.price_unit,
     )
-    cost = np.where(fits, total(terms), np.inf).reshape(shape)
-    floor = cost.min(axis=1, initial=np.inf)
+    cost = np.where(fits, total(terms), np.inf)
+    floor = cost.min(axis=(1, 2), initial=np.inf)
 
-    full = running_sum(book.taken() >= city.capacity[:, None])
-    shut = running_sum(~book.open)
-    closed = _between(shut, requests.env, here, begin, until) > 0
-    blocked = _between(full, requests.env, here, begin, until) > 0
-    opened = (fits & ~closed).reshape(shape)
-    free = opened & ~blocked.reshape(shape)
-    cost = np.where(free, cost, np.inf)
+    place = np.arange(pool.size).reshape(*pool.shape, 1)
+    seen = look.between(place, begin, until)
+    opened = fits & (seen < 1 << SHUT)
+    free = opened & (count(seen, FULL) == 0)
+    shape = (size, start.shape[1] * START_OFFSETS)
+    cost = np.where(free, cost, np.inf).reshape(shape)
 
-    rows = min(MAX_ROWS, shape[1])
-    order = np.argsort(cost, axis=1, kind="stable")[:, :rows]
-    column = order // START_OFFSETS
-    flat_cost = np.take_along_axis(cost, order, axis=1)
-    picked = {
-        "pool": here[batch, column],
-        "location": location[batch, column],
-        "km": row_km[batch, column],
-        "travel_min": travel[batch, column],
-        "duration_min": duration_h[batch, column] * 60.0,
-        "length": length[batch, column],
-        "start": np.take_along_axis(start.reshape(shape), order, axis=1),
-        "wait_min": np.take_along_axis(wait.reshape(shape), order, axis=1),
-        "price": np.take_along_axis(price.reshape(shape), order, axis=1),
-    }
-    checks = (reachable.any(1), usable.any(1), fits.any((1, 2)), opened.any(1), free.any(1))
+    order = np.argsort(cost, axis=1, kind="stable")[:, :MAX_ROWS]
+    row = order + np.arange(size)[:, None] * shape[1]
+    column = row // START_OFFSETS
+    ranked = cost.ravel()[row]
+    mask = np.isfinite(ranked)
+
+    def picked(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+        return np.where(mask, values.ravel()[index], 0)
+
+    checks = (where.reachable, usable.any(1), fits.any((1, 2)), opened.any((1, 2)), mask.any(1))
     reason = np.full(size, -1)
     for number in range(len(REASONS) - 1, -1, -1):
         reason = np.where(checks[number], reason, number)
-    return Candidates(mask=np.isfinite(flat_cost), cost=flat_cost, floor=floor, reason=reason, **picked)
+    rows = Candidates(
+        mask=mask,
+        location=picked(location, column),
+        pool=picked(pool, column),
+        start=picked(start, row),
+        length=picked(length, column),
+        wait_min=picked(wait, row),
+        km=picked(where.km, column),
+        travel_min=picked(travel, column),
+        duration_min=picked(duration_h, column) * 60.0,
+        price=picked(price, row),
+        cost=ranked,
+        floor=floor,
+        reason=reason,
+    )
+    return rows, look, np.where(mask, column, 0)
 
 
-def _nearest(city: City, km: np.ndarray, reachable: np.ndarray, pool_fits: np.ndarray) -> np.ndarray:
-    """The nearest reachable locations with a matching connector, in order of index where all fit: [B, at most 20]."""
-    if km.shape[1] <= MAX_LOCATIONS:
-        return np.broadcast_to(np.arange(km.shape[1]), km.shape)
-    matches = np.zeros(km.shape, dtype=bool)
-    for column in range(city.pools_of.shape[1]):
-        pools = city.pools_of[:, column]
-        matches |= (pools >= 0)[None, :] & pool_fits[:, np.maximum(pools, 0)]
-    ranked = np.where(reachable & matches, km, np.inf)
-    nearest = np.argpartition(ranked, MAX_LOCATIONS - 1, axis=1)[:, :MAX_LOCATIONS]
-    nearest.sort(axis=1)
-    return nearest
+@dataclass(frozen=True)
+class _Places:
+    """Where each request may go, [B, N]: a location and one of its pools; `usable` is False in padding and for pools
+    that do not fit (location and pool are arbitrary there). `reachable` [B]: whether any location is."""
+
+    location: np.ndarray
+    pool: np.ndarray
+    km: np.ndarray
+    usable: np.ndarray
+    reachable: np.ndarray
 
 
-def _between(sums: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
-    """What lies in slots [begin, until) of each row's pool: running sums [E or 1, P, T + 1], rows [B, N, S]."""
-    books, pools, width = sums.shape
-    which = env if books > 1 else np.zeros_like(env)
-    base = ((which[:, None] * pools + pool) * width)[:, :, None]
-    flat = sums.ravel()
-    return flat[base + until] - flat[base + begin]
+def _places(city: City, requests: Requests, nearest: int) -> _Places:
+    """The pools of the nearest reachable locations that have a matching connector."""
+    index = _shortlist(city, requests, nearest)
+    air = great_circle_km(requests.latitude, requests.longitude, city, index)
+    km = np.round(air * DETOUR, 3)
+    reachable = (km * requests.consumption[:, None] <= (requests.soc_kwh - RESERVE_KWH)[:, None]) & (
+        air <= requests.radius_km[:, None]
+    )
+    eligible = reachable & ((requests.standards[:, None] & city.location_standards[index]) != 0)
+    count = min(nearest, len(index))
+    if len(index) == count:
+        near = np.broadcast_to(np.arange(count), (len(requests), count))
+    else:
+        # Whole metres with the index as tie-break: no two keys are equal, so every machine picks the same locations.
+        keys = np.rint(km * 1000.0).astype(np.int64) * len(index) + np.arange(len(index))
+        keys[~eligible] += 1 << 50
+        near = np.sort(np.argpartition(keys, count - 1, axis=1)[:, :count], axis=1)
+    width = city.pools_of.shape[1]
+    location = np.repeat(index[near], width, axis=1)
+    pool = city.pools_of[index[near]].reshape(len(requests), -1)
+    here = np.maximum(pool, 0)
+    fits = ((requests.standards[:, None] >> city.pool_standard[here]) & 1).astype(bool)
+    usable = (pool >= 0) & np.repeat(np.take_along_axis(eligible, near, 1), width, axis=1) & fits
+    return _Places(location, here, np.repeat(np.take_along_axis(km, near, 1), width, axis=1), usable, reachable.any(1))
+
+
+def _shortlist(city: City, requests: Requests, nearest: int) -> np.ndarray:
+    """Locations in order of index, at least `nearest` where the city has as many: every request's nearest fitting ones
+    are among them for sure, and its nearest of any kind. By chords with 10 m to spare; exact distances decide later."""
+    count = len(city.latitude)
+    if count <= max(FEW_LOCATIONS, nearest):
+        return np.arange(count)
+    closeness = unit_vectors(requests.latitude, requests.longitude) @ city.directions.T
+    fitting = np.where((requests.standards[:, None] & city.location_standards) != 0, closeness, -2.0)
+    last = np.partition(fitting, count - nearest, axis=1)[:, count - nearest]
+    keep = (fitting >= np.where(last < -1.0, -1.5, _a_bit_farther(last))[:, None]).any(axis=0)
+    keep |= (closeness >= _a_bit_farther(closeness.max(axis=1))[:, None]).any(axis=0)
+    keep[np.flatnonzero(~keep)[: max(0, nearest - int(keep.sum()))]] = True
+    return np.flatnonzero(keep)
+
+
+def _a_bit_farther(closeness: np.ndarray) -> np.ndarray:
+    """The cosine of a point 10 m farther away than `closeness` says."""
+    chord = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * closeness)) + 0.010 / EARTH_RADIUS_KM
+    return 1.0 - chord * chord / 2.0

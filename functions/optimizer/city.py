@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def standard_bits(standards: Sequence[str]) -> int:
     return mask
 
 
+def unit_vectors(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Points in degrees as unit vectors from the centre of the earth: [N, 3]."""
+    phi, lam = np.radians(latitude), np.radians(longitude)
+    return np.stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)], axis=-1)
+
+
 @dataclass(frozen=True)
 class City:
     """Locations [L] and pools [P] in arrays; a pool is location x connector standard x power class.
@@ -57,6 +64,8 @@ class City:
     capacity: np.ndarray
     pools_of: np.ndarray = field(repr=False)
     """Pools of each location, padded with -1: [L, most pools of a location]."""
+    evse_ids: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    """The EVSEs of each pool where the caller gave them: [P]. One with several connectors is in several pools."""
 
     @classmethod
     def build(
@@ -73,6 +82,7 @@ class City:
         pool_power_kw: Sequence[float] | np.ndarray,
         capacity: Sequence[int] | np.ndarray,
         price_unit: float = REFERENCE_PRICE_UNIT,
+        evse_ids: Sequence[Sequence[str]] = (),
     ) -> "City":
         """A city from plain sequences."""
         where = np.asarray(pool_location, dtype=np.int64)
@@ -96,9 +106,22 @@ class City:
             pool_power_kw=np.asarray(pool_power_kw, dtype=np.float64),
             capacity=np.asarray(capacity, dtype=np.int64),
             pools_of=padded,
+            evse_ids=tuple(tuple(group) for group in evse_ids),
         )
 
-    @property
+    @cached_property
+    def location_standards(self) -> np.ndarray:
+        """The connector standards of each location as a bit mask: [L]."""
+        masks = np.zeros(len(self.location_ids), dtype=np.int64)
+        np.bitwise_or.at(masks, self.pool_location, np.int64(1) << self.pool_standard)
+        return masks
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """Each location as a unit vector from the centre of the earth: [L, 3]."""
+        return unit_vectors(self.latitude, self.longitude)
+
+    @cached_property
     def pool_class(self) -> np.ndarray:
         """The power class of each pool as its number in PowerClass: [P]."""
         return np.array([CLASS_INDEX[power_class(kw)] for kw in self.pool_power_kw.tolist()], dtype=np.int64)
@@ -150,6 +173,36 @@ class CityFolder:
         """The tariff of a connector, the default where it has none of its own, None where charging is free."""
         id = self.connector_tariffs.get((evse_id, connector_id), self.default_tariff)
         return None if id is None else self.tariffs[id]
+
+
+def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> City:
+    """A folder's locations and pools in arrays, pools in order of location, standard and power class.
+
+    As `stations.domain.Location.pools` has it, an EVSE counts once in a pool, by its strongest connector, and a pool has
+    the power of its weakest EVSE.
+    """
+    groups: dict[tuple[int, str, str], dict[str, float]] = {}
+    for number, location in enumerate(folder.locations):
+        for evse_id, connectors in location.evses:
+            for connector in connectors:
+                key = (number, connector.standard, power_class(connector.max_power_kw).value)
+                group = groups.setdefault(key, {})
+                group[evse_id] = max(group.get(evse_id, 0.0), connector.max_power_kw)
+    keys = sorted(groups)
+    return City.build(
+        name=folder.name,
+        time_zone=folder.time_zone,
+        currency=folder.currency,
+        location_ids=[location.location_id for location in folder.locations],
+        latitude=[location.latitude for location in folder.locations],
+        longitude=[location.longitude for location in folder.locations],
+        pool_location=[number for number, _, _ in keys],
+        pool_standard=[STANDARD_BIT[standard] for _, standard, _ in keys],
+        pool_power_kw=[min(groups[key].values()) for key in keys],
+        capacity=[len(groups[key]) for key in keys],
+        price_unit=price_unit,
+        evse_ids=[list(groups[key]) for key in keys],
+    )
 
 
 class _Rows:

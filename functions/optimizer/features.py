@@ -1,18 +1,22 @@
 """Features of candidates: the one code that training and serving share. Batch-first numpy, pure.
 
-Every feature is of the order of one. `f` describes a row, `g` the state of the city; the network sees both side by side.
+Every feature is of the order of one. `f` describes a row, `g` the state of the city; the network sees both at once.
 """
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from functions.optimizer.candidates import Book, Candidates, Requests, running_sum
+from functions.optimizer.book import AROUND, BUSY, LAST, Book, Look, count, running_sum, window_sum, windows
+from functions.optimizer.candidates import Candidates, Rates, Requests, look_and_list
 from functions.optimizer.city import City
 from functions.optimizer.objective import REJECTION_COST
 
 FEATURE_VERSION = 1
+FIXED_POINT = 1 << 20
+"""Expected bookings are added up in millionths of an EVSE: whole numbers have the same sum in every window."""
 ROW_FEATURES = (
     "regret",  # cost above the request's own minimum
     "wait",  # hours
@@ -47,7 +51,7 @@ FEATURE_HASH = hashlib.sha256(f"{FEATURE_VERSION}:{','.join(FEATURE_NAMES)}".enc
 @dataclass(frozen=True)
 class Climatology:
     """What training days teach of each pool and slot, [P, T]: expected share busy, and expected bookings (EVSEs) still
-    to come. Zeros where nothing is known."""
+    to come. Zeros where nothing is known. Not to be changed once made: its sums are kept."""
 
     occupancy: np.ndarray
     demand: np.ndarray
@@ -57,69 +61,124 @@ class Climatology:
         """Nothing is known."""
         return cls(np.zeros((pools, slots)), np.zeros((pools, slots)))
 
+    @cached_property
+    def occupancy_sum(self) -> np.ndarray:
+        """Sums of the expected share busy before each slot: [P, T + 1]."""
+        return running_sum(self.occupancy)
+
+    @cached_property
+    def demand_sum(self) -> np.ndarray:
+        """Sums of the expected bookings before each slot: [P, T + 1]."""
+        return running_sum(self.demand)
+
+    @cached_property
+    def fixed_demand(self) -> np.ndarray:
+        """Expected bookings in fixed point, whole numbers: [1, P, T]."""
+        fixed: np.ndarray = np.rint(self.demand * FIXED_POINT).astype(np.int64)[None]
+        return fixed
+
+    @cached_property
+    def city_occupancy_sum(self) -> np.ndarray:
+        """The same over all pools, mean share busy: [T + 1]."""
+        return running_sum(self.occupancy.mean(axis=0))
+
+    @cached_property
+    def city_demand_sum(self) -> np.ndarray:
+        """The same over all pools, EVSEs: [T + 1]."""
+        return running_sum(self.demand.sum(axis=0))
+
 
 def features(city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology) -> np.ndarray:
     """The features of every row: [B, K, len(FEATURE_NAMES)], float32; zeros in the padding."""
-    if not len(city.capacity):  # nothing around: no rows to describe
-        return np.zeros((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)
-    f = row_features(city, requests, book, rows, climatology)
-    g = state_features(city, requests, book, climatology)
-    made = np.empty((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)
-    made[..., : len(ROW_FEATURES)] = f
-    made[..., len(ROW_FEATURES) :] = g[:, None, :]
-    made[~rows.mask] = 0.0
+    at = np.flatnonzero(rows.mask)
+    start = rows.start.ravel()[at]
+    env = requests.env[at // rows.cost.shape[1]]
+    look = Look.at(city, book, env, rows.pool.ravel()[at], start, start + rows.length.ravel()[at])
+    return _features(city, requests, book, rows, climatology, look, at, np.arange(len(at)))
+
+
+def observe(
+    city: City, requests: Requests, book: Book, rates: Rates, climatology: Climatology
+) -> tuple[Candidates, np.ndarray]:
+    """Candidates and their features from one look at the book: the same bits as `candidates` and `features`, sooner."""
+    rows, look, place = look_and_list(city, requests, book, rates)
+    at = np.flatnonzero(rows.mask)
+    return rows, _features(city, requests, book, rows, climatology, look, at, place.ravel()[at])
+
+
+def _features(
+    city: City,
+    requests: Requests,
+    book: Book,
+    rows: Candidates,
+    climatology: Climatology,
+    look: Look,
+    at: np.ndarray,
+    place: np.ndarray,
+) -> np.ndarray:
+    """The features of the rows at flat indices `at`, which lie at `place` of the look; zeros elsewhere."""
+    made = np.zeros((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)
+    if not len(at):
+        return made
+    request = at // rows.cost.shape[1]
+    described = np.empty((len(at), len(FEATURE_NAMES)), dtype=np.float32)
+    for number, values in enumerate(_row_features(city, requests, book, rows, climatology, look, at, place)):
+        described[:, number] = values
+    described[:, len(ROW_FEATURES) :] = state_features(city, requests, book, climatology).astype(np.float32)[request]
+    made.reshape(-1, len(FEATURE_NAMES))[at] = described
     return made
 
 
-def row_features(city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology) -> np.ndarray:
-    """f: [B, K, 15], float64."""
+def _row_features(
+    city: City,
+    requests: Requests,
+    book: Book,
+    rows: Candidates,
+    climatology: Climatology,
+    look: Look,
+    at: np.ndarray,
+    place: np.ndarray,
+) -> tuple[np.ndarray, ...]:
+    """f of the rows at `at`, in order of ROW_FEATURES, each [len(at)]."""
     horizon = book.slots
-    taken = book.taken()
-    pools, width = taken.shape[1], horizon + 1
-    which = requests.env if taken.shape[0] > 1 else np.zeros_like(requests.env)
-    capacity = city.capacity.astype(np.float64)
-    here = capacity[rows.pool]
-    start, stop = np.clip(rows.start, 0, horizon), np.clip(rows.start + rows.length, 0, horizon)
-    length = rows.length.astype(np.float64)
-    base = which[:, None] * pools + rows.pool
+    request = at // rows.cost.shape[1]
+    pool, start, length = rows.pool.ravel()[at], rows.start.ravel()[at], rows.length.ravel()[at]
+    here = city.capacity[pool].astype(np.float64)
+    stop = start + length
+    spots = length * here
 
-    busy = running_sum(taken).ravel()
-    over = (busy[base * width + stop] - busy[base * width + start]) / (length * here)
-    early, late = np.maximum(start - 4, 0), np.minimum(stop + 4, horizon)
-    around = (busy[base * width + late] - busy[base * width + early]) / (np.maximum(late - early, 1) * here)
-    at_start = taken.ravel()[base * horizon + np.minimum(start, horizon - 1)] / here
-    last = running_sum(taken >= city.capacity[:, None] - 1).ravel()
-    is_last = (last[base * width + stop] - last[base * width + start]) > 0
-
-    cells = rows.pool * width
-    occupancy = running_sum(climatology.occupancy).ravel()
-    demand = running_sum(climatology.demand).ravel()
-    forecast = (occupancy[cells + stop] - occupancy[cells + start]) / length
-    ahead = demand[cells + stop] - demand[cells + start]
-    crowd = running_sum(np.maximum(0.0, taken + climatology.demand - capacity[:, None])).ravel()
-    overflow = (crowd[base * width + stop] - crowd[base * width + start]) / (length * here)
-
-    with np.errstate(invalid="ignore"):
-        regret = np.where(rows.mask, rows.cost - rows.floor[:, None], 0.0)
-    lead = np.maximum(0.0, requests.depart_min - requests.book_min)[:, None] / 240.0
-    columns = (
-        regret,
-        rows.wait_min / 60.0,
-        rows.price / city.price_unit,
-        rows.km / 10.0,
-        rows.duration_min / 60.0,
+    session = look.between(place, start, stop)
+    early, late = np.maximum(start - AROUND, 0), np.minimum(stop + AROUND, horizon)
+    around = count(look.between(place, early, late), BUSY)
+    at_start = count(look.between(place, start, start + 1), BUSY)
+    opening = look.begin[place]
+    overflow = window_sum(_overflow(city, climatology, look), place, start - opening, stop - opening) / FIXED_POINT
+    lead = np.maximum(0.0, requests.depart_min - requests.book_min) / 240.0
+    return (
+        rows.cost.ravel()[at] - rows.floor[request],
+        rows.wait_min.ravel()[at] / 60.0,
+        rows.price.ravel()[at] / city.price_unit,
+        rows.km.ravel()[at] / 10.0,
+        rows.duration_min.ravel()[at] / 60.0,
         length / 16.0,
-        at_start,
-        over,
-        around,
-        is_last,
-        forecast,
-        ahead / 16.0,
-        overflow,
-        np.broadcast_to(lead, rows.cost.shape),
-        city.pool_class[rows.pool] / 4.0,
+        at_start / here,
+        count(session, BUSY) / spots,
+        around / ((late - early) * here),
+        count(session, LAST) > 0,
+        window_sum(climatology.occupancy_sum, pool, start, stop) / length,
+        window_sum(climatology.demand_sum, pool, start, stop) / 16.0,
+        overflow / spots,
+        lead[request],
+        city.pool_class[pool] / 4.0,
     )
-    return np.stack(columns, axis=-1)
+
+
+def _overflow(city: City, climatology: Climatology, look: Look) -> np.ndarray:
+    """Running sums of bookings and expected demand above capacity over a look's windows, fixed point: [M, W + 1]."""
+    demand = windows(climatology.fixed_demand, look.pool, look.pool, look.begin, look.taken.shape[1])
+    above = (look.taken - city.capacity[look.pool][:, None]) * FIXED_POINT
+    above += demand
+    return running_sum(np.maximum(above, 0, out=above))
 
 
 def state_features(city: City, requests: Requests, book: Book, climatology: Climatology) -> np.ndarray:
@@ -127,27 +186,30 @@ def state_features(city: City, requests: Requests, book: Book, climatology: Clim
     horizon = book.slots
     now = np.clip((requests.book_min // 15.0).astype(np.int64), 0, horizon - 1)
     day = (book.minute_of_day + requests.book_min) / 1440.0 * 2.0 * np.pi
-    taken = book.taken()
+    # Only the slots that somebody asks about: a large city is not read from end to end.
+    low, high = int(now.min()), int(min(now.max() + 16, horizon - 1)) + 1
+    taken = book.busy[..., low:high] if book.out is None else book.busy[..., low:high] + book.out[..., low:high]
     which = requests.env if taken.shape[0] > 1 else np.zeros_like(requests.env)
     evses = float(city.capacity.sum())
     city_busy = running_sum(taken.sum(axis=1))
     ahead = [np.minimum(now + slots, horizon) for slots in (4, 8, 16)]
-    booked = [(city_busy[which, until] - city_busy[which, now]) / (np.maximum(until - now, 1) * evses) for until in ahead]
-    full = (taken >= city.capacity[:, None]).mean(axis=1)[which, now]
+    booked = [
+        (city_busy[which, until - low] - city_busy[which, now - low]) / (np.maximum(until - now, 1) * evses) for until in ahead
+    ]
+    full = (taken >= city.capacity[:, None]).mean(axis=1)[which, now - low]
     spread = np.maximum(ahead[1] - now, 1)
-    expected = running_sum(climatology.occupancy.mean(axis=0))
-    demand = running_sum(climatology.demand.sum(axis=0) / evses)
+    expected, demand = climatology.city_occupancy_sum, climatology.city_demand_sum
     columns = (
         np.sin(day),
         np.cos(day),
         *booked,
         full,
         (expected[ahead[1]] - expected[now]) / spread,
-        (demand[ahead[1]] - demand[now]) / spread,
+        (demand[ahead[1]] - demand[now]) / (spread * evses),
     )
     return np.stack(columns, axis=-1)
 
 
-def guard_limit(regret_of_greedy: float) -> float:
-    """The regret above which a choice is refused when serving: more than half a rejection worse than greedy's."""
-    return regret_of_greedy + REJECTION_COST / 2
+def guard_limit(greedy: float) -> float:
+    """The cost, or regret, above which a choice is refused when serving: half a rejection worse than greedy's."""
+    return greedy + REJECTION_COST / 2

@@ -11,6 +11,8 @@ from functions.optimizer.objective import PROBLEM_VERSION
 
 POLICY_NAME = "charge-policy"
 OPSET = 17
+VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""What a version may be called: it is a folder of the store."""
 OPSETS = range(13, 22)
 
 
@@ -23,9 +25,9 @@ class Canary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    features: list[list[float]]
-    scores: list[float]
-    tolerance: float = 1e-5
+    features: list[list[float]] = Field(min_length=1)
+    scores: list[float] = Field(min_length=1)
+    tolerance: float = Field(default=1e-5, gt=0, le=1e-3)
 
 
 class Parity(BaseModel):
@@ -44,7 +46,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    version: str
+    version: str = Field(pattern=VERSION)
     trained: bool
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     problem_version: int
@@ -82,7 +84,7 @@ class Champion(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    version: str
+    version: str = Field(pattern=VERSION)
 
 
 def champion_path(name: str = POLICY_NAME) -> str:

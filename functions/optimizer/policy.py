@@ -1,7 +1,7 @@
 """Policies: rules, and the network from Blob Storage; and how a request is decided when something goes wrong.
 
-Scores are like Q-values: higher is better, [rows]. A decision never fails for the model's sake: the greedy rule decides,
-and the decision says why.
+Scores are like Q-values: higher is better, [rows]. A decision never fails for the model's sake: the greedy rule
+decides, and the decision says why.
 """
 
 import json
@@ -40,7 +40,8 @@ def greedy(rows: Candidates) -> np.ndarray:
 
 def nearest(rows: Candidates) -> np.ndarray:
     """Least kilometres, then the earliest start, whatever it costs."""
-    return -(rows.km * 1e4 + rows.start)
+    score: np.ndarray = -(rows.km * 1e4 + rows.start)
+    return score
 
 
 def cheapest(rows: Candidates) -> np.ndarray:
@@ -50,7 +51,8 @@ def cheapest(rows: Candidates) -> np.ndarray:
 
 def soonest_finish(rows: Candidates) -> np.ndarray:
     """Charging is over first."""
-    return -(rows.start * 15.0 + rows.duration_min)
+    score: np.ndarray = -(rows.start * 15.0 + rows.duration_min)
+    return score
 
 
 RULES: dict[str, Rule] = {
@@ -94,17 +96,18 @@ def open_model(model: bytes, manifest: Manifest) -> Session:
     """Opens and proves a model: manifest, graph, canary. Raises Refused."""
     import onnxruntime
 
+    runtime: Any = onnxruntime
     manifest.check(model)
-    options = onnxruntime.SessionOptions()
+    options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session: Session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         sample = np.asarray(manifest.canary.features, dtype=np.float32)
         (scores,) = session.run(None, {"features": sample})
-    except Exception as error:
+    except Exception as error:  # onnxruntime's errors have no common base
         raise Refused(f"onnxruntime cannot run it: {str(error)[:200]}") from error
     answer = np.asarray(scores).reshape(-1)
     expected = np.asarray(manifest.canary.scores)
@@ -125,7 +128,7 @@ class PolicySource:
         self._model: Model | None = None
         self._refusal: str | None = None
         self._checked_at = float("-inf")
-        self._refused_etag: str | None = None
+        self._refused: tuple[str, str] | None = None
 
     @property
     def refusal(self) -> str | None:
@@ -133,10 +136,11 @@ class PolicySource:
         return self._refusal
 
     def current(self) -> Model | None:
-        """The champion; None where there is none that may serve. The first call loads it, later ones do not wait."""
-        if self._model is None:
+        """The champion; None where there is none that may serve. The first call loads it, later ones do not wait, not
+        even for a store that was away."""
+        if self._checked_at == float("-inf"):
             with self._lock:
-                if self._model is None and self._due():
+                if self._checked_at == float("-inf"):
                     self._refresh()
         elif self._due() and self._lock.acquire(blocking=False):
             threading.Thread(target=self._refresh_and_release, name="policy-refresh", daemon=True).start()
@@ -158,22 +162,25 @@ class PolicySource:
 
     def _refresh(self) -> None:
         self._checked_at = self._clock.monotonic()
+        etag = ""
         try:
             pointer = self._blobs.read(champion_path())
             if pointer is None:
                 self._refusal = "there is no champion in the store"
                 return
             content, etag = pointer
-            if (self._model is not None and etag == self._model.etag) or etag == self._refused_etag:
+            if self._refused is not None and etag == self._refused[0]:
+                self._refusal = self._refused[1]
                 return
-            self._model = self._load(content, etag)
-            self._refusal = self._refused_etag = None
-            log.info("policy %s serves", self._model.manifest.version)
-        except Unavailable as error:
-            self._refusal = error.detail
-            log.warning("policy store is away: %s", error.detail)
+            if self._model is None or etag != self._model.etag:
+                self._model = self._load(content, etag)
+                log.info("policy %s serves", self._model.manifest.version)
+            self._refusal = self._refused = None
+        except (Unavailable, OSError) as error:
+            self._refusal = error.detail if isinstance(error, Unavailable) else f"the store cannot be read: {error}"
+            log.warning("policy store is away: %s", self._refusal)
         except Refused as error:
-            self._refusal, self._refused_etag = str(error), etag
+            self._refusal, self._refused = str(error), (etag, str(error))
             log.error("policy refused, the old one serves on: %s", error)
 
     def _load(self, pointer: bytes, etag: str) -> Model:
@@ -189,7 +196,10 @@ class PolicySource:
         except ValidationError as error:
             first = error.errors()[0]
             raise Refused(f"manifest.json, {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-        return Model(manifest, open_model(files[1][0], manifest), etag, self._clock.now())
+        session = open_model(files[1][0], manifest)
+        if (manifest.name, manifest.version) != (POLICY_NAME, version):
+            raise Refused(f"its manifest is of {manifest.name} {manifest.version}, not of {POLICY_NAME} {version}")
+        return Model(manifest, session, etag, self._clock.now())
 
 
 def install_shipped(blobs: BlobStore) -> bool:
@@ -251,9 +261,11 @@ def rank(
         log.warning("the model took %.0f ms of %.0f; the greedy rule decides", took, deadline_ms)
         return ruled("DEADLINE")
     if len(scores) != count or not np.isfinite(scores).all():
+        log.error("policy %s gave no score to each row; the greedy rule decides", model.manifest.version)
         return ruled("NOT_FINITE")
     order = np.argsort(-scores, kind="stable")
     if count and rows.cost[0, order[0]] > guard_limit(rows.cost[0, :count].min()):
+        log.warning("policy %s chose a row far worse than greedy's; the greedy rule decides", model.manifest.version)
         return ruled("GUARD")
     return Ranking(order, scores, model.manifest.version, None, took)
 

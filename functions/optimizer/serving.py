@@ -24,8 +24,8 @@ from functions.stations.pricing import caching_rates
 from shared.platform import Platform
 from shared.tx import Tx
 
-MEDIAN_SESSION_KWH = 10.5
-"""The session whose price makes the price unit: the median need of PROBLEM.md's reference demand (ElaadNL public)."""
+MEDIAN_SESSION_KWH = 7.2
+"""The session whose price makes the price unit: the median of PROBLEM.md's reference demand (ElaadNL public, cities/elaad.py)."""
 MAX_REACH_KM = 300.0
 _rates = caching_rates()
 

@@ -1,0 +1,141 @@
+"""City folders: what is loaded, and that what is wrong is named by file, line and field."""
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from functions.optimizer.city import STANDARD_BIT, city_of, load_city, load_sessions
+from shared.errors import Invalid
+
+FILES = {
+    "city.toml": 'name = "Town"\ntime_zone = "Europe/London"\ncurrency = "GBP"\n'
+    "[centre]\nlatitude = 56.46\nlongitude = -2.97\n",
+    "locations.csv": "location_id,name,address,latitude,longitude\nA,Alpha,1 High St,56.46,-2.97\nB,Beta,,56.5,-2.9\n",
+    "evses.csv": "evse_id,location_id\nA1,A\nA2,A\nB1,B\n",
+    "connectors.csv": "evse_id,connector_id,standard,format,power_type,max_power_kw\n"
+    "A1,1,IEC_62196_T2_COMBO,CABLE,DC,50\nA1,2,CHADEMO,CABLE,DC,50\nA2,1,IEC_62196_T2_COMBO,CABLE,DC,43\n"
+    "B1,1,IEC_62196_T2,SOCKET,AC_3_PHASE,22\n",
+    "sessions.csv": "session_id,evse_id,start,end,energy_kwh\n"
+    "s2,A1,2018-03-02T09:00:00+00:00,2018-03-02T09:30:00+00:00,12.5\n"
+    "s1,B1,2018-03-01T09:00:00+01:00,2018-03-01T10:00:00+01:00,7\n",
+}
+TARIFF = {
+    "country_code": "GB", "party_id": "DCC", "currency": "GBP", "last_updated": "2018-01-01T00:00:00Z",
+    "elements": [{"price_components": [{"type": "ENERGY", "price": 0.15, "step_size": 1}]}],
+}  # fmt: skip
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes the folder, with some files changed or (None) left out."""
+
+    def made(**changes: str | None) -> Path:
+        for name, text in FILES.items():
+            changed = changes.get(name.replace(".", "_"), text)
+            if changed is not None:
+                (tmp_path / name).write_text(changed)
+        return tmp_path
+
+    return made
+
+
+def test_a_folder_becomes_pools_with_their_evses(write: Write) -> None:
+    city = city_of(load_city(write()))
+    found = {
+        (city.location_ids[location], standard, power, capacity): evses
+        for location, standard, power, capacity, evses in zip(
+            city.pool_location, city.pool_standard, city.pool_power_kw, city.capacity, city.evse_ids, strict=True
+        )
+    }
+    assert found == {
+        ("A", STANDARD_BIT["CHADEMO"], 50.0, 1): ("A1",),
+        ("A", STANDARD_BIT["IEC_62196_T2_COMBO"], 43.0, 2): ("A1", "A2"),
+        ("B", STANDARD_BIT["IEC_62196_T2"], 22.0, 1): ("B1",),
+    }, "an EVSE with two connectors is in two pools; a pool has its weakest EVSE's power"
+
+
+def test_sessions_come_in_order_of_start_plain_or_packed(write: Write) -> None:
+    folder = write()
+    plain = load_sessions(folder)
+    assert [session.session_id for session in plain] == ["s1", "s2"]
+    assert plain[1].energy_kwh == 12.5
+    (folder / "sessions.csv").unlink()
+    (folder / "sessions.csv.gz").write_bytes(gzip.compress(FILES["sessions.csv"].encode()))
+    assert load_sessions(folder) == plain
+    (folder / "sessions.csv.gz").unlink()
+    assert load_sessions(folder) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [TARIFF | {"id": "t1"}],
+        {"tariffs": [TARIFF | {"id": "t1"}], "default": ["t1"]},
+        {"tariffs": [TARIFF | {"id": "t1"}], "connectors": {"A1/1": ["t1"]}},
+    ],
+    ids=["list", "default", "connectors"],
+)
+def test_tariffs_attach_in_each_form(write: Write, document: object) -> None:
+    folder = write()
+    (folder / "tariffs.json").write_text(json.dumps(document))
+    city = load_city(folder)
+    tariff = city.tariff_of("A1", "1")
+    assert tariff is not None
+    assert tariff.id == "t1"
+    only_one = isinstance(document, dict) and "connectors" in document
+    assert (city.tariff_of("B1", "1") is None) == only_one
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("locations.csv", "56.5,-2.9", "96.5,-2.9", "locations.csv line 3, latitude: must be a number from -90 to 90"),
+        ("locations.csv", "B,Beta", "A,Beta", "locations.csv line 3, location_id: 'A' stands twice"),
+        ("locations.csv", "latitude,", "lat,", "locations.csv.* lacks the column latitude"),
+        ("evses.csv", "A2,A", "A1,A", "evses.csv line 3, evse_id: 'A1' stands twice"),
+        ("evses.csv", "B1,B", "B2,B", "evses.csv line 4, evse_id: 'B2' has no connector"),
+        ("evses.csv", "B1,B", "B1,C", "evses.csv location_id.*'C' is not in locations.csv"),
+        (
+            "connectors.csv",
+            "CHADEMO",
+            "CHADEMA",
+            "connectors.csv line 3, standard: 'CHADEMA' is not one of OCPI's words",
+        ),
+        ("connectors.csv", "DC,43", "DC,-1", "connectors.csv line 4, max_power_kw: must be a number"),
+        ("connectors.csv", "A1,2", "A1,1", "connectors.csv line 3, connector_id: '1' stands twice"),
+        ("city.toml", 'currency = "GBP"\n', "", "city.toml currency"),
+        ("city.toml", "[centre]\nlatitude = 56.46\nlongitude = -2.97\n", "", "city.toml centre"),
+    ],
+)
+def test_what_is_wrong_is_named(write: Write, name: str, old: str, new: str, message: str) -> None:
+    assert old in FILES[name], "the change changes something"
+    with pytest.raises(Invalid) as caught:
+        load_city(write(**{name.replace(".", "_"): FILES[name].replace(old, new)}))
+    described = "; ".join([caught.value.detail, *(f"{item.field} {item.message}" for item in caught.value.fields)])
+    assert re.search(message, described), described
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("2018-03-02T09:00:00+00:00", "2018-03-02T09:00:00", "sessions.csv line 2, start: .* has no offset"),
+        ("2018-03-01T10:00:00+01:00", "yesterday", "sessions.csv line 3, end: 'yesterday' is not a time"),
+        ("12.5", "much", "sessions.csv line 2, energy_kwh: must be a number"),
+    ],
+)
+def test_a_session_that_cannot_be_read_is_named(write: Write, old: str, new: str, message: str) -> None:
+    folder = write(sessions_csv=FILES["sessions.csv"].replace(old, new))
+    with pytest.raises(Invalid, match=message):
+        load_sessions(folder)
+
+
+def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Invalid) as caught:
+        load_city(tmp_path)
+    assert "not a city folder" in f"{caught.value.detail} {caught.value.fields}"
