@@ -25,7 +25,7 @@ from shared.platform import Platform
 from shared.tx import Tx
 
 MEDIAN_SESSION_KWH = 7.2
-"""The session whose price makes the price unit: the median of PROBLEM.md's reference demand (ElaadNL public, cities/elaad.py)."""
+"""The session whose price makes the price unit: the median of ElaadNL's public charging (cities/elaad.py)."""
 MAX_REACH_KM = 300.0
 _rates = caching_rates()
 
