@@ -1,8 +1,9 @@
 """A generated city: stations, tariffs and sessions drawn by seed from published figures. Nobody lives there.
 
-Sources: arrivals and energy of public charging, ElaadNL's open data (`cities.elaad`). Vehicles, their powers and the reserve are
-PROBLEM.md's. The mix of stations, what they ask (0.36 to 0.47 EUR/kWh on AC, 0.63 to 0.73 on DC, 21 % VAT included, in the
-range Dutch operators publish) and how long a vehicle stays after charging are assumptions, chosen so that a demo shows some of each.
+Sources: arrivals and energy of public charging, ElaadNL's open data (`cities.elaad`). Vehicles, their powers and the
+reserve are PROBLEM.md's. The mix of stations, what they ask (0.36 to 0.47 EUR/kWh on AC, 0.63 to 0.73 on DC, 21 % VAT
+included, in the range Dutch operators publish) and how long a vehicle stays after charging are assumptions, chosen so that a
+demo shows some of each.
 """
 
 import math
