@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from functions.booking.domain import Booking as Record
 from functions.booking.domain import CanceledReason, ReservationStatus
-from functions.booking.service import shown_evse
+from functions.booking.events import shown_evse
 from shared.api import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]

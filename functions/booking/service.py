@@ -13,7 +13,6 @@ from functions.accounts import service as accounts
 from functions.booking import repository, reserving
 from functions.booking.domain import (
     DRIVER_REASONS,
-    NOT_ASSIGNED,
     REMIND_BEFORE,
     REVEAL_BEFORE,
     SLOT,
@@ -30,11 +29,12 @@ from functions.booking.domain import (
     slot_start,
     whole_slots,
 )
+from functions.booking.events import event
 from functions.booking.placement import place
+from functions.booking.quotes import quote_document
 from functions.payments import service as payments
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
-from functions.stations.pricing import Quote
 from shared import telemetry
 from shared.db import new_id
 from shared.errors import Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
@@ -173,49 +173,6 @@ def _draft(
     )
 
 
-def quote_for(
-    *,
-    tx: Tx,
-    location_id: uuid.UUID,
-    standard: str,
-    start: datetime,
-    duration_minutes: float | None,
-    energy_kwh: float | None,
-    power_class: str | None = None,
-    vehicle_kw: float | None = None,
-) -> Quote:
-    """The quote a booking of these wishes would freeze now. Nothing is held. Raises NotFound, Invalid."""
-    location = stations.get_visible(tx=tx, location_id=location_id)
-    pool = reserving.choose_pools(location, standard=standard, power_class=power_class)[0]
-    minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
-    end = start + SLOT * whole_slots(minutes)
-    slots = check_period(start, end)
-    fits = session_energy(len(slots) * 15, pool.power_kw, vehicle_kw)
-    energy = fits if energy_kwh is None else min(energy_kwh, fits)
-    return _priced(tx, location, pool.tariff_id, start, end, energy)
-
-
-def quote_document(
-    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
-) -> dict[str, Any]:
-    document: dict[str, Any] = _priced(tx, location, tariff_id, start, end, energy_kwh).model_dump(mode="json")
-    return document
-
-
-def _priced(
-    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
-) -> Quote:
-    tariff = None if tariff_id is None else stations.get_tariff(tx=tx, tariff_id=tariff_id)
-    return payments.quote(
-        tariff=tariff,
-        currency=location.currency,
-        time_zone=location.time_zone,
-        start=start,
-        end=end,
-        energy_kwh=energy_kwh,
-    )
-
-
 def _check_terms(tx: Tx, terms: BookingTerms, made: Booking) -> None:
     """Limits of the terms and of the driver. Each refusal says which limit and when it lifts."""
     minutes = (made.end - made.start) / timedelta(minutes=1)
@@ -268,49 +225,6 @@ def announce(
     remind_at = made.start - REMIND_BEFORE
     if reminder and remind_at > tx.now:
         tx.emit(NOTIFY, "booking_reminder", payload, available_at=remind_at)
-
-
-def event(location: Location, made: Booking, *, now: datetime, previous: Booking | None = None) -> dict[str, Any]:
-    """A booking as events carry it: everything a message needs, as it was then."""
-    canceled = made.canceled or {}
-    return {
-        "at": now.isoformat(),
-        "user_id": str(made.user_id),
-        "booking_id": str(made.id),
-        "charge_request_id": str(made.charge_request_id) if made.charge_request_id else None,
-        "location": {
-            "id": str(location.id),
-            "name": location.name,
-            "address": ", ".join(part for part in (location.address, location.city) if part),
-            "time_zone": location.time_zone,
-            "latitude": location.latitude,
-            "longitude": location.longitude,
-        },
-        "connector": made.standard,
-        "power_kw": made.power_kw,
-        "evse_uid": shown_evse(made),
-        "start": made.start.isoformat(),
-        "end": made.end.isoformat(),
-        "previous": None
-        if previous is None
-        else {
-            "start": previous.start.isoformat(),
-            "end": previous.end.isoformat(),
-            "location_name": location.name,
-        },
-        "quote": made.quote,
-        "terms": made.terms,
-        "reservation_status": made.status.value,
-        "reason": canceled.get("cancellation_reason"),
-        "who_canceled": canceled.get("who_canceled"),
-        "fee_minor": canceled.get("fee_minor"),
-        "settlement": made.settlement,
-    }
-
-
-def shown_evse(made: Booking) -> str:
-    """The EVSE's uid once it is revealed, OCPI's `#NA` before."""
-    return made.evse_uid if made.revealed_at is not None else NOT_ASSIGNED
 
 
 def locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:

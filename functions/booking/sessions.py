@@ -13,7 +13,8 @@ from functions.booking.domain import (
     slot_after,
     slot_of,
 )
-from functions.booking.service import announce, change, frozen_fee, locked, quote_document
+from functions.booking.quotes import quote_document
+from functions.booking.service import announce, change, frozen_fee, locked
 from functions.stations.domain import Location
 from shared.errors import Conflict, Invalid, TermsRefuse, WrongState
 from shared.tx import Tx

@@ -7,6 +7,7 @@ from functools import partial
 
 from functions.booking import repository, reserving, service, sessions
 from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, check_transition
+from functions.booking.events import event
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from shared.outbox import NOTIFY
@@ -71,7 +72,7 @@ def assign_evses(platform: Platform) -> int:
         if made.status is not ReservationStatus.RESERVED or made.revealed_at is not None:
             return False
         revealed = service.reveal(tx=tx, made=made)
-        tx.emit(NOTIFY, "evse_revealed", service.event(location, revealed, now=tx.now))
+        tx.emit(NOTIFY, "evse_revealed", event(location, revealed, now=tx.now))
         return True
 
     until = platform.clock.now() + REVEAL_BEFORE

@@ -11,6 +11,7 @@ from typing import Any
 from functions.accounts import service as accounts
 from functions.booking import service as booking
 from functions.booking.domain import OFFER_HOLD, Booking, ReservationStatus
+from functions.booking.events import event
 from functions.optimizer import repository, serving
 from functions.optimizer.city import STANDARD_BIT
 from functions.optimizer.features import FEATURE_VERSION
@@ -284,7 +285,7 @@ def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: dateti
     return {
         "user_id": str(found.user_id),
         "charge_request_id": str(found.id),
-        "offer": booking.event(location, made, now=tx.now),
+        "offer": event(location, made, now=tx.now),
         "expires_at": expires_at.isoformat(),
     }
 

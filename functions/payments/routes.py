@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from functions.booking import service as booking
+from functions.booking.quotes import quote_for
 from functions.payments.schemas import QuoteRequest
 from functions.stations.pricing import Quote
 from shared.api import Public
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/payments", tags=["payments"])
 def quote(quote_in: QuoteRequest, call: Public) -> Quote:
     """What a booking would cost at most, element by element. Nothing is held."""
     return call.read(
-        lambda tx: booking.quote_for(
+        lambda tx: quote_for(
             tx=tx,
             location_id=quote_in.location_id,
             standard=quote_in.connector,

@@ -1,0 +1,56 @@
+"""What a booking will cost at most: the quote it freezes, and the one to look at before."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from functions.booking import reserving
+from functions.booking.domain import SLOT, check_period, session_energy, session_minutes, whole_slots
+from functions.payments import service as payments
+from functions.stations import service as stations
+from functions.stations.domain import Location
+from functions.stations.pricing import Quote
+from shared.tx import Tx
+
+
+def quote_for(
+    *,
+    tx: Tx,
+    location_id: uuid.UUID,
+    standard: str,
+    start: datetime,
+    duration_minutes: float | None,
+    energy_kwh: float | None,
+    power_class: str | None = None,
+    vehicle_kw: float | None = None,
+) -> Quote:
+    """The quote a booking of these wishes would freeze now. Nothing is held. Raises NotFound, Invalid."""
+    location = stations.get_visible(tx=tx, location_id=location_id)
+    pool = reserving.choose_pools(location, standard=standard, power_class=power_class)[0]
+    minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
+    end = start + SLOT * whole_slots(minutes)
+    slots = check_period(start, end)
+    fits = session_energy(len(slots) * 15, pool.power_kw, vehicle_kw)
+    energy = fits if energy_kwh is None else min(energy_kwh, fits)
+    return _priced(tx, location, pool.tariff_id, start, end, energy)
+
+
+def quote_document(
+    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
+) -> dict[str, Any]:
+    document: dict[str, Any] = _priced(tx, location, tariff_id, start, end, energy_kwh).model_dump(mode="json")
+    return document
+
+
+def _priced(
+    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
+) -> Quote:
+    tariff = None if tariff_id is None else stations.get_tariff(tx=tx, tariff_id=tariff_id)
+    return payments.quote(
+        tariff=tariff,
+        currency=location.currency,
+        time_zone=location.time_zone,
+        start=start,
+        end=end,
+        energy_kwh=energy_kwh,
+    )
