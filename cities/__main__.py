@@ -16,8 +16,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 console = Console(highlight=False, soft_wrap=True)
 
 
-def print_report(report: ImportReport, target: Path) -> None:
-    """What an import did, for a person."""
+def print_report(report: ImportReport, target: Path | None) -> None:
+    """What an import did, for a person; `target` is where the full report stays, None where it does not."""
     console.print(
         f"{report.format}: {report.locations} locations, {report.evses} EVSEs, {report.kept:,} of {report.rows:,} rows kept"
     )
@@ -27,7 +27,7 @@ def print_report(report: ImportReport, target: Path) -> None:
         console.print(f"    such as {item.file}:{item.line} {item.reason}", style="dim")
     for note in report.notes:
         console.print(f"  {note}")
-    if report.left_out:
+    if report.left_out and target is not None:
         console.print(f"  every row that was left out: {target / 'import-report.csv'}")
 
 

@@ -181,7 +181,7 @@ def replay_city(city: Path) -> None:
                     progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
                 )
             if report is not None:
-                print_report(report, folder / "city")
+                print_report(report, None)
             loaded = load_city(folder / "city" if (folder / "city").exists() else city)
             sessions = load_sessions(loaded.path)
             day = busiest_day(loaded, sessions)
