@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 DATA_DIR ?= .data
-export PORT DATA_DIR STACK CITY EMAIL
+export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo import admin doctor reset test lint golden model requirements clean
@@ -20,7 +20,7 @@ run: $(VENV)/run.stamp ## start the platform with its demo city on 127.0.0.1:707
 	@if [ "$(STACK)" = full ]; then $(MAKE) --no-print-directory $(VENV)/stack.stamp && $(BIN)/python -m devhost.stack.install || exit 1; fi
 	@exec $(BIN)/python -m devhost.run
 
-demo: $(VENV)/run.stamp ## show one charge request from wish to confirmation; with CITY=DIR replay a real day of that city
+demo: $(VENV)/run.stamp ## show one charge request from wish to confirmation; with CITY=DIR replay a real day of it (DAYS=4: four laid on one)
 	@$(BIN)/python -m devhost.demo
 
 import: $(VENV)/run.stamp ## make a city folder TO=DIR of the exports in FROM=DIR (ChargePlace Scotland, ACN-Data, OCPI)

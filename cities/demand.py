@@ -3,7 +3,7 @@ vehicles are synthetic, drawn by PROBLEM.md's rules, and called so wherever they
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,21 @@ def days(city: CityFolder, sessions: list[FolderSession]) -> Counter[date]:
     """Sessions by local day."""
     zone = ZoneInfo(city.time_zone)
     return Counter(item.start.astimezone(zone).date() for item in real_sessions(sessions))
+
+
+def crowded_day(city: CityFolder, sessions: list[FolderSession], *, overlaid: int, seed: int = 0) -> tuple[date, list[Wish]]:
+    """The busiest day with the requests of the next busiest ones laid over it, `overlaid` days in all: the real drivers of
+    several days on one, so that chargers become scarce. In order of booking."""
+    ranked = sorted(days(city, sessions).items(), key=lambda item: (item[1], item[0]), reverse=True)[:overlaid]
+    onto = busiest_day(city, sessions)
+    wishes = []
+    for day, _ in ranked:
+        shift = onto - day
+        wishes += [
+            replace(wish, book_time=wish.book_time + shift, earliest_departure=wish.earliest_departure + shift)
+            for wish in day_requests(city, sessions, day, seed=seed)
+        ]
+    return onto, sorted(wishes, key=lambda wish: (wish.book_time, wish.session.session_id))
 
 
 def busiest_day(city: CityFolder, sessions: list[FolderSession]) -> date:

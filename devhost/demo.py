@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cities.__main__ import print_report
-from cities.demand import Wish, busiest_day, day_requests
+from cities.demand import Wish, crowded_day
 from devhost.delivery import EmbeddedDelivery
 from devhost.host import Host, free_port
 from devhost.pages import mailbox
@@ -166,8 +166,8 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
     )
 
 
-def replay_city(city: Path) -> None:
-    """The busiest recorded day of a city, through the platform and first come, first served."""
+def replay_city(city: Path, *, overlaid: int = 1) -> None:
+    """The busiest recorded day of a city (with the next busiest laid over it), by the platform and first come."""
     with tempfile.TemporaryDirectory(prefix="evcharging-demo-") as name:
         folder = Path(name)
         clock = ManualClock(datetime(2000, 1, 1, tzinfo=UTC))
@@ -184,11 +184,11 @@ def replay_city(city: Path) -> None:
                 print_report(report, None)
             loaded = load_city(folder / "city" if (folder / "city").exists() else city)
             sessions = load_sessions(loaded.path)
-            day = busiest_day(loaded, sessions)
-            wishes = day_requests(loaded, sessions, day)
+            day, wishes = crowded_day(loaded, sessions, overlaid=overlaid)
             clock.jump(wishes[0].book_time - timedelta(minutes=5))
             console.print(
-                f"\n[bold]{seeded.name}, {day:%A %d %B %Y}[/bold]: {len(wishes)} recorded sessions become charge requests."
+                f"\n[bold]{seeded.name}, {day:%A %d %B %Y}[/bold]: {len(wishes)} recorded sessions"
+                f"{f' of the {overlaid} busiest days laid over one another' if overlaid > 1 else ''} become charge requests."
             )
             console.print(
                 "Real: when each driver came, how many kWh he took, the connector. [italic]Synthetic[/italic]: where he set out, when he asked, his vehicle."
@@ -271,11 +271,14 @@ def _compare(platform: Tally, first: Tally, currency: str, wishes: list[Wish]) -
 
 
 def main() -> None:
-    """Reads CITY from the environment."""
+    """Reads CITY and DAYS from the environment."""
     telemetry.configure_logging("WARNING")
     try:
         if os.environ.get("CITY"):
-            replay_city(Path(os.environ["CITY"]))
+            overlaid = os.environ.get("DAYS") or "1"
+            if not overlaid.isdigit() or not 1 <= int(overlaid) <= 10:
+                raise ValueError(f"DAYS={overlaid}: must be 1 to 10, the recorded days laid over one another")
+            replay_city(Path(os.environ["CITY"]), overlaid=int(overlaid))
         else:
             one_request()
     except (AppError, ValueError, OSError) as error:

@@ -4,13 +4,13 @@ import csv
 import gzip
 import json
 import os
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cities.demand import busiest_day, day_requests
+from cities.demand import busiest_day, crowded_day, day_requests
 from cities.folder import ImportReport
 from cities.generated import generate_city
 from cities.importing import import_city, recognise
@@ -206,3 +206,16 @@ def test_the_real_acn_exports(tmp_path: Path) -> None:
         pytest.skip(f"{DATA / 'acn'} is not here: set EVCHARGING_DATA to the research data")
     report = import_city(DATA / "acn", tmp_path, progress=silent)
     assert (report.rows, report.kept) == (23_449, 23_449)
+
+
+def test_days_laid_over_one_another_keep_their_times_and_energy(tmp_path: Path) -> None:
+    generate_city(tmp_path, seed=3, stations=10, days=3)
+    city, sessions = load_city(tmp_path), load_sessions(tmp_path)
+    onto, alone = crowded_day(city, sessions, overlaid=1)
+    assert (onto, alone) == (busiest_day(city, sessions), day_requests(city, sessions, onto))
+    _, together = crowded_day(city, sessions, overlaid=3)
+    assert len(together) == len([item for item in sessions if item.energy_kwh >= 0.5])
+    for wish in together:
+        moved = wish.earliest_departure - wish.session.start
+        assert moved % timedelta(days=1) == timedelta(0)
+    assert [wish.book_time for wish in together] == sorted(wish.book_time for wish in together)
