@@ -55,8 +55,8 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 @pytest.fixture
 def servicebus(tmp_path: Path) -> Iterator[ServiceBusBroker]:
-    """A broker of this test: locks of 2 seconds, dead letters after 3 deliveries."""
-    options = ("--lock", "2", "--max-delivery", "3", "--duplicate-window", "60")
+    """A broker of this test: locks of 5 seconds, dead letters after 3 deliveries."""
+    options = ("--lock", "5", "--max-delivery", "3", "--duplicate-window", "60")
     server = _started(lambda: ServiceBusBroker(tmp_path / "broker.log", (*QUEUES, SHORT_QUEUE), options=options))
     yield server
     server.stop()
