@@ -34,10 +34,11 @@ MONDAY = datetime(2026, 3, 2, 16, 20, tzinfo=UTC)
 
 
 def _host(folder: Path, clock: ManualClock) -> Host:
-    host = Host(
-        Platform(Settings(data_dir=folder, database_url=None, servicebus_connection_string=None), clock),
-        port=free_port(),
+    """A host on embedded parts alone, whatever the environment says."""
+    embedded = dict.fromkeys(
+        ("database_url", "servicebus_connection_string", "blob_connection_string", "communication_endpoint", "jwt_secret")
     )
+    host = Host(Platform(Settings.model_validate(embedded | {"data_dir": folder}), clock), port=free_port())
     host.prepare()
     return host
 

@@ -322,6 +322,9 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
         offers = found.decision["offers"]
         if offer >= len(offers):
             raise Invalid.one("offer", f"must be below {len(offers)}, the number of offers")
+        held = booking.get_owned(tx=tx, booking_id=booking_id)
+        for location_id in sorted({held.location_id, uuid.UUID(offers[offer]["location_id"])}):
+            stations.lock_location(tx=tx, location_id=location_id)
         booking.cancel_booking(tx=tx, booking_id=booking_id)
         booking_id = _reserve(tx, found, offers[offer], hold_until=None).id
     status = ChargeRequestStatus.RESERVED
