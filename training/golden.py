@@ -60,9 +60,8 @@ def setting() -> tuple[City, Rates, Climatology]:
     energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 96 < 32, 0.75, 1.0)
     hourly = np.where(rng.uniform(0, 1, pools) < 0.3, 1.2, 0.0)[:, None] * np.ones(SLOTS)
     rates = Rates.build(energy, hourly, np.where(rng.uniform(0, 1, pools) < 0.2, 0.5, 0.0))
-    known = Climatology(
-        rng.uniform(0, 1, pools * SLOTS).reshape(pools, SLOTS), rng.uniform(0, 2, pools * SLOTS).reshape(pools, SLOTS)
-    )
+    shape = (pools, SLOTS)
+    known = Climatology(*(rng.uniform(0, high, pools * SLOTS).reshape(shape) for high in (1.0, 2.0, 0.2)))
     return city, rates, known
 
 

@@ -1,6 +1,7 @@
 """Reference scenarios (PROBLEM.md): a city, its tariff and days of requests, by name and seed.
 
-Where the research data is absent a generated stand-in takes its place, and says so in `Scenario.source`.
+Where the research data is absent a generated stand-in takes its place, and says so in `Scenario.source`. Scenarios of city
+folders are made in `training.city_scenarios`.
 """
 
 import csv
@@ -8,7 +9,10 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -24,17 +28,89 @@ SIZES = {"slack": (50, 8, 500), "busy": (12, 2, 500), "overload": (12, 2, 800)}
 """Stations, points a station, requests a day."""
 
 
+SPLIT_SEEDS = 10_000
+"""Seeds of a split; the splits' days never meet."""
+
+
+class Split(IntEnum):
+    """Which days a seed draws: training's, those a policy is chosen on, or those it is judged on."""
+
+    TRAINING = 0
+    VALIDATION = 1
+    TEST = 2
+
+    def seed(self, number: int) -> int:
+        """The seed of the split's day `number`. Raises ValueError where the split has no such day."""
+        if not 0 <= number < SPLIT_SEEDS:
+            raise ValueError(f"number: must be from 0 to {SPLIT_SEEDS - 1}, not {number}")
+        return self.value * SPLIT_SEEDS + number
+
+    @classmethod
+    def of(cls, seed: int) -> "Split":
+        """The split a seed belongs to; those beyond the last belong to it."""
+        return cls(min(seed // SPLIT_SEEDS, cls.TEST.value))
+
+
+class Demand(Protocol):
+    """Where a day's requests come from."""
+
+    def day(self, city: City, seed: int, count: int) -> Requests:
+        """`count` requests of one day, in order of booking; the same for the same seed."""
+        ...
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All that defines it, for fingerprints."""
+        ...
+
+
 @dataclass(frozen=True)
-class Demand:
-    """Distributions requests are drawn from: arrival weights of the 96 quarter hours, and quantiles of need in kWh."""
+class Drawn:
+    """The reference demand: arrival weights of the 96 quarter hours, quantiles of need in kWh, hotspot locations. Half of
+    the origins lie around a hotspot, half anywhere."""
 
     arrival: np.ndarray
     need_quantiles: np.ndarray
+    hotspots: np.ndarray
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Its distributions."""
+        return self.arrival, self.need_quantiles, self.hotspots
+
+    def day(self, city: City, seed: int, count: int) -> Requests:
+        """Origins and lead times are synthetic, arrival and need as ElaadNL measured them."""
+        rng = np.random.default_rng([seed, 20_251])
+        arrive = rng.choice(DAY_SLOTS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
+        lead = rng.exponential(90.0, count)
+        hot = rng.random(count) < 0.5
+        spot = rng.choice(self.hotspots, size=count)
+        latitude = np.where(hot, city.latitude[spot] + rng.normal(0, 0.012, count), rng.uniform(22.50, 22.62, count))
+        longitude = np.where(hot, city.longitude[spot] + rng.normal(0, 0.012, count), rng.uniform(113.95, 114.15, count))
+        battery = rng.choice([40.0, 60.0, 77.0], size=count)
+        quantile = rng.uniform(0, len(self.need_quantiles) - 1, count)
+        need = np.interp(quantile, np.arange(len(self.need_quantiles)), self.need_quantiles)
+        need = np.clip(need, 4.0, 0.7 * battery)
+        vehicle = rng.choice([11.0, 50.0, 100.0, 150.0], size=count, p=[0.1, 0.3, 0.4, 0.2])
+        soc = np.minimum(rng.uniform(0.15, 0.5, count) * battery, battery - need)
+        order = np.argsort(arrive - lead, kind="stable")
+        return Requests.build(
+            size=count,
+            book_min=np.maximum(0.0, arrive - lead),
+            depart_min=arrive,
+            latitude=latitude,
+            longitude=longitude,
+            soc_kwh=np.maximum(soc, 3.0),
+            battery_kwh=battery,
+            need_kwh=need,
+            vehicle_kw=vehicle,
+            standards=1 << STANDARD_BIT[CCS],
+            consumption=CONSUMPTION_KWH_PER_KM,
+        ).take(order)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A city with rates [P, T], its demand, and how many requests a day brings."""
+    """A city with rates [P, T] and opening [P, T], its demand, and how many requests a day brings. The horizon begins at
+    `minute_of_day` of local time."""
 
     name: str
     source: str
@@ -42,7 +118,14 @@ class Scenario:
     rates: Rates
     demand: Demand
     requests_a_day: int
-    hotspots: np.ndarray
+    open: np.ndarray
+    minute_of_day: float = 0.0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Pools and slots of its book."""
+        pools, slots = self.rates.energy.shape
+        return pools, slots
 
 
 def data_folder() -> Path:
@@ -50,9 +133,9 @@ def data_folder() -> Path:
     return Path(os.environ.get("EVCHARGING_DATA", "../shared/data"))
 
 
-def _stations(count: int) -> tuple[np.ndarray, np.ndarray, str]:
+def _stations(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, str]:
     path = data_folder() / "shenzhen_stations" / "stevcdp_stations.csv"
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     if not path.exists():
         return rng.uniform(22.50, 22.62, count), rng.uniform(113.95, 114.15, count), "generated stations"
     with path.open(encoding="utf-8-sig") as file:
@@ -76,26 +159,27 @@ def _tou() -> tuple[np.ndarray, str]:
     return np.array([prices[np.searchsorted(times, hour, side="right") - 1] for hour in hours]), source
 
 
-def _demand() -> tuple[Demand, str]:
+def elaad() -> tuple[np.ndarray, np.ndarray, str]:
+    """ElaadNL's public charging: shares of arrivals [96], quantiles of need in kWh, and where the figures are from."""
     folder = data_folder() / "elaad_dists"
     if not folder.exists():
         arrival = np.repeat(ARRIVAL_SHARES, 4)
         need = np.interp(np.arange(101), np.arange(0, 101, 10), NEED_DECILES_KWH)
-        return Demand(arrival / arrival.sum(), need), "ElaadNL public (hourly shares and deciles in the code)"
+        return arrival / arrival.sum(), need, "ElaadNL public (hourly shares and deciles in the code)"
     with (folder / "distribution-of-arrival.csv").open(encoding="utf-8-sig") as file:
         arrival = np.array([float(row["public"]) for row in csv.DictReader(file)])
     with (folder / "distribution-of-energy-demand.csv").open(encoding="utf-8-sig") as file:
         need = np.array([float(row["public"]) for row in csv.DictReader(file)])
-    return Demand(arrival / arrival.sum(), np.sort(need)), "ElaadNL public (EV2Gym, MIT)"
+    return arrival / arrival.sum(), np.sort(need), "ElaadNL public (EV2Gym, MIT)"
 
 
 def fingerprint(scenario: Scenario) -> str:
-    """sha256 of all that defines a scenario: city, rates, demand, requests a day, hotspots."""
-    city, demand = scenario.city, scenario.demand
+    """sha256 of all that defines a scenario: city, rates, opening, demand, requests a day."""
+    city = scenario.city
     arrays = (
         city.latitude, city.longitude, city.pool_location, city.pool_standard, city.pool_power_kw, city.capacity,
-        scenario.rates.energy, scenario.rates.time, scenario.rates.flat, demand.arrival, demand.need_quantiles,
-        scenario.hotspots, np.array([scenario.requests_a_day, city.price_unit]),
+        scenario.rates.energy, scenario.rates.time, scenario.rates.flat, scenario.open, *scenario.demand.arrays(),
+        np.array([scenario.requests_a_day, city.price_unit, scenario.minute_of_day]),
     )  # fmt: skip
     found = hashlib.sha256(f"{scenario.name}:{scenario.source}".encode())
     for array in arrays:
@@ -112,7 +196,7 @@ def reference(name: str) -> Scenario:
     power = rng.choice([22.0, 50.0, 120.0], size=stations, p=[0.4, 0.4, 0.2])
     factor = rng.uniform(0.85, 1.2, stations)
     tou, tariff = _tou()
-    demand, drawn = _demand()
+    arrival, need, drawn = elaad()
     surcharge = np.where(power >= 50, 0.15, 0.0) + np.where(power >= 120, 0.15, 0.0)
     energy = (0.25 + 1.5 * tou)[None, :] * factor[:, None] + surcharge[:, None]
     city = City.build(
@@ -128,37 +212,58 @@ def reference(name: str) -> Scenario:
         capacity=np.full(stations, points),
     )
     hotspots = rng.choice(stations, size=min(6, stations), replace=False)
-    return Scenario(name, f"{where}; {tariff}; {drawn}", city, Rates.build(energy), demand, requests, hotspots)
+    source = f"{where}; {tariff}; {drawn}"
+    opened = np.ones((stations, HORIZON), dtype=bool)
+    return Scenario(name, source, city, Rates.build(energy), Drawn(arrival, need, hotspots), requests, opened)
+
+
+def varied(number: int) -> Scenario:
+    """A small city of its own for training alone, so that a policy learns cities and not one city: 8 to 24 stations of the
+    same area, some with a slow and a fast pool, one to four points each, demand from easy to overloaded."""
+    rng = np.random.default_rng([number, 20_254])
+    count = int(rng.integers(8, 25))
+    latitude, longitude, where = _stations(count, seed=1000 + number)
+    both = rng.random(count) < 0.3
+    location = np.concatenate([np.arange(count), np.flatnonzero(both)])
+    power = rng.choice([7.4, 22.0, 50.0, 120.0], size=len(location), p=[0.1, 0.35, 0.35, 0.2])
+    power[count:] = np.where(power[:count][both] <= 22.0, 120.0, 22.0)
+    capacity = rng.integers(1, 5, len(location))
+    factor = rng.uniform(0.85, 1.2, len(location))
+    tou, tariff = _tou()
+    surcharge = np.where(power >= 50, 0.15, 0.0) + np.where(power >= 120, 0.15, 0.0)
+    energy = (0.25 + 1.5 * tou)[None, :] * factor[:, None] + surcharge[:, None]
+    arrival, need, drawn = elaad()
+    city = City.build(
+        name=f"varied {number}",
+        time_zone="UTC",
+        currency="USD",
+        location_ids=[f"station-{item}" for item in range(count)],
+        latitude=latitude,
+        longitude=longitude,
+        pool_location=location,
+        pool_standard=np.full(len(location), STANDARD_BIT[CCS]),
+        pool_power_kw=power,
+        capacity=capacity,
+    )
+    hotspots = rng.choice(count, size=min(6, count), replace=False)
+    hours = (capacity * np.clip(power, 0, 60) / 20.0).sum()
+    requests = int(np.clip(hours * rng.uniform(7.0, 19.0), 150, 1000))
+    source = f"varied; {where}; {tariff}; {drawn}"
+    opened = np.ones((len(location), HORIZON), dtype=bool)
+    return Scenario(city.name, source, city, Rates.build(energy), Drawn(arrival, need, hotspots), requests, opened)
+
+
+@lru_cache(maxsize=64)
+def named(name: str) -> Scenario:
+    """`slack`, `busy`, `overload`, or `varied-N`. Raises ValueError for another name."""
+    if name in SIZES:
+        return reference(name)
+    kind, _, number = name.partition("-")
+    if kind == "varied" and number.isdigit():
+        return varied(int(number))
+    raise ValueError(f"scenario: must be one of {', '.join(SIZES)} or varied-N, not {name!r}")
 
 
 def day(scenario: Scenario, seed: int, *, requests: int | None = None) -> Requests:
-    """One day's requests in order of booking. Origins and lead times are synthetic."""
-    rng = np.random.default_rng([seed, 20_251])
-    count = requests or scenario.requests_a_day
-    city = scenario.city
-    arrive = rng.choice(DAY_SLOTS, size=count, p=scenario.demand.arrival) * 15.0 + rng.uniform(0, 15, count)
-    lead = rng.exponential(90.0, count)
-    hot = rng.random(count) < 0.5
-    spot = rng.choice(scenario.hotspots, size=count)
-    latitude = np.where(hot, city.latitude[spot] + rng.normal(0, 0.012, count), rng.uniform(22.50, 22.62, count))
-    longitude = np.where(hot, city.longitude[spot] + rng.normal(0, 0.012, count), rng.uniform(113.95, 114.15, count))
-    battery = rng.choice([40.0, 60.0, 77.0], size=count)
-    quantile = rng.uniform(0, len(scenario.demand.need_quantiles) - 1, count)
-    need = np.interp(quantile, np.arange(len(scenario.demand.need_quantiles)), scenario.demand.need_quantiles)
-    need = np.clip(need, 4.0, 0.7 * battery)
-    vehicle = rng.choice([11.0, 50.0, 100.0, 150.0], size=count, p=[0.1, 0.3, 0.4, 0.2])
-    soc = np.minimum(rng.uniform(0.15, 0.5, count) * battery, battery - need)
-    order = np.argsort(arrive - lead, kind="stable")
-    return Requests.build(
-        size=count,
-        book_min=np.maximum(0.0, arrive - lead),
-        depart_min=arrive,
-        latitude=latitude,
-        longitude=longitude,
-        soc_kwh=np.maximum(soc, 3.0),
-        battery_kwh=battery,
-        need_kwh=need,
-        vehicle_kw=vehicle,
-        standards=1 << STANDARD_BIT[CCS],
-        consumption=CONSUMPTION_KWH_PER_KM,
-    ).take(order)
+    """One day's requests in order of booking; `Split.seed` says which days are whose."""
+    return scenario.demand.day(scenario.city, seed, requests or scenario.requests_a_day)

@@ -130,7 +130,8 @@ class Candidates:
     else zero there).
 
     `location`, `pool` index the city; `start` and `length` are slots of the horizon; `cost` is the objective;
-    `floor` [B] is the request's own minimum were every EVSE free; `reason` [B] indexes REASONS, -1 where rows exist.
+    `floor` [B] is the request's own minimum were every EVSE free, `conceivable` [B] the rows it would then have in what is
+    open (at most MAX_ROWS); `reason` [B] indexes REASONS, -1 where rows exist.
     """
 
     mask: np.ndarray
@@ -145,6 +146,7 @@ class Candidates:
     price: np.ndarray
     cost: np.ndarray
     floor: np.ndarray
+    conceivable: np.ndarray
     reason: np.ndarray
 
 
@@ -212,9 +214,9 @@ def candidates(
 
 
 def look_and_list(
-    city: City, requests: Requests, book: Book, rates: Rates, *, nearest: int = MAX_LOCATIONS
+    city: City, requests: Requests, book: Book, rates: Rates, *, nearest: int = MAX_LOCATIONS, rows: int = MAX_ROWS
 ) -> tuple[Candidates, Look, np.ndarray]:
-    """`candidates`, the look at the book they came from, and the place in it of each row: [B, K]."""
+    """`candidates`, the look at the book they came from, and the place in it of each row: [B, K]; at most `rows`."""
     size, horizon = len(requests), book.slots
     where = _places(city, requests, nearest)
     pool, location, usable = where.pool, where.location, where.usable
@@ -261,7 +263,7 @@ def look_and_list(
     shape = (size, start.shape[1] * START_OFFSETS)
     cost = np.where(free, cost, np.inf).reshape(shape)
 
-    order = np.argsort(cost, axis=1, kind="stable")[:, :MAX_ROWS]
+    order = np.argsort(cost, axis=1, kind="stable")[:, :rows]
     row = order + np.arange(size)[:, None] * shape[1]
     column = row // START_OFFSETS
     ranked = cost.ravel()[row]
@@ -274,7 +276,7 @@ def look_and_list(
     reason = np.full(size, -1)
     for number in range(len(REASONS) - 1, -1, -1):
         reason = np.where(checks[number], reason, number)
-    rows = Candidates(
+    made = Candidates(
         mask=mask,
         location=picked(location, column),
         pool=picked(pool, column),
@@ -287,9 +289,10 @@ def look_and_list(
         price=picked(price, row),
         cost=ranked,
         floor=floor,
+        conceivable=np.minimum(opened.sum(axis=(1, 2)), rows),
         reason=reason,
     )
-    return rows, look, np.where(mask, column, 0)
+    return made, look, np.where(mask, column, 0)
 
 
 @dataclass(frozen=True)

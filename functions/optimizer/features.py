@@ -14,7 +14,7 @@ from functions.optimizer.candidates import Candidates, Rates, Requests, look_and
 from functions.optimizer.city import City
 from functions.optimizer.objective import REJECTION_COST
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 FIXED_POINT = 1 << 20
 """Expected bookings are added up in millionths of an EVSE: whole numbers have the same sum in every window."""
 ROW_FEATURES = (
@@ -33,6 +33,8 @@ ROW_FEATURES = (
     "overflow",  # bookings and demand above capacity, share
     "lead",  # hours from booking to departure, by 4
     "power_class",  # 0 to 1
+    "bid_price",  # what the session's quarter hours were worth to others on training days, cost
+    "rows_left",  # share of the rows the request would have, were every EVSE free, that are left
 )
 STATE_FEATURES = (
     "time_sin",
@@ -50,16 +52,23 @@ FEATURE_HASH = hashlib.sha256(f"{FEATURE_VERSION}:{','.join(FEATURE_NAMES)}".enc
 
 @dataclass(frozen=True)
 class Climatology:
-    """What training days teach of each pool and slot, [P, T]: expected share busy, and expected bookings (EVSEs) still
-    to come. Zeros where nothing is known. Not to be changed once made: its sums are kept."""
+    """What training days teach of each pool and slot, [P, T]: expected share busy, expected bookings (EVSEs) were every
+    EVSE free, and the bid price of a quarter hour (cost; the mean dual price of the days' offline optimum). Zeros where
+    nothing is known. Not to be changed once made: its sums are kept."""
 
     occupancy: np.ndarray
     demand: np.ndarray
+    price: np.ndarray
 
     @classmethod
     def unknown(cls, pools: int, slots: int) -> "Climatology":
         """Nothing is known."""
-        return cls(np.zeros((pools, slots)), np.zeros((pools, slots)))
+        return cls(np.zeros((pools, slots)), np.zeros((pools, slots)), np.zeros((pools, slots)))
+
+    @cached_property
+    def price_sum(self) -> np.ndarray:
+        """Sums of the bid price before each slot: [P, T + 1]."""
+        return running_sum(self.price)
 
     @cached_property
     def occupancy_sum(self) -> np.ndarray:
@@ -170,6 +179,8 @@ def _row_features(
         overflow / spots,
         lead[request],
         city.pool_class[pool] / 4.0,
+        window_sum(climatology.price_sum, pool, start, stop),
+        (rows.mask.sum(axis=1) / np.maximum(rows.conceivable, 1))[request],
     )
 
 

@@ -55,6 +55,18 @@ def soonest_finish(rows: Candidates) -> np.ndarray:
     return score
 
 
+def bid_price(price_sum: np.ndarray) -> Rule:
+    """Least cost plus what the session's quarter hours are worth to others: running sums of a price table [P, T + 1]
+    (Climatology.price_sum)."""
+
+    def rule(rows: Candidates) -> np.ndarray:
+        stop = rows.start + rows.length
+        found: np.ndarray = -rows.cost - (price_sum[rows.pool, stop] - price_sum[rows.pool, rows.start])
+        return found
+
+    return rule
+
+
 RULES: dict[str, Rule] = {
     "greedy": greedy,
     "nearest": nearest,

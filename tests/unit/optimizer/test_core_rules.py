@@ -78,7 +78,7 @@ def drawn_rates(seed: int, city: City) -> Rates:
 def drawn_climatology(seed: int, city: City) -> Climatology:
     rng = np.random.default_rng([seed, 4])
     shape = (len(city.capacity), SLOTS)
-    return Climatology(rng.random(shape), rng.uniform(0, 2, shape))
+    return Climatology(rng.random(shape), rng.uniform(0, 2, shape), rng.uniform(0, 0.2, shape))
 
 
 def by_hand(city: City, wish: Requests, book: Book, rates: Rates) -> tuple[dict[tuple[int, int], float], float]:

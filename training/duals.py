@@ -1,0 +1,99 @@
+"""Dual prices by ascent: what a quarter hour of an EVSE was worth, some thirty times sooner than by linear programming.
+
+The Lagrangian dual of the offline assignment (training.bound) is maximised over the prices alone: at given prices each request
+takes its cheapest row, a soft minimum of temperature TEMPERATURE so that the slope is smooth; prices rise where more is wanted
+than is free and fall elsewhere, by steps scaled per price (Adam: Kingma and Ba 2015) that shrink geometrically. The mean of the
+last steps is answered. A solution nearby is a good start, so a day is solved anew as it goes on for a few milliseconds a time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from functions.optimizer.objective import REJECTION_COST
+from training.bound import Columns
+
+TEMPERATURE = 0.02
+STEPS = 100
+WARM_STEPS = 30
+FIRST_RATE, LAST_RATE = 0.1, 0.004
+AVERAGED = 0.3
+"""Share of the steps, the last, whose mean is the answer."""
+
+
+@dataclass(frozen=True)
+class Programme:
+    """A day's columns in order of request, ready for ascent: where each request's columns begin [R], its number [R], how
+    many it has [R], and for each column [X] its cost and the cells of running sums [P, T + 1] around its session."""
+
+    shape: tuple[int, int]
+    first: np.ndarray
+    request: np.ndarray
+    count: np.ndarray
+    cost: np.ndarray
+    begin: np.ndarray
+    until: np.ndarray
+
+    @classmethod
+    def of(cls, found: Columns, shape: tuple[int, int]) -> "Programme":
+        """The programme of a day's columns over pools and slots `shape`."""
+        order = np.argsort(found.request, kind="stable")
+        request, first, count = np.unique(found.request[order], return_index=True, return_counts=True)
+        begin = found.pool[order].astype(np.int64) * (shape[1] + 1) + found.start[order]
+        return cls(shape, first, request, count, found.cost[order], begin, begin + found.length[order])
+
+    def since(self, request: int) -> "Programme":
+        """The programme of requests from `request` on."""
+        cut = int(np.searchsorted(self.request, request))
+        if cut == len(self.request):
+            none = np.zeros(0, dtype=np.int64)
+            return Programme(self.shape, none, none, none, np.zeros(0), none, none)
+        column = int(self.first[cut])
+        return Programme(
+            self.shape, self.first[cut:] - column, self.request[cut:], self.count[cut:],
+            self.cost[column:], self.begin[column:], self.until[column:],
+        )  # fmt: skip
+
+
+def prices(programme: Programme, free: np.ndarray, *, start: np.ndarray | None = None, steps: int | None = None) -> np.ndarray:
+    """Dual prices [P, T] of what is `free` [P, T]; from `start` prices [P, T] on, where there are some.
+
+    Raises ValueError where the shapes differ.
+    """
+    pools, slots = programme.shape
+    if free.shape != programme.shape:
+        raise ValueError(f"free: must be {programme.shape}, not {free.shape}")
+    price = np.zeros(programme.shape) if start is None else start.copy()
+    if not len(programme.first):
+        return np.zeros(programme.shape)
+    steps = steps or (STEPS if start is None else WARM_STEPS)
+    sums = np.zeros((pools, slots + 1))
+    momentum, size, mean = np.zeros_like(price), np.zeros_like(price), np.zeros_like(price)
+    first_rate = FIRST_RATE if start is None else FIRST_RATE / 3
+    averaged = max(1, round(steps * AVERAGED))
+    for step in range(steps):
+        np.cumsum(price, axis=1, out=sums[:, 1:])
+        slope = _wanted(programme, sums) - free
+        momentum = 0.7 * momentum + 0.3 * slope
+        size = 0.95 * size + 0.05 * slope * slope
+        rate = first_rate * (LAST_RATE / first_rate) ** (step / steps)
+        scale = np.sqrt(size / (1.0 - 0.95 ** (step + 1))) + 1e-3
+        price = np.maximum(0.0, price + rate * momentum / scale)
+        if step >= steps - averaged:
+            mean += price
+    return mean / averaged
+
+
+def _wanted(programme: Programme, sums: np.ndarray) -> np.ndarray:
+    """EVSEs wanted in each pool and slot at running sums of prices: [P, T]."""
+    pools, slots = programme.shape
+    flat = sums.ravel()
+    score = programme.cost + flat[programme.until] - flat[programme.begin]
+    least = np.minimum(np.minimum.reduceat(score, programme.first), REJECTION_COST)
+    share = np.exp((np.repeat(least, programme.count) - score) / TEMPERATURE)
+    total = np.add.reduceat(share, programme.first) + np.exp((least - REJECTION_COST) / TEMPERATURE)
+    share /= np.repeat(total, programme.count)
+    cells = pools * (slots + 1)
+    change = np.bincount(programme.begin, share, cells) - np.bincount(programme.until, share, cells)
+    wanted: np.ndarray = np.cumsum(change.reshape(pools, slots + 1), axis=1)[:, :slots]
+    return wanted

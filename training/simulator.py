@@ -1,0 +1,177 @@
+"""The simulator: days of charge requests decided one after the other, many days side by side, on the decision core.
+
+Axes: E days (environments), B the requests that are up (one a day that is not over), K rows, F features. A step gives each
+of them its row (or none) and moves every day to its next request. What is uncertain in reality is in `training.events`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from functions.optimizer.book import Book
+from functions.optimizer.candidates import Candidates, Requests, candidates
+from functions.optimizer.features import Climatology, observe
+from functions.optimizer.objective import REJECTION_COST
+from training.events import CALM, Disturbances, Events
+from training.scenarios import Scenario
+
+NOT_SERVED = -1
+"""The row of a request that gets nothing."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What became of every request of a day, shapes [N]; zeros where it was not served.
+
+    `cost` and `regret` (above the request's own minimum were every EVSE free) are the objective's; a request without any
+    conceivable row has regret REJECTION_COST. `feasible` says whether it had a row when it was up.
+    """
+
+    served: np.ndarray
+    feasible: np.ndarray
+    cost: np.ndarray
+    regret: np.ndarray
+    wait_min: np.ndarray
+    price: np.ndarray
+    km: np.ndarray
+    duration_min: np.ndarray
+    pool: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+
+    @classmethod
+    def empty(cls, size: int) -> "Served":
+        """Nobody served yet, every cost a rejection's."""
+        kinds = {"served": bool, "feasible": bool, "pool": np.int64, "start": np.int64, "length": np.int64}
+        made: dict[str, Any] = {item.name: np.zeros(size, dtype=kinds.get(item.name, np.float64)) for item in fields(cls)}
+        made["cost"][:] = REJECTION_COST
+        made["regret"][:] = REJECTION_COST
+        return cls(**made)
+
+
+class Days:
+    """The requests of E days end to end, so that the next of each day is one `take`."""
+
+    def __init__(self, days: Sequence[Requests]) -> None:
+        self.sizes = np.array([len(day) for day in days], dtype=np.int64)
+        self.offsets = np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
+        joined: dict[str, Any] = {}
+        for item in fields(Requests):
+            values = [getattr(day, item.name) for day in days]
+            joined[item.name] = None if values[0] is None else np.concatenate(values)
+        joined["env"] = np.repeat(np.arange(len(days)), self.sizes)
+        self.requests = Requests(**joined)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+class Simulator:
+    """Days decided in lockstep. `observe`, choose rows, `step`, until `done`.
+
+    Everything is deterministic by the days and, with disturbances, by `seed`.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        days: Sequence[Requests],
+        *,
+        climatology: Climatology | None = None,
+        disturbances: Disturbances = CALM,
+        seed: int = 0,
+    ) -> None:
+        self.scenario, self.city = scenario, scenario.city
+        self.days = Days(days)
+        pools, slots = scenario.shape
+        self.climatology = climatology or Climatology.unknown(pools, slots)
+        size = len(self.days)
+        self.book = Book(
+            np.zeros((size, pools, slots), dtype=np.int64),
+            scenario.open[None],
+            scenario.minute_of_day,
+            np.zeros((size, pools, slots), dtype=np.int64) if disturbances.faults else None,
+        )
+        self.served = Served.empty(int(self.days.sizes.sum()))
+        self.position = np.zeros(size, dtype=np.int64)
+        self._events = None if disturbances == CALM else Events(self, disturbances, seed)
+
+    @property
+    def up(self) -> np.ndarray:
+        """The days whose next request is up: [B]."""
+        return np.flatnonzero(self.position < self.days.sizes)
+
+    @property
+    def done(self) -> bool:
+        """Whether every day is over."""
+        return not (self.position < self.days.sizes).any()
+
+    def requests(self) -> Requests:
+        """The requests that are up, one a day that is not over."""
+        up = self.up
+        return self.days.requests.take(self.days.offsets[up] + self.position[up])
+
+    def rows(self) -> tuple[Requests, Candidates]:
+        """The requests that are up and their rows, without features."""
+        wishes = self._caught_up()
+        return wishes, candidates(self.city, wishes, self.book, self.scenario.rates)
+
+    def observe(self) -> tuple[Requests, Candidates, np.ndarray]:
+        """The requests that are up, their rows [B, K] and features [B, K, F]."""
+        wishes = self._caught_up()
+        rows, seen = observe(self.city, wishes, self.book, self.scenario.rates, self.climatology)
+        return wishes, rows, seen
+
+    def _caught_up(self) -> Requests:
+        wishes = self.requests()
+        if self._events is not None:
+            self._events.until(self.up, wishes.book_min)
+        return wishes
+
+    def step(self, rows: Candidates, choice: np.ndarray) -> np.ndarray:
+        """Gives each request its row, [B] (NOT_SERVED: none), and moves on. Returns the costs, [B]. Raises ValueError
+        for a row that does not exist."""
+        up = self.up
+        here = np.arange(len(up))
+        taken = choice >= 0
+        if not rows.mask[here[taken], choice[taken]].all():
+            raise ValueError("choice: a row in the padding was chosen")
+        at = self.days.offsets[up] + self.position[up]
+        if self._events is not None:
+            taken &= ~self._events.refused(len(up))
+        self.served.feasible[at] = rows.mask.any(axis=1)
+        self.book_row(up[taken], rows, here[taken], choice[taken], at[taken])
+        self.position[up] += 1
+        if self._events is not None:
+            self._events.booked(up[taken], at[taken])
+        return self.served.cost[at]
+
+    def book_row(self, env: np.ndarray, rows: Candidates, here: np.ndarray, row: np.ndarray, at: np.ndarray) -> None:
+        """Books row `row` of request `here` in the batch for request `at` of all: [M] each, one an environment."""
+        pool, start, length = rows.pool[here, row], rows.start[here, row], rows.length[here, row]
+        self.occupy(env, pool, start, length, 1)
+        out = self.served
+        out.served[at] = True
+        out.cost[at] = rows.cost[here, row]
+        out.regret[at] = rows.cost[here, row] - rows.floor[here]
+        out.wait_min[at], out.price[at], out.km[at] = rows.wait_min[here, row], rows.price[here, row], rows.km[here, row]
+        out.duration_min[at] = rows.duration_min[here, row]
+        out.pool[at], out.start[at], out.length[at] = pool, start, length
+
+    def occupy(self, env: np.ndarray, pool: np.ndarray, start: np.ndarray, length: np.ndarray, change: int) -> None:
+        """Adds `change` EVSEs to slots [start, start + length) of pools, one session an environment and element: [M]."""
+        _, pools, slots = self.book.busy.shape
+        begin = (env * pools + pool) * slots + start
+        total = int(length.sum())
+        if not total:
+            return
+        first = np.cumsum(length) - length
+        cells = np.arange(total) - np.repeat(first, length) + np.repeat(begin, length)
+        np.add.at(self.book.busy.reshape(-1), cells, change)
+
+    def of_day(self, env: int) -> Served:
+        """What became of the requests of one day."""
+        window = slice(int(self.days.offsets[env]), int(self.days.offsets[env] + self.days.sizes[env]))
+        return Served(**{item.name: getattr(self.served, item.name)[window] for item in fields(Served)})
