@@ -25,8 +25,8 @@ NOT_SERVED = -1
 class Served:
     """What became of every request of a day, shapes [N]; zeros where it was not served.
 
-    `cost` and `regret` (above the request's own minimum were every EVSE free) are the objective's; a request without any
-    conceivable row has regret REJECTION_COST. `feasible` says whether it had a row when it was up.
+    `cost` and `regret` (above the request's own minimum were every EVSE free; above 0 where it has no conceivable row) are
+    the objective's. `feasible` says whether it had a row when it was up.
     """
 
     served: np.ndarray
@@ -52,14 +52,21 @@ class Served:
 
 
 class Days:
-    """The requests of E days end to end, so that the next of each day is one `take`."""
+    """The requests of E days end to end, so that the next of each day is one `take`. Raises ValueError for no day at all,
+    one that is not in order of booking, or charging curves in some days only."""
 
     def __init__(self, days: Sequence[Requests]) -> None:
+        if not days:
+            raise ValueError("days: must be at least one")
+        for day in days:
+            _ordered(day)
         self.sizes = np.array([len(day) for day in days], dtype=np.int64)
         self.offsets = np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
         joined: dict[str, Any] = {}
         for item in fields(Requests):
             values = [getattr(day, item.name) for day in days]
+            if len({value is None for value in values}) > 1:
+                raise ValueError(f"{item.name}: must be given in every day, or in none")
             joined[item.name] = None if values[0] is None else np.concatenate(values)
         joined["env"] = np.repeat(np.arange(len(days)), self.sizes)
         self.requests = Requests(**joined)
@@ -67,11 +74,34 @@ class Days:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    def window(self, env: int) -> slice:
+        """Where the requests of one day lie."""
+        return slice(int(self.offsets[env]), int(self.offsets[env] + self.sizes[env]))
+
+    def replace(self, env: int, day: Requests) -> None:
+        """Puts another day in the place of one. Raises ValueError where it has another number of requests."""
+        if len(day) != self.sizes[env]:
+            raise ValueError(f"day: must have {self.sizes[env]} requests, not {len(day)}")
+        _ordered(day)
+        for item in fields(Requests):
+            into, value = getattr(self.requests, item.name), getattr(day, item.name)
+            if (into is None) != (value is None):
+                raise ValueError(f"{item.name}: must be given in every day, or in none")
+            if item.name != "env" and into is not None:
+                into[self.window(env)] = value
+
+
+def _ordered(day: Requests) -> None:
+    if (np.diff(day.book_min) < 0).any():
+        raise ValueError("days: must be in order of booking")
+
 
 class Simulator:
     """Days decided in lockstep. `observe`, choose rows, `step`, until `done`.
 
-    Everything is deterministic by the days and, with disturbances, by `seed`.
+    Everything is deterministic by the days and, with disturbances, by `seed`; what becomes of a day does not depend on the
+    others. What bounds its speed is the core: nine tenths of the time go to candidates and features, two thirds of that to
+    features (`python -m bench.simulator` measures them).
     """
 
     def __init__(
@@ -113,6 +143,28 @@ class Simulator:
         up = self.up
         return self.days.requests.take(self.days.offsets[up] + self.position[up])
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each kind of event happened (training.events.KINDS), over all days; empty where all is calm."""
+        return {} if self._events is None else dict(self._events.count)
+
+    def added_cost(self) -> np.ndarray:
+        """Cost that events have added to requests after they were decided, [E]."""
+        return np.zeros(len(self.days)) if self._events is None else self._events.added.copy()
+
+    def restart(self, env: int, day: Requests) -> None:
+        """Begins another day in the place of one. Raises ValueError where it has another number of requests."""
+        self.days.replace(env, day)
+        own, fresh = self.days.window(env), Served.empty(len(day))
+        for item in fields(Served):
+            getattr(self.served, item.name)[own] = getattr(fresh, item.name)
+        self.position[env] = 0
+        self.book.busy[env] = 0
+        if self.book.out is not None:
+            self.book.out[env] = 0
+        if self._events is not None:
+            self._events.restart(env)
+
     def rows(self) -> tuple[Requests, Candidates]:
         """The requests that are up and their rows, without features."""
         wishes = self._caught_up()
@@ -132,21 +184,34 @@ class Simulator:
 
     def step(self, rows: Candidates, choice: np.ndarray) -> np.ndarray:
         """Gives each request its row, [B] (NOT_SERVED: none), and moves on. Returns the costs, [B]. Raises ValueError
-        for a row that does not exist."""
+        for a row that does not exist, before anything is booked."""
         up = self.up
+        if choice.shape != up.shape:
+            raise ValueError(f"choice: must be one row a request that is up, {up.shape}, not {choice.shape}")
         here = np.arange(len(up))
         taken = choice >= 0
-        if not rows.mask[here[taken], choice[taken]].all():
+        inside = choice < rows.mask.shape[1]
+        if not (inside.all() and rows.mask[here[taken], choice[taken]].all()):
             raise ValueError("choice: a row in the padding was chosen")
-        at = self.days.offsets[up] + self.position[up]
+        numbers = self.position[up]
+        at = self.days.offsets[up] + numbers
         if self._events is not None:
-            taken &= ~self._events.refused(len(up))
-        self.served.feasible[at] = rows.mask.any(axis=1)
+            taken[taken] = ~self._events.refused(up[taken], numbers[taken])
+        self.meet(rows, at)
         self.book_row(up[taken], rows, here[taken], choice[taken], at[taken])
         self.position[up] += 1
+        cost: np.ndarray = self.served.cost[at]
         if self._events is not None:
-            self._events.booked(up[taken], at[taken])
-        return self.served.cost[at]
+            self._events.booked(up[taken], numbers[taken])
+            over = up[self.position[up] == self.days.sizes[up]]
+            self._events.until(over, np.full(len(over), np.inf))
+        return cost
+
+    def meet(self, rows: Candidates, at: np.ndarray) -> None:
+        """Notes that requests `at` [B] of all are being decided on `rows` [B, K]; they are not served unless booked."""
+        floor = np.where(np.isfinite(rows.floor), rows.floor, 0.0)
+        self.served.feasible[at] = rows.mask.any(axis=1)
+        self.served.regret[at] = REJECTION_COST - floor
 
     def book_row(self, env: np.ndarray, rows: Candidates, here: np.ndarray, row: np.ndarray, at: np.ndarray) -> None:
         """Books row `row` of request `here` in the batch for request `at` of all: [M] each, one an environment."""
@@ -173,5 +238,5 @@ class Simulator:
 
     def of_day(self, env: int) -> Served:
         """What became of the requests of one day."""
-        window = slice(int(self.days.offsets[env]), int(self.days.offsets[env] + self.days.sizes[env]))
+        window = self.days.window(env)
         return Served(**{item.name: getattr(self.served, item.name)[window] for item in fields(Served)})
