@@ -140,6 +140,9 @@ class Events:
         self._moved: list[dict[int, _Moved]] = [{} for _ in range(size)]
         self.count = dict.fromkeys(KINDS, 0)
         self.added = np.zeros(size)
+        # All days' end to end, as the simulator's requests are: most steps ask no more than these.
+        self._refuses = np.zeros(len(simulator.days.requests), dtype=bool)
+        self._fate = np.zeros(len(simulator.days.requests))
         for env in range(size):
             self._drawn.append(self._draw(env))
             self._begin(env)
@@ -151,13 +154,15 @@ class Events:
 
     def _draw(self, env: int) -> _Drawn:
         sim = self._sim
-        first, size = int(sim.days.offsets[env]), int(sim.days.sizes[env])
-        requests = sim.days.requests.take(np.arange(first, first + size))
+        own = sim.days.window(env)
+        requests = sim.days.requests.take(np.arange(own.start, own.stop))
         return _Drawn.of(requests, self._wanted, sim.city.capacity, sim.book.slots, self._seed)
 
     def _begin(self, env: int) -> None:
         self._queues[env], self._walk_ins[env], self._moved[env], self.added[env] = [], [], {}, 0.0
         self._due[env] = np.inf
+        own = self._sim.days.window(env)
+        self._refuses[own], self._fate[own] = self._drawn[env].refuses, self._drawn[env].fate
         for minute, pool, length in self._drawn[env].faults:
             self._at(env, minute, partial(self._fault, env, pool, int(minute // SLOT_MIN), length))
         for minute, pool, length in self._drawn[env].walk_ins:
@@ -179,14 +184,15 @@ class Events:
 
     def refused(self, envs: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Which drivers, the `numbers` [B] of their days, do not take what they are given: [B]."""
-        pairs = zip(envs.tolist(), numbers.tolist(), strict=True)
-        found = np.array([self._drawn[env].refuses[number] for env, number in pairs], dtype=bool)
+        found: np.ndarray = self._refuses[self._sim.days.offsets[envs] + numbers]
         self.count["refusal"] += int(found.sum())
         return found
 
     def booked(self, envs: np.ndarray, numbers: np.ndarray) -> None:
         """Puts the fate of sessions just booked in the queue."""
-        for env, number in zip(envs.tolist(), numbers.tolist(), strict=True):
+        wanted = self._wanted
+        fated = self._fate[self._sim.days.offsets[envs] + numbers] < wanted.no_shows + wanted.early_stops + wanted.late_stops
+        for env, number in zip(envs[fated].tolist(), numbers[fated].tolist(), strict=True):
             self._befall(env, number)
 
     def _befall(self, env: int, number: int) -> None:
