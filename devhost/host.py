@@ -11,7 +11,7 @@ from devhost.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.discovery import Triggers, discover
 from devhost.pages import dev_router
 from devhost.timers import Timers
-from functions.optimizer.policy import install_shipped
+from functions.optimizer.source import install_shipped
 from shared.migrate import upgrade
 from shared.platform import Platform, use_platform
 

@@ -1,49 +1,99 @@
-"""Export: a network becomes model.onnx with its manifest, if it answers alike.  `python -m training.export --help`."""
+"""Export: a network becomes model.onnx with its manifest, if it answers alike; a rule becomes a manifest.
+`python -m training.export --help`."""
 
-import argparse
 import hashlib
 import json
 import subprocess
 import tempfile
 import warnings
+import zipfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import torch
+import typer
 
-from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION, features
-from functions.optimizer.manifest import OPSET, POLICY_NAME, Canary, Champion, Manifest, Parity
+from functions.optimizer.climatology import Tables
+from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION, Climatology, features
+from functions.optimizer.graph import opset_of
+from functions.optimizer.manifest import (
+    CLIMATOLOGY,
+    MANIFEST,
+    MODEL,
+    OPSET,
+    POLICY_NAME,
+    Canary,
+    Champion,
+    Manifest,
+    Parity,
+    Refused,
+)
 from functions.optimizer.objective import PROBLEM_VERSION
-from functions.optimizer.policy import SHIPPED, Session
-from training.network import ResidualQ
+from functions.optimizer.policy import Session, check_rule
+from functions.optimizer.source import SHIPPED
+from training.network import ResidualQ, scores
 from training.scenarios import Scenario, fingerprint, reference
-from training.states import replay, unknown
+from training.states import Chooser, assumed, by_rule, replay, unknown
 
 TOLERANCE = 1e-5
+CANARY_ROWS = 8
+MANIFEST_BYTES = 100_000
+"""What a manifest may be long: it is read with every look for a new champion, and shown to whoever asks."""
+KEPT = ("identity", "feature_hash", "scenario_hashes", "labelled_rows", "validation", "wall_s", "memory_mb")
+"""What of training.json goes into the manifest; the curve stays."""
 
 
-def recorded_features(states: int, scenario: Scenario | None = None) -> list[np.ndarray]:
-    """Features of at least `states` decisions on days of a scenario (else overload), each [rows, features]."""
+def by_network(scenario: Scenario, network: ResidualQ, known: Climatology) -> Chooser:
+    """The network's best row, as serving would choose it."""
+    weights = network.arrays()
+
+    def choose(wish: Any, book: Any, rows: Any) -> int:
+        seen = features(scenario.city, wish, book, rows, known)
+        return int(scores(weights, seen, rows.mask)[0].argmax())
+
+    return choose
+
+
+def recorded_features(states: int, scenario: Scenario | None = None, network: ResidualQ | None = None) -> list[np.ndarray]:
+    """Features of at least `states` decisions on days of a scenario (else overload), each [rows, features]: a third each of
+    greedy's days knowing nothing, of greedy's with a climatology, and of the network's own (else greedy's again)."""
     scenario = scenario or reference("overload")
+    nothing, known = unknown(scenario), assumed(scenario)
+    greedy = by_rule("greedy")
+    own = greedy if network is None else by_network(scenario, network, known)
     found: list[np.ndarray] = []
-    seed = 900
-    while len(found) < states:
-        for wish, book, rows in replay(scenario, seed, requests=400):
-            count = int(rows.mask[0].sum())
-            if count:
-                found.append(features(scenario.city, wish, book, rows, unknown(scenario))[0, :count])
-        seed += 1
+    each = -(-states // 3)
+    for number, (chooser, climatology) in enumerate(((greedy, nothing), (greedy, known), (own, known))):
+        for place, rows in enumerate(_decisions(scenario, 900 + 10 * number, chooser, climatology)):
+            found.append(rows)
+            if place + 1 == each:
+                break
     return found
 
 
+def _decisions(scenario: Scenario, seed: int, chooser: Chooser, known: Climatology) -> Iterator[np.ndarray]:
+    """The features of every third decision of day after day, so that few days have all hours."""
+    while True:
+        for number, (wish, book, rows) in enumerate(replay(scenario, seed, requests=500, chooser=chooser)):
+            count = int(rows.mask[0].sum())
+            if count and number % 3 == 0:
+                yield features(scenario.city, wish, book, rows, known)[0, :count]
+        seed += 1
+
+
 def to_onnx(network: ResidualQ) -> bytes:
-    """The network as one ONNX file with a 2-D input [rows, features]; the mask stays outside."""
+    """The network as one ONNX file with a 2-D input [rows, features]; the mask stays outside. Raises ValueError where a
+    weight is not a finite number."""
+    for name, value in network.state_dict().items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name}: has weights that are not finite")
     network.eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the TorchScript exporter: one small file
-        path = Path(folder) / "model.onnx"
+        path = Path(folder) / MODEL
         torch.onnx.export(
             network,
             (torch.zeros(2, len(FEATURE_NAMES)),),
@@ -74,7 +124,7 @@ def parity(network: ResidualQ, model: bytes, states: list[np.ndarray]) -> Parity
         best = np.sort(own)[::-1]
         clear = len(best) < 2 or best[0] - best[1] > TOLERANCE * max(1.0, abs(float(best[0])))
         equal &= not clear or int(served.argmax()) == int(own.argmax())
-    if worst > TOLERANCE or not equal:
+    if not worst <= TOLERANCE or not equal:
         raise ValueError(f"parity: relative error {worst:.2e} (at most {TOLERANCE:.0e}), same choice: {equal}")
     return Parity(states=len(states), max_relative_error=worst, argmax_equal=equal)
 
@@ -85,58 +135,180 @@ def git_commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def write(network: ResidualQ, target: Path, *, version: str, trained: bool, seeds: list[int], states: int = 500) -> Manifest:
-    """Exports into `target` in the store's layout, the pointer last. Raises ValueError where parity fails."""
+def _about(version: str, **values: Any) -> Manifest:
+    """A manifest with what is the same for every version of this code."""
     import onnxruntime
 
-    model = to_onnx(network)
-    scenario = reference("overload")
-    recorded = recorded_features(states, scenario)
-    proof = parity(network, model, recorded)
-    sample = recorded[len(recorded) // 2][:8]
-    with torch.no_grad():
-        answer = network(torch.from_numpy(sample)).numpy()
-    manifest = Manifest(
+    return Manifest(
         name=POLICY_NAME,
         version=version,
-        trained=trained,
-        sha256=hashlib.sha256(model).hexdigest(),
         problem_version=PROBLEM_VERSION,
         feature_version=FEATURE_VERSION,
         feature_names=FEATURE_NAMES,
         feature_hash=FEATURE_HASH,
-        opset=OPSET,
         libraries={"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         git_commit=git_commit(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        **values,
+    )
+
+
+def write(
+    network: ResidualQ,
+    target: Path,
+    *,
+    version: str,
+    trained: bool,
+    seeds: list[int],
+    states: int = 500,
+    metrics: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    parent: str | None = None,
+    climatology: Tables | None = None,
+) -> Manifest:
+    """Exports into `target` in the store's layout, the pointer last. Raises ValueError where parity fails, a weight is not
+    finite, or the metrics make the manifest longer than MANIFEST_BYTES; nothing is written then."""
+    model = to_onnx(network)
+    scenario = reference("overload")
+    recorded = recorded_features(states, scenario, network)
+    proof = parity(network, model, recorded)
+    sample = max(recorded[-50:], key=len)[:CANARY_ROWS]
+    with torch.no_grad():
+        answer = network(torch.from_numpy(sample)).numpy()
+    canary = Canary(features=[[float(value) for value in row] for row in sample], scores=[float(value) for value in answer])
+    tables = None if climatology is None else climatology.check().to_bytes()
+    manifest = _about(
+        version,
+        trained=trained,
+        sha256=hashlib.sha256(model).hexdigest(),
+        climatology_sha256=None if tables is None else hashlib.sha256(tables).hexdigest(),
+        opset=opset_of(model),
         seeds=seeds,
         scenario_hash=fingerprint(scenario),
-        metrics=None,
+        metrics=metrics,
+        training=training,
         parity=proof,
-        parent=None,
-        canary=Canary(features=[[float(value) for value in row] for row in sample], scores=[float(value) for value in answer]),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        parent=parent,
+        canary=canary,
     )
-    root = target / "models" / POLICY_NAME
-    folder = root / version
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(model)
-    (folder / "manifest.json").write_text(json.dumps(manifest.model_dump(mode="json"), indent=1) + "\n")
-    (root / "champion.json").write_text(Champion(version=version).model_dump_json() + "\n")
+    _write(target, manifest, {MODEL: model} | ({} if tables is None else {CLIMATOLOGY: tables}))
     return manifest
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description="Exports the zero-initialised residual network: greedy, and called untrained.")
-    parser.add_argument(
-        "--untrained", action="store_true", required=True, help="the only network there is until training lands"
+def write_rule(
+    target: Path,
+    *,
+    version: str,
+    rule: str,
+    climatology: Tables | None = None,
+    metrics: dict[str, Any] | None = None,
+    parent: str | None = None,
+) -> Manifest:
+    """Exports a rule as a version that can serve. Raises Refused for a rule that is none or lacks its climatology."""
+    tables = None if climatology is None else climatology.check().to_bytes()
+    manifest = _about(
+        version,
+        kind="rule",
+        rule=rule,
+        trained=climatology is not None,
+        climatology_sha256=None if tables is None else hashlib.sha256(tables).hexdigest(),
+        seeds=[],
+        scenario_hash=None,
+        metrics=metrics,
+        parent=parent,
     )
-    parser.add_argument("--target", type=Path, default=SHIPPED, help="folder to write to (default: what ships)")
-    options = parser.parse_args()
-    torch.manual_seed(0)
-    made = write(ResidualQ(), options.target, version="0-untrained", trained=False, seeds=[0])
+    check_rule(manifest)
+    _write(target, manifest, {} if tables is None else {CLIMATOLOGY: tables})
+    return manifest
+
+
+def _write(target: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+    if len(text) > MANIFEST_BYTES:
+        raise ValueError(f"metrics: the manifest would be {len(text):,} bytes long, at most {MANIFEST_BYTES:,} are allowed")
+    root = target / "models" / POLICY_NAME
+    folder = root / manifest.version
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (MODEL, CLIMATOLOGY):
+        if name in files:
+            (folder / name).write_bytes(files[name])
+        else:
+            (folder / name).unlink(missing_ok=True)
+    (folder / MANIFEST).write_text(text)
+    (root / "champion.json").write_text(Champion(version=manifest.version).model_dump_json() + "\n")
+
+
+def trained_network(folder: Path) -> ResidualQ:
+    """The network of a training's policy.npz; its width is that of the arrays. Raises ValueError naming what is wrong."""
+    try:
+        with np.load(folder / "policy.npz", allow_pickle=False) as file:
+            found = {name: np.asarray(file[name]) for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"policy.npz: {error}") from error
+    first = found.get("body.0.weight")
+    if first is None or first.ndim != 2 or first.shape[1] != len(FEATURE_NAMES):
+        shape = "absent" if first is None else list(first.shape)
+        raise ValueError(f"policy.npz, body.0.weight: must be [hidden, {len(FEATURE_NAMES)}], is {shape}")
+    network = ResidualQ(hidden=first.shape[0])
+    try:
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in found.items()})
+    except RuntimeError as error:
+        raise ValueError(f"policy.npz: {' '.join(str(error).split())}") from error
+    return network
+
+
+def training_report(folder: Path) -> tuple[list[int], dict[str, Any] | None]:
+    """Seeds and what is kept of training.json; ([], None) where there is none. Raises ValueError for one of other features."""
+    path = folder / "training.json"
+    if not path.exists():
+        return [], None
+    report = json.loads(path.read_text())
+    if report.get("feature_hash", FEATURE_HASH) != FEATURE_HASH:
+        raise ValueError("training.json, feature_hash: it was trained on other features than this code computes")
+    own = report.get("args", {}).get("seed")
+    seeds = report.get("seeds", [] if own is None else [own])
+    return [int(seed) for seed in seeds], {name: report[name] for name in KEPT if name in report}
+
+
+def main(
+    from_: Annotated[Path | None, typer.Option("--from", help="Folder of a training: policy.npz, training.json.")] = None,
+    version: Annotated[str, typer.Option(help="What the version is called.")] = "0-untrained",
+    untrained: Annotated[bool, typer.Option("--untrained", help="The zero-initialised network: greedy.")] = False,
+    rule: Annotated[str | None, typer.Option(help="A rule instead of a network: static_bid_price, greedy ...")] = None,
+    metrics: Annotated[Path | None, typer.Option(help="JSON file of metrics for the manifest.")] = None,
+    climatology: Annotated[Path | None, typer.Option(help="climatology.npz; else the one in FROM, if any.")] = None,
+    parent: Annotated[str | None, typer.Option(help="The version it replaces.")] = None,
+    target: Annotated[Path, typer.Option(help="Folder to write to; what ships, unless told.")] = SHIPPED,
+) -> None:
+    """Exports a trained network (--from), the untrained one, or a rule, in the store's layout."""
+    if (from_ is not None) + untrained + (rule is not None) != 1:
+        _stop("give one of --from DIR, --untrained and --rule NAME")
+    if climatology is None and from_ is not None and (from_ / CLIMATOLOGY).exists():
+        climatology = from_ / CLIMATOLOGY
+    try:
+        tables = None if climatology is None else Tables.of_bytes(climatology.read_bytes())
+        measured = None if metrics is None else json.loads(metrics.read_text())
+        if rule is not None:
+            made = write_rule(target, version=version, rule=rule, climatology=tables, metrics=measured, parent=parent)
+            print(f"{made.name} {made.version}: the rule {made.rule}")
+            return
+        torch.manual_seed(0)
+        network = ResidualQ() if from_ is None else trained_network(from_)
+        seeds, training = ([0], None) if from_ is None else training_report(from_)
+        made = write(
+            network, target, version=version, trained=not untrained, seeds=seeds, metrics=measured, training=training,
+            parent=parent, climatology=tables,
+        )  # fmt: skip
+    except (ValueError, OSError, Refused) as error:
+        _stop(str(error))
+    assert made.parity is not None
     print(f"{made.name} {made.version}: {made.parity.states} states, relative error {made.parity.max_relative_error:.1e}")
 
 
+def _stop(why: str) -> NoReturn:
+    typer.echo(why, err=True)
+    raise typer.Exit(2)
+
+
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,10 +1,11 @@
 """The manifest of a published policy, and what makes one acceptable. Layout: models/<name>/<version>/{model.onnx,
-manifest.json} and models/<name>/champion.json, which points at the version that serves and is written last."""
+manifest.json, climatology.npz}; models/<name>/champion.json points at the version that serves and is written last,
+challenger.json at the one that is watched in its shadow."""
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION
 from functions.optimizer.objective import PROBLEM_VERSION
@@ -13,7 +14,10 @@ POLICY_NAME = "charge-policy"
 OPSET = 17
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """What a version may be called: it is a folder of the store."""
+SHA256 = r"^[0-9a-f]{64}$"
 OPSETS = range(13, 22)
+MODEL, MANIFEST, CLIMATOLOGY = "model.onnx", "manifest.json", "climatology.npz"
+"""The files of a version; a rule has no model, and the climatology may be absent."""
 
 
 class Refused(Exception):
@@ -41,42 +45,66 @@ class Parity(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Everything that must fit before a model serves, and what is known of it."""
+    """Everything that must fit before a version serves, and what is known of it. A `network` has a model with its parity
+    and canary; a `rule` names one of the code's and has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     version: str = Field(pattern=VERSION)
+    kind: Literal["network", "rule"] = "network"
+    rule: str | None = None
     trained: bool
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern=SHA256)
+    climatology_sha256: str | None = Field(default=None, pattern=SHA256)
     problem_version: int
     feature_version: int
     feature_names: tuple[str, ...]
     feature_hash: str
-    opset: int
+    opset: int | None = None
     libraries: dict[str, str]
     git_commit: str | None
     seeds: list[int]
     scenario_hash: str | None
     metrics: dict[str, Any] | None
-    parity: Parity
+    training: dict[str, Any] | None = None
+    parity: Parity | None = None
     parent: str | None
-    canary: Canary
+    canary: Canary | None = None
     created_at: str
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Manifest":
+        needed = ("rule",) if self.kind == "rule" else ("sha256", "opset", "parity", "canary")
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f"a {self.kind} must have {' and '.join(missing)}")
+        return self
 
     def check(self, model: bytes) -> None:
         """Raises Refused unless `model` is the one described and this code computes its features."""
-        found = hashlib.sha256(model).hexdigest()
-        if found != self.sha256:
-            raise Refused(f"sha256 of the model is {found[:12]}..., the manifest says {self.sha256[:12]}...")
+        check_sha256("the model", model, self.sha256)
+        self.check_versions()
+        if self.opset not in OPSETS:
+            raise Refused(f"opset {self.opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
+
+    def check_versions(self) -> None:
+        """Raises Refused unless it was made for this code's problem and, a network, for its features."""
         if self.problem_version != PROBLEM_VERSION:
             raise Refused(f"it solves problem version {self.problem_version}, this code is version {PROBLEM_VERSION}")
+        if self.kind == "rule":
+            return
         if self.feature_version != FEATURE_VERSION or self.feature_hash != FEATURE_HASH:
             raise Refused(f"feature version {self.feature_version} is not this code's {FEATURE_VERSION}")
         if self.feature_names != FEATURE_NAMES:
             raise Refused("the feature names are not this code's")
-        if self.opset not in OPSETS:
-            raise Refused(f"opset {self.opset} is not one of {OPSETS.start} to {OPSETS.stop - 1}")
+
+
+def check_sha256(what: str, data: bytes, expected: str | None) -> None:
+    """Raises Refused unless `data` has the hash the manifest gives for it."""
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise Refused(f"sha256 of {what} is {found[:12]}..., the manifest says {(expected or 'none')[:12]}...")
 
 
 class Champion(BaseModel):
@@ -87,9 +115,22 @@ class Champion(BaseModel):
     version: str = Field(pattern=VERSION)
 
 
+class Challenger(BaseModel):
+    """The pointer to the version that is watched; None: nobody is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str | None = Field(pattern=VERSION)
+
+
 def champion_path(name: str = POLICY_NAME) -> str:
     """Where the pointer lies in the store."""
     return f"models/{name}/champion.json"
+
+
+def challenger_path(name: str = POLICY_NAME) -> str:
+    """Where the challenger's pointer lies in the store."""
+    return f"models/{name}/challenger.json"
 
 
 def version_path(version: str, file: str, name: str = POLICY_NAME) -> str:

@@ -1,33 +1,26 @@
-"""Policies: rules, and the network from Blob Storage; and how a request is decided when something goes wrong.
+"""Policies: rules, and networks with the proof each must give; and how a request is decided when something goes wrong.
 
 Scores are like Q-values: higher is better, [rows]. A decision never fails for the model's sake: the greedy rule
 decides, and the decision says why.
 """
 
-import json
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from pydantic import ValidationError
 
 from functions.optimizer.candidates import Candidates
-from functions.optimizer.features import guard_limit
-from functions.optimizer.manifest import POLICY_NAME, Champion, Manifest, Refused, champion_path, version_path
+from functions.optimizer.climatology import Tables
+from functions.optimizer.features import Climatology, guard_limit
+from functions.optimizer.graph import opset_of
+from functions.optimizer.manifest import Manifest, Refused
 from shared import telemetry
-from shared.adapters.blobs import BlobStore
 from shared.clock import Clock
-from shared.errors import Conflict, Unavailable
 
 log = logging.getLogger(__name__)
-REFRESH_S = 60.0
-SHIPPED = Path(__file__).parent / "shipped"
-"""The model that ships with the project, laid out as in the store."""
 
 Rule = Callable[[Candidates], np.ndarray]
 """Scores of a batch of candidates, [B, K]; the padding may be anything."""
@@ -73,6 +66,13 @@ RULES: dict[str, Rule] = {
     "cheapest": cheapest,
     "soonest_finish": soonest_finish,
 }
+STATIC_BID_PRICE = "static_bid_price"
+"""The rule that needs a climatology: `bid_price` on the mean prices of training days."""
+
+
+def rule_of(name: str, known: Climatology) -> Rule:
+    """A rule by name. Raises KeyError for a name that is none."""
+    return bid_price(known.price_sum) if name == STATIC_BID_PRICE else RULES[name]
 
 
 def choose(rule: Rule, rows: Candidates) -> np.ndarray:
@@ -91,17 +91,34 @@ class Session(Protocol):
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded policy."""
+    """A loaded version: a network's session (None: the manifest's rule decides) and the climatology it came with."""
 
     manifest: Manifest
-    session: Session
+    session: Session | None
     etag: str
     loaded_at: datetime
+    tables: Tables | None = None
 
-    def score(self, features: np.ndarray) -> np.ndarray:
-        """Q-values of rows: [rows, features] float32 to [rows]."""
-        (scores,) = self.session.run(None, {"features": features})
-        return np.asarray(scores).reshape(-1)
+    def score(self, rows: Candidates, features: np.ndarray, known: Climatology | None) -> np.ndarray:
+        """Q-values of the rows of one request (B = 1): `features` [1, K, F] float32, to [its rows]. A rule needs `known`,
+        the climatology of the rows' pools."""
+        count = int(rows.mask[0].sum())
+        if self.session is None:
+            if known is None:
+                raise ValueError("known: a rule needs the climatology of the rows' pools")
+            scores: np.ndarray = rule_of(str(self.manifest.rule), known)(rows)[0, :count]
+            return scores
+        (found,) = self.session.run(None, {"features": np.ascontiguousarray(features[0, :count])})
+        return np.asarray(found).reshape(-1)
+
+
+def check_rule(manifest: Manifest) -> None:
+    """Raises Refused unless the manifest's rule is one of this code's and has the climatology it needs."""
+    manifest.check_versions()
+    if manifest.rule not in (*RULES, STATIC_BID_PRICE):
+        raise Refused(f"rule: {manifest.rule!r} is not one of {', '.join((*RULES, STATIC_BID_PRICE))}")
+    if manifest.rule == STATIC_BID_PRICE and manifest.climatology_sha256 is None:
+        raise Refused(f"rule: {STATIC_BID_PRICE} needs a climatology")
 
 
 def open_model(model: bytes, manifest: Manifest) -> Session:
@@ -110,6 +127,10 @@ def open_model(model: bytes, manifest: Manifest) -> Session:
 
     runtime: Any = onnxruntime
     manifest.check(model)
+    opset = opset_of(model)
+    if opset != manifest.opset:
+        raise Refused(f"the graph is of opset {opset}, the manifest says {manifest.opset}")
+    assert manifest.canary is not None
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -130,114 +151,17 @@ def open_model(model: bytes, manifest: Manifest) -> Session:
     return session
 
 
-class PolicySource:
-    """The champion of a store, loaded at first use and refreshed in the background: the pointer's ETag is looked at no
-    more often than once a minute, and a model that does not prove itself leaves the old champion serving."""
-
-    def __init__(self, blobs: BlobStore, clock: Clock) -> None:
-        self._blobs, self._clock = blobs, clock
-        self._lock = threading.Lock()
-        self._model: Model | None = None
-        self._refusal: str | None = None
-        self._checked_at = float("-inf")
-        self._refused: tuple[str, str] | None = None
-
-    @property
-    def refusal(self) -> str | None:
-        """Why the latest look found no new champion to serve, None where all was well."""
-        return self._refusal
-
-    def current(self) -> Model | None:
-        """The champion; None where there is none that may serve. The first call loads it, later ones do not wait, not
-        even for a store that was away."""
-        if self._checked_at == float("-inf"):
-            with self._lock:
-                if self._checked_at == float("-inf"):
-                    self._refresh()
-        elif self._due() and self._lock.acquire(blocking=False):
-            threading.Thread(target=self._refresh_and_release, name="policy-refresh", daemon=True).start()
-        return self._model
-
-    def _due(self) -> bool:
-        return self._clock.monotonic() - self._checked_at >= REFRESH_S
-
-    def _refresh_and_release(self) -> None:
-        try:
-            self._refresh()
-        finally:
-            self._lock.release()
-
-    def refresh(self) -> None:
-        """Looks now, in this thread."""
-        with self._lock:
-            self._refresh()
-
-    def _refresh(self) -> None:
-        self._checked_at = self._clock.monotonic()
-        etag = ""
-        try:
-            pointer = self._blobs.read(champion_path())
-            if pointer is None:
-                self._refusal = "there is no champion in the store"
-                return
-            content, etag = pointer
-            if self._refused is not None and etag == self._refused[0]:
-                self._refusal = self._refused[1]
-                return
-            if self._model is None or etag != self._model.etag:
-                self._model = self._load(content, etag)
-                log.info("policy %s serves", self._model.manifest.version)
-            self._refusal = self._refused = None
-        except (Unavailable, OSError) as error:
-            self._refusal = error.detail if isinstance(error, Unavailable) else f"the store cannot be read: {error}"
-            log.warning("policy store is away: %s", self._refusal)
-        except Refused as error:
-            self._refusal, self._refused = str(error), (etag, str(error))
-            log.error("policy refused, the old one serves on: %s", error)
-
-    def _load(self, pointer: bytes, etag: str) -> Model:
-        try:
-            version = Champion.model_validate_json(pointer).version
-        except ValidationError as error:
-            raise Refused(f"champion.json is not readable: {error.errors()[0]['msg']}") from error
-        files = [self._blobs.read(version_path(version, file)) for file in ("manifest.json", "model.onnx")]
-        if files[0] is None or files[1] is None:
-            raise Refused(f"version {version} is not complete in the store")
-        try:
-            manifest = Manifest.model_validate_json(files[0][0])
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise Refused(f"manifest.json, {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-        session = open_model(files[1][0], manifest)
-        if (manifest.name, manifest.version) != (POLICY_NAME, version):
-            raise Refused(f"its manifest is of {manifest.name} {manifest.version}, not of {POLICY_NAME} {version}")
-        return Model(manifest, session, etag, self._clock.now())
-
-
-def install_shipped(blobs: BlobStore) -> bool:
-    """Puts the shipped model in a store that has no champion, the pointer last. True if it did."""
-    if blobs.etag(champion_path()) is not None:
-        return False
-    root = SHIPPED / "models" / POLICY_NAME
-    version = json.loads((root / "champion.json").read_text())["version"]
-    for file in ("model.onnx", "manifest.json"):
-        blobs.write(version_path(version, file), (root / version / file).read_bytes())
-    try:
-        blobs.write(champion_path(), (root / "champion.json").read_bytes(), if_none_match=True)
-    except Conflict:
-        return False
-    return True
-
-
 @dataclass(frozen=True)
 class Ranking:
-    """The order in which a request's rows are tried. `fallback` says why a rule decided instead of the network."""
+    """The order in which a request's rows are tried. `fallback` says why the greedy rule decided instead of the champion,
+    whose `version` it names all the same (None: there was none)."""
 
     order: np.ndarray
     scores: np.ndarray
     policy: str
     fallback: str | None
     latency_ms: float
+    version: str | None = None
 
 
 def rank(
@@ -248,22 +172,25 @@ def rank(
     clock: Clock,
     deadline_ms: float,
     refusal: str | None = None,
+    known: Climatology | None = None,
 ) -> Ranking:
-    """Ranks the rows of one request (B = 1) by the network, by greedy where it cannot: MODEL_MISSING, MODEL_FAILED,
-    DEADLINE, NOT_FINITE, or GUARD (its choice is more than half a rejection worse than greedy's)."""
+    """Ranks the rows of one request (B = 1) by the champion, by greedy where it cannot: MODEL_MISSING, MODEL_FAILED,
+    DEADLINE, NOT_FINITE, or GUARD (its choice is more than half a rejection worse than greedy's). `known` is for rules
+    (Model.score)."""
     count = int(rows.mask[0].sum())
     by_cost = -rows.cost[0, :count]
+    version = None if model is None else model.manifest.version
     started = clock.monotonic()
 
     def ruled(why: str) -> Ranking:
         took = (clock.monotonic() - started) * 1000
-        return Ranking(np.argsort(-by_cost, kind="stable"), by_cost, "greedy", why, took)
+        return Ranking(np.argsort(-by_cost, kind="stable"), by_cost, "greedy", why, took, version)
 
     if model is None:
         log.warning("the greedy rule decides: %s", refusal or "no model is loaded")
         return ruled("MODEL_MISSING")
     try:
-        scores = model.score(np.ascontiguousarray(features[0, :count]))
+        scores = model.score(rows, features, known)
     except Exception:
         log.exception("the model failed; the greedy rule decides")
         return ruled("MODEL_FAILED")
@@ -279,27 +206,4 @@ def rank(
     if count and rows.cost[0, order[0]] > guard_limit(rows.cost[0, :count].min()):
         log.warning("policy %s chose a row far worse than greedy's; the greedy rule decides", model.manifest.version)
         return ruled("GUARD")
-    return Ranking(order, scores, model.manifest.version, None, took)
-
-
-def describe(source: PolicySource) -> dict[str, Any]:
-    """What serves, for `GET optimizer/model`."""
-    model = source.current()
-    if model is None:
-        return {
-            "name": "greedy",
-            "version": None,
-            "trained": False,
-            "loaded_at": None,
-            "metrics": None,
-            "refused": source.refusal,
-        }
-    found = model.manifest
-    return {
-        "name": found.name,
-        "version": found.version,
-        "trained": found.trained,
-        "loaded_at": model.loaded_at,
-        "metrics": found.metrics,
-        "refused": source.refusal,
-    }
+    return Ranking(order, scores, model.manifest.version, None, took, version)

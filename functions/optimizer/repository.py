@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.optimizer.requests import ChargeRequest, ChargeRequestStatus, Wish
-from functions.optimizer.tables import charge_request
+from functions.optimizer.tables import charge_request, decision
 from shared.db import for_update
 from shared.tx import Tx
 
@@ -64,3 +64,36 @@ def decisions_since(tx: Tx, since: datetime) -> list[tuple[str, str | None, int]
         .group_by(table.policy, table.fallback)
     )
     return [(row.policy, row.fallback, row.decisions) for row in tx.execute(statement)]
+
+
+def insert_decision(tx: Tx, id: uuid.UUID, record: dict[str, Any]) -> None:
+    """Stores the whole decision on a charge request."""
+    shadow = record["shadow"] or {}
+    tx.execute(
+        sa.insert(decision).values(
+            charge_request_id=id,
+            challenger=shadow.get("version"),
+            agrees=shadow.get("agrees"),
+            record=record,
+            created_at=tx.now,
+        )
+    )
+
+
+def get_decision(tx: Tx, id: uuid.UUID) -> tuple[dict[str, Any], datetime] | None:
+    """The whole decision on a charge request, and when it was made."""
+    row = tx.execute(
+        sa.select(decision.c.record, decision.c.created_at).where(decision.c.charge_request_id == id)
+    ).one_or_none()
+    return None if row is None else (row.record, row.created_at)
+
+
+def shadowed_since(tx: Tx, challenger: str, since: datetime) -> tuple[int, int]:
+    """How many decisions a challenger scored too since an instant, and in how many it chose the same."""
+    found = decision.c
+    agreed = sa.func.coalesce(sa.func.sum(sa.case((found.agrees.is_(True), 1), else_=0)), 0)
+    statement = sa.select(sa.func.count().label("shadowed"), agreed.label("agreed")).where(
+        found.challenger == challenger, found.created_at >= since
+    )
+    row = tx.execute(statement).one()
+    return int(row.shadowed), int(row.agreed)

@@ -13,6 +13,7 @@ from functions.optimizer.schemas import (
     Model,
     RecommendationRequest,
     Recommendations,
+    WholeDecision,
 )
 from shared.api import Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor
 
@@ -44,6 +45,12 @@ def list_charge_requests(
 def get_charge_request(request_id: uuid.UUID, call: SignedIn) -> ChargeRequest:
     """What became of one of your charge requests."""
     return ChargeRequest.of(call.read(lambda tx: service.get_owned(tx=tx, request_id=request_id)))
+
+
+@router.get("/charge-requests/{request_id}/decision", response_model=WholeDecision)
+def get_decision(request_id: uuid.UUID, call: SignedIn) -> WholeDecision:
+    """All that was weighed for one of your charge requests: every candidate, its terms, its score, and the reason."""
+    return call.read(lambda tx: service.get_decision(tx=tx, request_id=request_id))
 
 
 @router.post("/charge-requests/{request_id}/accept", response_model=ChargeRequest)

@@ -160,16 +160,74 @@ class ChargeRequest(Output):
         )
 
 
+class Columns(Output):
+    """Every row that was weighed, cheapest first, in columns of equal length: `pool` indexes the decision's `pools`; `start`
+    and `length` are slots of 15 minutes from its `begins_at` on; `price` in major units, `km` by road; `score` is the
+    policy's, higher is better."""
+
+    pool: list[int]
+    start: list[int]
+    length: list[int]
+    wait_min: list[float]
+    price: list[float]
+    km: list[float]
+    duration_min: list[float]
+    terms: dict[str, list[float]]
+    cost: list[float]
+    score: list[float]
+
+
+class Shadow(Output):
+    """What the challenger would have chosen: a row of the decision's candidates."""
+
+    version: str
+    row: int
+    cost: float
+    score: float
+    agrees: bool
+
+
+class WholeDecision(Output):
+    """All that was weighed for a charge request, by whom, and why it came out so. `chosen_row` is the row that was
+    reserved, null where none was; it is not the best-scored one where that was taken meanwhile."""
+
+    charge_request_id: uuid.UUID
+    decided_at: datetime
+    policy: str
+    version: str | None
+    fallback: str | None
+    latency_ms: float
+    deadline_ms: float
+    look: int
+    chosen_row: int | None
+    why: str | None
+    reason: str | None
+    weights: dict[str, float]
+    price_unit: float
+    currency: str
+    begins_at: datetime
+    locations: list[dict[str, str]]
+    pools: list[dict[str, Any]]
+    candidates: Columns
+    shadow: Shadow | None
+
+
 class Model(Output):
-    """The policy that decides, and how often it did."""
+    """The policy that decides and how often it did, and the challenger that is watched beside it."""
 
     name: str
     version: str | None
+    kind: str
     trained: bool
     loaded_at: datetime | None
     feature_version: int
     metrics: dict[str, Any] | None
+    climatology_pools: int
     refused: str | None
     decisions_7d: int
     share_fallback_7d: float | None
     fallbacks_7d: dict[str, int]
+    challenger: str | None
+    challenger_refused: str | None
+    shadowed_7d: int
+    share_agreed_7d: float | None

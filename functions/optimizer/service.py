@@ -15,9 +15,17 @@ from functions.booking.events import event
 from functions.optimizer import repository, serving
 from functions.optimizer.city import STANDARD_BIT
 from functions.optimizer.features import FEATURE_VERSION
-from functions.optimizer.policy import PolicySource, describe
+from functions.optimizer.record import full_record
 from functions.optimizer.requests import ChargeRequest, ChargeRequestStatus, Wish, check_transition
-from functions.optimizer.schemas import ChargeRequestCreate, Model, Option, RecommendationRequest, Recommendations
+from functions.optimizer.schemas import (
+    ChargeRequestCreate,
+    Model,
+    Option,
+    RecommendationRequest,
+    Recommendations,
+    WholeDecision,
+)
+from functions.optimizer.source import PolicySource, describe
 from functions.stations import service as stations
 from shared import telemetry
 from shared.db import new_id
@@ -130,6 +138,16 @@ def list_charge_requests(*, tx: Tx, before: uuid.UUID | None, limit: int) -> lis
     return [item.at(tx.now) for item in repository.of_user(tx, _me(tx), before=before, limit=limit)]
 
 
+def get_decision(*, tx: Tx, request_id: uuid.UUID) -> WholeDecision:
+    """The whole decision on one of the caller's charge requests. Raises NotFound, also while it is not decided."""
+    get_owned(tx=tx, request_id=request_id)
+    found = repository.get_decision(tx, request_id)
+    if found is None:
+        raise NotFound(f"No decision is stored of charge request {request_id}.")
+    record, decided_at = found
+    return WholeDecision(charge_request_id=request_id, decided_at=decided_at, **record)
+
+
 def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int) -> Recommendations:
     """The ranked list for a wish; nothing is held or stored."""
 
@@ -198,7 +216,7 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
 
 def _decide(platform: Platform, wish: Wish) -> serving.Decision:
     source = policy_source(platform)
-    return platform.read(lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=wish))
+    return platform.read(lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=wish, watched=True))
 
 
 @dataclass(frozen=True)
@@ -263,20 +281,18 @@ def _store(
     **values: Any,
 ) -> None:
     ranking = decision.ranking
-    why = record["offers"][0]["why"] if record["offers"] else None
-    repository.update(
-        tx,
-        found.id,
-        **{"explanation": why}
-        | values
-        | {
-            "status": status.value,
-            "decision": record,
-            "policy": ranking.policy,
-            "fallback": ranking.fallback,
-            "decided_at": tx.now,
-        },
+    said = {"explanation": record["offers"][0]["why"][:500] if record["offers"] else None} | values
+    changed = {"decision": record, "policy": ranking.policy, "fallback": ranking.fallback, "decided_at": tx.now}
+    repository.update(tx, found.id, **said, **changed, status=status.value)
+    whole = full_record(
+        decision,
+        chosen=record["tried"] - 1 if record["offers"] else None,
+        look=record["look"],
+        deadline_ms=tx.settings.decision_deadline_ms,
+        reason=said.get("reason"),
+        why=said["explanation"],
     )
+    repository.insert_decision(tx, found.id, whole)
     telemetry.decisions.add(1, {"policy": ranking.policy, "outcome": status.value, "fallback": ranking.fallback or "none"})
 
 
@@ -347,19 +363,25 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
 
 
 def describe_model(*, platform: Platform) -> Model:
-    """The policy that serves, and the share of a week's decisions that a rule made instead."""
-    source = policy_source(platform)
+    """The policy that serves, the share of a week's decisions that a rule made instead, and in how many of them its
+    challenger would have chosen the same."""
+    found = describe(policy_source(platform))
     week = platform.clock.now() - timedelta(days=7)
     decided = platform.read(lambda tx: repository.decisions_since(tx, week))
+    shadowed, agreed = 0, 0
+    if found["challenger"] is not None:
+        shadowed, agreed = platform.read(lambda tx: repository.shadowed_since(tx, found["challenger"], week))
     total = sum(count for _, _, count in decided)
     fallbacks: dict[str, int] = {}
     for _, fallback, count in decided:
         if fallback is not None:
             fallbacks[fallback] = fallbacks.get(fallback, 0) + count
     return Model(
-        **describe(source),
+        **found,
         feature_version=FEATURE_VERSION,
         decisions_7d=total,
         share_fallback_7d=sum(fallbacks.values()) / total if total else None,
         fallbacks_7d=fallbacks,
+        shadowed_7d=shadowed,
+        share_agreed_7d=agreed / shadowed if shadowed else None,
     )

@@ -1,5 +1,6 @@
 """From a driver's wish to ranked options: the city around him from the database, the core's candidates, the policy."""
 
+import functools
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,14 @@ from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.optimizer import candidates as core
 from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
+from functions.optimizer.climatology import pool_key
 from functions.optimizer.features import Climatology, features
 from functions.optimizer.objective import TERMS, cost_terms
-from functions.optimizer.policy import PolicySource, Ranking, rank
+from functions.optimizer.policy import Model, Ranking, rank
+from functions.optimizer.reasons import kept_free, peak_hour, reason_in_words, spares_the_last
 from functions.optimizer.requests import Wish
+from functions.optimizer.shadow import Shadow, watch
+from functions.optimizer.source import PolicySource
 from functions.stations import service as stations
 from functions.stations.domain import Location, Pool
 from functions.stations.opening import open_slots
@@ -44,13 +49,17 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Decision:
-    """What was weighed for one wish, best first by the ranking."""
+    """What was weighed for one wish, best first by the ranking; `features` [1, K, F] as the policy saw the rows, `known`
+    the climatology around the driver, `shadow` what a challenger would have chosen."""
 
     around: Surroundings
     rows: Candidates
     ranking: Ranking
     requests: Requests
     reason: Reason | None
+    features: np.ndarray
+    known: Climatology
+    shadow: Shadow | None = None
 
     def option(self, place: int) -> dict[str, Any]:
         """The row at a place of the ranking as JSON: every term in units a person reads."""
@@ -96,12 +105,27 @@ class Decision:
         )
 
     def why(self, row: int) -> str:
-        """A row against the nearest way to charge, in words."""
+        """A row against the nearest way to charge, in words; and whom it leaves the last EVSE, where the policy put it
+        before the cheapest row for that."""
         rows = self.rows
         count = int(rows.mask[0].sum())
         other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
         currency = self.around.locations[int(rows.location[0, row])].currency
-        return reason_in_words(rows, row, other, currency)
+        said = reason_in_words(rows, row, other, currency)
+        cheapest = int(rows.cost[0, :count].argmin())
+        preferred = self.ranking.fallback is None and self.ranking.scores[row] > self.ranking.scores[cheapest]
+        if not preferred or not spares_the_last(rows, self.features, row, cheapest):
+            return said
+        return f"{said}, {self._spared(cheapest)}"
+
+    def _spared(self, row: int) -> str:
+        """The EVSE that `row` would have taken, in words."""
+        rows, around = self.rows, self.around
+        number, start = int(rows.pool[0, row]), int(rows.start[0, row])
+        pool, place = around.pools[number], around.locations[int(rows.location[0, row])]
+        alike = [item for item in around.pools if (item.location_id, item.power_class) == (place.id, pool.power_class)]
+        hour = peak_hour(self.known, number, start, start + int(rows.length[0, row]), around.book.minute_of_day / 60.0)
+        return kept_free(pool.power_class, place.name, hour, plug=len(alike) > 1)
 
     def __len__(self) -> int:
         return len(self.ranking.order)
@@ -113,44 +137,45 @@ def _minor_scale(currency: str) -> int:
     return int(10 ** minor_digits(currency))
 
 
-def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> str:
-    """How row `row` differs from the nearest one (of request 0): `12 min later than the nearest, 2.10 EUR cheaper`."""
-    if row == nearest:
-        return (
-            "the nearest, with no wait"
-            if rows.wait_min[0, row] < 1
-            else f"the nearest, {rows.wait_min[0, row]:.0f} min after arrival"
-        )
-    parts = []
-    farther = float(rows.km[0, row] - rows.km[0, nearest])
-    if farther >= 0.1:
-        parts.append(f"{farther:.1f} km farther than the nearest")
-    done = [float(rows.start[0, item] * 15 + rows.duration_min[0, item]) for item in (row, nearest)]
-    sooner = done[1] - done[0]
-    if abs(sooner) >= 1:
-        parts.append(f"done {abs(sooner):.0f} min {'sooner' if sooner > 0 else 'later'}")
-    cheaper = float(rows.price[0, nearest] - rows.price[0, row])
-    if abs(cheaper) >= 0.005:
-        parts.append(f"{abs(cheaper):.2f} {currency} {'cheaper' if cheaper > 0 else 'dearer'}")
-    return ", ".join(parts) or "as good as the nearest"
-
-
-def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish) -> Decision:
-    """Ranks what `wish` may get, on the bookings as they are now. Nothing is held."""
+def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, watched: bool = False) -> Decision:
+    """Ranks what `wish` may get, on the bookings as they are now. Nothing is held. `watched`: a challenger scores too, in
+    what is left of the deadline."""
     around = _surroundings(tx, wish)
     requests = _requests(around, wish, tx.now)
     rows = candidates(around.city, requests, around.book, around.rates)
-    unknown = Climatology.unknown(len(around.pools), around.book.slots)
-    seen = features(around.city, requests, around.book, rows, unknown)
-    ranking = rank(
-        source.current(), rows, seen, clock=platform.clock, deadline_ms=platform.settings.decision_deadline_ms,
-        refusal=source.refusal,
-    )  # fmt: skip
+    champion, deadline = source.current(), platform.settings.decision_deadline_ms
+    known = _known(champion, around)
+    seen = features(around.city, requests, around.book, rows, known)
+    ranking = rank(champion, rows, seen, clock=platform.clock, deadline_ms=deadline, refusal=source.refusal, known=known)
+    shadow, challenger = None, source.challenger if watched else None
+    if challenger is not None and len(ranking.order):
+        score = functools.partial(_scores, challenger, around, requests, rows)
+        left = (deadline - ranking.latency_ms) / 1000
+        shadow = watch(challenger.manifest.version, score, rows, chosen=int(ranking.order[0]), budget_s=left)
     number = int(rows.reason[0])
     reason = None if number < 0 else core.REASONS[number]
     if reason is Reason.OUT_OF_REACH and _anything_in_reach(tx, wish):
         reason = Reason.NO_CONNECTOR
-    return Decision(around, rows, ranking, requests, reason)
+    return Decision(around, rows, ranking, requests, reason, seen, known, shadow)
+
+
+def _known(model: Model | None, around: Surroundings) -> Climatology:
+    """What a version's tables know of the pools around the driver."""
+    if model is None or model.tables is None or not around.pools:
+        return Climatology.unknown(len(around.pools), around.book.slots)
+    places = {location.id: location for location in around.locations}
+    keys = [
+        pool_key(place.latitude, place.longitude, pool.standard, pool.power_class)
+        for pool, place in ((pool, places[pool.location_id]) for pool in around.pools)
+    ]
+    zones = [places[pool.location_id].time_zone for pool in around.pools]
+    return model.tables.around(keys, zones, around.slot0, around.book.slots)
+
+
+def _scores(model: Model, around: Surroundings, requests: Requests, rows: Candidates) -> np.ndarray:
+    """A challenger's scores, by features of its own climatology: [rows]."""
+    known = _known(model, around)
+    return model.score(rows, features(around.city, requests, around.book, rows, known), known)
 
 
 def _reach_km(wish: Wish) -> float:

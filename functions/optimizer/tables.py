@@ -1,4 +1,5 @@
-"""Tables of the optimizer: charge requests with the decision made on each."""
+"""Tables of the optimizer: charge requests, and the whole of the decision made on each in a table of its own, so that
+lists of requests stay light."""
 
 import sqlalchemy as sa
 
@@ -24,4 +25,15 @@ charge_request = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Index("ix_charge_request_user", "user_id", "id"),
     sa.Index("ix_charge_request_decided", "decided_at", "policy"),
+)
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    sa.Column("charge_request_id", Id, primary_key=True),
+    sa.Column("challenger", Key(64)),
+    sa.Column("agrees", sa.Boolean),
+    sa.Column("record", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_decision_challenger", "challenger", "created_at"),
 )

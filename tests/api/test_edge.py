@@ -97,7 +97,8 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         POST /booking/bookings/{booking_id}/start, POST /booking/bookings/{booking_id}/stop,
         POST /optimizer/charge-requests, GET /optimizer/charge-requests, GET /optimizer/charge-requests/{request_id},
         POST /optimizer/charge-requests/{request_id}/accept, POST /optimizer/charge-requests/{request_id}/cancel,
-        POST /optimizer/recommendations, GET /optimizer/model, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
+        GET /optimizer/charge-requests/{request_id}/decision, POST /optimizer/recommendations,
+        GET /optimizer/model, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
         POST /payments/quotes, GET /health
     """
     assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}

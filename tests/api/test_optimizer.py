@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from functions.booking.tables import slot_claim
 from functions.booking.timers import release_expired_holds
-from functions.optimizer.policy import install_shipped
 from functions.stations.domain import BookingTerms
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
+from tests import policies
 from tests.world import CCS, CHADEMO, TYPE2, Person, World
 
 CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
@@ -38,11 +38,11 @@ def ask(world: World, person: Person, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
-    install_shipped(world.platform.blobs)
+    policies.put(world.platform.blobs, "7", policies.version("7"))
     driver, place = world.user(phone="+31612345678"), world.location()
     found = ask(world, driver)
     assert found["status"] == "RESERVED"
-    assert found["policy"] == "0-untrained"
+    assert found["policy"] == "7"
     assert found["fallback"] is None
     booking = driver.get(f"/booking/bookings/{found['booking_id']}").json()
     assert booking["location_id"] == place
@@ -55,7 +55,7 @@ def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
     sent = sorted(path.suffix for path in (world.platform.settings.data_dir / "mailbox").iterdir())
     assert sent == [".eml", ".json"]
     model = world.client.get("/api/v1/optimizer/model").json()
-    assert (model["version"], model["trained"]) == ("0-untrained", False)
+    assert (model["version"], model["trained"]) == ("7", True)
     assert (model["decisions_7d"], model["share_fallback_7d"]) == (1, 0.0)
 
 

@@ -1,5 +1,6 @@
 """Serving: what proves itself serves, everything else leaves the old champion or the greedy rule, and says why."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,29 +11,23 @@ import numpy as np
 import pytest
 
 from functions.optimizer.candidates import Candidates, candidates
-from functions.optimizer.features import features
-from functions.optimizer.manifest import POLICY_NAME, champion_path, version_path
-from functions.optimizer.policy import (
-    RULES,
-    SHIPPED,
-    Model,
-    PolicySource,
-    choose,
-    install_shipped,
-    rank,
-)
+from functions.optimizer.climatology import tables_of
+from functions.optimizer.features import Climatology, features
+from functions.optimizer.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, challenger_path, champion_path
+from functions.optimizer.policy import RULES, STATIC_BID_PRICE, Model, bid_price, choose, rank
+from functions.optimizer.source import SHIPPED, PolicySource, describe, install_shipped
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
-from shared.errors import Unavailable
+from tests import policies
 from training import golden
 
-VERSION = "0-untrained"
+Files = dict[str, bytes]
 
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> FolderBlobs:
     store = FolderBlobs(tmp_path)
-    assert install_shipped(store)
+    policies.put(store, "0", policies.version("0"))
     return store
 
 
@@ -51,111 +46,151 @@ def state(number: int = 0) -> tuple[Candidates, np.ndarray]:
     return rows, features(city, wish, book, rows, known)
 
 
-def republish(store: FolderBlobs, change: Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]) -> None:
-    """A version 1 made from the shipped one, pointed at."""
-    root = SHIPPED / "models" / POLICY_NAME / VERSION
-    manifest, model = change(json.loads((root / "manifest.json").read_text()), (root / "model.onnx").read_bytes())
-    store.write(version_path("1", "manifest.json"), json.dumps(manifest).encode())
-    store.write(version_path("1", "model.onnx"), model)
-    store.write(champion_path(), b'{"version": "1"}')
+def about(files: Files, **changes: Any) -> Files:
+    """The version with another manifest."""
+    return files | {MANIFEST: json.dumps(json.loads(files[MANIFEST]) | changes).encode()}
 
 
-def test_the_shipped_policy_is_untrained_and_says_so(source: PolicySource) -> None:
+def tampered(files: Files, name: str) -> Files:
+    """One byte of a file is another."""
+    data = files[name]
+    return files | {name: data[:200] + bytes([data[200] ^ 1]) + data[201:]}
+
+
+def without(files: Files, name: str) -> Files:
+    return {file: data for file, data in files.items() if file != name}
+
+
+def known() -> Climatology:
+    return golden.setting()[2]
+
+
+def with_climatology() -> Files:
+    city, _, climatology = golden.setting()
+    return policies.version("1", tables=tables_of(city, climatology))
+
+
+def rubbish(files: Files) -> Files:
+    data = b"not an onnx graph"
+    return about(files, sha256=hashlib.sha256(data).hexdigest()) | {MODEL: data}
+
+
+def test_what_ships_serves_and_is_described(tmp_path: Path, clock: ManualClock) -> None:
+    store = FolderBlobs(tmp_path)
+    assert install_shipped(store)
+    source = PolicySource(store, clock)
     model = source.current()
-    assert model is not None
-    assert (model.manifest.version, model.manifest.trained) == (VERSION, False)
-    assert model.manifest.parity.states >= 500
+    assert model is not None, source.refusal
+    assert source.refusal is None
+    root = SHIPPED / "models" / POLICY_NAME
+    version = json.loads((root / "champion.json").read_text())["version"]
+    manifest = json.loads((root / version / MANIFEST).read_text())
+    said = describe(source)
+    assert {name: said[name] for name in ("version", "trained", "metrics")} == {
+        name: manifest[name] for name in ("version", "trained", "metrics")
+    }
+    if model.session is not None:
+        assert model.manifest.parity is not None
+        assert model.manifest.parity.states >= 500
 
 
-def test_the_untrained_network_is_greedy(source: PolicySource, clock: ManualClock) -> None:
-    model = source.current()
-    for number in range(10):
-        rows, seen = state(number)
-        found = rank(model, rows, seen, clock=clock, deadline_ms=200)
-        assert found.fallback is None
-        assert found.order[0] == choose(RULES["greedy"], rows)[0]
-
-
-def test_installing_twice_keeps_what_is_there(blobs: FolderBlobs) -> None:
+def test_a_published_champion_is_kept_when_what_ships_is_installed(blobs: FolderBlobs, clock: ManualClock) -> None:
+    before = blobs.read(champion_path())
+    assert not install_shipped(blobs)
+    assert blobs.read(champion_path()) == before
     blobs.write(champion_path(), b'{"version": "mine"}')
     assert not install_shipped(blobs)
-    assert blobs.read(champion_path()) is not None
 
 
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda manifest, model: (manifest, model[:-100]), "sha256"),
-        (lambda manifest, model: (manifest, model[:200] + b"x" + model[201:]), "sha256"),
-        (lambda manifest, model: (manifest | {"feature_hash": "0" * 64}, model), "feature version"),
-        (lambda manifest, model: (manifest | {"feature_names": ["a"]}, model), "feature names"),
-        (lambda manifest, model: (manifest | {"opset": 3}, model), "opset"),
-        (lambda manifest, model: (manifest | {"problem_version": 2}, model), "problem version"),
-        (lambda manifest, model: ({"name": "x"}, model), "manifest.json"),
-        (
-            lambda manifest, model: (
-                manifest | {"canary": manifest["canary"] | {"scores": [9.0] * len(manifest["canary"]["scores"])}},
-                model,
-            ),
-            "canary",
-        ),
-    ],
-)
-def test_a_wrong_model_is_refused_and_the_old_one_serves_on(
-    source: PolicySource, blobs: FolderBlobs, clock: ManualClock, change: Any, why: str
+@pytest.mark.parametrize("changes", [{"trained": False}, {"feature_hash": "0" * 64, "feature_version": 1}])
+def test_the_untrained_and_those_of_other_features_give_way_to_what_ships(
+    blobs: FolderBlobs, clock: ManualClock, changes: dict[str, Any]
 ) -> None:
+    policies.put(blobs, "old", policies.version("old", **changes))
+    assert install_shipped(blobs)
+    assert PolicySource(blobs, clock).current() is not None
+    assert not install_shipped(blobs), "once"
+
+
+BROKEN: dict[str, tuple[Callable[[], Files], str]] = {
+    "truncated": (lambda: policies.version("1") | {MODEL: policies.version("1")[MODEL][:-100]}, "sha256 of the model"),
+    "tampered": (lambda: tampered(policies.version("1"), MODEL), "sha256 of the model"),
+    "other features": (lambda: policies.version("1", feature_hash="0" * 64), "feature version"),
+    "other names": (lambda: policies.version("1", feature_names=["a"]), "feature names"),
+    "other problem": (lambda: policies.version("1", problem_version=2), "problem version"),
+    "opset in the manifest": (lambda: policies.version("1", opset=3), "opset 3 is not one of"),
+    "opset in the graph": (lambda: about(policies.version("1", opset=12), opset=17), "the graph is of opset 12"),
+    "no manifest": (lambda: without(policies.version("1"), MANIFEST), "lacks manifest.json"),
+    "no model": (lambda: without(policies.version("1"), MODEL), "lacks model.onnx"),
+    "half a manifest": (lambda: policies.version("1") | {MANIFEST: b'{"name": "x"}'}, "manifest.json, version"),
+    "no canary": (lambda: policies.version("1", canary=None), "must have canary"),
+    "another answer": (
+        lambda: policies.version("1", canary={"features": [[0.0] * len(policies.weights_of())], "scores": [9.0]}),
+        "canary is not the one",
+    ),
+    "NaN weights": (lambda: policies.version("1", policies.weights_of(wait=float("nan"))), "canary is not finite"),
+    "no graph": (lambda: rubbish(policies.version("1")), "not a readable ONNX file"),
+    "no climatology": (lambda: without(with_climatology(), CLIMATOLOGY), "lacks climatology.npz"),
+    "tampered climatology": (lambda: tampered(with_climatology(), CLIMATOLOGY), "sha256 of the climatology"),
+    "unknown rule": (lambda: policies.rule_version("1", "dearest"), "rule: 'dearest' is not one of"),
+    "no rule": (lambda: about(policies.rule_version("1", "greedy"), rule=None), "a rule must have rule"),
+    "price without prices": (lambda: policies.rule_version("1", STATIC_BID_PRICE), "needs a climatology"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_wrong_is_refused_and_the_old_champion_serves_on(source: PolicySource, blobs: FolderBlobs, case: str) -> None:
+    make, why = BROKEN[case]
     assert source.current() is not None
-    republish(blobs, change)
-    clock.advance(timedelta(seconds=60))
+    policies.put(blobs, "1", make())
     source.refresh()
     model = source.current()
     assert model is not None
-    assert model.manifest.version == VERSION
+    assert model.manifest.version == "0"
     assert why in (source.refusal or "")
+    assert describe(source)["refused"] == source.refusal
 
 
-def test_a_model_that_is_no_graph_or_answers_nan_is_refused(blobs: FolderBlobs, clock: ManualClock) -> None:
-    import hashlib
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_refused_challenger_does_not_touch_the_champion(source: PolicySource, blobs: FolderBlobs, case: str) -> None:
+    make, why = BROKEN[case]
+    policies.put(blobs, "1", make(), path=challenger_path())
+    model = source.current()
+    assert model is not None
+    assert (model.manifest.version, source.refusal, source.challenger) == ("0", None, None)
+    assert why in (source.challenger_refusal or "")
 
-    def broken(manifest: dict[str, Any], model: bytes) -> tuple[dict[str, Any], bytes]:
-        rubbish = b"not an onnx graph"
-        return manifest | {"sha256": hashlib.sha256(rubbish).hexdigest()}, rubbish
 
-    republish(blobs, broken)
-    source = PolicySource(blobs, clock)
-    assert source.current() is None
-    assert "onnxruntime cannot run it" in (source.refusal or "")
+def test_a_challenger_is_loaded_and_withdrawn(source: PolicySource, blobs: FolderBlobs) -> None:
+    policies.put(blobs, "1", policies.version("1"), path=challenger_path())
+    source.current()
+    assert source.challenger is not None
+    assert describe(source)["challenger"] == "1"
+    blobs.write(challenger_path(), b'{"version": null}')
+    source.refresh()
+    assert (source.challenger, source.challenger_refusal) == (None, None)
+
+
+def test_the_champion_is_not_its_own_challenger(source: PolicySource, blobs: FolderBlobs) -> None:
+    blobs.write(challenger_path(), b'{"version": "0"}')
+    source.current()
+    assert source.challenger is None
 
 
 def test_a_new_champion_is_found_in_the_background_after_a_minute(
     source: PolicySource, blobs: FolderBlobs, clock: ManualClock
 ) -> None:
     assert source.current() is not None
-    republish(blobs, lambda manifest, model: (manifest | {"version": "1"}, model))
+    policies.put(blobs, "1", policies.version("1"))
     first = source.current()
     assert first is not None
-    assert first.manifest.version == VERSION, "not looked at again within the minute"
+    assert first.manifest.version == "0", "not looked at again within the minute"
     clock.advance(timedelta(seconds=61))
     source.current()
     source.refresh()  # waits for the background look, if it still runs
     found = source.current()
     assert found is not None
     assert found.manifest.version == "1"
-
-
-def test_a_store_that_is_away_leaves_the_champion(
-    source: PolicySource, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Away:
-        def read(self, name: str) -> tuple[bytes, str] | None:
-            raise Unavailable("Blob Storage: gone")
-
-    assert source.current() is not None
-    source._blobs = Away()  # type: ignore[assignment]
-    clock.advance(timedelta(seconds=61))
-    source.refresh()
-    assert source.current() is not None
-    assert source.refusal == "Blob Storage: gone"
 
 
 class Acting:
@@ -190,6 +225,39 @@ def test_guards_let_the_rule_decide(source: PolicySource, clock: ManualClock, an
     found = rank(model, rows, seen, clock=clock, deadline_ms=200)
     assert (found.policy, found.fallback) == ("greedy", why)
     assert found.order[0] == 0, "rows are cheapest first"
+
+
+def test_a_network_that_weighs_regret_alone_is_greedy(source: PolicySource, clock: ManualClock) -> None:
+    model = source.current()
+    for number in range(10):
+        rows, seen = state(number)
+        found = rank(model, rows, seen, clock=clock, deadline_ms=200)
+        assert (found.policy, found.version, found.fallback) == ("0", "0", None)
+        assert found.order[0] == choose(RULES["greedy"], rows)[0]
+
+
+@pytest.mark.parametrize("rule", ["greedy", "soonest_finish"])
+def test_a_rule_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock, rule: str) -> None:
+    policies.put(blobs, "r", policies.rule_version("r", rule))
+    source = PolicySource(blobs, clock)
+    rows, seen = state(3)
+    found = rank(source.current(), rows, seen, clock=clock, deadline_ms=200, known=known())
+    assert (found.policy, found.fallback) == ("r", None)
+    assert found.order[0] == choose(RULES[rule], rows)[0]
+    assert describe(source)["kind"] == "rule"
+
+
+def test_the_static_bid_price_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock) -> None:
+    city, _, climatology = golden.setting()
+    policies.put(blobs, "p", policies.rule_version("p", STATIC_BID_PRICE, tables=tables_of(city, climatology)))
+    model, others = PolicySource(blobs, clock).current(), 0
+    for number in range(10):
+        rows, seen = state(number)
+        found = rank(model, rows, seen, clock=clock, deadline_ms=200, known=climatology)
+        assert (found.policy, found.fallback) == ("p", None)
+        assert found.order[0] == choose(bid_price(climatology.price_sum), rows)[0]
+        others += found.order[0] != choose(RULES["greedy"], rows)[0]
+    assert others > 0, "the price reaches the choice"
 
 
 def test_a_choice_far_worse_than_greedy_is_refused(source: PolicySource, clock: ManualClock) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from functions.optimizer.manifest import champion_path, version_path
-from functions.optimizer.policy import PolicySource, install_shipped
+from functions.optimizer.manifest import champion_path
+from functions.optimizer.source import PolicySource
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from shared.errors import Unavailable
-
-SHIPPED_VERSION = "0-untrained"
+from tests import policies
 
 
 class Switchable(FolderBlobs):
@@ -34,7 +33,7 @@ class Switchable(FolderBlobs):
 @pytest.fixture
 def store(tmp_path: Path) -> Switchable:
     made = Switchable(tmp_path)
-    install_shipped(made)
+    policies.put(made, "1", policies.version("1"))
     return made
 
 
@@ -46,12 +45,8 @@ def source(store: Switchable, clock: ManualClock) -> PolicySource:
 
 
 def publish(store: Switchable, version: str) -> None:
-    """The shipped model under another version, its manifest still the old one's."""
-    for file in ("manifest.json", "model.onnx"):
-        found = store.read(version_path(SHIPPED_VERSION, file))
-        assert found is not None
-        store.write(version_path(version, file), found[0])
-    store.write(champion_path(), json.dumps({"version": version}).encode())
+    """Version 1 in another version's folder, its manifest still its own."""
+    policies.put(store, version, policies.version("1"))
 
 
 @pytest.mark.parametrize("failure", [Unavailable("Blob Storage: gone"), PermissionError("denied")])
@@ -69,7 +64,7 @@ def test_a_manifest_of_another_version_is_refused_until_the_pointer_goes_back(so
     assert pointer is not None
     publish(store, "2")
     source.refresh()
-    assert "0-untrained, not of charge-policy 2" in (source.refusal or "")
+    assert "charge-policy 1, not of charge-policy 2" in (source.refusal or "")
     store.write(champion_path(), pointer[0])
     source.refresh()
     assert source.refusal is None
@@ -92,7 +87,7 @@ def test_a_refused_champion_is_not_downloaded_again(source: PolicySource, store:
     source.refresh()
     before = store.reads
     source.refresh()
-    assert store.reads == before + 1, "the pointer alone"
+    assert store.reads == before + 2, "the two pointers alone"
 
 
 @pytest.mark.parametrize("version", ["../../elsewhere", "", "a/b", "x" * 65])
@@ -109,7 +104,7 @@ def test_with_the_store_away_from_the_start_nobody_waits_for_it_twice_a_minute(s
     before = store.reads
     assert source.current() is None
     assert source.current() is None
-    assert store.reads == before + 1
+    assert store.reads == before + 2, "each pointer once"
     store.failure = None
     clock.advance(timedelta(seconds=61))
     source.current()  # starts the look in the background

@@ -8,9 +8,10 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from functions.optimizer.policy import install_shipped
+from functions.optimizer.manifest import challenger_path
 from shared.settings import Settings
 from shared.telemetry import JsonFormatter, invocation, invocation_id, start
+from tests import policies
 from tests.world import TYPE2, World
 
 reader = InMemoryMetricReader()
@@ -29,7 +30,8 @@ def points() -> dict[str, list[dict[str, object]]]:
 
 
 def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world: World) -> None:
-    install_shipped(world.platform.blobs)
+    policies.put(world.platform.blobs, "7", policies.version("7"))
+    policies.put(world.platform.blobs, "8", policies.version("8"), path=challenger_path())
     place, driver = world.location(evses=1), world.user()
     body = {
         "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
@@ -42,9 +44,10 @@ def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world:
     asked = {"route": "/optimizer/charge-requests", "method": "POST", "status": 202}
     assert asked in found["evcharging.requests"]
     assert asked in found["evcharging.request.duration"]
-    assert {"policy": "0-untrained", "outcome": "RESERVED", "fallback": "none"} in found["evcharging.decisions"]
+    assert {"policy": "7", "outcome": "RESERVED", "fallback": "none"} in found["evcharging.decisions"]
     assert {"type": "charge_requested"} in found["evcharging.queue.delay"]
-    assert {"version": "0-untrained"} in found["evcharging.model.latency"]
+    assert {"version": "7"} in found["evcharging.model.latency"]
+    assert {"version": "8", "agrees": True} in found["evcharging.shadows"]
     assert {"where": "occupied"} in found["evcharging.claims.lost"]
     assert {"channel": "EMAIL", "outcome": "SENT"} in found["evcharging.messages.sent"]
 

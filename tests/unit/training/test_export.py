@@ -1,19 +1,29 @@
 """Export: the untrained network is greedy, one small file, and is not written where it answers otherwise."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
-from functions.optimizer.features import FEATURE_NAMES, ROW_FEATURES, features
-from functions.optimizer.manifest import POLICY_NAME, Manifest
-from functions.optimizer.policy import SHIPPED, open_model
-from training.export import parity, recorded_features, to_onnx, write
+from functions.optimizer.climatology import tables_of
+from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, features
+from functions.optimizer.graph import opset_of
+from functions.optimizer.manifest import OPSET, POLICY_NAME, Manifest, Refused
+from functions.optimizer.policy import STATIC_BID_PRICE, Model, open_model
+from functions.optimizer.source import in_folder, open_version
+from training.export import MANIFEST_BYTES, main, parity, recorded_features, to_onnx, trained_network, write, write_rule
 from training.network import ResidualQ
 from training.scenarios import day, reference
-from training.states import replay, unknown
+from training.states import assumed, replay, unknown
+
+app = typer.Typer()
+app.command()(main)
 
 
 def test_the_last_layer_is_zero_so_that_untrained_means_greedy() -> None:
@@ -47,18 +57,125 @@ def test_the_parity_gate_refuses_another_network() -> None:
         parity(one, to_onnx(other), states)
 
 
-def test_what_ships_is_what_the_code_exports() -> None:
-    shipped = (SHIPPED / "models" / POLICY_NAME / "0-untrained" / "model.onnx").read_bytes()
-    torch.manual_seed(0)
-    made = to_onnx(ResidualQ())
-    rows = np.random.default_rng(0).random((8, len(FEATURE_NAMES)), dtype=np.float32)
-    import onnxruntime
+def awake(seed: int = 1, hidden: int = 128) -> ResidualQ:
+    torch.manual_seed(seed)
+    network = ResidualQ(hidden=hidden)
+    torch.nn.init.normal_(network.head.weight, std=0.3)
+    return network
 
-    answers = [
-        onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]).run(None, {"features": rows})[0]
-        for model in (shipped, made)
-    ]
-    assert np.array_equal(*answers)
+
+def opened(target: Path, version: str) -> Model:
+    return open_version(in_folder(target / "models" / POLICY_NAME / version), version, now=datetime.now(UTC))
+
+
+def test_states_are_recorded_with_a_climatology_and_by_the_network_itself() -> None:
+    column = ROW_FEATURES.index("demand_ahead")
+    states = recorded_features(9, network=awake())
+    assert len(states) == 9
+    assert [bool(rows[:, column].any()) for rows in states] == [False] * 3 + [True] * 6
+    days = recorded_features(60, network=awake())[40:], recorded_features(60)[40:]
+    assert not all(np.array_equal(one, other) for one, other in zip(*days, strict=True)), "the network's own days"
+
+
+def test_the_opset_is_read_from_the_graph() -> None:
+    assert opset_of(to_onnx(ResidualQ(hidden=4))) == OPSET
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_network_with_weights_that_are_not_finite_is_not_exported(tmp_path: Path, value: float) -> None:
+    network = awake()
+    with torch.no_grad():
+        network.body[2].weight[3, 4] = value
+    with pytest.raises(ValueError, match=r"body\.2\.weight: has weights that are not finite"):
+        write(network, tmp_path, version="t", trained=True, seeds=[1], states=5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_known_of_a_version_is_in_its_manifest_and_serves(tmp_path: Path) -> None:
+    scenario = reference("busy")
+    tables = tables_of(scenario.city, assumed(scenario))
+    write(
+        awake(), tmp_path, version="t", trained=True, seeds=[3, 4], states=6, parent="s", metrics={"busy": {"ratio": 1.05}},
+        training={"identity": "x"}, climatology=tables,
+    )  # fmt: skip
+    found = opened(tmp_path, "t")
+    said = found.manifest
+    assert (said.seeds, said.parent, said.metrics, said.training) == ([3, 4], "s", {"busy": {"ratio": 1.05}}, {"identity": "x"})
+    assert found.tables is not None
+    assert np.array_equal(found.tables.values, tables.values)
+    write(awake(), tmp_path, version="t", trained=True, seeds=[3], states=6)
+    assert opened(tmp_path, "t").tables is None, "no climatology is left of the export before"
+
+
+def test_metrics_that_are_too_long_are_not_written(tmp_path: Path) -> None:
+    metrics = {"ratios": [1.0] * MANIFEST_BYTES}
+    with pytest.raises(ValueError, match="metrics: the manifest would be"):
+        write(ResidualQ(hidden=4), tmp_path, version="t", trained=True, seeds=[1], states=3, metrics=metrics)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rule_is_exported_with_its_climatology(tmp_path: Path) -> None:
+    scenario = reference("busy")
+    write_rule(tmp_path, version="p", rule=STATIC_BID_PRICE, climatology=tables_of(scenario.city, assumed(scenario)))
+    found = opened(tmp_path, "p")
+    assert (found.session, found.manifest.rule) == (None, STATIC_BID_PRICE)
+    with pytest.raises(Refused, match="needs a climatology"):
+        write_rule(tmp_path, version="q", rule=STATIC_BID_PRICE)
+    assert not (tmp_path / "models" / POLICY_NAME / "q").exists()
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Path:
+    """What a training leaves behind, of a network of 16 hidden units."""
+    folder = tmp_path / "training"
+    folder.mkdir()
+    np.savez(folder / "policy.npz", **awake(hidden=16).arrays())
+    report = {"args": {"seed": 7}, "identity": "abc", "feature_hash": FEATURE_HASH, "curve": [{"phase": "greedy"}]}
+    (folder / "training.json").write_text(json.dumps(report))
+    return folder
+
+
+def test_a_training_is_exported_by_the_command(training: Path, tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text('{"busy": {"ratio": 1.04}}')
+    arguments = ["--from", str(training), "--version", "1", "--metrics", str(metrics), "--target", str(tmp_path / "out")]
+    answer = CliRunner().invoke(app, arguments)
+    assert answer.exit_code == 0, answer.output
+    said = opened(tmp_path / "out", "1").manifest
+    assert (said.trained, said.seeds, said.metrics) == (True, [7], {"busy": {"ratio": 1.04}})
+    assert said.training == {"identity": "abc", "feature_hash": FEATURE_HASH}, "the curve stays with the training"
+    assert said.parity is not None
+    assert said.parity.states >= 500
+
+
+def test_a_training_that_says_little_is_exported_all_the_same(training: Path) -> None:
+    (training / "training.json").unlink()
+    assert trained_network(training).head.weight.shape == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"body.0.weight": np.zeros((16, 9), dtype=np.float32)}, "body.0.weight: must be"),
+        ({"body.0.weight": None}, "is absent"),
+        ({"head.bias": None}, 'Missing key(s) in state_dict: "head.bias"'),
+        ({"body.2.weight": np.zeros((8, 8), dtype=np.float32)}, "size mismatch for body.2.weight"),
+    ],
+)
+def test_arrays_that_are_no_network_are_named(training: Path, change: dict[str, Any], why: str) -> None:
+    arrays = awake(hidden=16).arrays() | change
+    np.savez(training / "policy.npz", **{name: value for name, value in arrays.items() if value is not None})
+    answer = CliRunner().invoke(app, ["--from", str(training), "--version", "1", "--target", str(training / "out")])
+    assert answer.exit_code == 2
+    assert why in answer.output
+    assert not (training / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["--untrained", "--rule", "greedy"], ["--rule", "dearest", "--version", "1"]])
+def test_the_command_wants_one_thing_it_knows(arguments: list[str], tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, [*arguments, "--target", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert answer.output.strip()
 
 
 @pytest.mark.parametrize("name", ["slack", "busy", "overload"])

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="torch is for training only (require
 
 from functions.optimizer.features import FEATURE_NAMES, features  # noqa: E402
 from functions.optimizer.manifest import POLICY_NAME  # noqa: E402
-from functions.optimizer.policy import RULES, PolicySource, choose, rank  # noqa: E402
+from functions.optimizer.policy import RULES, choose, rank  # noqa: E402
+from functions.optimizer.source import PolicySource  # noqa: E402
 from shared.adapters.blobs import FolderBlobs  # noqa: E402
 from shared.clock import ManualClock  # noqa: E402
 from training import export  # noqa: E402
@@ -45,6 +46,7 @@ def test_a_network_that_has_learnt_something_passes_the_gate_for_any_number_of_r
 
 def test_what_is_written_serves_and_says_what_it_is(tmp_path: Path) -> None:
     manifest = export.write(awake(), tmp_path, version="7-test", trained=True, seeds=[1, 2], states=500)
+    assert manifest.parity is not None
     assert manifest.parity.states >= 500
     assert manifest.scenario_hash is not None
     assert len(manifest.scenario_hash) == 64
