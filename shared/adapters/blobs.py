@@ -25,6 +25,10 @@ class BlobStore(Protocol):
         """Stores and returns the new ETag. Raises Conflict where the condition (tag equal, or not yet there) fails."""
         ...
 
+    def names(self, prefix: str) -> list[str]:
+        """The names of all blobs that begin with `prefix`, in order."""
+        ...
+
 
 class FolderBlobs:
     """A folder of files; the ETag is the content's hash. Writes are atomic, conditions hold within a process."""
@@ -66,6 +70,12 @@ class FolderBlobs:
             draft.write_bytes(data)
             os.replace(draft, path)
         return _tag(data)
+
+    def names(self, prefix: str) -> list[str]:
+        """Every file below the folder; drafts are not blobs yet."""
+        root = self._root.resolve()
+        found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name[0] != ".")
+        return sorted(name for name in found if name.startswith(prefix))
 
 
 def _tag(data: bytes) -> str:
@@ -143,5 +153,14 @@ class AzureBlobs:
             return tag
         except (ResourceExistsError, ResourceModifiedError) as error:
             raise Conflict(f"{name} has changed meanwhile") from error
+        except AzureError as error:
+            raise Unavailable(f"Blob Storage: {error}") from error
+
+    def names(self, prefix: str) -> list[str]:
+        """Lists the container."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            return sorted(self._container().list_blob_names(name_starts_with=prefix))
         except AzureError as error:
             raise Unavailable(f"Blob Storage: {error}") from error

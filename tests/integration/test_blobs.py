@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from devhost.stack.azurite import Azurite
-from functions.optimizer.policy import PolicySource, install_shipped
+from functions.optimizer.source import PolicySource, install_shipped
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
 from shared.db import new_id
@@ -39,12 +39,20 @@ def test_conditions_hold(blobs: BlobStore) -> None:
     assert blobs.read("x") == (b"two", second)
 
 
+def test_names_are_listed_by_prefix(blobs: BlobStore) -> None:
+    for name in ("a/2/x", "a/1/y", "b/1"):
+        blobs.write(name, b"1")
+    assert blobs.names("a/") == ["a/1/y", "a/2/x"]
+    assert blobs.names("") == ["a/1/y", "a/2/x", "b/1"]
+    assert blobs.names("c") == []
+
+
 def test_a_policy_is_installed_and_served(blobs: BlobStore, clock: ManualClock) -> None:
     assert install_shipped(blobs)
     assert not install_shipped(blobs)
-    model = PolicySource(blobs, clock).current()
-    assert model is not None
-    assert model.manifest.version == "0-untrained"
+    source = PolicySource(blobs, clock)
+    assert source.current() is not None, source.refusal
+    assert source.refusal is None
 
 
 def test_a_folder_cannot_be_left(tmp_path: Path) -> None:
