@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import typer
 
+from functions.optimizer.candidates import Book, Candidates, Requests
 from functions.optimizer.climatology import Tables
 from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION, Climatology, features
 from functions.optimizer.graph import opset_of
@@ -50,7 +51,7 @@ def by_network(scenario: Scenario, network: ResidualQ, known: Climatology) -> Ch
     """The network's best row, as serving would choose it."""
     weights = network.arrays()
 
-    def choose(wish: Any, book: Any, rows: Any) -> int:
+    def choose(wish: Requests, book: Book, rows: Candidates) -> int:
         seen = features(scenario.city, wish, book, rows, known)
         return int(scores(weights, seen, rows.mask)[0].argmax())
 

@@ -13,7 +13,7 @@ from functions.optimizer import serving
 from functions.optimizer.candidates import MAX_ROWS
 from functions.optimizer.climatology import Tables, pool_key
 from functions.optimizer.features import ROW_FEATURES
-from functions.optimizer.manifest import MODEL, challenger_path
+from functions.optimizer.manifest import challenger_path
 from functions.optimizer.objective import TERMS
 from functions.optimizer.policy import STATIC_BID_PRICE
 from functions.optimizer.requests import Wish
@@ -23,6 +23,7 @@ from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
 from tests import policies
 from tests.api.test_optimizer import ask, wish
+from tests.unit.optimizer.test_policy import BROKEN
 from tests.world import API, TYPE2, Person, World
 
 CAUTIOUS = policies.weights_of(last_point=-1.0)
@@ -180,17 +181,19 @@ def test_recommendations_are_not_watched(world: World) -> None:
     assert world.scalar(sa.select(sa.func.count()).select_from(decision)) == 0
 
 
-def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_why(world: World) -> None:
+@pytest.mark.parametrize("case", ["truncated", "tampered", "other features", "opset in the graph", "NaN weights"])
+def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_why(world: World, case: str) -> None:
     blobs = world.platform.blobs
     policies.put(blobs, "7", policies.version("7"))
     world.location(evses=3)
     assert ask(world, world.user())["policy"] == "7"
-    policies.put(blobs, "8", policies.version("8") | {MODEL: b"cut"})
+    make, why = BROKEN[case]
+    policies.put(blobs, "1", make())
     policy_source(world.platform).refresh()
     assert ask(world, world.user())["policy"] == "7"
     model = world.client.get(f"{API}/optimizer/model").json()
     assert (model["version"], model["kind"], model["metrics"]) == ("7", "network", {"busy": {"ratio": 1.05}})
-    assert model["refused"].startswith("sha256 of the model is")
+    assert why in model["refused"]
     assert model["share_fallback_7d"] == 0.0
 
 

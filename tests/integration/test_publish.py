@@ -10,7 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from devhost.stack.azurite import Azurite
+from functions.optimizer.climatology import Tables
 from functions.optimizer.manifest import MANIFEST, MODEL, Refused, challenger_path, champion_path, version_path
+from functions.optimizer.policy import STATIC_BID_PRICE
 from functions.optimizer.source import PolicySource
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
@@ -150,6 +152,31 @@ def test_a_graph_that_cannot_serve_is_not_uploaded(
     with pytest.raises(Refused, match=why):
         publish.publish(blobs, exported("2", **values))
     assert blobs.names("") == []
+
+
+def test_a_rule_with_its_climatology_is_published(blobs: BlobStore, tmp_path: Path, clock: ManualClock) -> None:
+    values = np.ones((1, 3, 96), dtype=np.float32)
+    for file, data in policies.rule_version("p", STATIC_BID_PRICE, tables=Tables(("a",), values)).items():
+        (tmp_path / file).write_bytes(data)
+    assert publish.publish(blobs, tmp_path).rule == STATIC_BID_PRICE
+    model = PolicySource(blobs, clock).current()
+    assert model is not None
+    assert model.tables is not None
+    assert model.tables.keys == ("a",)
+
+
+def test_what_somebody_put_there_by_hand_is_refused_and_the_old_champion_serves_on(
+    blobs: BlobStore, exported: Exporter, clock: ManualClock
+) -> None:
+    publish.publish(blobs, exported("1"))
+    source = PolicySource(blobs, clock)
+    assert source.current() is not None
+    policies.put(blobs, "2", policies.version("2") | {MODEL: policies.version("2")[MODEL][:-9]})
+    source.refresh()
+    model = source.current()
+    assert model is not None
+    assert model.manifest.version == "1"
+    assert "sha256 of the model" in (source.refusal or "")
 
 
 def test_a_version_never_changes(blobs: BlobStore, exported: Exporter, clock: ManualClock) -> None:

@@ -138,10 +138,15 @@ def training(tmp_path: Path) -> Path:
 def test_a_training_is_exported_by_the_command(training: Path, tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.json"
     metrics.write_text('{"busy": {"ratio": 1.04}}')
+    scenario = reference("busy")
+    (training / "climatology.npz").write_bytes(tables_of(scenario.city, assumed(scenario)).to_bytes())
     arguments = ["--from", str(training), "--version", "1", "--metrics", str(metrics), "--target", str(tmp_path / "out")]
     answer = CliRunner().invoke(app, arguments)
     assert answer.exit_code == 0, answer.output
-    said = opened(tmp_path / "out", "1").manifest
+    found = opened(tmp_path / "out", "1")
+    said = found.manifest
+    assert found.tables is not None, "the climatology beside the weights goes along"
+    assert len(found.tables.keys) == 12
     assert (said.trained, said.seeds, said.metrics) == (True, [7], {"busy": {"ratio": 1.04}})
     assert said.training == {"identity": "abc", "feature_hash": FEATURE_HASH}, "the curve stays with the training"
     assert said.parity is not None
