@@ -35,8 +35,15 @@ class Policy(Protocol):
     """Chooses rows. `wants_features` says what to prepare; `declines` whether it may turn a request down though a row
     exists."""
 
-    wants_features: bool
-    declines: bool
+    @property
+    def wants_features(self) -> bool:
+        """Whether to prepare features."""
+        ...
+
+    @property
+    def declines(self) -> bool:
+        """Whether it may decline."""
+        ...
 
     def choose(self, view: View) -> np.ndarray:
         """The row of each request, NOT_SERVED where it gets none: [B]."""

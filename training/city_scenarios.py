@@ -2,9 +2,11 @@
 
 Real are the place, the start and the kWh of a request; origins, lead times, batteries and vehicles are synthetic, drawn by
 PROBLEM.md's rules. A scenario's day lays several recorded days of one split over each other until it has as many requests as
-the scenario asks for; a city without sessions is asked for what ElaadNL measured, and its `source` says so.
+the scenario asks for; a city without sessions is asked for what ElaadNL measured, and its `source` says so. Hours and prices
+are those of one Wednesday for every day, and a session stands at its local wall-clock time, also where clocks change.
 """
 
+import math
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from pathlib import Path
@@ -15,10 +17,12 @@ import numpy as np
 from cities.demand import CONSUMPTION, LEAD_MEAN_MIN, MAX_SHARE, MIN_KWH, ORIGIN_SD_DEGREES, real_sessions
 from functions.optimizer.candidates import SLOT_MIN, Rates, Requests, charge_hours, session_price
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, City, CityFolder, city_of, load_city, load_sessions, standard_bits
-from functions.stations.opening import open_slots
+from functions.stations.opening import Hours, open_slots
+from functions.stations.pricing import Rates as CompiledRates
 from functions.stations.pricing import compile_rates
 from functions.stations.words import PowerType
-from training.bound import occupancy, offline
+from training.bound import columns, open_capacity
+from training.duals import Programme, prices
 from training.scenarios import DAY_SLOTS, Demand, Scenario, Split, day, elaad
 
 SLOTS = 192
@@ -27,6 +31,12 @@ USED = {"slack": 0.03, "busy": 0.42, "overload": 0.60}
 """Share of point-hours the offline optimum uses in each scenario (PROBLEM.md)."""
 SHARES = (0.6, 0.8)
 """Training days end, and validation days end, at these shares of the recorded days, in order of date."""
+MOST_REQUESTS = 2500
+"""Requests a day, as guessed before scaling, above which a city is too large to compare policies on in minutes: the part of
+it around its centre is judged."""
+SLOTS_A_SESSION = 6
+ROUNDS, SCALED_BY = 8, 4
+"""How often demand is scaled anew, and by how many training days."""
 TYPICAL = date(2026, 3, 4)
 """A Wednesday: whose tariff and hours stand for every day where a city has no sessions."""
 
@@ -50,22 +60,24 @@ class Recorded:
         return self.day_number, self.minute, self.location, self.kwh, self.standards, self.dc, *self.days
 
     def day(self, city: City, seed: int, count: int) -> Requests:
-        """`count` requests of whole recorded days of the seed's split laid over each other, the last one thinned."""
+        """`count` requests of whole recorded days of the seed's split laid over each other, the last one thinned. They are
+        all weekdays or all days of a weekend, and consecutive seeds begin with different days."""
         rng = np.random.default_rng([seed, 20_252])
         own = self.days[Split.of(seed)]
-        first = int(rng.choice(own))
-        like = own[np.isin(own, self.day_number[self.weekend == self.weekend[self.day_number == first][0]])]
-        chosen: list[np.ndarray] = []
-        missing = count
+        # Shuffled once a split, so that no two seeds begin with one day before all have been used.
+        first = int(np.random.default_rng([Split.of(seed), 20_255]).permutation(own)[seed % len(own)])
+        ends = np.isin(own, self.day_number[self.weekend])
+        like = own[ends == ends[own == first]]
         order = [first, *rng.permutation(like[like != first]).tolist()]
-        for turn in range(1 + count):
-            if missing <= 0:
-                break
+        chosen: list[np.ndarray] = []
+        missing, turn = count, 0
+        while missing > 0:
             rows = np.flatnonzero(self.day_number == order[turn % len(order)])
             if len(rows) > missing:
                 rows = np.sort(rng.choice(rows, size=missing, replace=False))
             chosen.append(rows)
             missing -= len(rows)
+            turn += 1
         return self._requests(city, rng, np.concatenate(chosen))
 
     def _requests(self, city: City, rng: np.random.Generator, rows: np.ndarray) -> Requests:
@@ -142,25 +154,42 @@ def recorded(folder: CityFolder) -> Recorded | None:
     zone = ZoneInfo(folder.time_zone)
     index = {evse: number for number, location in enumerate(folder.locations) for evse, _ in location.evses}
     plugs = {evse: connectors for location in folder.locations for evse, connectors in location.evses}
-    rows = []
-    for session in real_sessions(load_sessions(folder.path)):
-        if session.evse_id not in index:
-            continue
-        local, found = session.start.astimezone(zone), plugs[session.evse_id]
-        rows.append(
-            (
-                local.toordinal(), local.weekday() >= 5, local.hour * 60 + local.minute + local.second / 60.0,
-                index[session.evse_id], session.energy_kwh, standard_bits([plug.standard for plug in found]),
-                found[0].power_type == PowerType.DC.value,
-            )
-        )  # fmt: skip
-    numbers = np.unique([row[0] for row in rows])
+    sessions = [item for item in real_sessions(load_sessions(folder.path)) if item.evse_id in index]
+    starts = [item.start.astimezone(zone) for item in sessions]
+    day_number = np.array([start.toordinal() for start in starts], dtype=np.int64)
+    numbers = np.unique(day_number)
     first, second = (int(share * len(numbers)) for share in SHARES)
     if not 0 < first < second < len(numbers):
         return None
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
-    days = (numbers[:first], numbers[first:second], numbers[second:])
-    return Recorded(*columns, days)  # type: ignore[arg-type]
+    own = [plugs[item.evse_id] for item in sessions]
+    return Recorded(
+        day_number=day_number,
+        weekend=np.array([start.weekday() >= 5 for start in starts]),
+        minute=np.array([start.hour * 60 + start.minute + start.second / 60.0 for start in starts]),
+        location=np.array([index[item.evse_id] for item in sessions], dtype=np.int64),
+        kwh=np.array([item.energy_kwh for item in sessions]),
+        standards=np.array([standard_bits([plug.standard for plug in plugs_]) for plugs_ in own], dtype=np.int64),
+        dc=np.array([plugs_[0].power_type == PowerType.DC.value for plugs_ in own]),
+        days=(numbers[:first], numbers[first:second], numbers[second:]),
+    )
+
+
+def around_centre(folder: CityFolder, count: int) -> CityFolder:
+    """The folder with the `count` locations nearest its centre, in their order."""
+    east = math.cos(math.radians(folder.latitude))
+    far = [math.hypot(item.latitude - folder.latitude, (item.longitude - folder.longitude) * east) for item in folder.locations]
+    kept = sorted(sorted(range(len(far)), key=far.__getitem__)[:count])
+    return replace(folder, locations=tuple(folder.locations[number] for number in kept))
+
+
+def _small_enough(folder: CityFolder, share: float) -> int:
+    """How many locations around the centre ask for at most MOST_REQUESTS a day; at least one."""
+    points = MOST_REQUESTS * SLOTS_A_SESSION / (DAY_SLOTS * share)
+    if sum(len(item.evses) for item in folder.locations) <= points:
+        return len(folder.locations)
+    ordered = around_centre(folder, len(folder.locations)).locations
+    mean = sum(len(item.evses) for item in ordered) / len(ordered)
+    return max(1, int(points / mean))
 
 
 def one_connector(folder: CityFolder) -> CityFolder:
@@ -181,40 +210,57 @@ def _rates(folder: CityFolder, city: City, on: date) -> tuple[Rates, np.ndarray]
     plugs = {evse: connectors[0] for location in folder.locations for evse, connectors in location.evses}
     energy, hourly, flat = np.zeros((len(city.capacity), SLOTS)), np.zeros((len(city.capacity), SLOTS)), []
     opened = np.ones((len(city.capacity), SLOTS), dtype=bool)
+    # Large cities have few tariffs and few kinds of hours.
+    compiled: dict[tuple[str, float], CompiledRates] = {}
+    hours: dict[Hours | None, np.ndarray] = {}
     for pool, evses in enumerate(city.evse_ids):
         tariff = folder.tariff_of(evses[0], plugs[evses[0]].connector_id)
         if tariff is not None:
-            power = float(city.pool_power_kw[pool])
-            rates = compile_rates(tariff, time_zone=folder.time_zone, slot0=slot0, slots=SLOTS, power_kw=power)
-            energy[pool], hourly[pool] = rates.energy, rates.time
-        flat.append(0.0 if tariff is None else rates.flat)
-        hours = folder.locations[int(city.pool_location[pool])].opening_times
-        opened[pool] = open_slots(hours, folder.time_zone, midnight, SLOTS)
+            key = (tariff.id, float(city.pool_power_kw[pool]))
+            if key not in compiled:
+                compiled[key] = compile_rates(tariff, time_zone=folder.time_zone, slot0=slot0, slots=SLOTS, power_kw=key[1])
+            energy[pool], hourly[pool] = compiled[key].energy, compiled[key].time
+        flat.append(0.0 if tariff is None else compiled[key].flat)
+        own = folder.locations[int(city.pool_location[pool])].opening_times
+        if own not in hours:
+            hours[own] = open_slots(own, folder.time_zone, midnight, SLOTS)
+        opened[pool] = hours[own]
     return Rates.build(energy, hourly, np.array(flat)), opened
 
 
 def _price_unit(city: City, rates: Rates, demand: Demand) -> float:
-    """Three times the median price of a request's session at the first pool that fits it (PROBLEM.md)."""
-    wishes = demand.day(city, Split.TRAINING.seed(0), 500)
-    fits = (wishes.standards[:, None] >> city.pool_standard[None, :]) & 1
-    pool = fits.argmax(axis=1)
-    hours = charge_hours(wishes, city.pool_power_kw[pool][:, None])[:, 0]
-    start = np.minimum((wishes.depart_min // SLOT_MIN).astype(np.int64), SLOTS - 1)
-    median = float(np.median(session_price(rates, pool, start, hours, wishes.need_kwh)))
+    """Three times the median price of requests' sessions at the pools that fit them (PROBLEM.md); the reference's where most
+    charge for nothing."""
+    wishes = demand.day(city, Split.TRAINING.seed(0), 200)
+    request, pool = np.nonzero((wishes.standards[:, None] >> city.pool_standard[None, :]) & 1)
+    if not len(request):
+        return REFERENCE_PRICE_UNIT
+    hours = charge_hours(wishes, np.broadcast_to(city.pool_power_kw, (len(wishes), len(city.pool_power_kw))))[request, pool]
+    start = np.minimum((wishes.depart_min[request] // SLOT_MIN).astype(np.int64), SLOTS - 1)
+    median = float(np.median(session_price(rates, pool, start, hours, wishes.need_kwh[request])))
     return 3.0 * median if median > 0 else REFERENCE_PRICE_UNIT
 
 
-def city_scenario(path: Path, name: str, *, requests: int | None = None) -> Scenario:
-    """The scenario `name` of a city folder. Raises Invalid naming what is wrong with the folder, ValueError for the name.
+def city_scenario(path: Path, name: str, *, requests: int | None = None, locations: int | None = None) -> Scenario:
+    """The scenario `name` of a city folder. Raises Invalid naming what is wrong with the folder, ValueError for the name,
+    for `requests` or `locations` below 1, and for a city without EVSEs.
 
-    Without `requests` a day, demand is scaled until the offline optimum of a training day uses the scenario's share of
-    point-hours: a few linear programmes.
+    Without `requests` a day, demand is scaled until the optimum of training days uses the scenario's share of point-hours.
+    `locations`: only so many around the centre; without it all, unless they are too many to judge in minutes. `source` says
+    what was done.
     """
     if name not in USED:
         raise ValueError(f"scenario: must be one of {', '.join(USED)}, not {name!r}")
-    folder = one_connector(load_city(path))
-    found = recorded(folder)
-    on = TYPICAL
+    for field, value in (("requests", requests), ("locations", locations)):
+        if value is not None and value < 1:
+            raise ValueError(f"{field}: must be at least 1, not {value}")
+    whole = one_connector(load_city(path))
+    if not any(item.evses for item in whole.locations):
+        raise ValueError(f"evses.csv: {whole.name} has no EVSE at any of its locations")
+    folder = around_centre(whole, locations or _small_enough(whole, USED[name]))
+    if not any(item.evses for item in folder.locations):
+        raise ValueError(f"locations: the {len(folder.locations)} nearest the centre have no EVSE")
+    found, on = recorded(folder), TYPICAL
     demand: Demand
     if found is not None:
         training = [date.fromordinal(int(number)) for number in found.days[Split.TRAINING]]
@@ -223,40 +269,68 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None) -> Scen
     city = city_of(folder)
     rates, opened = _rates(folder, city, on)
     if found is None:
-        arrival, need, source = elaad()
-        evses = np.bincount(city.pool_location, weights=city.capacity, minlength=len(city.latitude))
-        dc = np.array(
-            [
-                any(plug.power_type == PowerType.DC.value for _, plugs in item.evses for plug in plugs)
-                for item in folder.locations
-            ]
-        )
-        demand = Assumed(arrival, need, evses, city.location_standards, dc)
-        source = f"no recorded days to split; assumed: {source}"
+        demand, assumed = _assumed(folder, city)
+        source = f"{folder.name} without enough recorded days to split; assumed: {assumed}"
+    if len(folder.locations) < len(whole.locations):
+        source = f"the {len(folder.locations):,} of {len(whole.locations):,} locations nearest the centre; {source}"
+    if folder.generated:
+        source = f"generated city, {source}"
+    source += "; synthetic: origins, lead times, vehicles"
     city = replace(city, price_unit=_price_unit(city, rates, demand))
-    generated = "generated city, " if folder.generated else ""
-    made = Scenario(name, f"{generated}{source}; origins, lead times, vehicles synthetic", city, rates, demand, 1, opened)
-    return replace(made, requests_a_day=requests or _scaled(made, USED[name]))
+    made = Scenario(name, source, city, rates, demand, requests or 1, opened)
+    if requests is None:
+        count, reached = _scaled(made, USED[name])
+        source += f"; demand scaled until the optimum uses {USED[name]:.0%} of point-hours"
+        if abs(reached - USED[name]) > 0.05 * USED[name]:
+            source += f", of which it reaches {reached:.1%}"
+        made = replace(made, requests_a_day=count)
+    if found is not None:
+        a_day = len(found.kwh) / sum(len(days) for days in found.days)
+        source += f"; a day lays about {max(1, round(made.requests_a_day / a_day))} recorded days over each other"
+    return replace(made, source=source)
+
+
+def _assumed(folder: CityFolder, city: City) -> tuple[Assumed, str]:
+    """Demand where nothing was recorded, and where its figures are from."""
+    arrival, need, source = elaad()
+    evses = np.bincount(city.pool_location, weights=city.capacity, minlength=len(city.latitude))
+    dc = np.array(
+        [any(plug.power_type == PowerType.DC.value for _, plugs in item.evses for plug in plugs) for item in folder.locations]
+    )
+    return Assumed(arrival, need, evses, city.location_standards, dc), source
 
 
 def used(scenario: Scenario, count: int) -> float:
-    """Share of the day's point-hours that the offline optimum of the first training day uses with `count` requests."""
-    solution, found = offline(scenario, day(scenario, Split.TRAINING.seed(0), requests=count))
-    busy = occupancy(found, solution.share, scenario.shape)
-    return float(busy.sum() / (scenario.city.capacity.sum() * DAY_SLOTS))
+    """Share of the day's point-hours that the offline optima of the first training days use with `count` requests, by dual
+    prices: to a few hundredths of it."""
+    capacity = open_capacity(scenario)
+    busy = 0.0
+    for number in range(SCALED_BY):
+        found = columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
+        programme = Programme.of(found, scenario.shape)
+        busy += float(np.minimum(programme.wanted(prices(programme, capacity)), capacity).sum())
+    return busy / (SCALED_BY * float(scenario.city.capacity.sum()) * DAY_SLOTS)
 
 
-def _scaled(scenario: Scenario, share: float) -> int:
-    """Requests a day at which the offline optimum uses `share` of point-hours, to 2 %: by secants, use being nearly
-    proportional to demand until little is free."""
+def _scaled(scenario: Scenario, share: float) -> tuple[int, float]:
+    """Requests a day at which the offline optimum uses `share` of point-hours, to 2 %, and what it uses: by secants in
+    logarithms. Stops where more requests hardly use more, as where they all come in the same few hours."""
     points = int(scenario.city.capacity.sum())
-    count = max(4, round(points * DAY_SLOTS * share / 6))
-    for _ in range(5):
-        found = used(scenario, count)
-        if abs(found - share) <= 0.02 * share or found <= 0:
+    count = max(1, round(points * DAY_SLOTS * share / SLOTS_A_SESSION))
+    found = used(scenario, count)
+    grows = 1.0
+    for _ in range(ROUNDS):
+        if abs(found - share) <= 0.02 * share or found <= 0 or grows < 0.2:
             break
-        count = max(4, round(count * min(2.5, max(0.4, share / found))))
-    return count
+        factor = min(2.5, max(0.4, (share / found) ** (1 / grows)))
+        following = max(1, round(count * factor))
+        if following == count:
+            break
+        then = used(scenario, following)
+        if then > 0:
+            grows = min(1.2, max(0.0, math.log(then / found) / math.log(following / count)))
+        count, found = following, then
+    return count, found
 
 
 def split_dates(found: Recorded) -> dict[str, tuple[date, date]]:

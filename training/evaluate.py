@@ -1,0 +1,427 @@
+"""Judges policies on days training never saw, in the reference city or any other.  `python -m training.evaluate --help`
+
+The shipped policy (champion) and the offline bound are always in. Every policy decides the same days with the same knowledge:
+climatology tables of the scenario's own training days.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from functions.optimizer.candidates import Requests
+from functions.optimizer.features import Climatology
+from functions.optimizer.manifest import Refused
+from functions.optimizer.objective import PROBLEM_VERSION
+from functions.optimizer.source import SHIPPED
+from shared.errors import AppError
+from training.baselines import RollingMilp
+from training.bound import NotSolved
+from training.city_scenarios import Recorded, city_scenario, split_dates
+from training.contenders import BOUND, CHAMPION, NEAREST, Contender, contenders, make
+from training.events import CALM, ROUGH
+from training.hindsight import climatology
+from training.judging import Run, bound_cost, by_weights, joined, latencies, latency, metrics, paired, run
+from training.pictures import cost_picture, waiting_picture
+from training.reporting import METRICS, as_csv, plain, rendered
+from training.scenarios import SPLIT_SEEDS, Scenario, Split, day, drivers_own_weights, fingerprint, named
+from training.workers import Workers, workers
+
+BOUND_VERSION = 1
+"""Of the bounds that are kept: another way to find them makes another number."""
+SIDE_BY_SIDE = 10
+"""Days run in lockstep by one job."""
+CELLS = 12_000_000
+"""Pool slots of the days of one job, at most: 100 MB of book."""
+FORMATS = ("table", "json", "csv")
+TEST_DAYS = 20
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to judge on what. `seeds`: independent runs of what is random. `requests` a day and `locations`: else the
+    scenario's own. `table_days`: training days that the climatology is the mean of."""
+
+    scenario: str = "busy"
+    city: Path | None = None
+    policies: str = "fast"
+    days: int = TEST_DAYS
+    seeds: int = 5
+    requests: int | None = None
+    locations: int | None = None
+    table_days: int = 24
+    decline: bool = False
+    own_weights: bool = False
+    rough: bool = False
+    store: Path = SHIPPED
+    out: Path = Path(".data/evaluation")
+    workers: int = 0
+
+    def check(self) -> None:
+        """Raises ValueError naming the first number that is too small."""
+        for name in ("days", "seeds", "requests", "locations", "table_days"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name.replace('_', '-')}: must be at least 1, not {value}")
+        if self.locations is not None and self.city is None:
+            raise ValueError("locations: needs --city; the reference city is as PROBLEM.md has it")
+        if self.workers < 0:
+            raise ValueError(f"workers: must be at least 0, not {self.workers}")
+
+
+def scenario_of(options: Options) -> Scenario:
+    """The scenario that is judged. Raises ValueError or AppError saying what is wrong with the name or the folder."""
+    if options.city is not None:
+        return city_scenario(options.city, options.scenario, requests=options.requests, locations=options.locations)
+    found = named(options.scenario)
+    return found if options.requests is None else replace(found, requests_a_day=options.requests)
+
+
+def test_days(scenario: Scenario, days: int) -> list[int]:
+    """Seeds of the test days. Raises ValueError where the city has fewer days that training never saw."""
+    there = SPLIT_SEEDS
+    if isinstance(scenario.demand, Recorded):
+        there = len(scenario.demand.days[Split.TEST])
+    if days > there:
+        what = "recorded days that training never sees" if there < SPLIT_SEEDS else "test days"
+        raise ValueError(f"days: {days} are asked for, {scenario.city.name} has {there} {what}")
+    return [Split.TEST.seed(number) for number in range(days)]
+
+
+def requests_of(scenario: Scenario, seed: int, own_weights: bool) -> Requests:
+    """A day's requests."""
+    found = day(scenario, seed)
+    return drivers_own_weights(found, seed) if own_weights else found
+
+
+def bound_job(scenario: Scenario, seed: int, own_weights: bool) -> float:
+    """The offline bound of a day."""
+    return bound_cost(scenario, requests_of(scenario, seed, own_weights))
+
+
+@dataclass(frozen=True)
+class Job:
+    """Days of one policy, run side by side in a worker process."""
+
+    scenario: Scenario
+    known: Climatology
+    contender: Contender
+    seeds: tuple[int, ...]
+    number: int
+    declines: bool
+    own_weights: bool
+    rough: bool
+
+
+def run_job(job: Job) -> Run:
+    """Runs them."""
+    # Days apart draw apart: what a job draws depends on its first day as well as on its number.
+    seed = job.number * SPLIT_SEEDS + job.seeds[0] % SPLIT_SEEDS
+    return run(
+        job.scenario,
+        [requests_of(job.scenario, item, job.own_weights) for item in job.seeds],
+        make(job.contender, job.known, seed=seed, declines=job.declines),
+        climatology=job.known,
+        disturbances=ROUGH if job.rough else CALM,
+        seed=seed,
+    )
+
+
+Progressing = Callable[[str, int, int], None]
+"""Told what is done, how much of it, and of how much."""
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+@dataclass
+class Evaluation:
+    """One evaluation: `report` is what JSON and tables show, `waits` minutes of waiting of the served and the number of
+    requests, by policy."""
+
+    options: Options
+    say: Progressing = _silent
+    report: dict[str, Any] = field(default_factory=dict)
+    waits: dict[str, tuple[np.ndarray, int]] = field(default_factory=dict)
+
+    def judge(self, pool: Workers) -> dict[str, Any]:
+        """Runs everything. Raises ValueError, AppError, Refused or NotSolved saying what is wrong."""
+        options = self.options
+        options.check()
+        who = contenders(options.policies, options.store)
+        self.say("scenario", 0, 1)
+        self.scenario = scenario_of(options)
+        self.seeds = test_days(self.scenario, options.days)
+        self.say("climatology of training days", 0, 1)
+        self.known = climatology(self.scenario, options.table_days)
+        self.bounds = self._bounds(pool)
+        if not (self.bounds > 0).all():
+            raise ValueError("bound: a day costs nothing at all; there is nothing to compare")
+        # TSF compares with the nearest station, whoever is asked for.
+        extra = [] if any(one.name == NEAREST for one in who) else [Contender(NEAREST, NEAREST)]
+        runs = self._runs(pool, [*who, *extra], declines=False)
+        policies = self._policies(who, runs, runs[NEAREST])
+        declining = None
+        if options.decline:
+            allowed = [one for one in who if one.may_decline]
+            other = self._runs(pool, allowed, declines=True)
+            declining = self._policies(who, runs | other, runs[NEAREST], declines=True)
+        self.report = self._report(who, policies, declining)
+        return self.report
+
+    def _each(self, pool: Workers, what: str, job: Callable[..., Any], arguments: list[tuple[Any, ...]]) -> list[Any]:
+        self.say(what, 0, len(arguments))
+        return pool.map(job, arguments, done=lambda number: self.say(what, number + 1, len(arguments)))
+
+    def _bounds(self, pool: Workers) -> np.ndarray:
+        """The bound of each day, [D]; those found before are kept by scenario and day."""
+        options = self.options
+        identity = f"{BOUND_VERSION}:{PROBLEM_VERSION}:{fingerprint(self.scenario)}:{options.own_weights}"
+        folder = options.out / "cache" / hashlib.sha256(identity.encode()).hexdigest()[:24]
+        kept = {seed: folder / f"{seed}.json" for seed in self.seeds}
+        missing = [seed for seed, path in kept.items() if not path.exists()]
+        found = self._each(pool, "offline bound", bound_job, [(self.scenario, seed, options.own_weights) for seed in missing])
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed, cost in zip(missing, found, strict=True):
+            draft = kept[seed].with_suffix(".draft")
+            draft.write_text(json.dumps(cost))
+            draft.replace(kept[seed])
+        return np.array([json.loads(path.read_text()) for path in kept.values()])
+
+    def _runs(self, pool: Workers, who: Sequence[Contender], *, declines: bool) -> dict[str, list[Run]]:
+        """The runs of each policy, one a seed, each of all days."""
+        options = self.options
+        pools, slots = self.scenario.shape
+        most = max(1, min(SIDE_BY_SIDE, CELLS // (pools * slots)))
+        jobs: list[Job] = []
+        for one in who:
+            together = 1 if one.slow else most
+            for number in range(options.seeds if one.seeded or options.rough else 1):
+                for first in range(0, len(self.seeds), together):
+                    part = tuple(self.seeds[first : first + together])
+                    jobs.append(Job(self.scenario, self.known, one, part, number, declines, options.own_weights, options.rough))
+        what = "days by each policy" + (", declining allowed" if declines else "")
+        done = self._each(pool, what, run_job, [(job,) for job in jobs])
+        found: dict[str, dict[int, list[Run]]] = {}
+        for job, run_ in zip(jobs, done, strict=True):
+            found.setdefault(job.contender.name, {}).setdefault(job.number, []).append(run_)
+        return {name: [joined(parts) for parts in numbers.values()] for name, numbers in found.items()}
+
+    def _policies(
+        self, who: Sequence[Contender], runs: dict[str, list[Run]], nearest: list[Run], *, declines: bool = False
+    ) -> dict[str, Any]:
+        """All metrics of each policy, of each training with several seeds, and of the bound."""
+        days = [requests_of(self.scenario, seed, self.options.own_weights) for seed in self.seeds]
+        parts = {one.name: runs[one.name] for one in who}
+        groups: dict[str, list[str]] = {}
+        for one in who:
+            if one.group is not None:
+                groups.setdefault(one.group, []).append(one.name)
+        for group, members in groups.items():
+            parts[group] = [item for name in members for item in runs[name]]
+        ratios = {name: np.stack([item.costs for item in items]) / self.bounds for name, items in parts.items()}
+        by_name = {one.name: one for one in who}
+        found: dict[str, Any] = {}
+        for number, (name, items) in enumerate(parts.items()):
+            self.say("metrics", number, len(parts))
+            own = found[name] = metrics(self.scenario, items, self.bounds, nearest)
+            own["paired"] = None if name == CHAMPION else paired(*_same_shape(ratios[name], ratios[CHAMPION]))
+            contender = by_name.get(name)
+            own["group"] = None if contender is None else contender.group
+            own["slow"] = contender is not None and contender.slow
+            times = self._latency(contender or by_name[groups[name][0]], items, days[0], declines)
+            own["intervals"] |= times.pop("intervals")
+            own |= times
+            if self.options.own_weights:
+                own["drivers"] = by_weights(days, items)
+            if name in groups:
+                each = {member: found[member]["ratio"] for member in groups[name] if member in found}
+                worst = max(each, key=each.__getitem__)
+                own["training_seeds"] = {"each": each, "worst": worst, "worst_ratio": each[worst]}
+            if not declines:
+                waits = [item.wait_min[item.served] for run_ in items for item in run_.days]
+                requests = sum(len(item.served) for run_ in items for item in run_.days)
+                self.waits[name] = (np.concatenate(waits), requests)
+        found[BOUND] = self._bound(ratios[CHAMPION])
+        return found
+
+    def _bound(self, champion: np.ndarray) -> dict[str, Any]:
+        """The bound as one of the policies: what it does is a mixture of rows, so it has a cost and no more."""
+        requests = self.scenario.requests_a_day * len(self.seeds)
+        nothing = dict.fromkeys(METRICS)
+        return nothing | {
+            "ratio": 1.0,
+            "ci95": [1.0, 1.0],
+            "mean_cost": float(self.bounds.sum() / requests),
+            "intervals": dict(nothing),
+            "ratios": [1.0] * len(self.bounds),
+            "paired": paired(np.ones_like(champion), champion),
+            "group": None,
+            "slow": False,
+        }
+
+    def _latency(self, one: Contender, runs: list[Run], first: Requests, declines: bool) -> dict[str, Any]:
+        policy = make(one, self.known, seed=0, declines=declines)
+        if one.slow or isinstance(policy, RollingMilp):
+            return latencies(np.concatenate([item.seconds for item in runs]))
+        return latencies(latency(self.scenario, first, policy, climatology=self.known))
+
+    def _report(self, who: Sequence[Contender], policies: dict[str, Any], declining: dict[str, Any] | None) -> dict[str, Any]:
+        options, scenario = self.options, self.scenario
+        notes = [f"champion: {next(one.about for one in who if one.name == CHAMPION)}"]
+        demand = scenario.demand
+        if isinstance(demand, Recorded):
+            first, last = split_dates(demand)["test"]
+            notes.append(
+                f"test days are made of {len(demand.days[Split.TEST])} recorded days from {first} to {last}, which training "
+                "never sees; where several are laid over each other, test days share some"
+            )
+        if options.rough:
+            notes.append(
+                "ROUGH: no-shows, early and late stops, faults, walk-ins, refusals at assumed rates; the bound is of calm days"
+            )
+        if options.own_weights:
+            notes.append("every driver has weights of his own; costs and the bound are by them")
+        groups = {name: one["training_seeds"] for name, one in policies.items() if "training_seeds" in one}
+        for name, seeds in groups.items():
+            worst = f"the worst is {seeds['worst']} with {seeds['worst_ratio']:.4f}"
+            notes.append(f"{name}: mean of {len(seeds['each'])} training seeds; {worst}")
+        return {
+            "scenario": options.scenario,
+            "city": None if options.city is None else scenario.city.name,
+            "source": scenario.source,
+            "split": "test",
+            "days": options.days,
+            "seeds": options.seeds,
+            "requests_a_day": scenario.requests_a_day,
+            "locations": len(scenario.city.latitude),
+            "evses": int(scenario.city.capacity.sum()),
+            "currency": scenario.city.currency,
+            "price_unit": scenario.city.price_unit,
+            "time_zone": scenario.city.time_zone,
+            "scenario_hash": fingerprint(scenario),
+            "table_days": options.table_days,
+            "disturbances": "rough" if options.rough else "calm",
+            "own_weights": options.own_weights,
+            "notes": notes,
+            "bounds": [float(cost) for cost in self.bounds],
+            "policies": policies,
+            "declining": declining,
+        }
+
+    def write(self) -> None:
+        """Table, JSON, CSV and the two pictures, in `out`."""
+        out = self.options.out
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "table.txt").write_text(plain(self.report))
+        (out / "table.json").write_text(json.dumps(self.report, indent=1) + "\n")
+        (out / "table.csv").write_text(as_csv(self.report))
+        cost_picture(self.report, out / "cost.png")
+        drawn = {name: item for name, item in self.waits.items() if self.report["policies"][name]["group"] is None}
+        waiting_picture(self.report, drawn, out / "waiting.png")
+
+
+def _same_shape(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ratios [S, D] of two policies, seed by seed where both have as many, else against the other's mean."""
+    return (one, other) if one.shape == other.shape else (one, np.broadcast_to(other.mean(axis=0), one.shape))
+
+
+@contextmanager
+def _progress(shown: bool) -> Iterator[Progressing]:
+    """A bar on the error channel."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not shown) as bar:
+        task = bar.add_task("", total=1)
+        current = ""
+
+        def say(what: str, done: int, total: int) -> None:
+            nonlocal current
+            if what != current:
+                bar.reset(task, description=what, total=total)
+                current = what
+            bar.update(task, completed=done, total=total)
+
+        yield say
+
+
+@contextmanager
+def _standard_output_is_ours() -> Iterator[None]:
+    """HiGHS greets on standard output, in every process; what is printed there must be the result alone."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def evaluate(options: Options, *, say: Progressing = _silent) -> Evaluation:
+    """Judges and writes the result. Raises ValueError, AppError, Refused or NotSolved saying what is wrong."""
+    with workers(options.workers) as pool:
+        found = Evaluation(options, say)
+        found.judge(pool)
+        found.write()
+        return found
+
+
+def main(
+    scenario: str = typer.Option("busy", help="slack, busy or overload; without a city also varied-N."),
+    city: Path | None = typer.Option(None, help="A city folder; without it the reference city."),
+    policies: str = typer.Option("fast", help="fast, slow, rules by name, folders of training runs or exported versions."),
+    days: int = typer.Option(TEST_DAYS, help="Test days."),
+    seeds: int = typer.Option(5, help="Independent runs of what is random."),
+    format_: str = typer.Option("table", "--format", help="table, json or csv."),
+    out: Path = typer.Option(Options.out, help="Folder for tables, pictures and kept bounds."),
+    requests: int | None = typer.Option(None, help="Requests a day, instead of the scenario's."),
+    locations: int | None = typer.Option(None, help="With --city: so many locations around the centre."),
+    table_days: int = typer.Option(24, help="Training days that make the climatology."),
+    decline: bool = typer.Option(False, "--decline", help="A second table: a policy may decline (waitlist)."),
+    own_weights: bool = typer.Option(False, "--own-weights", help="Every driver has weights of his own."),
+    rough: bool = typer.Option(False, "--rough", help="No-shows, overstays, faults, walk-ins, refusals happen."),
+    store: Path = typer.Option(SHIPPED, help="The store whose champion is judged: what ships with the project."),
+    workers_: int = typer.Option(min(8, os.cpu_count() or 1), "--workers", help="Processes; 0: this one alone."),
+) -> None:
+    """Judges policies on days that training never saw, beside the champion and the offline bound."""
+    try:
+        if format_ not in FORMATS:
+            raise ValueError(f"format: must be one of {', '.join(FORMATS)}, not {format_!r}")
+        options = Options(
+            scenario=scenario, city=city, policies=policies, days=days, seeds=seeds, requests=requests, locations=locations,
+            table_days=table_days, decline=decline, own_weights=own_weights, rough=rough, store=store, out=out,
+            workers=workers_,
+        )  # fmt: skip
+        options.check()
+        with _standard_output_is_ours(), _progress(errors.is_terminal) as say:
+            found = evaluate(options, say=say)
+    except (ValueError, AppError, Refused, NotSolved, OSError) as error:
+        errors.print(getattr(error, "detail", None) or str(error), style="red", markup=False)
+        raise typer.Exit(2) from error
+    if format_ == "json":
+        typer.echo(json.dumps(found.report, indent=1))
+    elif format_ == "csv":
+        typer.echo(as_csv(found.report), nl=False)
+    else:
+        shown = Console(highlight=False)
+        shown.print(rendered(found.report)) if shown.width >= 120 else typer.echo(plain(found.report), nl=False)
+    errors.print(f"tables and pictures are in {out}", style="dim", markup=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
