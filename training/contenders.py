@@ -1,6 +1,5 @@
 """Who is compared: policies by name, and learned ones from where they lie, in a form that travels to worker processes."""
 
-import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from functions.optimizer.features import FEATURE_NAMES, Climatology, guard_limit
-from functions.optimizer.manifest import MANIFEST, MODEL, Refused, champion_path, version_path
+from functions.optimizer.manifest import MANIFEST, MODEL, Champion, Refused, champion_path, version_path
 from functions.optimizer.policy import Model, rule_of
-from functions.optimizer.source import PolicySource, open_version
-from shared.adapters.blobs import FolderBlobs
-from shared.clock import SystemClock
+from functions.optimizer.source import open_version
 from training.baselines import FAST, SEEDED, SLOW, ByRule, Policy, RollingMilp, View, best
 from training.network import Weights, scores
 from training.simulator import NOT_SERVED
@@ -125,15 +123,27 @@ def opened(folder: Path) -> Model:
     return open_version(read, folder.name, now=datetime.now(UTC))
 
 
+def pointed_at(store: Path) -> Path:
+    """The folder of the version that a store's pointer names. Raises ValueError where there is none or it cannot be read."""
+    pointer = store / champion_path()
+    if not pointer.exists():
+        raise ValueError(f"champion: there is none in {store}: {champion_path()} is missing")
+    try:
+        version = Champion.model_validate_json(pointer.read_bytes()).version
+    except ValidationError as error:
+        raise ValueError(f"champion: {pointer} is not readable: {error.errors()[0]['msg']}") from error
+    return (store / version_path(version, MANIFEST)).parent
+
+
 def champion(store: Path) -> Contender:
     """The version that the store's pointer names, proven as serving proves it. Raises ValueError saying what is wrong."""
-    source = PolicySource(FolderBlobs(store), SystemClock())
-    model = source.current()
-    if model is None:
-        raise ValueError(f"champion: {source.refusal} ({store / champion_path()})")
-    version = model.manifest.version
-    about = version if model.manifest.trained else f"{version}, untrained: it is greedy"
-    return Contender(CHAMPION, folder=(store / version_path(version, MANIFEST)).parent, about=about)
+    folder = pointed_at(store)
+    try:
+        manifest = opened(folder).manifest
+    except Refused as error:
+        raise ValueError(f"champion: {folder.name} must not serve: {error}") from error
+    about = manifest.version if manifest.trained else f"{manifest.version}, untrained: it is greedy"
+    return Contender(CHAMPION, folder=folder, about=about)
 
 
 def contenders(text: str, store: Path) -> list[Contender]:
@@ -172,8 +182,7 @@ def _learned(path: Path, label: str) -> list[Contender]:
             raise ValueError(f"policies: {path}: {error}") from error
         return [Contender(label, folder=path)]
     if (path / champion_path()).exists():
-        version = json.loads((path / champion_path()).read_text())["version"]
-        return _learned((path / version_path(version, MANIFEST)).parent, label)
+        return _learned(pointed_at(path), label)
     runs = sorted(item.parent for item in path.glob(f"*/{WEIGHTS}"))
     if not runs:
         raise ValueError(f"policies: {path} holds no {WEIGHTS}, no {MODEL} with {MANIFEST}, and no folders of such runs")

@@ -105,9 +105,16 @@ def requests_of(scenario: Scenario, seed: int, own_weights: bool) -> Requests:
     return drivers_own_weights(found, seed) if own_weights else found
 
 
-def bound_job(scenario: Scenario, seed: int, own_weights: bool) -> float:
-    """The offline bound of a day."""
-    return bound_cost(scenario, requests_of(scenario, seed, own_weights))
+def bound_job(scenario: Scenario, seed: int, own_weights: bool, kept: Path) -> float:
+    """The offline bound of a day; kept in a file at once, since a large city's may take half a minute."""
+    if kept.exists():
+        found: float = json.loads(kept.read_text())
+        return found
+    cost = bound_cost(scenario, requests_of(scenario, seed, own_weights))
+    draft = kept.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(cost))
+    draft.replace(kept)
+    return cost
 
 
 @dataclass(frozen=True)
@@ -190,15 +197,9 @@ class Evaluation:
         options = self.options
         identity = f"{BOUND_VERSION}:{PROBLEM_VERSION}:{fingerprint(self.scenario)}:{options.own_weights}"
         folder = options.out / "cache" / hashlib.sha256(identity.encode()).hexdigest()[:24]
-        kept = {seed: folder / f"{seed}.json" for seed in self.seeds}
-        missing = [seed for seed, path in kept.items() if not path.exists()]
-        found = self._each(pool, "offline bound", bound_job, [(self.scenario, seed, options.own_weights) for seed in missing])
         folder.mkdir(parents=True, exist_ok=True)
-        for seed, cost in zip(missing, found, strict=True):
-            draft = kept[seed].with_suffix(".draft")
-            draft.write_text(json.dumps(cost))
-            draft.replace(kept[seed])
-        return np.array([json.loads(path.read_text()) for path in kept.values()])
+        jobs = [(self.scenario, seed, options.own_weights, folder / f"{seed}.json") for seed in self.seeds]
+        return np.array(self._each(pool, "offline bound", bound_job, jobs))
 
     def _runs(self, pool: Workers, who: Sequence[Contender], *, declines: bool) -> dict[str, list[Run]]:
         """The runs of each policy, one a seed, each of all days."""

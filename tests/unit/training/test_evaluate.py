@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import shutil
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -200,7 +201,7 @@ def test_a_city_folder_is_judged_on_days_training_never_sees(tmp_path: Path, cit
         (["--city", "{city}", "--days", "5"], "days: 5 are asked for, Voorbeeldstad (generated) has 4 recorded days"),
         (["--city", "{city}", "--scenario", "varied-1"], "scenario: must be one of slack, busy, overload, not 'varied-1'"),
         (["--policies", "{tmp}"], "holds no policy.npz"),
-        (["--store", "{tmp}"], "champion: there is no champion in the store"),
+        (["--store", "{tmp}"], "champion: there is none in"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, city: Path, arguments: list[str], said: str) -> None:
@@ -209,6 +210,17 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, city: Path, arguments
     assert said in result.stderr
     assert result.stderr.count("\n") == 1, "one line, no traceback"
     assert result.stdout == ""
+
+
+def test_a_champion_that_must_not_serve_is_not_judged(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    shutil.copytree(evaluate.SHIPPED, store)
+    for model in store.rglob("model.onnx"):
+        model.write_bytes(b"not a model")
+    result = invoke(tmp_path, "--store", str(store))
+    assert result.exit_code == 2
+    assert "must not serve: sha256 of the model" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
