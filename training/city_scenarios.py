@@ -285,8 +285,9 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
             source += f", of which it reaches {reached:.1%}"
         made = replace(made, requests_a_day=count)
     if found is not None:
-        a_day = len(found.kwh) / sum(len(days) for days in found.days)
-        source += f"; a day lays about {max(1, round(made.requests_a_day / a_day))} recorded days over each other"
+        laid = round(made.requests_a_day * sum(len(days) for days in found.days) / len(found.kwh))
+        if laid > 1:
+            source += f"; a day lays about {laid} recorded days over each other"
     return replace(made, source=source)
 
 

@@ -15,8 +15,11 @@ from training.bound import Columns
 
 TEMPERATURE = 0.02
 STEPS = 100
-WARM_STEPS = 30
-FIRST_RATE, LAST_RATE = 0.1, 0.004
+WARM_STEPS = 20
+FIRST_RATE, WARM_RATE, LAST_RATE = 0.1, 0.033, 0.004
+REFRESH = 10
+"""Steps between two looks at all columns; between them only those count that are NEAR their request's best."""
+NEAR = 0.25
 AVERAGED = 0.3
 """Share of the steps, the last, whose mean is the answer."""
 
@@ -54,46 +57,86 @@ class Programme:
             self.cost[column:], self.begin[column:], self.until[column:],
         )  # fmt: skip
 
+    def near(self, sums: np.ndarray, margin: float = NEAR) -> "Programme":
+        """The programme of the columns within `margin` of their request's best at running sums of prices [P, T + 1]."""
+        score = self._score(sums)
+        return self._keep(score <= np.repeat(np.minimum.reduceat(score, self.first), self.count) + margin)
 
-def prices(programme: Programme, free: np.ndarray, *, start: np.ndarray | None = None, steps: int | None = None) -> np.ndarray:
-    """Dual prices [P, T] of what is `free` [P, T]; from `start` prices [P, T] on, where there are some.
+    def around(self, begin: int, until: int) -> tuple["Programme", "Programme"]:
+        """The programme of the requests that have a column in slots [begin, until), and that of the others."""
+        width = self.shape[1] + 1
+        touches = (self.begin % width < until) & (self.until % width > begin)
+        ours = np.repeat(np.logical_or.reduceat(touches, self.first), self.count)
+        return self._keep(ours), self._keep(~ours)
 
-    Raises ValueError where the shapes differ.
-    """
+    def _keep(self, kept: np.ndarray) -> "Programme":
+        count = np.add.reduceat(kept, self.first, dtype=np.int64)
+        some = count > 0
+        count = count[some]
+        cost, begin, until = self.cost[kept], self.begin[kept], self.until[kept]
+        return Programme(self.shape, np.cumsum(count) - count, self.request[some], count, cost, begin, until)
+
+    def _score(self, sums: np.ndarray) -> np.ndarray:
+        flat = sums.ravel()
+        score: np.ndarray = flat[self.until]
+        score -= flat[self.begin]
+        score += self.cost
+        return score
+
+    def wanted(self, price: np.ndarray) -> np.ndarray:
+        """EVSEs wanted in each pool and slot at prices, both [P, T], whatever there is."""
+        if not len(self.first):
+            return np.zeros(self.shape)
+        sums = np.zeros((self.shape[0], self.shape[1] + 1))
+        np.cumsum(price, axis=1, out=sums[:, 1:])
+        return self.wanted_at(sums)
+
+    def wanted_at(self, sums: np.ndarray) -> np.ndarray:
+        """The same at running sums of prices [P, T + 1]."""
+        pools, slots = self.shape
+        score = self._score(sums)
+        least = np.minimum(np.minimum.reduceat(score, self.first), REJECTION_COST)
+        share = np.exp((np.repeat(least, self.count) - score) / TEMPERATURE)
+        total = np.add.reduceat(share, self.first) + np.exp((least - REJECTION_COST) / TEMPERATURE)
+        share /= np.repeat(total, self.count)
+        cells = pools * (slots + 1)
+        change = np.bincount(self.begin, share, cells) - np.bincount(self.until, share, cells)
+        found: np.ndarray = np.cumsum(change.reshape(pools, slots + 1), axis=1)[:, :slots]
+        return found
+
+
+def prices(
+    programme: Programme,
+    free: np.ndarray,
+    *,
+    start: np.ndarray | None = None,
+    steps: int | None = None,
+    rate: float | None = None,
+) -> np.ndarray:
+    """Dual prices [P, T] of what is `free` [P, T]; from `start` prices [P, T] on, where there are some, in fewer and smaller
+    steps. Raises ValueError where the shapes differ."""
     pools, slots = programme.shape
     if free.shape != programme.shape:
         raise ValueError(f"free: must be {programme.shape}, not {free.shape}")
-    price = np.zeros(programme.shape) if start is None else start.copy()
     if not len(programme.first):
         return np.zeros(programme.shape)
+    price = np.zeros(programme.shape) if start is None else start.copy()
     steps = steps or (STEPS if start is None else WARM_STEPS)
+    rate = rate or (FIRST_RATE if start is None else WARM_RATE)
     sums = np.zeros((pools, slots + 1))
+    near = programme
     momentum, size, mean = np.zeros_like(price), np.zeros_like(price), np.zeros_like(price)
-    first_rate = FIRST_RATE if start is None else FIRST_RATE / 3
     averaged = max(1, round(steps * AVERAGED))
     for step in range(steps):
         np.cumsum(price, axis=1, out=sums[:, 1:])
-        slope = _wanted(programme, sums) - free
+        if step % REFRESH == 0:
+            near = programme.near(sums)
+        slope = near.wanted_at(sums) - free
         momentum = 0.7 * momentum + 0.3 * slope
         size = 0.95 * size + 0.05 * slope * slope
-        rate = first_rate * (LAST_RATE / first_rate) ** (step / steps)
+        now = rate * (LAST_RATE / rate) ** (step / steps)
         scale = np.sqrt(size / (1.0 - 0.95 ** (step + 1))) + 1e-3
-        price = np.maximum(0.0, price + rate * momentum / scale)
+        price = np.maximum(0.0, price + now * momentum / scale)
         if step >= steps - averaged:
             mean += price
     return mean / averaged
-
-
-def _wanted(programme: Programme, sums: np.ndarray) -> np.ndarray:
-    """EVSEs wanted in each pool and slot at running sums of prices: [P, T]."""
-    pools, slots = programme.shape
-    flat = sums.ravel()
-    score = programme.cost + flat[programme.until] - flat[programme.begin]
-    least = np.minimum(np.minimum.reduceat(score, programme.first), REJECTION_COST)
-    share = np.exp((np.repeat(least, programme.count) - score) / TEMPERATURE)
-    total = np.add.reduceat(share, programme.first) + np.exp((least - REJECTION_COST) / TEMPERATURE)
-    share /= np.repeat(total, programme.count)
-    cells = pools * (slots + 1)
-    change = np.bincount(programme.begin, share, cells) - np.bincount(programme.until, share, cells)
-    wanted: np.ndarray = np.cumsum(change.reshape(pools, slots + 1), axis=1)[:, :slots]
-    return wanted

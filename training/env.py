@@ -29,8 +29,7 @@ from functions.optimizer.candidates import MAX_ROWS, Candidates, Requests
 from functions.optimizer.features import FEATURE_NAMES, Climatology
 from training.city_scenarios import city_scenario
 from training.events import CALM, Disturbances
-from training.hindsight import drivers_own_weights
-from training.scenarios import SPLIT_SEEDS, Split, day, named
+from training.scenarios import SPLIT_SEEDS, Split, day, drivers_own_weights, named
 from training.simulator import NOT_SERVED, Simulator
 
 ENV_ID = "evcharging/ChargingDay-v0"

@@ -1,54 +1,60 @@
 """What perfect foresight teaches: climatology tables of training days, and the opportunity cost of rows on days that a
 policy runs into. The jobs here are plain functions of plain values, for worker processes.
 
-The label of a row is the sum, over its quarter hours, of the dual prices of the linear programme over all later requests of
-that very day with the book as it stands (LEARNING.md: opportunity cost is the signal). One day's label is noisy; the
-regression over many days is the expectation.
+The label of a row is what its quarter hours are worth to the later requests of that very day, by the dual prices of their
+assignment to what is left (LEARNING.md: opportunity cost is the signal). A session takes a whole EVSE of a small pool, so its
+worth is a difference and not a slope: `at_half` finds the prices with half of the session already booked, the midpoint rule for
+that difference. One day's label is noisy; the regression over many days is the expectation.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from functions.optimizer.book import running_sum
 from functions.optimizer.candidates import Candidates, Requests
 from functions.optimizer.features import FEATURE_NAMES, Climatology
-from training.bound import columns, occupancy, offline, open_capacity, solve
+from training import duals
+from training.bound import columns, open_capacity
+from training.duals import Programme
 from training.network import REGRET, Weights, scores
-from training.scenarios import Scenario, day, named
+from training.scenarios import Scenario, Split, day, drivers_own_weights, named
 from training.simulator import Simulator
 
-NEAR_FLOOR = 0.8
-"""Rows costlier than this above a request's minimum stay out of the programme that makes labels: a third of its time, and
-prices hardly change."""
 WORTH_LEARNING = 1.2
-"""Rows of more regret are hardly ever chosen, and are not learnt from."""
+"""Rows of more regret are hardly ever chosen, and are learnt from only where nothing better is free."""
+EVERY, SOLVINGS = 16, 48
+"""A day's programme is solved anew after so many requests, or so many times a day where that is rarer."""
+LEAST_DEVIATION = 0.05
+HALF_STEPS, HALF_RATE, HALF_MARGIN = 15, 0.05, 0.2
+AROUND = 8
+"""Slots around a session within which its booking moves prices."""
+LONG = 600
+"""Requests of a day."""
+TABLE_DAYS = 5000
+"""The training days from this number on make climatology tables and are not labelled."""
+
+
+def programme(scenario: Scenario, requests: Requests) -> Programme:
+    """The assignment of a day's requests, ready for dual ascent."""
+    return Programme.of(columns(scenario, requests), scenario.shape)
 
 
 @dataclass(frozen=True)
 class Hindsight:
-    """The offline optimum of a day: its cost, and per pool and slot [P, T] the dual price, EVSEs busy, and EVSEs wanted
-    were every one free."""
+    """What foresight makes of a day, per pool and slot [P, T]: the dual price, EVSEs busy, and EVSEs wanted were every one
+    free."""
 
-    cost: float
     price: np.ndarray
     busy: np.ndarray
     wanted: np.ndarray
 
 
 def hindsight(scenario: Scenario, requests: Requests) -> Hindsight:
-    """Solves a day."""
-    solution, found = offline(scenario, requests)
-    order = np.lexsort((found.cost, found.request))
-    _, first = np.unique(found.request[order], return_index=True)
-    best = np.zeros(len(found.cost))
-    best[order[first]] = 1.0
-    return Hindsight(
-        solution.cost,
-        solution.price,
-        occupancy(found, solution.share, scenario.shape),
-        occupancy(found, best, scenario.shape),
-    )
+    """Solves a day by ascent; `busy` is what is wanted at those prices, at most what there is."""
+    whole, free = programme(scenario, requests), open_capacity(scenario)
+    price = duals.prices(whole, free)
+    return Hindsight(price, np.minimum(whole.wanted(price), free), whole.wanted(np.zeros(scenario.shape)))
 
 
 def hindsight_job(name: str, seed: int) -> Hindsight:
@@ -67,36 +73,44 @@ def tables(scenario: Scenario, solved: list[Hindsight]) -> Climatology:
     )
 
 
-def drivers_own_weights(requests: Requests, seed: int) -> Requests:
-    """The requests with weights of their own, drawn around the default (log-normal, sigma 0.7) and scaled to sum 1."""
-    rng = np.random.default_rng([seed, 31])
-    drawn = requests.weights * np.exp(rng.normal(0.0, 0.7, requests.weights.shape))
-    return replace(requests, weights=drawn / drawn.sum(axis=1, keepdims=True))
+def climatology(scenario: Scenario, days: int) -> Climatology:
+    """The climatology of a scenario's first `days` training days kept for it. Raises ValueError below one day."""
+    if days < 1:
+        raise ValueError(f"days: must be at least 1, not {days}")
+    seeds = [Split.TRAINING.seed(TABLE_DAYS + number) for number in range(days)]
+    return tables(scenario, [hindsight(scenario, day(scenario, seed)) for seed in seeds])
 
 
 @dataclass(frozen=True)
 class LabelJob:
-    """Run days of a scenario by a policy and label what it meets. `weights` None: the bid-price rule. `windows`: how often
-    a day's programme is solved anew, each time for the `stretch` share of the day's requests that follow."""
+    """Run the days `seeds` of a scenario by a policy (`weights` None: the bid price) and label what it meets: a `share` of
+    requests (of a long day fewer: as many as of LONG requests), of each the `best` rows by the policy and about `others` more.
+    `halves`: by the midpoint rule too. `known`: whether the policy sees the climatology; else its features are zeros."""
 
     scenario: str
     climatology: Climatology
     weights: Weights | None
     seeds: tuple[int, ...]
-    windows: int
-    stretch: float
-    rows: int
+    share: float
+    best: int
+    others: int
+    halves: bool
     known: bool
-    """Whether the policy sees the climatology; without, its features are zeros."""
     own_weights: bool
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows met [M, F] and what they would have cost others [M], float32."""
+    """Rows met [M, F]; what they would have cost others by the prices as they are [M], how much more by the midpoint rule [M]
+    (zeros where it was not asked for), and what each counts in a regression [M]. float32.
+
+    A row counts by one over the deviation of its job's labels: where little is scarce, little decides.
+    """
 
     features: np.ndarray
     opportunity: np.ndarray
+    more: np.ndarray
+    weight: np.ndarray
 
 
 def session_worth(sums: np.ndarray, rows: Candidates) -> np.ndarray:
@@ -106,61 +120,98 @@ def session_worth(sums: np.ndarray, rows: Candidates) -> np.ndarray:
         worth: np.ndarray = sums[rows.pool, stop] - sums[rows.pool, rows.start]
         return worth
     here = np.arange(len(sums))[:, None]
-    worth = sums[here, rows.pool, stop] - sums[here, rows.pool, rows.start]
-    return worth
+    found: np.ndarray = sums[here, rows.pool, stop] - sums[here, rows.pool, rows.start]
+    return found
 
 
-def prices_ahead(scenario: Scenario, later: Requests, busy: np.ndarray) -> np.ndarray:
-    """Dual prices of the programme over `later` requests in what is left beside `busy` [P, T]."""
-    found = columns(scenario, later)
-    floor = np.full(found.requests, np.inf)
-    np.minimum.at(floor, found.request, found.cost)
-    found = found.keep(found.cost - floor[found.request] <= NEAR_FLOOR)
-    return solve(found, np.maximum(0, open_capacity(scenario) - busy)).price
+@dataclass(frozen=True)
+class Ahead:
+    """What is left of a day at one instant: the programme of its later requests, near its prices [P, T]."""
+
+    programme: Programme
+    price: np.ndarray
+
+    @classmethod
+    def at(cls, later: Programme, free: np.ndarray, before: "Ahead | None") -> "Ahead":
+        """Solves what is left, from the prices of an instant before where there are some."""
+        price = duals.prices(later, free, start=None if before is None else before.price)
+        if not len(later.first):
+            return cls(later, price)
+        return cls(later.near(running_sum(price), HALF_MARGIN), price)
+
+    def at_half(self, free: np.ndarray, pool: int, start: int, length: int) -> float:
+        """The worth of a session by the midpoint rule: at the prices where half an EVSE of it is gone."""
+        window = slice(start, start + length)
+        if not len(self.programme.first):
+            return 0.0
+        ours, others = self.programme.around(start - AROUND, start + length + AROUND)
+        less = free - others.wanted(self.price)
+        less[pool, window] -= np.minimum(0.5, free[pool, window])
+        price = duals.prices(ours, less, start=self.price, steps=HALF_STEPS, rate=HALF_RATE)
+        return float(price[pool, window].sum())
 
 
 def label_job(job: LabelJob) -> Labels:
-    """Runs the days side by side and labels the rows of the requests in each window."""
+    """Runs the days side by side and labels rows."""
     scenario = named(job.scenario)
     days = [day(scenario, seed) for seed in job.seeds]
     if job.own_weights:
         days = [drivers_own_weights(item, seed) for item, seed in zip(days, job.seeds, strict=True)]
     simulator = Simulator(scenario, days, climatology=job.climatology if job.known else None)
     rng = np.random.default_rng([job.seeds[0], 32])
-    size = len(days[0])
-    stretch = max(1, round(size * job.stretch))
-    # Each day has its windows at places of its own, spread evenly.
-    begins = (rng.random(len(days))[:, None] + np.arange(job.windows)) / job.windows * (size - stretch)
-    begins = begins.astype(np.int64)
+    size, capacity = len(days[0]), open_capacity(scenario)
+    wholes = [programme(scenario, item) for item in days]
+    ahead: list[Ahead | None] = [None] * len(days)
     sums = np.zeros((len(days), scenario.shape[0], scenario.shape[1] + 1))
-    until = np.full(len(days), -1)
-    seen, worth = [], []
+    # Each day is solved anew at requests of its own, so that no step has to solve them all.
+    share = job.share * min(1.0, LONG / size)
+    every = max(EVERY, size // SOLVINGS)
+    offset = rng.integers(0, every, len(days))
+    seen, worth, more = [], [], []
     for turn in range(size):
         _, rows, features = simulator.observe()
-        for env in np.flatnonzero((begins == turn).any(axis=1)).tolist():
-            later = days[env].take(np.arange(turn, size))
-            sums[env] = running_sum(prices_ahead(scenario, later, simulator.book.busy[env]))
-            until[env] = turn + stretch
-        looked = turn < until
-        if looked.any():
-            found = session_worth(sums, rows)
-            mask = rows.mask & looked[:, None] & (features[:, :, REGRET] < WORTH_LEARNING)
-            draw = np.where(mask, rng.random(mask.shape), 2.0)
-            mask &= (
-                draw
-                <= np.partition(draw, min(job.rows, draw.shape[1]) - 1, axis=1)[:, min(job.rows, draw.shape[1]) - 1][:, None]
-            )
-            seen.append(features[mask])
-            worth.append(found[mask].astype(np.float32))
-        simulator.step(rows, chosen(rows, features, job.weights, job.climatology))
-    return Labels(np.concatenate(seen).reshape(-1, len(FEATURE_NAMES)), np.concatenate(worth))
+        free = np.maximum(0, capacity - simulator.book.taken())
+        for env in np.flatnonzero((turn == 0) | ((turn + offset) % every == 0)).tolist():
+            ahead[env] = Ahead.at(wholes[env].since(turn + 1), free[env], ahead[env])
+            sums[env] = running_sum(ahead[env].price)  # type: ignore[union-attr]
+        score = policy_scores(rows, features, job.weights, job.climatology)
+        mask = _labelled(rows, features, score, job, share, rng)
+        found = session_worth(sums, rows)
+        halves = found.copy()
+        if job.halves:
+            for env, row in np.argwhere(mask).tolist():
+                session = int(rows.pool[env, row]), int(rows.start[env, row]), int(rows.length[env, row])
+                halves[env, row] = ahead[env].at_half(free[env], *session)  # type: ignore[union-attr]
+        seen.append(features[mask])
+        worth.append(found[mask])
+        more.append(halves[mask] - found[mask])
+        simulator.step(rows, np.where(rows.mask.any(axis=1), score.argmax(axis=1), -1))
+    features = np.concatenate(seen).reshape(-1, len(FEATURE_NAMES))
+    opportunity = np.concatenate(worth).astype(np.float32)
+    weight = np.full(len(opportunity), 1.0 / max(LEAST_DEVIATION, float(opportunity.std())), dtype=np.float32)
+    return Labels(features, opportunity, np.concatenate(more).astype(np.float32), weight)
 
 
-def chosen(rows: Candidates, features: np.ndarray, weights: Weights | None, climatology: Climatology) -> np.ndarray:
-    """The row of each request by a network's weights, or by the bid price where there are none: [B]."""
+def _labelled(
+    rows: Candidates,
+    features: np.ndarray,
+    score: np.ndarray,
+    job: LabelJob,
+    share: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Which rows of a step are labelled: [B, K]."""
+    width = rows.mask.shape[1]
+    best = min(job.best, width)
+    limit = -np.partition(-score, best - 1, axis=1)[:, best - 1 : best]
+    count = np.maximum(1, rows.mask.sum(axis=1, keepdims=True))
+    others = (rng.random(rows.mask.shape) < job.others / count) & (features[:, :, REGRET] < WORTH_LEARNING)
+    found: np.ndarray = rows.mask & ((score >= limit) | others) & (rng.random(len(count)) < share)[:, None]
+    return found
+
+
+def policy_scores(rows: Candidates, features: np.ndarray, weights: Weights | None, known: Climatology) -> np.ndarray:
+    """Scores of rows by a network's weights, or by the bid price where there are none: [B, K], -inf in the padding."""
     if weights is None:
-        score = -rows.cost - session_worth(climatology.price_sum, rows)
-    else:
-        score = scores(weights, features, rows.mask)
-    score = np.where(rows.mask, score, -np.inf)
-    return np.where(rows.mask.any(axis=1), score.argmax(axis=1), -1)
+        return np.where(rows.mask, -rows.cost - session_worth(known.price_sum, rows), -np.inf)
+    return scores(weights, features, rows.mask)

@@ -63,8 +63,9 @@ def cost_picture(report: Mapping[str, Any], path: Path) -> None:
             label.set_fontweight("bold" if name == "champion" else "normal")
         axes.set_ylim(place[-1] - 0.7, 0.7)
         axes.set_xscale("log")
-        axes.set_xlim(low.min() / 1.4, high.max() * 2.0)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        span = max(4.0, high.max() / low.min())
+        axes.set_xlim(low.min() / span**0.05, high.max() * span**0.16)  # the last figure needs room
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7) if span < 10 else (1, 2, 5) if span < 100 else (1,)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g} %"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.tick_params(axis="y", length=0)

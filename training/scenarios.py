@@ -8,7 +8,7 @@ import csv
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
@@ -255,7 +255,13 @@ def varied(number: int) -> Scenario:
 
 @lru_cache(maxsize=64)
 def named(name: str) -> Scenario:
-    """`slack`, `busy`, `overload`, or `varied-N`. Raises ValueError for another name."""
+    """`slack`, `busy`, `overload`, `varied-N`, or `city:FOLDER:NAME` of a city folder. Raises ValueError for another name,
+    Invalid for a folder that is none."""
+    if name.startswith("city:"):
+        from training.city_scenarios import city_scenario  # it builds on this module
+
+        folder, _, own = name.removeprefix("city:").rpartition(":")
+        return city_scenario(Path(folder), own)
     if name in SIZES:
         return reference(name)
     kind, _, number = name.partition("-")
@@ -267,3 +273,10 @@ def named(name: str) -> Scenario:
 def day(scenario: Scenario, seed: int, *, requests: int | None = None) -> Requests:
     """One day's requests in order of booking; `Split.seed` says which days are whose."""
     return scenario.demand.day(scenario.city, seed, requests or scenario.requests_a_day)
+
+
+def drivers_own_weights(requests: Requests, seed: int) -> Requests:
+    """The requests with weights of their own, drawn around the default (log-normal, sigma 0.7) and scaled to sum 1."""
+    rng = np.random.default_rng([seed, 31])
+    drawn = requests.weights * np.exp(rng.normal(0.0, 0.7, requests.weights.shape))
+    return replace(requests, weights=drawn / drawn.sum(axis=1, keepdims=True))

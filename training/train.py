@@ -1,18 +1,18 @@
-"""Trains the policy: hindsight-dual regression in DAgger rounds, then double dueling n-step Q-learning with the regression
-kept on. One script, in cleanrl's manner.  `python -m training.train --help`
+"""Trains the policy: hindsight-dual regression in DAgger rounds, its midpoint correction, then double dueling n-step Q-learning
+with the regression kept on. One script, in cleanrl's manner.  `python -m training.train --help`
 
 Deterministic by `seed`: with `workers` 0 and `threads` 1 a run that was stopped and resumed ends with the same bits as one
 that was not. Every unit of work (a round, an iteration) draws from generators keyed by its number, and ends in a checkpoint.
 """
 
-import csv
 import hashlib
 import json
 import resource
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -21,63 +21,76 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.nn import functional
 
-from functions.optimizer.features import FEATURE_HASH, ROW_FEATURES, Climatology
+from functions.optimizer.features import FEATURE_HASH, STATE_FEATURES, Climatology
 from training.baselines import ByNetwork
-from training.hindsight import Hindsight, LabelJob, Labels, hindsight_job, label_job, tables
-from training.judging import run
+from training.curves import draw_curve, write_curve
+from training.hindsight import TABLE_DAYS, Hindsight, LabelJob, Labels, hindsight_job, label_job, tables
+from training.judging import bound_cost, run
 from training.network import ResidualQ, StateValue, Weights
 from training.scenarios import Split, day, fingerprint, named
 from training.transitions import RunJob, Transitions, batch, joined, run_job
 from training.workers import Workers, workers
 
 console = Console(highlight=False, soft_wrap=True)
-HEADLINE = ("busy", "overload")
-STATES = len(ROW_FEATURES)
+SIDE_BY_SIDE = 16
+"""Days of one job."""
 
 
 @dataclass(frozen=True)
 class Args:
-    """What a run is made of; the numbers of days are those of a budget of 15 minutes on two cores."""
+    """What a run is made of. Numbers of days, steps and updates are those of the default budget and grow with it."""
 
     seed: int = 1
-    """of everything that is drawn"""
+    """of everything that is drawn, days included"""
     out: Path = Path(".data/training")
-    """folder of checkpoints, log and result"""
-    budget: float = 15.0
-    """minutes on two cores, about; days, rounds of learning and iterations grow with it"""
+    """folder of checkpoints, log, curve and result"""
+    budget: float = 10.0
+    """minutes on two cores that nobody else uses, about"""
     workers: int = 2
     """processes that run days; 0: this one alone"""
-    threads: int = 2
+    threads: int = 1
     """of torch while it learns"""
     scenarios: tuple[str, ...] = ("busy", "overload")
-    """reference scenarios learnt from"""
-    varied: int = 6
+    """learnt from and chosen by; city:FOLDER:NAME is a city folder's"""
+    varied: int = 8
     """small cities of their own learnt from beside them"""
     rounds: int = 3
-    """DAgger rounds: run days by the policy so far, label, regress on all labels"""
-    label_days: int = 64
+    """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
+    label_days: int = 96
     """days a reference scenario and round"""
+    city_days: int = 16
+    """days a city folder's scenario and round: they are longer"""
     varied_days: int = 8
     """days a varied city and round"""
     table_days: int = 24
-    """days whose offline optimum makes a reference scenario's climatology"""
-    windows: int = 3
-    """times a labelled day's programme is solved anew"""
-    stretch: float = 1 / 16
-    """share of a day's requests that follow each solving and are labelled by it"""
-    rows: int = 40
-    """rows learnt from a request, at most"""
-    steps: int = 3500
+    """days whose optimum makes a scenario's climatology, and which the Q-learning runs; of a varied city a third"""
+    share: float = 0.5
+    """of requests that are labelled"""
+    best: int = 8
+    """rows labelled of a request, the best by the policy"""
+    others: int = 5
+    """rows labelled beside them, about"""
+    half_days: float = 0.5
+    """of a round's days whose labels are also found by the midpoint rule; 0: no correction"""
+    half_weight: float = 0.5
+    """of the correction: 0.5 was best of 0.5, 1 and 1.5 on validation days"""
+    half_share: float = 0.1
+    """of their requests that are labelled"""
+    half_steps: int = 1500
+    """gradient steps of the correction's regression"""
+    steps: int = 3000
     """gradient steps of a round's regression"""
     batch_rows: int = 4096
     """rows of a step of the regression"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """of the regression (AdamW, one cycle)"""
-    iterations: int = 6
+    hidden: int = 128
+    """units of each of the two hidden layers"""
+    iterations: int = 3
     """of the Q-learning: run days, then learn"""
     run_days: int = 8
     """days a scenario and iteration of the Q-learning"""
-    updates: int = 250
+    updates: int = 300
     """gradient steps an iteration"""
     batch_decisions: int = 256
     """decisions of a Q-learning step"""
@@ -87,7 +100,7 @@ class Args:
     """potential, charge (without refund) or none"""
     keep: float = 1.0
     """weight of the regression loss in the Q-learning"""
-    q_rate: float = 1e-4
+    q_rate: float = 3e-5
     """learning rate of the Q-learning (Adam)"""
     explore: float = 0.05
     """share of random choices among nearly as good rows"""
@@ -95,6 +108,8 @@ class Args:
     """how far the target network follows at each step (Polyak)"""
     validation_days: int = 10
     """days a reference scenario on which the policy that ships is chosen"""
+    city_validation_days: int = 4
+    """days a city folder's scenario, likewise"""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,7 +118,16 @@ class Args:
 
     def scaled(self, count: int) -> int:
         """A number of days or steps by the budget, at least 1."""
-        return max(1, round(count * min(4.0, self.budget / 15.0)))
+        return max(1, round(count * min(6.0, self.budget / Args.budget)))
+
+    def days_of(self, name: str) -> int:
+        """Days a scenario is labelled a round."""
+        own = self.city_days if name.startswith("city:") else self.label_days if name in self.scenarios else self.varied_days
+        return self.scaled(own)
+
+    def judged(self, name: str) -> int:
+        """Validation days of a scenario."""
+        return self.city_validation_days if name.startswith("city:") else self.validation_days
 
     def identity(self) -> str:
         """A hash of all that decides the result."""
@@ -121,22 +145,28 @@ class State:
     target_value: StateValue
     optimizer: torch.optim.Optimizer
     unit: int = 0
+    wall_s: float = 0.0
     best: Weights | None = None
     best_score: float = float("inf")
     curve: list[dict[str, Any]] = field(default_factory=list)
 
 
+NETWORKS = ("network", "value", "target", "target_value", "optimizer")
+CARRIED = ("runs", "known", "solved", "bounds", "more")
+
+
 class Trainer:
-    """A run. `units` are climatology and bounds, then rounds, then iterations."""
+    """A run. Its units: tables and bounds, the rounds, the correction, the iterations of the Q-learning."""
 
     def __init__(self, args: Args, pool: Workers, *, say: Progress | None = None) -> None:
         self.args, self.pool, self.say = args, pool, say
-        self.began = time.monotonic()
         self.labels: list[Labels] = []
+        self.more: Weights | None = None
         self.runs: list[Transitions] = []
         torch.manual_seed(args.seed)
         torch.set_num_threads(args.threads)
-        network, value, target, target_value = ResidualQ(), StateValue(), ResidualQ(), StateValue()
+        network, target = ResidualQ(args.hidden), ResidualQ(args.hidden)
+        value, target_value = StateValue(), StateValue()
         optimizer = torch.optim.Adam([*network.parameters(), *value.parameters()], lr=args.q_rate)
         self.state = State(network, value, target, target_value, optimizer)
         self.known: dict[str, Climatology] = {}
@@ -147,99 +177,119 @@ class Trainer:
     @property
     def units(self) -> int:
         """Units of work in all."""
-        return 1 + self.args.rounds + self.args.iterations
+        return 1 + self.args.rounds + 1 + self.args.iterations
 
-    def train(self) -> Weights:
-        """Runs what is left and returns the best policy's weights by the validation days."""
-        while self.state.unit < self.units:
-            self.step()
-        assert self.state.best is not None
-        return self.state.best
-
-    def step(self) -> None:
-        """One unit, then its checkpoint."""
-        unit = self.state.unit
-        if unit == 0:
-            self._solve()
-        elif unit <= self.args.rounds:
-            self._round(unit - 1)
-        else:
-            self._iterate(unit - 1 - self.args.rounds)
-        self.state.unit += 1
-        self._save()
+    def train(self, until: int | None = None) -> None:
+        """Runs what is left, or up to unit `until`."""
+        while self.state.unit < (self.units if until is None else until):
+            began, unit = time.monotonic(), self.state.unit
+            if unit == 0:
+                phase, loss = "greedy", self._solve()
+            elif unit <= self.args.rounds:
+                phase, loss = f"regression {unit}", self._round(unit - 1)
+            elif unit == self.args.rounds + 1:
+                phase, loss = "midpoint", self._correct()
+            else:
+                number = unit - self.args.rounds - 2
+                phase, loss = f"Q-learning {number + 1}", self._iterate(number)
+            ratios = self._judge(phase)
+            self.state.wall_s += time.monotonic() - began
+            self.state.unit += 1
+            self._note(phase, loss, ratios)
+            self._save()
 
     def _map(self, what: str, job: Any, arguments: list[tuple[Any, ...]]) -> list[Any]:
         if self.say is None:
             return self.pool.map(job, arguments)
-        task = self.say.add_task(what, total=len(arguments))
-        found = self.pool.map(job, arguments, done=lambda number: self.say.update(task, completed=number + 1))  # type: ignore[union-attr]
-        self.say.remove_task(task)
+        say, task = self.say, self.say.add_task(what, total=len(arguments))
+        found = self.pool.map(job, arguments, done=lambda number: say.update(task, completed=number + 1))
+        say.remove_task(task)
         return found
 
-    def _solve(self) -> None:
-        """Offline optima of the days that make climatology tables and of the validation days."""
-        args, wanted = self.args, []
-        for name in args.names:
-            count = args.table_days if name in args.scenarios else max(4, args.table_days // 3)
-            wanted += [(name, Split.TRAINING.seed(5000 + number)) for number in range(count)]
-        tables_end = len(wanted)
-        wanted += [(name, Split.VALIDATION.seed(number)) for name in args.scenarios for number in range(args.validation_days)]
-        found = self._map("offline optima", hindsight_job, wanted)
-        for name in args.names:
-            self.solved[name] = [
-                item for (own, _), item in zip(wanted[:tables_end], found[:tables_end], strict=True) if own == name
-            ]
-            self.known[name] = tables(named(name), self.solved[name])
-        for name in args.scenarios:
-            pairs = zip(wanted[tables_end:], found[tables_end:], strict=True)
-            self.bounds[name] = np.array([item.cost for (own, _), item in pairs if own == name])
-        self._judge("greedy", None)
-
-    def _round(self, number: int) -> None:
-        """One DAgger round: days run by the policy so far (the bid price in the first), labelled; regression on all."""
-        args = self.args
-        policy = None if number == 0 else self.state.network.arrays()
-        jobs = []
-        for place, name in enumerate(args.names):
-            count = args.scaled(args.label_days if name in args.scenarios else args.varied_days)
-            first = Split.TRAINING.seed(1000 * number)
-            seeds = [first + item for item in range(count)]
-            for turn, begin in enumerate(range(0, count, 8)):
-                # One job in eight knows no climatology; half know drivers with weights of their own.
-                known = (place + turn) % 8 != 7
-                group = tuple(seeds[begin : begin + 8])
-                own = (place + turn) % 2 == 1
-                jobs.append(
-                    (LabelJob(name, self.known[name], policy, group, args.windows, args.stretch, args.rows, known, own),)
-                )
-        self.labels += self._map(f"labels, round {number + 1}", label_job, jobs)
-        loss = self._regress(number)
-        self._judge(f"regression {number + 1}", loss)
-
-    def _regress(self, number: int) -> float:
-        """Regresses A on minus the opportunity cost of all labels; returns the mean loss of the last tenth of the steps."""
-        args, network = self.args, self.state.network
-        features = torch.from_numpy(np.concatenate([item.features for item in self.labels]))
-        opportunity = torch.from_numpy(np.concatenate([item.opportunity for item in self.labels]))
-        draw = torch.Generator().manual_seed(args.seed * 1000 + number)
-        steps = args.scaled(args.steps)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=args.learning_rate, weight_decay=1e-3)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.learning_rate, steps)
-        losses = []
-        for _ in self._track(f"regression, round {number + 1}", steps):
-            at = torch.randint(len(features), (args.batch_rows,), generator=draw)
-            loss = functional.mse_loss(network.advantage(features[at]), -opportunity[at])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-        return float(np.mean(losses[-max(1, steps // 10) :]))
-
-    def _track(self, what: str, steps: int) -> Any:
+    def _track(self, what: str, steps: int) -> Iterable[int]:
         return range(steps) if self.say is None else self.say.track(range(steps), description=what)
 
-    def _iterate(self, number: int) -> None:
+    def _first(self, number: int) -> int:
+        """The first training day of a round: each seed and round has days of its own, before those of the tables."""
+        return (self.args.seed * 1000 + number * 290) % TABLE_DAYS
+
+    def _solve(self) -> None:
+        """Optima of the days that make climatology tables, bounds of the validation days."""
+        args = self.args
+        count = {name: args.table_days if name in args.scenarios else max(2, args.table_days // 3) for name in args.names}
+        wanted = [(name, Split.TRAINING.seed(TABLE_DAYS + number)) for name in args.names for number in range(count[name])]
+        found = iter(self._map("climatology", hindsight_job, wanted))
+        for name in args.names:
+            self.solved[name] = [next(found) for _ in range(count[name])]
+            self.known[name] = tables(named(name), self.solved[name])
+        judged = [(name, number) for name in args.scenarios for number in range(args.judged(name))]
+        bounds = iter(self._map("bounds", bound_job, judged))
+        for name in args.scenarios:
+            self.bounds[name] = np.array([next(bounds) for _ in range(args.judged(name))])
+
+    def _label(self, what: str, number: int, policy: Weights | None, days: float, share: float, halves: bool) -> list[Labels]:
+        """Days of all scenarios run by a policy and labelled. One job in eight knows no climatology, one in two has drivers
+        with weights of their own: a varied city, and every other job of a scenario that is judged by the default weights."""
+        args, jobs = self.args, []
+        for place, name in enumerate(args.names):
+            count, first = max(1, round(args.days_of(name) * days)), self._first(number)
+            for turn, begin in enumerate(range(0, count, SIDE_BY_SIDE)):
+                seeds = tuple(Split.TRAINING.seed(first + item) for item in range(begin, min(count, begin + SIDE_BY_SIDE)))
+                known, own = (place + turn) % 8 != 7, turn % 3 == 2 or name not in args.scenarios
+                job = LabelJob(name, self.known[name], policy, seeds, share, args.best, args.others, halves, known, own)
+                jobs.append((job,))
+        return self._map(what, label_job, jobs)
+
+    def _round(self, number: int) -> float:
+        """One DAgger round."""
+        args = self.args
+        policy = None if number == 0 else self.state.network.arrays()
+        found = self._label(f"labels, round {number + 1}", number, policy, 1.0, args.share, False)
+        self.labels.append(gathered(found))
+        np.savez(args.out / f"labels-{number}.npz", **vars(self.labels[-1]))
+        return self._regress(f"regression, round {number + 1}", number)
+
+    def _correct(self) -> float | None:
+        """Learns how much more rows are worth by the midpoint rule, then regresses on labels with that added. The difference
+        of two labels of one row has little noise, so that few days tell what the labels themselves would hide."""
+        args = self.args
+        if not args.half_days:
+            return None
+        policy = self.state.network.arrays()
+        found = gathered(self._label("midpoints", args.rounds, policy, args.half_days, args.half_share, True))
+        torch.manual_seed(args.seed)
+        small = ResidualQ(32)
+        target, weight = -torch.from_numpy(found.more), torch.from_numpy(found.weight)
+        steps = args.scaled(args.half_steps)
+        fit(
+            small, torch.from_numpy(found.features), target, weight, self._track("midpoint rule", steps),
+            steps=steps, rows=2048, rate=2e-3, decay=1e-2, seed=args.seed * 1000 + 700,
+        )  # fmt: skip
+        self.more = small.arrays()
+        return self._regress("regression, midpoints", args.rounds)
+
+    def _targets(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features (float16), targets of A and weights of all labels, the correction added where there is one."""
+        features = torch.from_numpy(np.concatenate([item.features for item in self.labels]))
+        target = -torch.from_numpy(np.concatenate([item.opportunity for item in self.labels]))
+        if self.more is not None:
+            small = ResidualQ(32)
+            small.load_state_dict({name: torch.from_numpy(value) for name, value in self.more.items()})
+            with torch.no_grad():
+                more = torch.cat([small.advantage(part.float()) for part in features.split(1 << 18)])
+            target += self.args.half_weight * more
+        weight = torch.from_numpy(np.concatenate([item.weight for item in self.labels]))
+        return features, target, weight / weight.mean()
+
+    def _regress(self, what: str, number: int) -> float:
+        args = self.args
+        steps = args.scaled(args.steps)
+        return fit(
+            self.state.network, *self._targets(), self._track(what, steps), steps=steps, rows=args.batch_rows,
+            rate=args.learning_rate, decay=1e-3, seed=args.seed * 1000 + number,
+        )  # fmt: skip
+
+    def _iterate(self, number: int) -> float:
         """One iteration of Q-learning: days run by the policy, then n-step double dueling updates, the regression kept on."""
         args, state = self.args, self.state
         if number == 0:
@@ -250,30 +300,28 @@ class Trainer:
             solved = self.solved[name]
             count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 8), len(solved))
             places = [(number * count + item) % len(solved) for item in range(count)]
-            seeds = tuple(Split.TRAINING.seed(5000 + place) for place in places)
+            seeds = tuple(Split.TRAINING.seed(TABLE_DAYS + place) for place in places)
             prices = np.stack([solved[place].price for place in places])
             jobs.append((RunJob(name, self.known[name], policy, seeds, prices, args.explore, args.seed * 1000 + number),))
         self.runs = [*self.runs[-1:], joined(self._map(f"days, iteration {number + 1}", run_job, jobs))]
-        loss = self._learn(number)
-        self._judge(f"Q-learning {number + 1}", loss)
+        return self._learn(number)
 
     def _learn(self, number: int) -> float:
         args, state = self.args, self.state
         rng = np.random.default_rng([args.seed, number, 61])
         draw = torch.Generator().manual_seed(args.seed * 1000 + 500 + number)
-        features = torch.from_numpy(np.concatenate([item.features for item in self.labels])) if self.labels else None
-        opportunity = torch.from_numpy(np.concatenate([item.opportunity for item in self.labels])) if self.labels else None
+        kept = self._targets() if args.keep and self.labels else None
         losses = []
         for turn in self._track(f"Q-learning, iteration {number + 1}", args.scaled(args.updates)):
             found = batch(self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping)
             taken = torch.from_numpy(found.taken)
             goal = self._goal(found.returns, found.later, found.owner, found.open)
-            q = state.network(taken) + state.value(taken[:, STATES:])
+            q = state.network(taken) + state.value(taken[:, -len(STATE_FEATURES) :])
             loss = functional.smooth_l1_loss(q, goal)
             losses.append(float(loss.detach()))
-            if args.keep and features is not None and opportunity is not None:
-                at = torch.randint(len(features), (args.batch_rows // 2,), generator=draw)
-                loss = loss + args.keep * functional.mse_loss(state.network.advantage(features[at]), -opportunity[at])
+            if kept is not None:
+                at = torch.randint(len(kept[0]), (args.batch_rows,), generator=draw)
+                loss = loss + args.keep * regression(state.network, *kept, at)
             state.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_([*state.network.parameters(), *state.value.parameters()], 10.0)
@@ -293,49 +341,47 @@ class Trainer:
         with torch.no_grad():
             online = self.state.network(rows)
             best = torch.full((len(goal),), -torch.inf).scatter_reduce(0, whose, online, "amax")
-            first = torch.full((len(goal),), len(rows), dtype=torch.long)
             at = torch.arange(len(rows))
+            first = torch.full((len(goal),), len(rows), dtype=torch.long)
             first = first.scatter_reduce(0, whose, torch.where(online == best[whose], at, len(rows)), "amin")
             has = torch.from_numpy(open_)
             picked = rows[first[has]]
-            goal[has] += self.state.target(picked) + self.state.target_value(picked[:, STATES:])
+            goal[has] += self.state.target(picked) + self.state.target_value(picked[:, -len(STATE_FEATURES) :])
         return goal
 
-    def _judge(self, phase: str, loss: float | None) -> None:
-        """Mean ratio to the bound on each reference scenario's validation days; keeps the best."""
+    def _judge(self, phase: str) -> dict[str, float]:
+        """Mean ratio to the bound on each scenario's validation days; keeps the best policy."""
         args, weights = self.args, self.state.network.arrays()
         jobs = [(name, self.known[name], weights, self.bounds[name]) for name in args.scenarios]
         ratios = dict(zip(args.scenarios, self._map(f"validation, {phase}", ratio_job, jobs), strict=True))
         score = float(np.mean(list(ratios.values())))
         if score < self.state.best_score:
             self.state.best, self.state.best_score = weights, score
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        spent = time.monotonic() - self.began + (self.state.curve[-1]["wall_s"] if self.resumed else 0.0)
-        line = {"phase": phase, "wall_s": round(spent, 1), "memory_mb": round(memory), "loss": loss, "score": score} | ratios
-        self.state.curve.append(line)
-        shown = ", ".join(f"{name} {ratio:.4f}" for name, ratio in ratios.items())
-        if self.say is not None:
-            self.say.console.print(f"{spent:6.0f} s  {phase:14} {shown}" + ("" if loss is None else f"  (loss {loss:.4f})"))
+        return ratios
 
-    resumed = False
+    def _note(self, phase: str, loss: float | None, ratios: dict[str, float]) -> None:
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        score = float(np.mean(list(ratios.values())))
+        line = {"phase": phase, "wall_s": round(self.state.wall_s, 1), "memory_mb": round(memory), "loss": loss, "score": score}
+        self.state.curve.append(line | ratios)
+        write_curve(self.args.out, self.state.curve)
+        if self.say is not None:
+            shown = ", ".join(f"{name} {ratio:.4f}" for name, ratio in ratios.items())
+            end = "" if loss is None else f"  (loss {loss:.4f})"
+            self.say.console.print(f"{self.state.wall_s:6.0f} s  {phase:14} {shown}{end}")
 
     def _save(self) -> None:
-        """The checkpoint, in one step: a run that is killed finds the last whole one."""
+        """The checkpoint, in one step: a run that is killed finds the last whole one. Labels lie beside it, a file a round."""
         state = self.state
         whole = {
             "identity": self.args.identity(),
             "state": {item.name: getattr(state, item.name) for item in fields(State) if item.name not in NETWORKS},
             "networks": {name: getattr(state, name).state_dict() for name in NETWORKS},
-            "labels": self.labels,
-            "runs": self.runs,
-            "known": self.known,
-            "solved": self.solved,
-            "bounds": self.bounds,
+            "carried": {name: getattr(self, name) for name in CARRIED},
         }
         draft = self.args.out / "checkpoint.draft"
         torch.save(whole, draft)
         draft.replace(self.args.out / "checkpoint.pt")
-        write_curve(self.args.out, state.curve)
 
     def load(self) -> None:
         """Goes on from the checkpoint. Raises ValueError where it belongs to another run."""
@@ -349,12 +395,63 @@ class Trainer:
             setattr(self.state, name, value)
         for name in NETWORKS:
             getattr(self.state, name).load_state_dict(whole["networks"][name])
-        for name in ("labels", "runs", "known", "solved", "bounds"):
-            setattr(self, name, whole[name])
-        self.resumed = True
+        for name in CARRIED:
+            setattr(self, name, whole["carried"][name])
+        for number in range(min(max(0, self.state.unit - 1), self.args.rounds)):
+            with np.load(self.args.out / f"labels-{number}.npz") as stored:
+                self.labels.append(Labels(**stored))
 
 
-NETWORKS = ("network", "value", "target", "target_value", "optimizer")
+def gathered(parts: list[Labels]) -> Labels:
+    """Labels of several jobs as one, features in float16."""
+    return Labels(
+        np.concatenate([part.features for part in parts]).astype(np.float16),
+        np.concatenate([part.opportunity for part in parts]),
+        np.concatenate([part.more for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+    )
+
+
+def regression(
+    network: ResidualQ, features: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, at: torch.Tensor
+) -> torch.Tensor:
+    """The weighted squared error of A at rows `at`."""
+    return (weight[at] * (network.advantage(features[at].float()) - target[at]) ** 2).mean()
+
+
+def fit(
+    network: ResidualQ,
+    features: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor,
+    track: Iterable[int],
+    *,
+    steps: int,
+    rows: int,
+    rate: float,
+    decay: float,
+    seed: int,
+) -> float:
+    """Regresses A on targets (AdamW, one cycle); returns the mean loss of the last tenth of the steps."""
+    draw = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, max(4, steps))
+    losses = []
+    for _ in track:
+        at = torch.randint(len(features), (rows,), generator=draw)
+        loss = regression(network, features, target, weight, at)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses[-max(1, steps // 10) :]))
+
+
+def bound_job(name: str, number: int) -> float:
+    """The bound of a scenario's validation day."""
+    scenario = named(name)
+    return bound_cost(scenario, day(scenario, Split.VALIDATION.seed(number)))
 
 
 def ratio_job(name: str, known: Climatology, weights: Weights, bounds: np.ndarray) -> float:
@@ -364,78 +461,73 @@ def ratio_job(name: str, known: Climatology, weights: Weights, bounds: np.ndarra
     return float((run(scenario, days, ByNetwork(weights), climatology=known).costs / bounds).mean())
 
 
-def write_curve(out: Path, curve: list[dict[str, Any]]) -> None:
-    """learning_curve.csv and, once there is something to draw, learning_curve.png."""
-    if not curve:
-        return
-    with (out / "learning_curve.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(curve[0]))
-        writer.writeheader()
-        writer.writerows(curve)
-
-
-def result(args: Args, trainer: Trainer) -> None:
-    """What training leaves for evaluation and export: policy.npz (weights) and training.json (what it was made of)."""
-    assert trainer.state.best is not None
-    arrays: dict[str, Any] = trainer.state.best
+def result(trainer: Trainer) -> None:
+    """What training leaves for evaluation and export: policy.npz (weights), training.json (what it was made of), the curve."""
+    args, state = trainer.args, trainer.state
+    assert state.best is not None
+    arrays: dict[str, Any] = state.best
     np.savez(args.out / "policy.npz", **arrays)
-    for name in args.scenarios:
-        known = trainer.known[name]
-        np.savez_compressed(
-            args.out / f"climatology-{name}.npz", occupancy=known.occupancy, demand=known.demand, price=known.price
-        )
     report = {
         "args": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(args).items()},
+        "seeds": [args.seed],
         "identity": args.identity(),
         "feature_hash": FEATURE_HASH,
         "scenario_hashes": {name: fingerprint(named(name)) for name in args.scenarios},
         "labelled_rows": sum(len(item.opportunity) for item in trainer.labels),
-        "validation": trainer.state.best_score,
-        "wall_s": trainer.state.curve[-1]["wall_s"],
-        "memory_mb": trainer.state.curve[-1]["memory_mb"],
-        "curve": trainer.state.curve,
+        "validation": state.best_score,
+        "wall_s": round(state.wall_s, 1),
+        "memory_mb": state.curve[-1]["memory_mb"],
+        "curve": state.curve,
     }
     (args.out / "training.json").write_text(json.dumps(report, indent=1) + "\n")
+    draw_curve(args.out / "learning_curve.png", {f"seed {args.seed}": state.curve})
 
 
-def train(args: Args, *, resume: bool = False, quiet: bool = False) -> Weights:
-    """Trains by `args` and writes the result. Raises ValueError where `resume` finds nothing that fits."""
+def train(args: Args, *, resume: bool = False, quiet: bool = False, until: int | None = None) -> Trainer:
+    """Trains by `args` and writes the result; stops before unit `until` where one is given. Raises ValueError where `resume`
+    finds nothing that fits."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with workers(args.workers) as pool, Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         trainer = Trainer(args, pool, say=None if quiet else bar)
         if resume:
             trainer.load()
-        weights = trainer.train()
-        result(args, trainer)
-        return weights
+        trainer.train(until)
+        if trainer.state.unit == trainer.units:
+            result(trainer)
+        return trainer
 
 
 def main(
-    seed: int = Args.seed,
-    budget: float = Args.budget,
-    out: Path = Args.out,
-    workers_: int = typer.Option(Args.workers, "--workers"),
-    threads: int = Args.threads,
-    rounds: int = Args.rounds,
-    iterations: int = Args.iterations,
-    n_step: int = Args.n_step,
-    shaping: str = Args.shaping,
-    keep: float = Args.keep,
-    varied: int = Args.varied,
-    scenarios: str = ",".join(Args.scenarios),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in OUT."),
+    seeds: Annotated[str, typer.Option(help="Comma separated; each trains into OUT/seed-N.")] = "1",
+    out: Annotated[Path, typer.Option(help="Folder of the runs.")] = Args.out,
+    budget: Annotated[float, typer.Option(help="Minutes a seed on two free cores, about.")] = Args.budget,
+    city: Annotated[list[Path] | None, typer.Option(help="City folder whose training days are learnt from too.")] = None,
+    scenarios: Annotated[str, typer.Option(help="Reference scenarios learnt from and chosen by.")] = ",".join(Args.scenarios),
+    varied: Annotated[int, typer.Option(help="Small cities of their own learnt from beside them.")] = Args.varied,
+    rounds: Annotated[int, typer.Option(help="DAgger rounds.")] = Args.rounds,
+    half_days: Annotated[float, typer.Option(help="Share of a round's days for the correction; 0: none.")] = Args.half_days,
+    iterations: Annotated[int, typer.Option(help="Iterations of the Q-learning.")] = Args.iterations,
+    n_step: Annotated[int, typer.Option(help="Requests between a decision and its bootstrap.")] = Args.n_step,
+    shaping: Annotated[str, typer.Option(help="potential, charge or none.")] = Args.shaping,
+    keep: Annotated[float, typer.Option(help="Weight of the regression loss in the Q-learning.")] = Args.keep,
+    workers_: Annotated[int, typer.Option("--workers", help="Processes; 0: this one alone.")] = Args.workers,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in OUT.")] = False,
 ) -> None:
-    """Trains a policy; see Args for what each number is."""
-    args = Args(
-        seed=seed, budget=budget, out=out, workers=workers_, threads=threads, rounds=rounds, iterations=iterations,
-        n_step=n_step, shaping=shaping, keep=keep, varied=varied, scenarios=tuple(scenarios.split(",")),
-    )  # fmt: skip
+    """Trains a policy a seed; training.train.Args says what each number is."""
+    cities = [f"city:{path}:{name}" for path in city or [] for name in ("busy", "overload")]
+    own = (*(name for name in scenarios.split(",") if name), *cities)
     try:
-        train(args, resume=resume)
+        for seed in [int(number) for number in seeds.split(",")]:
+            args = Args(
+                seed=seed, out=out / f"seed-{seed}", budget=budget, workers=workers_, rounds=rounds, iterations=iterations,
+                n_step=n_step, shaping=shaping, keep=keep, varied=varied, scenarios=own, half_days=half_days,
+            )  # fmt: skip
+            console.print(f"seed {seed} of {seeds}: {', '.join(args.names)}; about {budget:g} minutes")
+            train(args, resume=resume and (args.out / "checkpoint.pt").exists())
     except ValueError as error:
         console.print(str(error), style="red")
         raise typer.Exit(2) from error
-    console.print(f"the policy is in {out}; python -m training.evaluate --policies fast,{out}")
+    console.print(f"done; python -m training.evaluate --policies fast,{out} judges it, make publish ships it")
 
 
 if __name__ == "__main__":
