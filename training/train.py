@@ -19,13 +19,13 @@ import torch
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch.nn import functional
 
-from functions.optimizer.features import FEATURE_HASH, STATE_FEATURES, Climatology
+from functions.optimizer.features import FEATURE_HASH, Climatology
 from training.baselines import ByNetwork
 from training.curves import draw_curve, write_curve
 from training.hindsight import TABLE_DAYS, Hindsight, LabelJob, Labels, hindsight_job, label_job, tables
 from training.judging import bound_cost, run
+from training.learning import Networks, fit, follow, regression, td_loss
 from training.network import ResidualQ, StateValue, Weights
 from training.scenarios import Split, day, fingerprint, named
 from training.transitions import RunJob, Transitions, batch, joined, run_job
@@ -136,13 +136,9 @@ class Args:
 
 
 @dataclass
-class State:
+class State(Networks):
     """What a checkpoint holds: networks, optimizer, how far the run is, the best so far, and the curve."""
 
-    network: ResidualQ
-    value: StateValue
-    target: ResidualQ
-    target_value: StateValue
     optimizer: torch.optim.Optimizer
     unit: int = 0
     wall_s: float = 0.0
@@ -183,8 +179,10 @@ class Trainer:
         """Runs what is left, or up to unit `until`."""
         while self.state.unit < (self.units if until is None else until):
             began, unit = time.monotonic(), self.state.unit
+            loss: float | None
             if unit == 0:
-                phase, loss = "greedy", self._solve()
+                phase, loss = "greedy", None
+                self._solve()
             elif unit <= self.args.rounds:
                 phase, loss = f"regression {unit}", self._round(unit - 1)
             elif unit == self.args.rounds + 1:
@@ -314,40 +312,17 @@ class Trainer:
         losses = []
         for turn in self._track(f"Q-learning, iteration {number + 1}", args.scaled(args.updates)):
             found = batch(self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping)
-            taken = torch.from_numpy(found.taken)
-            goal = self._goal(found.returns, found.later, found.owner, found.open)
-            q = state.network(taken) + state.value(taken[:, -len(STATE_FEATURES) :])
-            loss = functional.smooth_l1_loss(q, goal)
+            loss = td_loss(state, found)
             losses.append(float(loss.detach()))
             if kept is not None:
                 at = torch.randint(len(kept[0]), (args.batch_rows,), generator=draw)
                 loss = loss + args.keep * regression(state.network, *kept, at)
             state.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_([*state.network.parameters(), *state.value.parameters()], 10.0)
             state.optimizer.step()
-            with torch.no_grad():
-                for slow, fast in ((state.target, state.network), (state.target_value, state.value)):
-                    for one, other in zip(slow.parameters(), fast.parameters(), strict=True):
-                        one.lerp_(other, args.target)
+            follow(state, args.target)
         return float(np.mean(losses))
-
-    def _goal(self, returns: np.ndarray, later: np.ndarray, owner: np.ndarray, open_: np.ndarray) -> torch.Tensor:
-        """n-step double targets: the online network picks the row, the target network says what it is worth."""
-        goal = torch.from_numpy(returns).clone()
-        if not len(later):
-            return goal
-        rows, whose = torch.from_numpy(later), torch.from_numpy(owner)
-        with torch.no_grad():
-            online = self.state.network(rows)
-            best = torch.full((len(goal),), -torch.inf).scatter_reduce(0, whose, online, "amax")
-            at = torch.arange(len(rows))
-            first = torch.full((len(goal),), len(rows), dtype=torch.long)
-            first = first.scatter_reduce(0, whose, torch.where(online == best[whose], at, len(rows)), "amin")
-            has = torch.from_numpy(open_)
-            picked = rows[first[has]]
-            goal[has] += self.state.target(picked) + self.state.target_value(picked[:, -len(STATE_FEATURES) :])
-        return goal
 
     def _judge(self, phase: str) -> dict[str, float]:
         """Mean ratio to the bound on each scenario's validation days; keeps the best policy."""
@@ -410,42 +385,6 @@ def gathered(parts: list[Labels]) -> Labels:
         np.concatenate([part.more for part in parts]),
         np.concatenate([part.weight for part in parts]),
     )
-
-
-def regression(
-    network: ResidualQ, features: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, at: torch.Tensor
-) -> torch.Tensor:
-    """The weighted squared error of A at rows `at`."""
-    return (weight[at] * (network.advantage(features[at].float()) - target[at]) ** 2).mean()
-
-
-def fit(
-    network: ResidualQ,
-    features: torch.Tensor,
-    target: torch.Tensor,
-    weight: torch.Tensor,
-    track: Iterable[int],
-    *,
-    steps: int,
-    rows: int,
-    rate: float,
-    decay: float,
-    seed: int,
-) -> float:
-    """Regresses A on targets (AdamW, one cycle); returns the mean loss of the last tenth of the steps."""
-    draw = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, max(4, steps))
-    losses = []
-    for _ in track:
-        at = torch.randint(len(features), (rows,), generator=draw)
-        loss = regression(network, features, target, weight, at)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses[-max(1, steps // 10) :]))
 
 
 def bound_job(name: str, number: int) -> float:

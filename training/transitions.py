@@ -57,7 +57,7 @@ def run_job(job: RunJob) -> Transitions:
     np.cumsum(job.prices, axis=2, out=sums[:, :, 1:])
     size = len(days[0])
     slot = np.arange(scenario.shape[1])
-    steps = []
+    steps: list[tuple[np.ndarray, ...]] = []
     for _ in range(size):
         wishes, rows, seen = simulator.observe()
         score = scores(job.weights, seen, rows.mask)
