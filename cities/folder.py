@@ -5,11 +5,13 @@ import gzip
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 
 @dataclass(frozen=True)
@@ -88,15 +90,27 @@ def _toml(settings: Mapping[str, Any]) -> str:
     return "".join(lines) + "".join(tables)
 
 
+@contextmanager
+def _text(path: Path) -> Iterator[TextIO]:
+    if path.suffix != ".gz":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    # Neither a name nor a time in it: the same rows make the same bytes.
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as file,
+    ):
+        yield file
+
+
 def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    if path.suffix == ".gz":
-        path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
-    else:
-        path.write_text(text.getvalue())
+    """Row by row: of sessions there may be more than memory holds."""
+    with _text(path) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def write_city(
@@ -109,12 +123,13 @@ def write_city(
     locations: Sequence[CityLocation],
     connectors: Sequence[CityConnector],
     evses: Mapping[str, str],
-    sessions: Sequence[CitySession] = (),
+    sessions: Iterable[CitySession] = (),
     tariffs: Mapping[str, Any] | None = None,
     source: Mapping[str, str],
     generated: bool = False,
 ) -> None:
-    """Writes a city folder; `evses` maps evse_id to location_id. What stood in the folder's files is replaced."""
+    """Writes a city folder; `evses` maps evse_id to location_id. `sessions` are written as they come. What stood in the
+    folder's files is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     centre = {
         "latitude": round(sum(item.latitude for item in locations) / len(locations), 6),
@@ -141,14 +156,16 @@ def write_city(
         ("evse_id", "connector_id", "standard", "format", "power_type", "max_power_kw"),
         [tuple(vars(item).values()) for item in connectors],
     )
-    if sessions:
+    rest = iter(sessions)
+    first = next(rest, None)
+    if first is not None:
         _csv(
             folder / "sessions.csv.gz",
             ("session_id", "evse_id", "start", "end", "energy_kwh"),
-            [
+            (
                 (item.session_id, item.evse_id, item.start.isoformat(), item.end.isoformat(), item.energy_kwh)
-                for item in sessions
-            ],
+                for item in chain((first,), rest)
+            ),
         )
     hours = {item.location_id: item.opening_times for item in locations if item.opening_times is not None}
     for file, content in (("opening_times.json", hours), ("tariffs.json", tariffs)):

@@ -180,3 +180,13 @@ class Booking:
     def charging(self) -> bool:
         """Whether a session runs."""
         return self.started_at is not None and self.stopped_at is None
+
+
+@dataclass(frozen=True)
+class RecordedSession:
+    """What a fulfilled booking tells of demand: where, when and how much (kWh), nothing of who."""
+
+    evse_id: uuid.UUID
+    start: datetime
+    end: datetime
+    energy_kwh: float

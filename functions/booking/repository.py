@@ -8,13 +8,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.booking.domain import LIVE, Booking, RequestStatus, ReservationStatus, slot_of, slot_start
+from functions.booking.domain import (
+    LIVE,
+    Booking,
+    RecordedSession,
+    RequestStatus,
+    ReservationStatus,
+    slot_of,
+    slot_start,
+)
 from functions.booking.tables import booking, booking_request, slot_claim
 from shared.db import for_update, is_duplicate, new_id
 from shared.tx import Tx
 
 Claim = tuple[uuid.UUID, int]
 """An EVSE and a slot number."""
+Position = tuple[datetime, uuid.UUID]
+"""The booked start and the id of a booking: where a page of recorded sessions ended."""
 
 _COLUMNS = [field.name for field in fields(Booking)]
 
@@ -75,6 +85,35 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
         booking.c.end > tx.now,
     )
     return [_booking(row) for row in tx.execute(statement)]
+
+
+def fulfilled(
+    tx: Tx, *, since: datetime, until: datetime, after: Position | None, limit: int
+) -> list[tuple[Position, RecordedSession]]:
+    """FULFILLED bookings whose booked start lies in [since, until), by start and id, after the cursor."""
+    columns = booking.c
+    measured = (columns.started_at, columns.stopped_at, columns.session_energy_kwh)
+    statement = (
+        sa.select(columns.id, columns.evse_id, columns.start, columns.end, columns.energy_kwh, *measured)
+        .where(columns.status == ReservationStatus.FULFILLED.value, columns.start >= since, columns.start < until)
+        .order_by(columns.start, columns.id)
+        .limit(limit)
+    )
+    if after is not None:
+        start, id = after
+        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > id))
+    return [
+        (
+            (row.start, row.id),
+            RecordedSession(
+                row.evse_id,
+                row.started_at or row.start,
+                row.stopped_at or row.end,
+                row.energy_kwh if row.session_energy_kwh is None else row.session_energy_kwh,
+            ),
+        )
+        for row in tx.execute(statement)
+    ]
 
 
 def due(tx: Tx, *, column: str, status: ReservationStatus, until: datetime, limit: int) -> list[uuid.UUID]:

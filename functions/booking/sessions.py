@@ -1,12 +1,13 @@
-"""Charging sessions of bookings: started, stopped and settled under the frozen quote, or never begun."""
+"""Charging sessions of bookings: started, stopped and settled under the frozen quote, or never begun; and read as demand."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from functions.booking import repository
 from functions.booking.domain import (
     CHARGE_EFFICIENCY,
     Booking,
+    RecordedSession,
     ReservationStatus,
     check_transition,
     session_energy,
@@ -79,3 +80,12 @@ def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
     made = change(tx, made, status=ReservationStatus.NO_SHOW, settlement={"no_show_fee_minor": fee})
     announce(tx, location, made, "booking_no_show", reminder=False)
     return made
+
+
+def recorded_sessions(
+    *, tx: Tx, since: datetime, until: datetime, after: repository.Position | None = None, limit: int = 1000
+) -> tuple[list[RecordedSession], repository.Position | None]:
+    """A page of the sessions of fulfilled bookings whose booked start lies in [since, until), in that order, and the cursor
+    of the next page, None after the last. Measured start, stop and kWh where there are any, else the booked ones."""
+    rows = repository.fulfilled(tx, since=since, until=until, after=after, limit=limit)
+    return [session for _, session in rows], rows[-1][0] if len(rows) == limit else None

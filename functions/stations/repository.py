@@ -168,6 +168,14 @@ def tariff_documents(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
     return {row.id: row.document for row in tx.execute(statement)}
 
 
+def approved_ids(tx: Tx, *, after: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
+    """Ids of approved locations in order, after the cursor."""
+    statement = sa.select(location.c.id).where(location.c.status == APPROVED).order_by(location.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(location.c.id > after)
+    return list(tx.execute(statement).scalars())
+
+
 def count(tx: Tx) -> int:
     """How many locations there are."""
     found: int = tx.execute(sa.select(sa.func.count()).select_from(location)).scalar_one()

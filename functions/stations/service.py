@@ -27,6 +27,13 @@ def get_locations(*, tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUI
     return repository.get_many(tx, location_ids)
 
 
+def approved_locations(*, tx: Tx, after: uuid.UUID | None = None, limit: int = 200) -> list[Location]:
+    """A page of all approved locations in order of id; the last one's id is the cursor of the next page."""
+    ids = repository.approved_ids(tx, after=after, limit=limit)
+    found = repository.get_many(tx, ids)
+    return [found[id] for id in ids]
+
+
 def lock_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The location with its row locked until the transaction ends: the first lock of every change of claims."""
     if not repository.lock(tx, location_id):
