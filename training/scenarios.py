@@ -218,10 +218,10 @@ def reference(name: str) -> Scenario:
 
 
 def varied(number: int) -> Scenario:
-    """A small city of its own for training alone, so that a policy learns cities and not one city: 8 to 24 stations of the
-    same area, some with a slow and a fast pool, one to four points each, demand from easy to overloaded."""
+    """A small city of its own for training alone, so that a policy learns cities and not one city: 6 to 14 stations of the
+    same area, some with a slow and a fast pool, one to four points each, demand from easy to far too much."""
     rng = np.random.default_rng([number, 20_254])
-    count = int(rng.integers(8, 25))
+    count = int(rng.integers(6, 15))
     latitude, longitude, where = _stations(count, seed=1000 + number)
     both = rng.random(count) < 0.3
     location = np.concatenate([np.arange(count), np.flatnonzero(both)])
@@ -247,7 +247,7 @@ def varied(number: int) -> Scenario:
     )
     hotspots = rng.choice(count, size=min(6, count), replace=False)
     hours = (capacity * np.clip(power, 0, 60) / 20.0).sum()
-    requests = int(np.clip(hours * rng.uniform(7.0, 19.0), 150, 1000))
+    requests = int(np.clip(hours * rng.uniform(6.0, 24.0), 150, 700))
     source = f"varied; {where}; {tariff}; {drawn}"
     opened = np.ones((len(location), HORIZON), dtype=bool)
     return Scenario(city.name, source, city, Rates.build(energy), Drawn(arrival, need, hotspots), requests, opened)

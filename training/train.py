@@ -54,7 +54,7 @@ class Args:
     """learnt from and chosen by; city:FOLDER:NAME is a city folder's"""
     varied: int = 8
     """small cities of their own learnt from beside them"""
-    rounds: int = 3
+    rounds: int = 2
     """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
     label_days: int = 96
     """days a reference scenario and round"""
@@ -86,7 +86,7 @@ class Args:
     """of the regression (AdamW, one cycle)"""
     hidden: int = 128
     """units of each of the two hidden layers"""
-    iterations: int = 3
+    iterations: int = 1
     """of the Q-learning: run days, then learn"""
     run_days: int = 8
     """days a scenario and iteration of the Q-learning"""
@@ -108,7 +108,7 @@ class Args:
     """how far the target network follows at each step (Polyak)"""
     validation_days: int = 10
     """days a reference scenario on which the policy that ships is chosen"""
-    city_validation_days: int = 4
+    city_validation_days: int = 3
     """days a city folder's scenario, likewise"""
 
     @property
@@ -148,14 +148,24 @@ class State(Networks):
 
 
 NETWORKS = ("network", "value", "target", "target_value", "optimizer")
-CARRIED = ("runs", "known", "solved", "bounds", "more")
+CARRIED = ("runs", "base", "more")
+
+
+@dataclass
+class Base:
+    """What all seeds share, by scenario: climatology, the solved days it is of, and bounds of the validation days."""
+
+    known: dict[str, Climatology] = field(default_factory=dict)
+    solved: dict[str, list[Hindsight]] = field(default_factory=dict)
+    bounds: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Trainer:
     """A run. Its units: tables and bounds, the rounds, the correction, the iterations of the Q-learning."""
 
-    def __init__(self, args: Args, pool: Workers, *, say: Progress | None = None) -> None:
+    def __init__(self, args: Args, pool: Workers, *, say: Progress | None = None, base: Base | None = None) -> None:
         self.args, self.pool, self.say = args, pool, say
+        self.base = base or Base()
         self.labels: list[Labels] = []
         self.more: Weights | None = None
         self.runs: list[Transitions] = []
@@ -165,9 +175,6 @@ class Trainer:
         value, target_value = StateValue(), StateValue()
         optimizer = torch.optim.Adam([*network.parameters(), *value.parameters()], lr=args.q_rate)
         self.state = State(network, value, target, target_value, optimizer)
-        self.known: dict[str, Climatology] = {}
-        self.solved: dict[str, list[Hindsight]] = {}
-        self.bounds: dict[str, np.ndarray] = {}
         args.out.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -214,16 +221,18 @@ class Trainer:
     def _solve(self) -> None:
         """Optima of the days that make climatology tables, bounds of the validation days."""
         args = self.args
+        if self.base.bounds:
+            return
         count = {name: args.table_days if name in args.scenarios else max(2, args.table_days // 3) for name in args.names}
         wanted = [(name, Split.TRAINING.seed(TABLE_DAYS + number)) for name in args.names for number in range(count[name])]
         found = iter(self._map("climatology", hindsight_job, wanted))
         for name in args.names:
-            self.solved[name] = [next(found) for _ in range(count[name])]
-            self.known[name] = tables(named(name), self.solved[name])
+            self.base.solved[name] = [next(found) for _ in range(count[name])]
+            self.base.known[name] = tables(named(name), self.base.solved[name])
         judged = [(name, number) for name in args.scenarios for number in range(args.judged(name))]
         bounds = iter(self._map("bounds", bound_job, judged))
         for name in args.scenarios:
-            self.bounds[name] = np.array([next(bounds) for _ in range(args.judged(name))])
+            self.base.bounds[name] = np.array([next(bounds) for _ in range(args.judged(name))])
 
     def _label(self, what: str, number: int, policy: Weights | None, days: float, share: float, halves: bool) -> list[Labels]:
         """Days of all scenarios run by a policy and labelled. One job in eight knows no climatology, one in two has drivers
@@ -234,7 +243,7 @@ class Trainer:
             for turn, begin in enumerate(range(0, count, SIDE_BY_SIDE)):
                 seeds = tuple(Split.TRAINING.seed(first + item) for item in range(begin, min(count, begin + SIDE_BY_SIDE)))
                 known, own = (place + turn) % 8 != 7, turn % 3 == 2 or name not in args.scenarios
-                job = LabelJob(name, self.known[name], policy, seeds, share, args.best, args.others, halves, known, own)
+                job = LabelJob(name, self.base.known[name], policy, seeds, share, args.best, args.others, halves, known, own)
                 jobs.append((job,))
         return self._map(what, label_job, jobs)
 
@@ -295,12 +304,12 @@ class Trainer:
             state.target_value.load_state_dict(state.value.state_dict())
         policy, jobs = state.network.arrays(), []
         for name in args.names:
-            solved = self.solved[name]
+            solved = self.base.solved[name]
             count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 8), len(solved))
             places = [(number * count + item) % len(solved) for item in range(count)]
             seeds = tuple(Split.TRAINING.seed(TABLE_DAYS + place) for place in places)
             prices = np.stack([solved[place].price for place in places])
-            jobs.append((RunJob(name, self.known[name], policy, seeds, prices, args.explore, args.seed * 1000 + number),))
+            jobs.append((RunJob(name, self.base.known[name], policy, seeds, prices, args.explore, args.seed * 1000 + number),))
         self.runs = [*self.runs[-1:], joined(self._map(f"days, iteration {number + 1}", run_job, jobs))]
         return self._learn(number)
 
@@ -327,7 +336,7 @@ class Trainer:
     def _judge(self, phase: str) -> dict[str, float]:
         """Mean ratio to the bound on each scenario's validation days; keeps the best policy."""
         args, weights = self.args, self.state.network.arrays()
-        jobs = [(name, self.known[name], weights, self.bounds[name]) for name in args.scenarios]
+        jobs = [(name, self.base.known[name], weights, self.base.bounds[name]) for name in args.scenarios]
         ratios = dict(zip(args.scenarios, self._map(f"validation, {phase}", ratio_job, jobs), strict=True))
         score = float(np.mean(list(ratios.values())))
         if score < self.state.best_score:
@@ -422,12 +431,14 @@ def result(trainer: Trainer) -> None:
     draw_curve(args.out / "learning_curve.png", {f"seed {args.seed}": state.curve})
 
 
-def train(args: Args, *, resume: bool = False, quiet: bool = False, until: int | None = None) -> Trainer:
-    """Trains by `args` and writes the result; stops before unit `until` where one is given. Raises ValueError where `resume`
-    finds nothing that fits."""
+def train(
+    args: Args, *, resume: bool = False, quiet: bool = False, until: int | None = None, base: Base | None = None
+) -> Trainer:
+    """Trains by `args` and writes the result; stops before unit `until` where one is given. `base` is that of another seed.
+    Raises ValueError where `resume` finds nothing that fits."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with workers(args.workers) as pool, Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        trainer = Trainer(args, pool, say=None if quiet else bar)
+        trainer = Trainer(args, pool, say=None if quiet else bar, base=base)
         if resume:
             trainer.load()
         trainer.train(until)
@@ -453,8 +464,9 @@ def main(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in OUT.")] = False,
 ) -> None:
     """Trains a policy a seed; training.train.Args says what each number is."""
-    cities = [f"city:{path}:{name}" for path in city or [] for name in ("busy", "overload")]
+    cities = [f"city:{path}:busy" for path in city or []]
     own = (*(name for name in scenarios.split(",") if name), *cities)
+    base: Base | None = None
     try:
         for seed in [int(number) for number in seeds.split(",")]:
             args = Args(
@@ -462,7 +474,7 @@ def main(
                 n_step=n_step, shaping=shaping, keep=keep, varied=varied, scenarios=own, half_days=half_days,
             )  # fmt: skip
             console.print(f"seed {seed} of {seeds}: {', '.join(args.names)}; about {budget:g} minutes")
-            train(args, resume=resume and (args.out / "checkpoint.pt").exists())
+            base = train(args, resume=resume and (args.out / "checkpoint.pt").exists(), base=base).base
     except ValueError as error:
         console.print(str(error), style="red")
         raise typer.Exit(2) from error

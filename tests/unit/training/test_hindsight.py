@@ -1,0 +1,92 @@
+"""What foresight teaches: nothing where nothing is scarce, more for a whole EVSE than its slope, and only what is asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from functions.optimizer.book import running_sum
+from functions.optimizer.features import FEATURE_NAMES, Climatology
+from tests.unit.training.tiny import requests, tiny
+from training import duals
+from training.bound import open_capacity
+from training.hindsight import Ahead, LabelJob, climatology, hindsight, label_job, programme
+from training.network import ResidualQ
+from training.scenarios import named
+
+BID_PRICE = FEATURE_NAMES.index("bid_price")
+
+
+def job(**values: object) -> LabelJob:
+    known = climatology(named("varied-40"), 2)
+    plain = LabelJob("varied-40", known, None, (1, 2), 0.5, 4, 2, False, True, False)
+    return replace(plain, **values)  # type: ignore[arg-type]
+
+
+def test_where_nothing_is_scarce_nothing_has_a_price() -> None:
+    scenario = tiny((8, 8))
+    found = hindsight(scenario, requests([600.0, 610.0, 620.0]))
+    assert found.price.max() == 0.0
+    assert found.busy.sum() == pytest.approx(found.wanted.sum()), "everybody gets what he wants most"
+
+
+def test_a_contended_hour_has_a_price_and_no_more_is_busy_than_there_is() -> None:
+    scenario = tiny((1, 1))
+    found = hindsight(scenario, requests([600.0 + number for number in range(6)]))
+    assert found.price.max() > 0.0
+    assert (found.busy <= open_capacity(scenario) + 1e-9).all()
+    assert found.wanted.max() > 1.0
+
+
+def test_a_whole_evse_costs_others_at_least_its_slope_at_the_prices_as_they_are() -> None:
+    """The worth of what is left is convex in what is taken: the midpoint of a difference lies above the slope at its start."""
+    scenario = named("overload")
+    from training.scenarios import Split, day
+
+    later = programme(scenario, day(scenario, Split.TRAINING.seed(3))).since(150)
+    free = open_capacity(scenario).astype(np.float64)
+    ahead = Ahead.at(later, free, None)
+    sums = running_sum(ahead.price)
+    sessions = [(pool, start, 4) for pool in range(scenario.shape[0]) for start in range(36, 76, 8)]
+    slope = np.array([sums[pool, start + length] - sums[pool, start] for pool, start, length in sessions])
+    half = np.array([ahead.at_half(free, *session) for session in sessions])
+    assert slope.max() > 0.05, "some hour is contended"
+    assert half.mean() > slope.mean()
+    assert (half > slope - 0.05).mean() > 0.9
+    nobody = Ahead.at(later.since(10_000), free, None)
+    assert nobody.at_half(free, 0, 40, 4) == 0.0
+    assert not duals.prices(later.since(10_000), free).any()
+
+
+def test_labels_are_of_rows_that_exist_and_repeat_for_a_job() -> None:
+    first, again = label_job(job()), label_job(job())
+    assert first.features.shape == (len(first.opportunity), len(FEATURE_NAMES))
+    assert len(first.opportunity) > 100
+    assert (first.opportunity >= 0.0).all()
+    assert not first.more.any(), "the midpoint was not asked for"
+    assert (first.features[:, BID_PRICE] > 0).any()
+    assert np.array_equal(first.features, again.features)
+    assert np.array_equal(first.opportunity, again.opportunity)
+    assert len(np.unique(first.weight)) == 1
+
+
+def test_a_network_runs_the_days_and_its_midpoints_differ_from_slopes() -> None:
+    found = label_job(job(weights=ResidualQ().arrays(), halves=True, share=0.1, seeds=(1,)))
+    assert found.more.any()
+    assert np.isfinite(found.more).all()
+
+
+def test_who_knows_no_climatology_sees_none_and_own_weights_change_what_is_met() -> None:
+    assert not label_job(job(known=False)).features[:, BID_PRICE].any()
+    one, other = label_job(job(own_weights=True)), label_job(job())
+    assert one.features.shape != other.features.shape or not np.array_equal(one.features, other.features)
+
+
+def test_a_climatology_needs_a_day_and_has_the_shape_of_the_book() -> None:
+    scenario = named("varied-40")
+    found = climatology(scenario, 1)
+    assert isinstance(found, Climatology)
+    assert found.price.shape == found.occupancy.shape == found.demand.shape == scenario.shape
+    assert found.occupancy.max() <= 1.0
+    with pytest.raises(ValueError, match="days"):
+        climatology(scenario, 0)
