@@ -4,10 +4,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 DATA_DIR ?= .data
+DATA ?= $(or $(EVCHARGING_DATA),../shared/data)
+TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test lint golden model requirements clean
+.PHONY: help run demo import admin doctor reset test lint golden model train evaluate publish bench requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -48,8 +50,22 @@ lint: $(VENV)/dev.stamp ## ruff and mypy
 golden: $(VENV)/dev.stamp ## record the golden vectors of the decision core anew (a new problem version)
 	@$(BIN)/python -m training.golden
 
-model: $(VENV)/dev.stamp ## export the untrained policy that ships
-	@$(BIN)/python -m training.export --untrained
+train: $(VENV)/dev.stamp ## train a policy (BUDGET=minutes, SEEDS=1,2,3, CITY=folder, RESUME=1); 15 minutes on 2 cores; Dundee's days too where the data is
+	@if [ -d "$(DATA)/dundee" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee; fi
+	@$(BIN)/python -m training.train --out $(TRAINING) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGET),--budget $(BUDGET)) $(if $(RESUME),--resume) \
+	  $$(if [ -n "$(CITY)" ]; then echo --city $(CITY); elif [ -d .data/cities/dundee ]; then echo --city .data/cities/dundee; \
+	  else echo "no recorded city in $(DATA): generated and reference cities alone" >&2; fi)
+
+evaluate: $(VENV)/dev.stamp ## judge policies on unseen days (SCENARIO=slack|busy|overload, CITY=folder, POLICIES=fast|slow|names|folders, DAYS=20)
+	@$(BIN)/python -m training.evaluate --scenario $(or $(SCENARIO),busy) --policies $(or $(POLICIES),fast) --days $(or $(DAYS),20) $(if $(CITY),--city $(CITY))
+
+publish: $(VENV)/dev.stamp ## export the best run of make train as VERSION=name and make it the champion of the store in DATA_DIR (or of the environment's)
+	@if [ -z "$(VERSION)" ]; then echo "make publish VERSION=name [FROM=$(TRAINING)]; python -m training.publish --help has status, challenge, promote, rollback"; exit 2; fi
+	@$(BIN)/python -m training.export --from $(or $(FROM),$(TRAINING)) --version $(VERSION) --target .data/exports
+	@$(BIN)/python -m training.publish publish .data/exports/models/charge-policy/$(VERSION)
+
+bench: $(VENV)/dev.stamp ## the simulator's decisions a second, with its stages
+	@$(BIN)/python -m bench.simulator
 
 requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*.in
 	@for name in requirements requirements-run requirements-stack requirements-dev; do \

@@ -36,6 +36,7 @@ from functions.optimizer.objective import PROBLEM_VERSION
 from functions.optimizer.policy import Session, check_rule
 from functions.optimizer.source import SHIPPED
 from training.network import ResidualQ, scores
+from training.runs import best_run, summary
 from training.scenarios import Scenario, fingerprint, reference
 from training.states import Chooser, assumed, by_rule, replay, unknown
 
@@ -272,11 +273,14 @@ def training_report(folder: Path) -> tuple[list[int], dict[str, Any] | None]:
 
 
 def main(
-    from_: Annotated[Path | None, typer.Option("--from", help="Folder of a training: policy.npz, training.json.")] = None,
+    from_: Annotated[Path | None, typer.Option("--from", help="Folder of a training run, or of several: the best.")] = None,
     version: Annotated[str, typer.Option(help="What the version is called.")] = "0-untrained",
     untrained: Annotated[bool, typer.Option("--untrained", help="The zero-initialised network: greedy.")] = False,
     rule: Annotated[str | None, typer.Option(help="A rule instead of a network: static_bid_price, greedy ...")] = None,
-    metrics: Annotated[Path | None, typer.Option(help="JSON file of metrics for the manifest.")] = None,
+    metrics: Annotated[
+        list[Path] | None, typer.Option(help="JSON of training.evaluate for the manifest, one a scenario.")
+    ] = None,
+    own: Annotated[str, typer.Option(help="The name this version has in them.")] = "champion",
     climatology: Annotated[Path | None, typer.Option(help="climatology.npz; else the one in FROM, if any.")] = None,
     parent: Annotated[str | None, typer.Option(help="The version it replaces.")] = None,
     target: Annotated[Path, typer.Option(help="Folder to write to; what ships, unless told.")] = SHIPPED,
@@ -284,11 +288,15 @@ def main(
     """Exports a trained network (--from), the untrained one, or a rule, in the store's layout."""
     if (from_ is not None) + untrained + (rule is not None) != 1:
         _stop("give one of --from DIR, --untrained and --rule NAME")
+    try:
+        from_ = None if from_ is None else best_run(from_)
+    except ValueError as error:
+        _stop(str(error))
     if climatology is None and from_ is not None and (from_ / CLIMATOLOGY).exists():
         climatology = from_ / CLIMATOLOGY
     try:
         tables = None if climatology is None else Tables.of_bytes(climatology.read_bytes())
-        measured = None if metrics is None else json.loads(metrics.read_text())
+        measured = summary([json.loads(path.read_text()) for path in metrics], own=own) if metrics else None
         if rule is not None:
             made = write_rule(target, version=version, rule=rule, climatology=tables, metrics=measured, parent=parent)
             print(f"{made.name} {made.version}: the rule {made.rule}")

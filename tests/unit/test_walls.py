@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 DOMAINS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__")
 SOURCES = [
     path
-    for folder in ("functions", "shared", "devhost", "cities", "training")
+    for folder in ("functions", "shared", "devhost", "cities", "training", "bench")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 LAZY = ("azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime")

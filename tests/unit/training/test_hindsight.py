@@ -18,8 +18,8 @@ BID_PRICE = FEATURE_NAMES.index("bid_price")
 
 
 def job(**values: object) -> LabelJob:
-    known = climatology(named("varied-40"), 2)
-    plain = LabelJob("varied-40", known, None, (1, 2), 0.5, 4, 2, False, True, False)
+    known = climatology(named("varied-104"), 2)
+    plain = LabelJob("varied-104", known, None, (1, 2), 0.5, 4, 2, False, True, False)
     return replace(plain, **values)  # type: ignore[arg-type]
 
 
@@ -83,7 +83,7 @@ def test_who_knows_no_climatology_sees_none_and_own_weights_change_what_is_met()
 
 
 def test_a_climatology_needs_a_day_and_has_the_shape_of_the_book() -> None:
-    scenario = named("varied-40")
+    scenario = named("varied-104")
     found = climatology(scenario, 1)
     assert isinstance(found, Climatology)
     assert found.price.shape == found.occupancy.shape == found.demand.shape == scenario.shape

@@ -13,8 +13,8 @@ from training.hindsight import Labels
 from training.train import Args, Trainer, gathered, train
 
 TINY = Args(
-    workers=0, scenarios=("varied-40",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0, steps=20,
-    half_steps=10, iterations=1, run_days=1, updates=4, batch_decisions=32, batch_rows=256, validation_days=1,
+    workers=0, scenarios=("varied-104",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
+    steps=20, half_steps=10, iterations=1, run_days=1, updates=4, batch_decisions=32, batch_rows=256, validation_days=1,
 )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_what_a_run_leaves(whole: Trainer) -> None:
     with (out / "learning_curve.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [line["phase"] for line in lines] == ["greedy", "regression 1", "midpoint", "Q-learning 1"]
-    assert all(float(line["varied-40"]) >= 1.0 - 1e-6 for line in lines), "no policy is better than the bound"
+    assert all(float(line["varied-104"]) >= 1.0 - 1e-6 for line in lines), "no policy is better than the bound"
     assert float(lines[0]["score"]) >= report["validation"], "the best is never worse than greedy, the first of the curve"
     assert (out / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
 

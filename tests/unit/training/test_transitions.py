@@ -79,7 +79,7 @@ def test_joined_runs_are_as_if_run_at_once() -> None:
 
 
 def test_a_run_records_every_decision_and_its_potential_is_of_what_is_booked_ahead() -> None:
-    name = "varied-40"
+    name = "varied-104"
     solved = hindsight_job(name, Split.TRAINING.seed(1))
     job = RunJob(name, climatology(named(name), 1), ResidualQ().arrays(), (Split.TRAINING.seed(1),), solved.price[None], 0.0, 1)
     found = run_job(job)
