@@ -1,0 +1,407 @@
+"""Training from recorded demand to the champion's pointer, for a schedule on the virtual machine.
+`python -m training.pipeline --help`
+
+Database and store are those of the environment's settings (docs/settings.md). Ends with 0 where the new version became the
+champion, with 1 where the promotion rule did not hold (it is then the challenger, watched in the champion's shadow), and with
+2 and one line of why where a step failed; the champion's pointer has not moved then.
+"""
+
+import json
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from functions.optimizer.climatology import Tables, tables_of
+from functions.optimizer.features import Climatology
+from functions.optimizer.manifest import (
+    CLIMATOLOGY,
+    MANIFEST,
+    MODEL,
+    POLICY_NAME,
+    Champion,
+    Manifest,
+    Refused,
+    champion_path,
+    version_path,
+)
+from functions.optimizer.source import open_version, stored
+from shared.adapters.blobs import BlobStore
+from shared.errors import AppError
+from shared.platform import Platform
+from shared.settings import Settings
+from training import publish
+from training.bound import NotSolved
+from training.city_scenarios import Recorded, city_scenario
+from training.evaluate import Options, evaluate
+from training.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
+from training.hindsight import climatology
+from training.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
+from training.recorded import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
+from training.reporting import METRICS
+from training.scenarios import Split
+from training.train import Args, train
+
+console = Console(highlight=False, soft_wrap=True)
+GREEDY = "greedy"
+"""The version that stands for what decides where no champion can serve."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do. `args` are of each seed, and its `out` the folder of everything; the city's scenarios are added to it."""
+
+    args: Args = field(default_factory=lambda: Args(out=Path(".data/pipeline")))
+    seeds: tuple[int, ...] = (1,)
+    days: int = UNSEEN_DAYS
+    """unseen days a scenario that judge the challenger"""
+    requests: int | None = None
+    """requests of each of them, instead of the scenario's"""
+    baselines: str = "fast"
+    """judged beside the two, for the manifest"""
+    last_days: int = LAST_DAYS
+    least_days: int = LEAST_DAYS
+    """of recorded demand"""
+    allow_reference: bool = True
+    """train on the reference scenarios alone where too little was recorded"""
+    dry_run: bool = False
+    """upload nothing"""
+
+    def check(self) -> None:
+        """Raises ValueError naming what cannot end well."""
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds: must be different numbers, at least one, not {self.seeds}")
+        if self.days < UNSEEN_DAYS and not self.dry_run:
+            raise ValueError(f"days: promotion needs at least {UNSEEN_DAYS}, not {self.days}; fewer go with --dry-run")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the challenger has to beat: the store's champion (`version`, `etag` of its pointer; None where there is none) as
+    it lies in `folder`, or greedy where it cannot serve. `name` is for people."""
+
+    version: str | None
+    etag: str | None
+    folder: Path
+    name: str
+    tables: Tables | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it. `against`: what stands against promotion; empty: it was promoted, or would have been."""
+
+    version: str
+    verdicts: list[Verdict]
+    against: list[str]
+    table: Table
+
+
+Say = Callable[[str], None]
+
+
+class Steps:
+    """Says each step in one line when it has ended: seconds since the beginning, its name, what came of it, its seconds."""
+
+    def __init__(self, say: Say) -> None:
+        self._say, self._began = say, time.monotonic()
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[Say]:
+        """A step that is told what came of it; what is raised in it carries its name as a note."""
+        began, said = time.monotonic(), list[str]()
+        try:
+            yield said.append
+        except Exception as error:
+            error.add_note(name)
+            raise
+        now = time.monotonic()
+        self._say(f"{now - self._began:6.0f} s  {name}: {'; '.join(said)} ({now - began:.0f} s)")
+
+
+def shown(text: str) -> None:
+    """A line on standard output as it is."""
+    console.print(text, markup=False)
+
+
+def run_pipeline(platform: Platform, plan: Plan, *, say: Say = shown, quiet: bool = False) -> Outcome:
+    """Trains, judges and publishes. Raises ValueError, AppError, Refused, NotSolved or OSError saying what is wrong; the
+    champion's pointer has not moved then."""
+    plan.check()
+    steps, out, blobs = Steps(say), plan.args.out, platform.blobs
+    with steps("champion") as tell:
+        serving = fetch_champion(platform, out / "store")
+        tell(serving.name)
+    with steps("recorded demand") as tell:
+        city, what = recorded_city(platform, plan, out / "city")
+        tell(what)
+    with steps("training") as tell:
+        run, score = train_seeds(plan, city, quiet=quiet)
+        tell(f"{run.name} is the best of {len(plan.seeds)} on validation days, {score:.4f} times the bound")
+    with steps("climatology") as tell:
+        tables, what = climatology_tables(plan, city, serving)
+        tell(what)
+    version = platform.clock.now().strftime("%Y%m%d-%H%M")
+    with steps("export") as tell:
+        seeds, training = training_report(run)
+        (run / CLIMATOLOGY).unlink(missing_ok=True)
+        if tables is not None:
+            (run / CLIMATOLOGY).write_bytes(tables.to_bytes())
+        made = write(
+            trained_network(run), out / "export", version=version, trained=True, seeds=seeds, training=training,
+            parent=serving.version, climatology=tables,
+        )  # fmt: skip
+        assert made.parity is not None
+        tell(f"{version}, {made.parity.states} states with a relative error of at most {made.parity.max_relative_error:.1e}")
+    folder = (out / "export" / version_path(version, MANIFEST)).parent
+    with steps("evaluation") as tell:
+        verdicts, metrics = judge(plan, folder, serving, city)
+        with_metrics(folder, metrics)
+        tell(f"{len(verdicts)} scenarios, {plan.days} unseen days, in {out / 'evaluation'}")
+    against = objections(verdicts)
+    with steps("promotion") as tell:
+        tell(settle(blobs, folder, serving, against, dry_run=plan.dry_run))
+    return Outcome(version, verdicts, against, publish.verdict_table(verdicts, version, serving.name))
+
+
+def fetch_champion(platform: Platform, folder: Path) -> Serving:
+    """The store's champion with its pointer in a folder of the store's layout; greedy in its place where there is none or
+    this code may not serve it, as serving does. Raises Unavailable, ValueError for a pointer that cannot be read."""
+    blobs = platform.blobs
+    version, etag = publish.champion_of(blobs)
+    shutil.rmtree(folder / "models" / POLICY_NAME, ignore_errors=True)
+    why = "there is no champion in the store"
+    if version is not None:
+        read = stored(blobs, version)
+        try:
+            model = open_version(read, version, now=platform.clock.now())
+        except Refused as error:
+            why = f"{version} must not serve: {error}"
+        else:
+            for file in (MODEL, CLIMATOLOGY, MANIFEST):
+                data = read(file)
+                if data is not None:
+                    path = folder / version_path(version, file)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(data)
+            (folder / champion_path()).write_text(Champion(version=version).model_dump_json() + "\n")
+            what = f"rule {model.manifest.rule}" if model.session is None else f"untrained: it is {GREEDY}"
+            name = version if model.manifest.trained else f"{version} ({what})"
+            return Serving(version, etag, folder, name, model.tables)
+    write_rule(folder, version=GREEDY, rule=GREEDY)
+    return Serving(version, etag, folder, f"{GREEDY} ({why})")
+
+
+def recorded_city(platform: Platform, plan: Plan, folder: Path) -> tuple[Path | None, str]:
+    """The recorded demand as a city folder, None where there is too little, and what was done. Raises TooFewDays where
+    that may not be, AppError where the database cannot be read."""
+    settings = platform.settings
+    try:
+        # Opening SQLite would make an empty file.
+        if settings.database_url is None and not Path(settings.database_address.removeprefix("sqlite:///")).exists():
+            raise TooFewDays(f"recorded demand: there is no database in {settings.data_dir} and DATABASE_URL is not set")
+        made = record_city(platform, folder, last_days=plan.last_days, least_days=plan.least_days)
+    except TooFewDays as error:
+        if not plan.allow_reference:
+            raise
+        return None, f"{str(error).removeprefix('recorded demand: ')}; none is used, reference scenarios alone"
+    return folder, f"{made}, in {folder}"
+
+
+def train_seeds(plan: Plan, city: Path | None, *, quiet: bool) -> tuple[Path, float]:
+    """Trains each seed into OUT/seed-N; the best run's folder and its mean ratio on validation days."""
+    own = () if city is None else tuple(f"city:{city}:{name}" for name in CONTENDED)
+    found: dict[Path, float] = {}
+    for seed in plan.seeds:
+        args = replace(plan.args, seed=seed, out=plan.args.out / f"seed-{seed}", scenarios=(*plan.args.scenarios, *own))
+        if not quiet:
+            shown(f"seed {seed} of {len(plan.seeds)}: {', '.join(args.names)}; about {args.budget:g} minutes")
+        found[args.out] = train(args, quiet=quiet).state.best_score
+    best = min(found, key=found.__getitem__)
+    return best, found[best]
+
+
+def climatology_tables(plan: Plan, city: Path | None, serving: Serving) -> tuple[Tables | None, str]:
+    """The tables the version takes along: of the city's training days with as many requests as were recorded, else the
+    champion's own, which are of the same stations. And what they are."""
+    if city is None:
+        return serving.tables, "none" if serving.tables is None else f"of {len(serving.tables.keys)} pools, the champion's"
+    scenario = city_scenario(city, "slack", requests=1)  # of a large city the most
+    demand = scenario.demand
+    if not isinstance(demand, Recorded):
+        raise ValueError("city: has too few recorded days around its centre")
+    count = max(1, round(len(demand.kwh) / sum(len(days) for days in demand.days)))
+    known = climatology(replace(scenario, requests_a_day=count), plan.args.table_days)
+    # Sums of what is wanted end a rounding error below nothing, which no table may have.
+    known = Climatology(*(np.maximum(table, 0.0) for table in (known.occupancy, known.demand, known.price)))
+    tables = tables_of(scenario.city, known)
+    return tables, f"of {len(tables.keys)} pools, training days of {count} requests"
+
+
+def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tuple[list[Verdict], dict[str, Any]]:
+    """The verdicts of unseen days on the reference scenarios and the city's, and the metrics of all who were judged."""
+    verdicts, metrics = [], {}
+    for place in (None,) if city is None else (None, city):
+        for name in (*SLACK, *CONTENDED):
+            days = plan.days if place is None else min(plan.days, unseen_days(place, name))
+            label = name if place is None else f"city-{name}"
+            options = Options(
+                scenario=name, city=place, policies=f"{folder},{plan.baselines}", days=days, requests=plan.requests,
+                table_days=plan.args.table_days, store=serving.folder, out=plan.args.out / "evaluation" / label,
+                workers=plan.args.workers,
+            )  # fmt: skip
+            report = evaluate(options).report
+            found = verdict(report, challenger=folder.name, champion="champion")
+            if place is not None:
+                found = of_city(found, report["city"])
+            verdicts.append(found)
+            metrics[label] = summary(report)
+    return verdicts, metrics
+
+
+def unseen_days(city: Path, name: str) -> int:
+    """Recorded days of a city's scenario that training never sees."""
+    demand = city_scenario(city, name, requests=1).demand
+    return len(demand.days[Split.TEST]) if isinstance(demand, Recorded) else UNSEEN_DAYS
+
+
+def of_city(found: Verdict, city: str) -> Verdict:
+    """A city's verdict. A young city has fewer unseen days than the rule asks for: they cannot speak for a challenger, but
+    against one that is worse there."""
+    kind, found = found.scenario, replace(found, scenario=f"{city} {found.scenario}")
+    if found.days >= UNSEEN_DAYS:
+        return found
+    worse = found.low > 0 and found.difference > (SLACK_MARGIN if kind in SLACK else 0.0)
+    return replace(found, why="worse, the interval is wholly above 0" if worse else None)
+
+
+def summary(report: dict[str, Any]) -> dict[str, Any]:
+    """What of an evaluation goes into the manifest: who was judged on what, each metric with its interval where there is
+    one, to five digits."""
+    policies = {}
+    for name, one in report["policies"].items():
+        values = {"ratio": one["ratio"], "ci95": one["ci95"], "against_champion": one["paired"]}
+        policies[name] = _rounded(values | {metric: [one[metric], one["intervals"][metric]] for metric in METRICS})
+    kept = ("source", "split", "days", "seeds", "requests_a_day", "scenario_hash")
+    return {name: report[name] for name in kept} | {"policies": policies}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
+
+
+def with_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    """Puts the metrics into an exported version's manifest; it was exported without, so that what is judged is what will
+    serve. Raises ValueError where it would be too long to be read with every look."""
+    path = folder / MANIFEST
+    manifest = Manifest.model_validate_json(path.read_text()).model_copy(update={"metrics": metrics})
+    text = json.dumps(manifest.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+    if len(text) > MANIFEST_BYTES:
+        raise ValueError(f"metrics: the manifest would be {len(text):,} bytes long, at most {MANIFEST_BYTES:,} are allowed")
+    path.write_text(text)
+
+
+def settle(blobs: BlobStore, folder: Path, serving: Serving, against: list[str], *, dry_run: bool = False) -> str:
+    """Makes the version in `folder` the champion if nothing stands against it, else the challenger; says what was done. Raises
+    Refused where it does not prove itself, Conflict where the champion is not the one it was compared with."""
+    version, holds = folder.name, "the rule does not hold" if against else "the rule holds"
+    if dry_run:
+        return f"{holds}; dry run: nothing was uploaded"
+    if against:
+        publish.challenge(blobs, folder)
+        stays = "there is no champion yet" if serving.version is None else f"{serving.version} stays the champion"
+        return f"{holds}; {version} is the challenger, {stays}"
+    publish.upload(blobs, folder, parent=serving.version)
+    # The tag is of before the evaluation: who became champion meanwhile was not compared with.
+    publish.point(blobs, Champion(version=version), serving.etag)
+    return f"{holds}; {version} is the champion"
+
+
+def why(error: Exception) -> str:
+    """What went wrong in one line, with the step it went wrong in."""
+    if isinstance(error, AppError):
+        text = error.detail
+    elif isinstance(error, ValidationError):
+        text = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
+    else:
+        text = next(iter(str(error).splitlines()), "")
+        if not isinstance(error, (ValueError, OSError, Refused, NotSolved)) or not text:
+            text = f"{type(error).__name__}: {text}"
+    step = next(iter(getattr(error, "__notes__", ())), None)
+    return " ".join((text if step is None or text.startswith(step) else f"{step}: {text}").split())
+
+
+def without_secrets(text: str, settings: Settings | None) -> str:
+    """The text without any value of a secret setting, nor the password or key in it."""
+    for name in Settings.model_fields if settings is not None else ():
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            whole = value.get_secret_value()
+            parts = [whole, *(part.partition("=")[2] for part in whole.split(";"))]
+            if "://" in whole:
+                parts.append(urlsplit(whole).password or "")
+            for part in parts:
+                text = text.replace(part, f"({name.upper()})") if len(part) > 3 else text
+    return text
+
+
+def reported(found: Outcome) -> int:
+    """Prints the table and what stands against promotion; the exit code."""
+    console.print(found.table)
+    for line in found.against:
+        shown(f"{found.version} is not promoted: {line}")
+    return 1 if found.against else 0
+
+
+def main(
+    budget: Annotated[float, typer.Option(help="Minutes of training a seed on two free cores, about.")] = Args.budget,
+    seeds: Annotated[str, typer.Option(help="Comma separated; the best on validation days goes on.")] = "1",
+    out: Annotated[Path, typer.Option(help="Folder of all that is made on the way.")] = Path(".data/pipeline"),
+    days: Annotated[int, typer.Option(help=f"Unseen days a scenario; promotion needs {UNSEEN_DAYS}.")] = UNSEEN_DAYS,
+    last_days: Annotated[int, typer.Option(help="Days of recorded demand to look back.")] = LAST_DAYS,
+    allow_reference: Annotated[bool, typer.Option(help="Train on reference scenarios alone if too little is recorded.")] = True,
+    workers: Annotated[int, typer.Option(help="Processes; 0: this one alone.")] = Args.workers,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Upload nothing.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="The whole traceback of what fails.")] = False,
+) -> None:
+    """Recorded demand, training, export, evaluation, and publication if the promotion rule holds."""
+    platform: Platform | None = None
+    try:
+        platform = Platform()
+        plan = Plan(
+            args=Args(budget=budget, out=out, workers=workers),
+            seeds=tuple(int(seed) for seed in seeds.split(",")),
+            days=days,
+            last_days=last_days,
+            allow_reference=allow_reference,
+            dry_run=dry_run,
+        )
+        found = run_pipeline(platform, plan)
+    except Exception as error:
+        settings = None if platform is None else platform.settings
+        text = traceback.format_exc() if debug else why(error)
+        typer.echo(without_secrets(text, settings), err=True)
+        raise typer.Exit(2) from error
+    finally:
+        if platform is not None:
+            platform.close()
+    raise typer.Exit(reported(found))
+
+
+if __name__ == "__main__":
+    typer.run(main)
