@@ -4,9 +4,14 @@ The Lagrangian dual of the offline assignment (training.bound) is maximised over
 takes its cheapest row, a soft minimum of temperature TEMPERATURE so that the slope is smooth; prices rise where more is wanted
 than is free and fall elsewhere, by steps scaled per price (Adam: Kingma and Ba 2015) that shrink geometrically. The mean of the
 last steps is answered. A solution nearby is a good start, so a day is solved anew as it goes on for a few milliseconds a time.
+
+The linear programme turns down whom it likes, which a policy that may not decline cannot: whoever comes next takes what is
+free.
+With `kind` given, requests of one kind that would start in the same hour are served or turned down together, by equal shares:
+a slot is then worth what the average of them would gain by it and not what the best would.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +19,10 @@ from functions.optimizer.objective import REJECTION_COST
 from training.bound import Columns
 
 TEMPERATURE = 0.02
+RATIONING = 0.1
+"""The same for the share of an hour's requests that is served."""
+BLOCK = 4
+"""Slots whose requests share a fate."""
 STEPS = 100
 WARM_STEPS = 20
 FIRST_RATE, WARM_RATE, LAST_RATE = 0.1, 0.033, 0.004
@@ -27,7 +36,8 @@ AVERAGED = 0.3
 @dataclass(frozen=True)
 class Programme:
     """A day's columns in order of request, ready for ascent: where each request's columns begin [R], its number [R], how
-    many it has [R], and for each column [X] its cost and the cells of running sums [P, T + 1] around its session."""
+    many it has [R], and for each column [X] its cost and the cells of running sums [P, T + 1] around its session. `group` [R]:
+    which requests are served or turned down by equal shares; None where each may be turned down alone."""
 
     shape: tuple[int, int]
     first: np.ndarray
@@ -36,14 +46,21 @@ class Programme:
     cost: np.ndarray
     begin: np.ndarray
     until: np.ndarray
+    group: np.ndarray | None = None
 
     @classmethod
-    def of(cls, found: Columns, shape: tuple[int, int]) -> "Programme":
-        """The programme of a day's columns over pools and slots `shape`."""
+    def of(cls, found: Columns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
+        """The programme of a day's columns over pools and slots `shape`; with the `kind` of each request,
+        without declining."""
         order = np.argsort(found.request, kind="stable")
         request, first, count = np.unique(found.request[order], return_index=True, return_counts=True)
         begin = found.pool[order].astype(np.int64) * (shape[1] + 1) + found.start[order]
-        return cls(shape, first, request, count, found.cost[order], begin, begin + found.length[order])
+        made = cls(shape, first, request, count, found.cost[order], begin, begin + found.length[order])
+        if kind is None or not len(first):
+            return made
+        block = np.minimum.reduceat(found.start[order], first) // BLOCK
+        group = np.unique(kind[request] * (shape[1] + 1) + block, return_inverse=True)[1]
+        return replace(made, group=group.astype(np.int64))
 
     def since(self, request: int) -> "Programme":
         """The programme of requests from `request` on."""
@@ -54,7 +71,7 @@ class Programme:
         column = int(self.first[cut])
         return Programme(
             self.shape, self.first[cut:] - column, self.request[cut:], self.count[cut:],
-            self.cost[column:], self.begin[column:], self.until[column:],
+            self.cost[column:], self.begin[column:], self.until[column:], None if self.group is None else self.group[cut:],
         )  # fmt: skip
 
     def near(self, sums: np.ndarray, margin: float = NEAR) -> "Programme":
@@ -74,7 +91,8 @@ class Programme:
         some = count > 0
         count = count[some]
         cost, begin, until = self.cost[kept], self.begin[kept], self.until[kept]
-        return Programme(self.shape, np.cumsum(count) - count, self.request[some], count, cost, begin, until)
+        group = None if self.group is None else self.group[some]
+        return Programme(self.shape, np.cumsum(count) - count, self.request[some], count, cost, begin, until, group)
 
     def _score(self, sums: np.ndarray) -> np.ndarray:
         flat = sums.ravel()
@@ -95,9 +113,16 @@ class Programme:
         """The same at running sums of prices [P, T + 1]."""
         pools, slots = self.shape
         score = self._score(sums)
-        least = np.minimum(np.minimum.reduceat(score, self.first), REJECTION_COST)
+        least = np.minimum.reduceat(score, self.first)
+        if self.group is None:
+            least = np.minimum(least, REJECTION_COST)
         share = np.exp((np.repeat(least, self.count) - score) / TEMPERATURE)
-        total = np.add.reduceat(share, self.first) + np.exp((least - REJECTION_COST) / TEMPERATURE)
+        total = np.add.reduceat(share, self.first)
+        if self.group is None:
+            total += np.exp((least - REJECTION_COST) / TEMPERATURE)
+        else:
+            mean = np.bincount(self.group, least) / np.maximum(1, np.bincount(self.group))
+            total *= 1.0 + np.exp(np.minimum((mean - REJECTION_COST) / RATIONING, 30.0))[self.group]
         share /= np.repeat(total, self.count)
         cells = pools * (slots + 1)
         change = np.bincount(self.begin, share, cells) - np.bincount(self.until, share, cells)

@@ -36,8 +36,8 @@ TABLE_DAYS = 5000
 
 
 def programme(scenario: Scenario, requests: Requests) -> Programme:
-    """The assignment of a day's requests, ready for dual ascent."""
-    return Programme.of(columns(scenario, requests), scenario.shape)
+    """The assignment of a day's requests, none of which the policy may turn down, ready for dual ascent."""
+    return Programme.of(columns(scenario, requests), scenario.shape, requests.standards)
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,15 @@ class Args:
     """small cities of their own learnt from beside them"""
     rounds: int = 2
     """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
-    label_days: int = 96
+    label_days: int = 80
     """days a reference scenario and round"""
-    city_days: int = 16
+    city_days: int = 12
     """days a city folder's scenario and round: they are longer"""
-    varied_days: int = 8
+    varied_days: int = 6
     """days a varied city and round"""
     table_days: int = 24
-    """days whose optimum makes a scenario's climatology, and which the Q-learning runs; of a varied city a third"""
+    """days whose optimum makes a scenario's climatology, and which the Q-learning runs; of a city folder half, of a varied
+    city a third"""
     share: float = 0.5
     """of requests that are labelled"""
     best: int = 8
@@ -223,7 +224,8 @@ class Trainer:
         args = self.args
         if self.base.bounds:
             return
-        count = {name: args.table_days if name in args.scenarios else max(2, args.table_days // 3) for name in args.names}
+        part = {name: 2 if name.startswith("city:") else 1 if name in args.scenarios else 3 for name in args.names}
+        count = {name: max(2, args.table_days // part[name]) for name in args.names}
         wanted = [(name, Split.TRAINING.seed(TABLE_DAYS + number)) for name in args.names for number in range(count[name])]
         found = iter(self._map("climatology", hindsight_job, wanted))
         for name in args.names:
