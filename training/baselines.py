@@ -15,6 +15,8 @@ from functions.optimizer.features import Climatology
 from functions.optimizer.objective import REJECTION_COST
 from functions.optimizer.policy import RULES, Rule, bid_price
 from training.bound import Columns, columns, open_capacity, solve
+from training.duals import Programme
+from training.duals import prices as ascend
 from training.network import Weights, scores
 from training.scenarios import Split, day
 from training.simulator import NOT_SERVED, Simulator
@@ -124,8 +126,8 @@ class ByNetwork:
 
 
 class ResolvedBidPrice:
-    """Bid prices found anew every 30 minutes of each day from sampled futures: `samples` training days' requests that
-    would still come. Slow; evaluation only."""
+    """Bid prices found anew every 30 minutes of each day from sampled futures: `samples` training days' requests that would
+    still come, priced by ascent (training.duals) from the prices before. Slow; evaluation only."""
 
     wants_features = False
     declines = False
@@ -134,6 +136,8 @@ class ResolvedBidPrice:
         self._samples, self._every = samples, every_min
         self._sums: np.ndarray | None = None
         self._due = np.zeros(0)
+        self._futures: list[tuple[np.ndarray, Programme]] = []
+        self._price: dict[tuple[int, int], np.ndarray] = {}
 
     def choose(self, view: View) -> np.ndarray:
         """Least cost plus what the session is worth by the latest prices."""
@@ -141,6 +145,7 @@ class ResolvedBidPrice:
         if self._sums is None:
             pools, slots = sim.scenario.shape
             self._sums, self._due = np.zeros((len(sim.days), pools, slots + 1)), np.full(len(sim.days), -np.inf)
+            self._futures = [_future(sim, number) for number in range(self._samples)]
         up = sim.up
         for place, env in enumerate(up.tolist()):
             now = float(view.requests.book_min[place])
@@ -152,13 +157,18 @@ class ResolvedBidPrice:
         return best(view, -rows.cost - worth, declines=False)
 
     def _prices(self, sim: Simulator, env: int, now: float) -> np.ndarray:
-        free = np.maximum(0, open_capacity(sim.scenario) - sim.book.taken()[min(env, len(sim.book.taken()) - 1)])
-        found = []
-        for number in range(self._samples):
-            future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.days.sizes[env]))
-            future = future.take(np.flatnonzero(future.book_min >= now))
-            found.append(solve(columns(sim.scenario, future), free).price)
-        return np.asarray(np.mean(found, axis=0))
+        taken = sim.book.taken()
+        free = np.maximum(0, open_capacity(sim.scenario) - taken[min(env, len(taken) - 1)])
+        for number, (book_min, future) in enumerate(self._futures):
+            later = future.since(int(np.searchsorted(book_min, now)))
+            self._price[env, number] = ascend(later, free, start=self._price.get((env, number)))
+        return np.asarray(np.mean([self._price[env, number] for number in range(self._samples)], axis=0))
+
+
+def _future(sim: Simulator, number: int) -> tuple[np.ndarray, Programme]:
+    """When the requests of a training day are booked, and their programme."""
+    future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.days.sizes.max()))
+    return future.book_min, Programme.of(columns(sim.scenario, future), sim.scenario.shape, future.standards)
 
 
 class RollingMilp:

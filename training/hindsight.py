@@ -25,7 +25,7 @@ WORTH_LEARNING = 1.2
 """Rows of more regret are hardly ever chosen, and are learnt from only where nothing better is free."""
 EVERY, SOLVINGS = 16, 48
 """A day's programme is solved anew after so many requests, or so many times a day where that is rarer."""
-LEAST_DEVIATION = 0.05
+LEAST_DEVIATION = 0.02
 HALF_STEPS, HALF_RATE, HALF_MARGIN = 15, 0.05, 0.2
 AROUND = 8
 """Slots around a session within which its booking moves prices."""
@@ -101,13 +101,16 @@ class LabelJob:
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows met [M, F]; what they would have cost others by the prices as they are [M], how much more by the midpoint rule [M]
-    (zeros where it was not asked for), and what each counts in a regression [M]. float32.
+    """Rows met [M, F], end to end by request: how many rows each request has [N], what they would have cost others by the
+    prices as they are [M], how much more by the midpoint rule [M] (zeros where it was not asked for), and what each request
+    counts in a regression [N]. float32.
 
-    A row counts by one over the deviation of its job's labels: where little is scarce, little decides.
+    A request counts by one over the deviation of its job's labels between rows of a request: where little is scarce, little
+    decides.
     """
 
     features: np.ndarray
+    count: np.ndarray
     opportunity: np.ndarray
     more: np.ndarray
     weight: np.ndarray
@@ -167,7 +170,7 @@ def label_job(job: LabelJob) -> Labels:
     share = job.share * min(1.0, LONG / size)
     every = max(EVERY, size // SOLVINGS)
     offset = rng.integers(0, every, len(days))
-    seen, worth, more = [], [], []
+    counts, seen, worth, more = [], [], [], []
     for turn in range(size):
         _, rows, features = simulator.observe()
         free = np.maximum(0, capacity - simulator.book.taken())
@@ -182,14 +185,16 @@ def label_job(job: LabelJob) -> Labels:
             for env, row in np.argwhere(mask).tolist():
                 session = int(rows.pool[env, row]), int(rows.start[env, row]), int(rows.length[env, row])
                 halves[env, row] = ahead[env].at_half(free[env], *session)  # type: ignore[union-attr]
+        counts.append(mask.sum(axis=1)[mask.any(axis=1)])
         seen.append(features[mask])
         worth.append(found[mask])
         more.append(halves[mask] - found[mask])
         simulator.step(rows, np.where(rows.mask.any(axis=1), score.argmax(axis=1), -1))
-    features = np.concatenate(seen).reshape(-1, len(FEATURE_NAMES))
+    features, count = np.concatenate(seen).reshape(-1, len(FEATURE_NAMES)), np.concatenate(counts)
     opportunity = np.concatenate(worth).astype(np.float32)
-    weight = np.full(len(opportunity), 1.0 / max(LEAST_DEVIATION, float(opportunity.std())), dtype=np.float32)
-    return Labels(features, opportunity, np.concatenate(more).astype(np.float32), weight)
+    between = opportunity - np.repeat(np.add.reduceat(opportunity, np.cumsum(count) - count) / count, count)
+    weight = np.full(len(count), 1.0 / max(LEAST_DEVIATION, float(between.std())), dtype=np.float32)
+    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight)
 
 
 def _labelled(

@@ -1,6 +1,6 @@
 """What the training script repeats: a regression of A on labels, and one step of double dueling n-step Q-learning."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,11 @@ import torch
 from torch.nn import functional
 
 from functions.optimizer.features import STATE_FEATURES
+from training.hindsight import Labels
 from training.network import ResidualQ, StateValue
 from training.transitions import Batch
+
+LEVEL = 0.1
 
 
 @dataclass
@@ -22,22 +25,49 @@ class Networks:
     target_value: StateValue
 
 
-def regression(
-    network: ResidualQ, features: torch.Tensor, target: torch.Tensor, weight: torch.Tensor, at: torch.Tensor
-) -> torch.Tensor:
-    """The weighted squared error of A at rows `at`."""
-    return (weight[at] * (network.advantage(features[at].float()) - target[at]) ** 2).mean()
+@dataclass(frozen=True)
+class Lessons:
+    """What A is regressed on: rows of requests end to end, features [M, F] (float16) and targets [M]; where each request's
+    rows begin [N], how many they are [N], and what it counts [N]."""
+
+    features: torch.Tensor
+    target: torch.Tensor
+    begin: torch.Tensor
+    count: torch.Tensor
+    weight: torch.Tensor
+
+    @classmethod
+    def of(cls, labels: Sequence[Labels], target: torch.Tensor) -> "Lessons":
+        """Labels one after the other, with targets of their own."""
+        count = torch.from_numpy(np.concatenate([item.count for item in labels]))
+        weight = torch.from_numpy(np.concatenate([item.weight for item in labels]))
+        features = torch.from_numpy(np.concatenate([item.features for item in labels]))
+        return cls(features, target, count.cumsum(0) - count, count, weight / weight.mean())
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+
+def regression(network: ResidualQ, lessons: Lessons, at: torch.Tensor) -> torch.Tensor:
+    """The weighted squared error of A at the requests `at`. What counts is the difference between rows of one request, since
+    that alone decides; how much all of them cost is a matter of the day and counts LEVEL of it."""
+    count = lessons.count[at]
+    owner = torch.repeat_interleave(torch.arange(len(at)), count)
+    place = torch.arange(len(owner)) - (count.cumsum(0) - count)[owner] + lessons.begin[at][owner]
+    error = network.advantage(lessons.features[place].float()) - lessons.target[place]
+    mean = torch.zeros(len(at)).index_add(0, owner, error) / count
+    weight = lessons.weight[at]
+    between = (weight[owner] * (error - mean[owner]) ** 2).mean()
+    return between + LEVEL * (weight * mean**2).mean()
 
 
 def fit(
     network: ResidualQ,
-    features: torch.Tensor,
-    target: torch.Tensor,
-    weight: torch.Tensor,
+    lessons: Lessons,
     track: Iterable[int],
     *,
     steps: int,
-    rows: int,
+    requests: int,
     rate: float,
     decay: float,
     seed: int,
@@ -48,8 +78,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, max(4, steps))
     losses = []
     for _ in track:
-        at = torch.randint(len(features), (rows,), generator=draw)
-        loss = regression(network, features, target, weight, at)
+        loss = regression(network, lessons, torch.randint(len(lessons), (requests,), generator=draw))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -25,7 +25,7 @@ from training.baselines import ByNetwork
 from training.curves import draw_curve, write_curve
 from training.hindsight import TABLE_DAYS, Hindsight, LabelJob, Labels, hindsight_job, label_job, tables
 from training.judging import bound_cost, run
-from training.learning import Networks, fit, follow, regression, td_loss
+from training.learning import Lessons, Networks, fit, follow, regression, td_loss
 from training.network import ResidualQ, StateValue, Weights
 from training.scenarios import Split, day, fingerprint, named
 from training.transitions import RunJob, Transitions, batch, joined, run_job
@@ -56,9 +56,9 @@ class Args:
     """small cities of their own learnt from beside them"""
     rounds: int = 2
     """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
-    label_days: int = 80
+    label_days: int = 72
     """days a reference scenario and round"""
-    city_days: int = 12
+    city_days: int = 10
     """days a city folder's scenario and round: they are longer"""
     varied_days: int = 6
     """days a varied city and round"""
@@ -81,8 +81,8 @@ class Args:
     """gradient steps of the correction's regression"""
     steps: int = 3000
     """gradient steps of a round's regression"""
-    batch_rows: int = 4096
-    """rows of a step of the regression"""
+    batch_requests: int = 384
+    """requests of a step of the regression, with all their rows"""
     learning_rate: float = 2e-3
     """of the regression (AdamW, one cycle)"""
     hidden: int = 128
@@ -109,7 +109,7 @@ class Args:
     """how far the target network follows at each step (Polyak)"""
     validation_days: int = 10
     """days a reference scenario on which the policy that ships is chosen"""
-    city_validation_days: int = 3
+    city_validation_days: int = 2
     """days a city folder's scenario, likewise"""
 
     @property
@@ -149,6 +149,7 @@ class State(Networks):
 
 
 NETWORKS = ("network", "value", "target", "target_value", "optimizer")
+LABELS = tuple(item.name for item in fields(Labels))
 CARRIED = ("runs", "base", "more")
 
 
@@ -268,33 +269,31 @@ class Trainer:
         found = gathered(self._label("midpoints", args.rounds, policy, args.half_days, args.half_share, True))
         torch.manual_seed(args.seed)
         small = ResidualQ(32)
-        target, weight = -torch.from_numpy(found.more), torch.from_numpy(found.weight)
         steps = args.scaled(args.half_steps)
         fit(
-            small, torch.from_numpy(found.features), target, weight, self._track("midpoint rule", steps),
-            steps=steps, rows=2048, rate=2e-3, decay=1e-2, seed=args.seed * 1000 + 700,
+            small, Lessons.of([found], -torch.from_numpy(found.more)), self._track("midpoint rule", steps),
+            steps=steps, requests=args.batch_requests // 2, rate=2e-3, decay=1e-2, seed=args.seed * 1000 + 700,
         )  # fmt: skip
         self.more = small.arrays()
         return self._regress("regression, midpoints", args.rounds)
 
-    def _targets(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Features (float16), targets of A and weights of all labels, the correction added where there is one."""
-        features = torch.from_numpy(np.concatenate([item.features for item in self.labels]))
+    def _lessons(self) -> Lessons:
+        """All labels, the correction added where there is one."""
         target = -torch.from_numpy(np.concatenate([item.opportunity for item in self.labels]))
         if self.more is not None:
             small = ResidualQ(32)
             small.load_state_dict({name: torch.from_numpy(value) for name, value in self.more.items()})
             with torch.no_grad():
-                more = torch.cat([small.advantage(part.float()) for part in features.split(1 << 18)])
+                parts = [torch.from_numpy(part.features).float().split(1 << 18) for part in self.labels]
+                more = torch.cat([small.advantage(part) for split in parts for part in split])
             target += self.args.half_weight * more
-        weight = torch.from_numpy(np.concatenate([item.weight for item in self.labels]))
-        return features, target, weight / weight.mean()
+        return Lessons.of(self.labels, target)
 
     def _regress(self, what: str, number: int) -> float:
         args = self.args
         steps = args.scaled(args.steps)
         return fit(
-            self.state.network, *self._targets(), self._track(what, steps), steps=steps, rows=args.batch_rows,
+            self.state.network, self._lessons(), self._track(what, steps), steps=steps, requests=args.batch_requests,
             rate=args.learning_rate, decay=1e-3, seed=args.seed * 1000 + number,
         )  # fmt: skip
 
@@ -319,15 +318,15 @@ class Trainer:
         args, state = self.args, self.state
         rng = np.random.default_rng([args.seed, number, 61])
         draw = torch.Generator().manual_seed(args.seed * 1000 + 500 + number)
-        kept = self._targets() if args.keep and self.labels else None
+        kept = self._lessons() if args.keep and self.labels else None
         losses = []
         for turn in self._track(f"Q-learning, iteration {number + 1}", args.scaled(args.updates)):
             found = batch(self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping)
             loss = td_loss(state, found)
             losses.append(float(loss.detach()))
             if kept is not None:
-                at = torch.randint(len(kept[0]), (args.batch_rows,), generator=draw)
-                loss = loss + args.keep * regression(state.network, *kept, at)
+                at = torch.randint(len(kept), (args.batch_requests,), generator=draw)
+                loss = loss + args.keep * regression(state.network, kept, at)
             state.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_([*state.network.parameters(), *state.value.parameters()], 10.0)
@@ -390,12 +389,8 @@ class Trainer:
 
 def gathered(parts: list[Labels]) -> Labels:
     """Labels of several jobs as one, features in float16."""
-    return Labels(
-        np.concatenate([part.features for part in parts]).astype(np.float16),
-        np.concatenate([part.opportunity for part in parts]),
-        np.concatenate([part.more for part in parts]),
-        np.concatenate([part.weight for part in parts]),
-    )
+    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in LABELS}
+    return Labels(**whole | {"features": whole["features"].astype(np.float16)})
 
 
 def bound_job(name: str, number: int) -> float:

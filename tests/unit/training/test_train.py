@@ -14,7 +14,7 @@ from training.train import Args, Trainer, gathered, train
 
 TINY = Args(
     workers=0, scenarios=("varied-104",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
-    steps=20, half_steps=10, iterations=1, run_days=1, updates=4, batch_decisions=32, batch_rows=256, validation_days=1,
+    steps=20, half_steps=10, iterations=1, run_days=1, updates=4, batch_decisions=32, batch_requests=32, validation_days=1,
 )  # fmt: skip
 
 
@@ -81,9 +81,9 @@ def test_the_budget_scales_days_and_steps_and_never_to_nothing() -> None:
 
 def test_gathered_labels_keep_their_order_and_weights() -> None:
     parts = [
-        Labels(*(np.full(shape, number, dtype=np.float32) for shape in ((2, 3), 2, 2, 2))) for number in (1, 2)
+        Labels(*(np.full(shape, number, dtype=np.float32) for shape in ((2, 3), 1, 2, 2, 1))) for number in (1, 2)
     ]  # fmt: skip
     found = gathered(parts)
     assert found.features.dtype == np.float16
     assert found.features[:, 0].tolist() == [1, 1, 2, 2]
-    assert found.weight.tolist() == [1, 1, 2, 2]
+    assert found.weight.tolist() == [1, 2]
