@@ -287,12 +287,12 @@ def of_city(found: Verdict, city: str) -> Verdict:
 
 
 def summary(report: dict[str, Any]) -> dict[str, Any]:
-    """What of an evaluation goes into the manifest: who was judged on what, each metric with its interval where there is
-    one, to five digits."""
+    """What of an evaluation goes into the manifest, to five digits: who was judged on what, cost / bound and the difference
+    to the champion with intervals, the other metrics. All of it is in OUT/evaluation."""
     policies = {}
     for name, one in report["policies"].items():
         values = {"ratio": one["ratio"], "ci95": one["ci95"], "against_champion": one["paired"]}
-        policies[name] = _rounded(values | {metric: [one[metric], one["intervals"][metric]] for metric in METRICS})
+        policies[name] = _rounded(values | {metric: one[metric] for metric in METRICS})
     kept = ("source", "split", "days", "seeds", "requests_a_day", "scenario_hash")
     return {name: report[name] for name in kept} | {"policies": policies}
 
