@@ -49,9 +49,9 @@ from training.export import MANIFEST_BYTES, trained_network, training_report, wr
 from training.hindsight import climatology
 from training.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
 from training.recorded import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
-from training.reporting import METRICS
+from training.runs import summary
 from training.scenarios import Split
-from training.train import Args, train
+from training.train import Args, Base, train
 
 console = Console(highlight=False, soft_wrap=True)
 GREEDY = "greedy"
@@ -223,11 +223,13 @@ def train_seeds(plan: Plan, city: Path | None, *, quiet: bool) -> tuple[Path, fl
     """Trains each seed into OUT/seed-N; the best run's folder and its mean ratio on validation days."""
     own = () if city is None else tuple(f"city:{city}:{name}" for name in CONTENDED)
     found: dict[Path, float] = {}
+    base: Base | None = None
     for seed in plan.seeds:
         args = replace(plan.args, seed=seed, out=plan.args.out / f"seed-{seed}", scenarios=(*plan.args.scenarios, *own))
         if not quiet:
             shown(f"seed {seed} of {len(plan.seeds)}: {', '.join(args.names)}; about {args.budget:g} minutes")
-        found[args.out] = train(args, quiet=quiet).state.best_score
+        trained = train(args, quiet=quiet, base=base)
+        base, found[args.out] = trained.base, trained.state.best_score
     best = min(found, key=found.__getitem__)
     return best, found[best]
 
@@ -250,8 +252,8 @@ def climatology_tables(plan: Plan, city: Path | None, serving: Serving) -> tuple
 
 
 def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tuple[list[Verdict], dict[str, Any]]:
-    """The verdicts of unseen days on the reference scenarios and the city's, and the metrics of all who were judged."""
-    verdicts, metrics = [], {}
+    """The verdicts of unseen days on the reference scenarios and the city's, and what the manifest keeps of them."""
+    verdicts, reports = [], []
     for place in (None,) if city is None else (None, city):
         for name in (*SLACK, *CONTENDED):
             days = plan.days if place is None else min(plan.days, unseen_days(place, name))
@@ -266,8 +268,8 @@ def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tupl
             if place is not None:
                 found = of_city(found, report["city"])
             verdicts.append(found)
-            metrics[label] = summary(report)
-    return verdicts, metrics
+            reports.append(report)
+    return verdicts, summary(reports, own=folder.name)
 
 
 def unseen_days(city: Path, name: str) -> int:
@@ -284,25 +286,6 @@ def of_city(found: Verdict, city: str) -> Verdict:
         return found
     worse = found.low > 0 and found.difference > (SLACK_MARGIN if kind in SLACK else 0.0)
     return replace(found, why="worse, the interval is wholly above 0" if worse else None)
-
-
-def summary(report: dict[str, Any]) -> dict[str, Any]:
-    """What of an evaluation goes into the manifest, to five digits: who was judged on what, cost / bound and the difference
-    to the champion with intervals, the other metrics. All of it is in OUT/evaluation."""
-    policies = {}
-    for name, one in report["policies"].items():
-        values = {"ratio": one["ratio"], "ci95": one["ci95"], "against_champion": one["paired"]}
-        policies[name] = _rounded(values | {metric: one[metric] for metric in METRICS})
-    kept = ("source", "split", "days", "seeds", "requests_a_day", "scenario_hash")
-    return {name: report[name] for name in kept} | {"policies": policies}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    if isinstance(value, dict):
-        return {name: _rounded(item) for name, item in value.items()}
-    return [_rounded(item) for item in value] if isinstance(value, list) else value
 
 
 def with_metrics(folder: Path, metrics: dict[str, Any]) -> None:
