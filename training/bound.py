@@ -4,6 +4,8 @@ x[request, row] in [0, 1]; each request once or rejected; in each pool and quart
 relaxation bounds every policy from below; its dual prices say what a quarter hour of an EVSE was worth. LEARNING.md, Bound.
 """
 
+import os
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,6 +81,19 @@ class NotSolved(Exception):
     """HiGHS found no optimum; the text has its status."""
 
 
+def _solver() -> Any:
+    """HiGHS greets a process on its standard output, before it can be told not to; what is printed there must be ours."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        return highspy.Highs()
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def solve(
     found: Columns,
     capacity: np.ndarray,
@@ -126,7 +141,7 @@ def solve(
     model.offset_ = REJECTION_COST * requests
     if integer:
         model.integrality_ = [highspy.HighsVarType.kInteger] * size
-    solver: Any = highspy.Highs()
+    solver = _solver()
     solver.setOptionValue("log_to_console", False)
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)

@@ -142,7 +142,8 @@ def champion(store: Path) -> Contender:
         manifest = opened(folder).manifest
     except Refused as error:
         raise ValueError(f"champion: {folder.name} must not serve: {error}") from error
-    about = manifest.version if manifest.trained else f"{manifest.version}, untrained: it is greedy"
+    greedy = not manifest.trained and manifest.kind == "network"
+    about = f"{manifest.version}, untrained: it is greedy" if greedy else manifest.version
     return Contender(CHAMPION, folder=folder, about=about)
 
 

@@ -126,8 +126,8 @@ class Programme:
         share /= np.repeat(total, self.count)
         cells = pools * (slots + 1)
         change = np.bincount(self.begin, share, cells) - np.bincount(self.until, share, cells)
-        found: np.ndarray = np.cumsum(change.reshape(pools, slots + 1), axis=1)[:, :slots]
-        return found
+        # Sums of differences: nothing wanted may come out as a little less than nothing.
+        return np.maximum(0.0, np.cumsum(change.reshape(pools, slots + 1), axis=1)[:, :slots])
 
 
 def prices(

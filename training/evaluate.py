@@ -7,7 +7,6 @@ climatology tables of the scenario's own training days.
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -357,22 +356,6 @@ def _progress(shown: bool) -> Iterator[Progressing]:
         yield say
 
 
-@contextmanager
-def _standard_output_is_ours() -> Iterator[None]:
-    """HiGHS greets on standard output, in every process; what is printed there must be the result alone."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def evaluate(options: Options, *, say: Progressing = _silent) -> Evaluation:
     """Judges and writes the result. Raises ValueError, AppError, Refused or NotSolved saying what is wrong."""
     with workers(options.workers) as pool:
@@ -409,7 +392,7 @@ def main(
             workers=workers_,
         )  # fmt: skip
         options.check()
-        with _standard_output_is_ours(), _progress(errors.is_terminal) as say:
+        with _progress(errors.is_terminal) as say:
             found = evaluate(options, say=say)
     except (ValueError, AppError, Refused, NotSolved, OSError) as error:
         errors.print(getattr(error, "detail", None) or str(error), style="red", markup=False)

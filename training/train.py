@@ -50,18 +50,20 @@ class Args:
     """processes that run days; 0: this one alone"""
     threads: int = 1
     """of torch while it learns"""
-    scenarios: tuple[str, ...] = ("busy", "overload")
+    scenarios: tuple[str, ...] = ("busy", "overload", "slack")
     """learnt from and chosen by; city:FOLDER:NAME is a city folder's"""
     varied: int = 8
     """small cities of their own learnt from beside them"""
     rounds: int = 2
     """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
-    label_days: int = 72
+    label_days: int = 56
     """days a reference scenario and round"""
-    city_days: int = 10
+    city_days: int = 8
     """days a city folder's scenario and round: they are longer"""
-    varied_days: int = 6
+    varied_days: int = 5
     """days a varied city and round"""
+    quiet_days: int = 16
+    """days of slack a round: where nothing is scarce it is to be learnt that greedy is right"""
     table_days: int = 24
     """days whose optimum makes a scenario's climatology, and which the Q-learning runs; of a city folder half, of a varied
     city a third"""
@@ -89,9 +91,9 @@ class Args:
     """units of each of the two hidden layers"""
     iterations: int = 1
     """of the Q-learning: run days, then learn"""
-    run_days: int = 8
+    run_days: int = 4
     """days a scenario and iteration of the Q-learning"""
-    updates: int = 300
+    updates: int = 200
     """gradient steps an iteration"""
     batch_decisions: int = 256
     """decisions of a Q-learning step"""
@@ -123,8 +125,11 @@ class Args:
 
     def days_of(self, name: str) -> int:
         """Days a scenario is labelled a round."""
-        own = self.city_days if name.startswith("city:") else self.label_days if name in self.scenarios else self.varied_days
-        return self.scaled(own)
+        if name.startswith("city:"):
+            return self.scaled(self.city_days)
+        if name not in self.scenarios:
+            return self.scaled(self.varied_days)
+        return self.scaled(self.quiet_days if name == "slack" else self.label_days)
 
     def judged(self, name: str) -> int:
         """Validation days of a scenario."""
@@ -150,7 +155,7 @@ class State(Networks):
 
 NETWORKS = ("network", "value", "target", "target_value", "optimizer")
 LABELS = tuple(item.name for item in fields(Labels))
-CARRIED = ("runs", "base", "more")
+CARRIED = ("runs", "more")
 
 
 @dataclass
@@ -306,7 +311,7 @@ class Trainer:
         policy, jobs = state.network.arrays(), []
         for name in args.names:
             solved = self.base.solved[name]
-            count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 8), len(solved))
+            count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 4), len(solved))
             places = [(number * count + item) % len(solved) for item in range(count)]
             seeds = tuple(Split.TRAINING.seed(TABLE_DAYS + place) for place in places)
             prices = np.stack([solved[place].price for place in places])
@@ -362,6 +367,7 @@ class Trainer:
             "identity": self.args.identity(),
             "state": {item.name: getattr(state, item.name) for item in fields(State) if item.name not in NETWORKS},
             "networks": {name: getattr(state, name).state_dict() for name in NETWORKS},
+            "base": vars(self.base),
             "carried": {name: getattr(self, name) for name in CARRIED},
         }
         draft = self.args.out / "checkpoint.draft"
@@ -380,6 +386,7 @@ class Trainer:
             setattr(self.state, name, value)
         for name in NETWORKS:
             getattr(self.state, name).load_state_dict(whole["networks"][name])
+        self.base = Base(**whole["base"])
         for name in CARRIED:
             setattr(self, name, whole["carried"][name])
         for number in range(min(max(0, self.state.unit - 1), self.args.rounds)):

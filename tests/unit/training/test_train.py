@@ -75,8 +75,8 @@ def test_a_checkpoint_of_other_arguments_is_refused(whole: Trainer, tmp_path: Pa
 def test_the_budget_scales_days_and_steps_and_never_to_nothing() -> None:
     assert replace(Args(), budget=Args.budget * 2).scaled(10) == 20
     assert replace(Args(), budget=0.001).scaled(10) == 1
-    names = Args(scenarios=("busy", "city:somewhere:busy"), varied=1)
-    assert [names.days_of(name) for name in names.names] == [Args.label_days, Args.city_days, Args.varied_days]
+    names = Args(scenarios=("busy", "slack", "city:somewhere:busy"), varied=1)
+    assert [names.days_of(name) for name in names.names] == [Args.label_days, Args.quiet_days, Args.city_days, Args.varied_days]
 
 
 def test_gathered_labels_keep_their_order_and_weights() -> None:
