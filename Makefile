@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test lint golden model train evaluate publish bench requirements clean
+.PHONY: help run demo import admin doctor reset test lint golden model train evaluate publish pipeline bench requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -63,6 +63,9 @@ publish: $(VENV)/dev.stamp ## export the best run of make train as VERSION=name 
 	@if [ -z "$(VERSION)" ]; then echo "make publish VERSION=name [FROM=$(TRAINING)]; python -m training.publish --help has status, challenge, promote, rollback"; exit 2; fi
 	@$(BIN)/python -m training.export --from $(or $(FROM),$(TRAINING)) --version $(VERSION) --target .data/exports
 	@$(BIN)/python -m training.publish publish .data/exports/models/charge-policy/$(VERSION)
+
+pipeline: $(VENV)/dev.stamp ## what the training machine runs: recorded demand of the environment's database, train, evaluate, publish if the rule holds
+	@$(BIN)/python -m training.pipeline
 
 bench: $(VENV)/dev.stamp ## the simulator's decisions a second, with its stages
 	@$(BIN)/python -m bench.simulator

@@ -9,7 +9,7 @@ import torch
 from functions.optimizer.features import FEATURE_NAMES
 from functions.optimizer.objective import REJECTION_COST
 from training.hindsight import climatology, hindsight_job
-from training.learning import Networks, double_goal, follow, td_loss
+from training.learning import LEVEL, Lessons, Networks, double_goal, follow, regression, td_loss
 from training.network import ResidualQ, StateValue, scores
 from training.scenarios import Split, named
 from training.transitions import Batch, RunJob, Transitions, batch, joined, mean_regret, run_job
@@ -142,3 +142,18 @@ def test_the_workers_scores_are_the_networks() -> None:
     found = scores(nets.network.arrays(), rows, mask)
     assert np.allclose(found[mask], own, atol=1e-5)
     assert (found[~mask] == -np.inf).all()
+
+
+def test_rows_of_one_request_are_learnt_against_each_other() -> None:
+    """An error that all rows of a request share counts LEVEL of what a difference between them does."""
+    network = ResidualQ(16)  # A is 0 everywhere
+    rows = torch.rand(5, F).half()
+    count = torch.tensor([3, 2])
+    shared = Lessons(rows, torch.tensor([2.0, 2.0, 2.0, -1.0, -1.0]), count.cumsum(0) - count, count, torch.ones(2))
+    both = torch.tensor([0, 1])
+    assert float(regression(network, shared, both).detach()) == pytest.approx(LEVEL * (4.0 + 1.0) / 2)
+    apart = replace(shared, target=torch.tensor([1.0, -1.0, 0.0, 0.0, 0.0]))
+    assert float(regression(network, apart, both).detach()) == pytest.approx(2.0 / 5)
+    assert float(regression(network, apart, torch.tensor([1])).detach()) == 0.0, "the second request alone is right"
+    double = replace(apart, weight=torch.tensor([2.0, 1.0]))
+    assert float(regression(network, double, both).detach()) == pytest.approx(4.0 / 5)
