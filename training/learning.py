@@ -93,10 +93,12 @@ def state_of(rows: torch.Tensor) -> torch.Tensor:
     return rows[:, -len(STATE_FEATURES) :]
 
 
-def td_loss(nets: Networks, found: Batch) -> torch.Tensor:
-    """The Huber loss of Q = A - regret + V of the rows taken against their n-step targets."""
+def td_loss(nets: Networks, found: Batch, *, value_alone: bool = False) -> torch.Tensor:
+    """The Huber loss of Q = A - regret + V of the rows taken against their n-step targets; `value_alone`: V alone learns."""
     taken = torch.from_numpy(found.taken)
-    return functional.smooth_l1_loss(nets.network(taken) + nets.value(state_of(taken)), double_goal(nets, found))
+    rows = nets.network(taken)
+    q = (rows.detach() if value_alone else rows) + nets.value(state_of(taken))
+    return functional.smooth_l1_loss(q, double_goal(nets, found))
 
 
 def double_goal(nets: Networks, found: Batch) -> torch.Tensor:

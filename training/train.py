@@ -73,7 +73,7 @@ class Args:
     """rows labelled of a request, the best by the policy"""
     others: int = 5
     """rows labelled beside them, about"""
-    half_days: float = 0.5
+    half_days: float = 0.0
     """of a round's days whose labels are also found by the midpoint rule; 0: no correction"""
     half_weight: float = 0.5
     """of the correction: 0.5 was best of 0.5, 1 and 1.5 on validation days"""
@@ -103,8 +103,14 @@ class Args:
     """potential, charge (without refund) or none"""
     keep: float = 1.0
     """weight of the regression loss in the Q-learning"""
+    q_weight: float = 0.05
+    """weight of the Q-learning's loss beside it"""
+    value_first: float = 0.5
+    """share of an iteration's updates in which only V learns, so that what it does not know yet is not blamed on A"""
     q_rate: float = 3e-5
-    """learning rate of the Q-learning (Adam)"""
+    """learning rate of A in the Q-learning (Adam)"""
+    value_rate: float = 1e-3
+    """learning rate of V"""
     explore: float = 0.05
     """share of random choices among nearly as good rows"""
     target: float = 0.01
@@ -180,7 +186,9 @@ class Trainer:
         torch.set_num_threads(args.threads)
         network, target = ResidualQ(args.hidden), ResidualQ(args.hidden)
         value, target_value = StateValue(), StateValue()
-        optimizer = torch.optim.Adam([*network.parameters(), *value.parameters()], lr=args.q_rate)
+        optimizer = torch.optim.Adam(
+            [{"params": network.parameters(), "lr": args.q_rate}, {"params": value.parameters(), "lr": args.value_rate}]
+        )
         self.state = State(network, value, target, target_value, optimizer)
         args.out.mkdir(parents=True, exist_ok=True)
 
@@ -324,12 +332,14 @@ class Trainer:
         rng = np.random.default_rng([args.seed, number, 61])
         draw = torch.Generator().manual_seed(args.seed * 1000 + 500 + number)
         kept = self._lessons() if args.keep and self.labels else None
-        losses = []
-        for turn in self._track(f"Q-learning, iteration {number + 1}", args.scaled(args.updates)):
+        losses, updates = [], args.scaled(args.updates)
+        for turn in self._track(f"Q-learning, iteration {number + 1}", updates):
             found = batch(self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping)
-            loss = td_loss(state, found)
+            alone = turn < updates * args.value_first
+            loss = td_loss(state, found, value_alone=alone)
             losses.append(float(loss.detach()))
-            if kept is not None:
+            loss = loss if alone else args.q_weight * loss
+            if kept is not None and not alone:
                 at = torch.randint(len(kept), (args.batch_requests,), generator=draw)
                 loss = loss + args.keep * regression(state.network, kept, at)
             state.optimizer.zero_grad()
