@@ -27,6 +27,8 @@ def summary(evaluations: Sequence[Mapping[str, Any]], *, own: str) -> dict[str, 
     `self`. Raises ValueError where it is not in one."""
     found: dict[str, Any] = {}
     for report in evaluations:
+        if not {"scenario", "city", "days", "requests_a_day", "policies"} <= report.keys():
+            raise ValueError("metrics: must be the JSON of training.evaluate")
         policies = report["policies"]
         if own not in policies:
             raise ValueError(f"policies.{own}: is not in the evaluation of {report['scenario']}")

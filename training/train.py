@@ -9,8 +9,9 @@ import hashlib
 import json
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -174,7 +175,7 @@ class Base:
 
 
 class Trainer:
-    """A run. Its units: tables and bounds, the rounds, the correction, the iterations of the Q-learning."""
+    """A run: tables and bounds, DAgger rounds, the correction, iterations of the Q-learning."""
 
     def __init__(self, args: Args, pool: Workers, *, say: Progress | None = None, base: Base | None = None) -> None:
         self.args, self.pool, self.say = args, pool, say
@@ -193,25 +194,19 @@ class Trainer:
         args.out.mkdir(parents=True, exist_ok=True)
 
     @property
-    def units(self) -> int:
-        """Units of work in all."""
-        return 1 + self.args.rounds + 1 + self.args.iterations
+    def plan(self) -> list[tuple[str, Callable[[], float | None]]]:
+        """The units of work: what each is called, and what it does, a loss being its answer."""
+        args = self.args
+        rounds = [(f"regression {number + 1}", partial(self._round, number)) for number in range(args.rounds)]
+        correction = [("midpoint", self._correct)] if args.half_days else []
+        iterations = [(f"Q-learning {number + 1}", partial(self._iterate, number)) for number in range(args.iterations)]
+        return [("greedy", self._solve), *rounds, *correction, *iterations]
 
     def train(self, until: int | None = None) -> None:
-        """Runs what is left, or up to unit `until`."""
-        while self.state.unit < (self.units if until is None else until):
-            began, unit = time.monotonic(), self.state.unit
-            loss: float | None
-            if unit == 0:
-                phase, loss = "greedy", None
-                self._solve()
-            elif unit <= self.args.rounds:
-                phase, loss = f"regression {unit}", self._round(unit - 1)
-            elif unit == self.args.rounds + 1:
-                phase, loss = "midpoint", self._correct()
-            else:
-                number = unit - self.args.rounds - 2
-                phase, loss = f"Q-learning {number + 1}", self._iterate(number)
+        """Runs what is left, or up to unit `until`; a checkpoint follows each unit."""
+        for phase, work in self.plan[self.state.unit : until]:
+            began = time.monotonic()
+            loss = work()
             ratios = self._judge(phase)
             self.state.wall_s += time.monotonic() - began
             self.state.unit += 1
@@ -272,12 +267,10 @@ class Trainer:
         np.savez(args.out / f"labels-{number}.npz", **vars(self.labels[-1]))
         return self._regress(f"regression, round {number + 1}", number)
 
-    def _correct(self) -> float | None:
+    def _correct(self) -> float:
         """Learns how much more rows are worth by the midpoint rule, then regresses on labels with that added. The difference
         of two labels of one row has little noise, so that few days tell what the labels themselves would hide."""
         args = self.args
-        if not args.half_days:
-            return None
         policy = self.state.network.arrays()
         found = gathered(self._label("midpoints", args.rounds, policy, args.half_days, args.half_share, True))
         torch.manual_seed(args.seed)
@@ -456,7 +449,7 @@ def train(
         if resume:
             trainer.load()
         trainer.train(until)
-        if trainer.state.unit == trainer.units:
+        if trainer.state.unit == len(trainer.plan):
             result(trainer)
         return trainer
 

@@ -137,17 +137,37 @@ def training(tmp_path: Path) -> Path:
 
 def test_a_training_is_exported_by_the_command(training: Path, tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.json"
-    metrics.write_text('{"busy": {"ratio": 1.04}}')
+    judged = {"ratio": 1.0412345, "ci95": [1.04, 1.05], "paired": None, "ratios": [1.04, 1.05]}
+    report = {"scenario": "busy", "city": None, "days": 2, "requests_a_day": 500, "policies": {"mine": judged}}
+    metrics.write_text(json.dumps(report))
     scenario = reference("busy")
     (training / "climatology.npz").write_bytes(tables_of(scenario.city, assumed(scenario)).to_bytes())
-    arguments = ["--from", str(training), "--version", "1", "--metrics", str(metrics), "--target", str(tmp_path / "out")]
+    arguments = [
+        "--from",
+        str(training),
+        "--version",
+        "1",
+        "--metrics",
+        str(metrics),
+        "--own",
+        "mine",
+        "--target",
+        str(tmp_path / "out"),
+    ]
     answer = CliRunner().invoke(app, arguments)
     assert answer.exit_code == 0, answer.output
     found = opened(tmp_path / "out", "1")
     said = found.manifest
     assert found.tables is not None, "the climatology beside the weights goes along"
     assert len(found.tables.keys) == 12
-    assert (said.trained, said.seeds, said.metrics) == (True, [7], {"busy": {"ratio": 1.04}})
+    assert (said.trained, said.seeds) == (True, [7])
+    assert said.metrics is not None
+    assert said.metrics["busy"]["policies"] == {"self": {"ratio": 1.04123, "ci95": [1.04, 1.05]}}, (
+        "what each day cost stays behind"
+    )
+    assert CliRunner().invoke(app, [*arguments, "--own", "nobody"]).exit_code == 2
+    metrics.write_text("{}")
+    assert "must be the JSON of training.evaluate" in CliRunner().invoke(app, arguments).output
     assert said.training == {"identity": "abc", "feature_hash": FEATURE_HASH}, "the curve stays with the training"
     assert said.parity is not None
     assert said.parity.states >= 500
