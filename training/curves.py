@@ -37,7 +37,8 @@ def draw_curve(path: Path, curves: dict[str, list[dict[str, Any]]]) -> None:
                 panel.axvline(line["wall_s"] / 60.0, color="0.85", linewidth=0.8, zorder=0)
                 panel.text(line["wall_s"] / 60.0, 1.0, f" {line['phase']}", rotation=90, va="top", ha="right", fontsize=7,
                            color="0.4", transform=panel.get_xaxis_transform())  # fmt: skip
-        panel.set_title(f"{scenario.rsplit(':', 1)[-1]}, validation days", fontsize=10)
+        panel.set_title(f"{_place(scenario)}, validation days", fontsize=10)
+        panel.ticklabel_format(axis="y", useOffset=False)
         panel.set_xlabel("minutes of training")
         panel.set_ylabel("cost / offline bound")
         panel.spines[["top", "right"]].set_visible(False)
@@ -45,3 +46,9 @@ def draw_curve(path: Path, curves: dict[str, list[dict[str, Any]]]) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
+
+
+def _place(scenario: str) -> str:
+    """`busy`, or `dundee busy` of a city folder's."""
+    folder, _, name = scenario.removeprefix("city:").rpartition(":")
+    return f"{Path(folder).name} {name}" if folder else name
