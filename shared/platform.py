@@ -137,6 +137,7 @@ class Platform:
         """Ends threads and connections; for tests and the devhost."""
         self._relay.close()
         self.bus.close()
+        self.blobs.close()
         self.database.dispose()
 
 

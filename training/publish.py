@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -179,8 +180,21 @@ Folder = Annotated[Path, typer.Argument(help="A version's folder, or an export's
 Store = Annotated[Path | None, typer.Option(help="Folder of the store. Unset: the one of the environment's settings.")]
 
 
+_opened = ExitStack()
+"""What the command that runs has opened."""
+
+
+@app.callback()
+def _command(context: typer.Context) -> None:
+    context.call_on_close(_opened.close)
+
+
 def _store(path: Path | None) -> BlobStore:
-    return Platform().blobs if path is None else FolderBlobs(path)
+    if path is not None:
+        return FolderBlobs(path)
+    platform = Platform()
+    _opened.callback(platform.close)
+    return platform.blobs
 
 
 def _stop(*why: str) -> NoReturn:

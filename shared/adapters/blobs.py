@@ -29,6 +29,10 @@ class BlobStore(Protocol):
         """The names of all blobs that begin with `prefix`, in order."""
         ...
 
+    def close(self) -> None:
+        """Ends connections, if there are any."""
+        ...
+
 
 class FolderBlobs:
     """A folder of files; the ETag is the content's hash. Writes are atomic, conditions hold within a process."""
@@ -76,6 +80,9 @@ class FolderBlobs:
         root = self._root.resolve()
         found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name[0] != ".")
         return sorted(name for name in found if name.startswith(prefix))
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _tag(data: bytes) -> str:
@@ -164,3 +171,10 @@ class AzureBlobs:
             return sorted(self._container().list_blob_names(name_starts_with=prefix))
         except AzureError as error:
             raise Unavailable(f"Blob Storage: {error}") from error
+
+    def close(self) -> None:
+        """Ends the connections; the next call makes new ones."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None

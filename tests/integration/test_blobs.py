@@ -1,5 +1,6 @@
 """Blob stores: a folder and Azurite with the real SDK keep the same promises; a policy is served from both."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ from shared.errors import Conflict, Unavailable
 
 
 @pytest.fixture(params=["folder", "azurite"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]:
     if request.param == "folder":
-        return FolderBlobs(tmp_path)
+        yield FolderBlobs(tmp_path)
+        return
     server: Azurite = request.getfixturevalue("azurite")
-    return AzureBlobs(server.connection_string, f"test-{new_id()}")
+    store = AzureBlobs(server.connection_string, f"test-{new_id()}")
+    yield store
+    store.close()
 
 
 def test_what_is_written_is_read_with_its_tag(blobs: BlobStore) -> None:

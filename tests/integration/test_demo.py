@@ -32,7 +32,7 @@ def test_make_demo_shows_the_request_its_candidates_the_booking_and_the_messages
         "The wish",
         "202 QUEUED",
         "The candidates",
-        "untrained policy",
+        "the trained policy",
         "The choice",
         "is RESERVED",
         "The messages",

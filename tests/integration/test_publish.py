@@ -1,7 +1,7 @@
 """Publishing against a folder and Azurite: what is proven becomes champion or challenger, what is not changes nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,14 @@ from training.publish import app
 
 
 @pytest.fixture(params=["folder", "azurite"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]:
     if request.param == "folder":
-        return FolderBlobs(tmp_path / "store")
+        yield FolderBlobs(tmp_path / "store")
+        return
     server: Azurite = request.getfixturevalue("azurite")
-    return AzureBlobs(server.connection_string, f"test-{new_id()}")
+    store = AzureBlobs(server.connection_string, f"test-{new_id()}")
+    yield store
+    store.close()
 
 
 Exporter = Callable[..., Path]
@@ -307,4 +310,6 @@ def test_the_settings_may_say_azure_blob(azurite: Azurite, exported: Exporter, m
     monkeypatch.setenv("BLOB_CONNECTION_STRING", azurite.connection_string)
     monkeypatch.setenv("BLOB_CONTAINER", container)
     assert command("publish", str(exported("1")))[0] == 0
-    assert pointed(AzureBlobs(azurite.connection_string, container)) == "1"
+    store = AzureBlobs(azurite.connection_string, container)
+    assert pointed(store) == "1"
+    store.close()
