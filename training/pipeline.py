@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import typer
 from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from functions.optimizer.climatology import Tables, tables_of
-from functions.optimizer.features import Climatology
 from functions.optimizer.manifest import (
     CLIMATOLOGY,
     MANIFEST,
@@ -42,6 +40,7 @@ from shared.errors import AppError
 from shared.platform import Platform
 from shared.settings import Settings
 from training import publish
+from training.arguments import Args
 from training.bound import NotSolved
 from training.city_scenarios import Recorded, city_scenario
 from training.evaluate import Options, evaluate
@@ -51,7 +50,7 @@ from training.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verd
 from training.recorded import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
 from training.runs import summary
 from training.scenarios import Split
-from training.train import Args, Base, train
+from training.train import Base, train
 
 console = Console(highlight=False, soft_wrap=True)
 GREEDY = "greedy"
@@ -245,8 +244,6 @@ def climatology_tables(plan: Plan, city: Path | None, serving: Serving) -> tuple
         raise ValueError("city: has too few recorded days around its centre")
     count = max(1, round(len(demand.kwh) / sum(len(days) for days in demand.days)))
     known = climatology(replace(scenario, requests_a_day=count), plan.args.table_days)
-    # Sums of what is wanted end a rounding error below nothing, which no table may have.
-    known = Climatology(*(np.maximum(table, 0.0) for table in (known.occupancy, known.demand, known.price)))
     tables = tables_of(scenario.city, known)
     return tables, f"of {len(tables.keys)} pools, training days of {count} requests"
 

@@ -5,7 +5,6 @@ Deterministic by `seed`: with `workers` 0 and `threads` 1 a run that was stopped
 that was not. Every unit of work (a round, an iteration) draws from generators keyed by its number, and ends in a checkpoint.
 """
 
-import hashlib
 import json
 import resource
 import time
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from functions.optimizer.features import FEATURE_HASH, Climatology
+from training.arguments import Args
 from training.baselines import ByNetwork
 from training.curves import draw_curve, write_curve
 from training.hindsight import TABLE_DAYS, Hindsight, LabelJob, Labels, hindsight_job, label_job, tables
@@ -35,117 +35,6 @@ from training.workers import Workers, workers
 console = Console(highlight=False, soft_wrap=True)
 SIDE_BY_SIDE = 16
 """Days of one job."""
-
-
-@dataclass(frozen=True)
-class Args:
-    """What a run is made of. Numbers of days, steps and updates are those of the default budget and grow with it."""
-
-    seed: int = 1
-    """of everything that is drawn, days included"""
-    out: Path = Path(".data/training")
-    """folder of checkpoints, log, curve and result"""
-    budget: float = 10.0
-    """minutes on two cores that nobody else uses, about"""
-    workers: int = 2
-    """processes that run days; 0: this one alone"""
-    threads: int = 1
-    """of torch while it learns"""
-    scenarios: tuple[str, ...] = ("busy", "overload", "slack")
-    """learnt from and chosen by; city:FOLDER:NAME is a city folder's"""
-    varied: int = 8
-    """small cities of their own learnt from beside them"""
-    rounds: int = 2
-    """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
-    label_days: int = 56
-    """days a reference scenario and round"""
-    city_days: int = 8
-    """days a city folder's scenario and round: they are longer"""
-    varied_days: int = 5
-    """days a varied city and round"""
-    quiet_days: int = 16
-    """days of slack a round: where nothing is scarce it is to be learnt that greedy is right"""
-    table_days: int = 24
-    """days whose optimum makes a scenario's climatology, and which the Q-learning runs; of a city folder half, of a varied
-    city a third"""
-    share: float = 0.5
-    """of requests that are labelled"""
-    best: int = 8
-    """rows labelled of a request, the best by the policy"""
-    others: int = 5
-    """rows labelled beside them, about"""
-    half_days: float = 0.0
-    """of a round's days whose labels are also found by the midpoint rule; 0: no correction"""
-    half_weight: float = 0.5
-    """of the correction: 0.5 was best of 0.5, 1 and 1.5 on validation days"""
-    half_share: float = 0.1
-    """of their requests that are labelled"""
-    half_steps: int = 1500
-    """gradient steps of the correction's regression"""
-    steps: int = 3000
-    """gradient steps of a round's regression"""
-    batch_requests: int = 384
-    """requests of a step of the regression, with all their rows"""
-    learning_rate: float = 2e-3
-    """of the regression (AdamW, one cycle)"""
-    hidden: int = 128
-    """units of each of the two hidden layers"""
-    iterations: int = 1
-    """of the Q-learning: run days, then learn"""
-    run_days: int = 4
-    """days a scenario and iteration of the Q-learning"""
-    updates: int = 200
-    """gradient steps an iteration"""
-    batch_decisions: int = 256
-    """decisions of a Q-learning step"""
-    n_step: int = 10
-    """requests between a decision and its bootstrap"""
-    shaping: str = "potential"
-    """potential, charge (without refund) or none"""
-    keep: float = 1.0
-    """weight of the regression loss in the Q-learning"""
-    q_weight: float = 0.05
-    """weight of the Q-learning's loss beside it"""
-    value_first: float = 0.5
-    """share of an iteration's updates in which only V learns, so that what it does not know yet is not blamed on A"""
-    q_rate: float = 3e-5
-    """learning rate of A in the Q-learning (Adam)"""
-    value_rate: float = 1e-3
-    """learning rate of V"""
-    explore: float = 0.05
-    """share of random choices among nearly as good rows"""
-    target: float = 0.01
-    """how far the target network follows at each step (Polyak)"""
-    validation_days: int = 10
-    """days a reference scenario on which the policy that ships is chosen"""
-    city_validation_days: int = 2
-    """days a city folder's scenario, likewise"""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All scenarios learnt from."""
-        return (*self.scenarios, *(f"varied-{number}" for number in range(self.varied)))
-
-    def scaled(self, count: int) -> int:
-        """A number of days or steps by the budget, at least 1."""
-        return max(1, round(count * min(6.0, self.budget / Args.budget)))
-
-    def days_of(self, name: str) -> int:
-        """Days a scenario is labelled a round."""
-        if name.startswith("city:"):
-            return self.scaled(self.city_days)
-        if name not in self.scenarios:
-            return self.scaled(self.varied_days)
-        return self.scaled(self.quiet_days if name == "slack" else self.label_days)
-
-    def judged(self, name: str) -> int:
-        """Validation days of a scenario."""
-        return self.city_validation_days if name.startswith("city:") else self.validation_days
-
-    def identity(self) -> str:
-        """A hash of all that decides the result."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("out", "workers", "threads")}
-        return hashlib.sha256(json.dumps([own, FEATURE_HASH], sort_keys=True, default=str).encode()).hexdigest()
 
 
 @dataclass
@@ -470,7 +359,7 @@ def main(
     workers_: Annotated[int, typer.Option("--workers", help="Processes; 0: this one alone.")] = Args.workers,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in OUT.")] = False,
 ) -> None:
-    """Trains a policy a seed; training.train.Args says what each number is."""
+    """Trains a policy a seed; training.arguments.Args says what each number is."""
     cities = [f"city:{path}:busy" for path in city or []]
     own = (*(name for name in scenarios.split(",") if name), *cities)
     base: Base | None = None

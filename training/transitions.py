@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from functions.optimizer.features import FEATURE_NAMES, Climatology
-from functions.optimizer.objective import REJECTION_COST
 from training.hindsight import session_worth
 from training.network import Weights, scores
 from training.scenarios import day, named
@@ -154,8 +153,3 @@ def batch(found: Transitions, rng: np.random.Generator, size: int, *, steps: int
         owner=np.repeat(np.arange(size), count),
         open=count > 0,
     )
-
-
-def mean_regret(found: Transitions) -> float:
-    """Mean regret of a decision, a request that got nothing counted as REJECTION_COST above its minimum."""
-    return float(np.minimum(-found.reward, REJECTION_COST).mean())

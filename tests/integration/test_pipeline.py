@@ -24,12 +24,12 @@ from tests import policies
 from tests.recorded import fulfilled_days
 from tests.world import CCS, World
 from training import publish
+from training.arguments import Args
 from training.contenders import champion
 from training.export import write_rule
 from training.pipeline import Plan, fetch_champion, main, of_city, reported, run_pipeline, settle, without_secrets
 from training.promotion import Verdict
 from training.recorded import TooFewDays, record_city
-from training.train import Args
 
 TINY = Args(
     workers=0, scenarios=("varied-75",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from training.arguments import Args
 from training.contenders import WEIGHTS, load_weights
 from training.hindsight import Labels
-from training.train import Args, Trainer, gathered, train
+from training.train import Trainer, gathered, train
 
 TINY = Args(
     workers=0, scenarios=("varied-104",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
