@@ -1,0 +1,10 @@
+"""Stations: photos, exceptions, submissions; the audit log's indexes."""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Makes the tables and columns."""

@@ -1,0 +1,10 @@
+"""Bookings: limits of drivers and vehicles."""
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Makes the tables and columns."""

@@ -1,0 +1,10 @@
+"""Station keys and the feed of EVSE states."""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Makes the tables and columns."""
