@@ -1,0 +1,223 @@
+"""Who may call what: one line a route, read by tests/api/test_authorisation.py, which fails for a route without a line.
+
+A new route: add a line to RULES. `who` may call it, everybody else gets 401 (no token) or 403 (another role). Path parameters
+are filled by `OBJECTS` with something of the caller's own; with another tenant's id, and with one that does not exist, the
+answer must be the same 404, unless the role is in `sees_all`. `body` makes the call with one's own object succeed, so that a
+rule cannot hold by accident; every schema is also tried with fields it does not have.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from functions.accounts import service as accounts
+from functions.accounts.schemas import VehicleCreate
+from functions.notify import repository as messages
+from functions.notify.domain import Notification
+from functions.stations import service as stations
+from functions.stations.domain import Connector, LocationRecord
+from shared.db import new_id
+from shared.tx import Tx
+from tests.world import TYPE2, Person, World
+
+ANYBODY = frozenset({"nobody", "driver", "owner", "admin"})
+SIGNED_IN = frozenset({"driver", "owner", "admin"})
+OWNERS = frozenset({"owner", "admin"})
+ADMINS = frozenset({"admin"})
+NONE: frozenset[str] = frozenset()
+
+
+@dataclass
+class Scene:
+    """A world and the people in it. `mine` makes objects of a person: a fresh one at each call."""
+
+    world: World
+    people: dict[str, Person]
+    stranger: Person
+
+    def mine(self, kind: str, person: Person) -> str:
+        """The id of a new `kind` of object that is `person`'s."""
+        return MAKERS[kind](self.world, person)
+
+
+def _booking(world: World, person: Person, *, start: str = "12:00") -> str:
+    made = person.book(world.location(name=f"Place {new_id()}"), start)
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def _started_booking(world: World, person: Person) -> str:
+    id = _booking(world, person, start="08:00")
+    assert person.post(f"/booking/bookings/{id}/start").status_code == 200
+    return id
+
+
+def _owned(world: World, person: Person, *, status: str) -> str:
+    plug = Connector("1", TYPE2, "CABLE", "AC_3_PHASE", 22.0)
+    record = LocationRecord(
+        external_id="x", name="Own place", address="Plein 2", city="Utrecht", country="NLD", latitude=52.1, longitude=5.1,
+        time_zone="Europe/Amsterdam", currency="EUR", opening_times=None, evses=(("E1", (plug,)),), tariffs={},
+    )  # fmt: skip
+
+    def make(tx: Tx) -> str:
+        from functions.stations import repository
+
+        (id,) = stations.import_locations(tx=tx, owner_id=person.id, records=[record])
+        repository.update_location(tx, id, status=status)
+        return str(id)
+
+    return world.platform.transact(make)
+
+
+def _vehicle(world: World, person: Person) -> str:
+    vehicle = VehicleCreate.model_validate({"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]})
+    made = world.platform.transact(lambda tx: accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=person.id))
+    return str(made.id)
+
+
+def _notification(world: World, person: Person) -> str:
+    made = Notification(new_id(), person.id, "test", "Title", "Body", {}, world.platform.clock.now(), None)
+    world.platform.transact(lambda tx: messages.add_notification(tx, made))
+    return str(made.id)
+
+
+WISH: dict[str, Any] = {
+    "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+    "origin": {"lat": 52.091, "lon": 5.121},
+}  # fmt: skip
+
+
+def _charge_request(world: World, person: Person, *, drained: bool = True, auto_book: bool = True) -> str:
+    world.location(name=f"Place {new_id()}")
+    made = person.post("/optimizer/charge-requests", WISH | {"auto_book": auto_book})
+    assert made.status_code == 202, made.text
+    if drained:
+        world.drain()
+    return str(made.json()["id"])
+
+
+MAKERS: dict[str, Callable[[World, Person], str]] = {
+    "booking": _booking,
+    "booking_due": lambda world, person: _booking(world, person, start="08:00"),
+    "booking_started": _started_booking,
+    "location": lambda world, person: _owned(world, person, status="APPROVED"),
+    "location_submitted": lambda world, person: _owned(world, person, status="SUBMITTED"),
+    "vehicle": _vehicle,
+    "notification": _notification,
+    "charge_request": _charge_request,
+    "offer": lambda world, person: _charge_request(world, person, auto_book=False),
+}
+OBJECTS = {
+    "booking_id": "booking",
+    "location_id": "location",
+    "vehicle_id": "vehicle",
+    "notification_id": "notification",
+    "request_id": "charge_request",
+}
+"""What fills a path parameter of this name, where the rule does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A route's rule. `ids` overrides OBJECTS; `body` may be made from the scene; `status` is what the allowed call answers.
+
+    `public` names an object that everybody may see (the ids of `ids` are then those that are hidden from strangers).
+    """
+
+    who: frozenset[str]
+    ids: Mapping[str, str] = field(default_factory=dict)
+    body: Any | Callable[[Scene, Person], Any] = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    sees_all: frozenset[str] = ADMINS
+    status: int = 200
+    public: Mapping[str, str] = field(default_factory=dict)
+
+
+def _later(scene: Scene, hours: int) -> str:
+    return (scene.world.platform.clock.now() + timedelta(hours=hours)).isoformat()
+
+
+def _an_hour_somewhere(scene: Scene, person: Person) -> dict[str, Any]:
+    place = scene.world.location(name=f"Place {new_id()}")
+    return {"location_id": place, "connector": TYPE2, "start": _later(scene, 3), "duration_minutes": 60}
+
+
+FLAT = {"id": "flat", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 21}]}]}
+PLACE = {
+    "name": "New", "address": "Plein 3", "city": "Utrecht", "country": "NLD", "latitude": 52.0, "longitude": 5.0,
+    "time_zone": "Europe/Amsterdam",
+}  # fmt: skip
+EVSE = {"uid": "E9", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHASE", "max_power_kw": 22}]}
+
+RULES: dict[str, Rule] = {
+    # accounts
+    "POST /accounts/register": Rule(
+        ANYBODY,
+        body=lambda scene, _: {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"},
+        status=201,
+    ),
+    "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
+    "POST /accounts/logout": Rule(SIGNED_IN, status=204),
+    "GET /accounts/me": Rule(SIGNED_IN),
+    "PATCH /accounts/me": Rule(SIGNED_IN, body={"name": "Ada L."}),
+    "GET /accounts/me/vehicles": Rule(SIGNED_IN),
+    "POST /accounts/me/vehicles": Rule(
+        SIGNED_IN, body={"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]}, status=201
+    ),
+    "PATCH /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, body={"name": "Zoe"}, sees_all=NONE),
+    "DELETE /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
+    # stations
+    "GET /stations/locations": Rule(ANYBODY, query={"lat": 52.09, "lon": 5.12}),
+    "GET /stations/locations/{location_id}": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "GET /stations/locations/{location_id}/availability": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "POST /stations/locations": Rule(OWNERS, body=PLACE, status=201),
+    "POST /stations/locations/{location_id}/evses": Rule(OWNERS, body=EVSE, status=201),
+    "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}),
+    "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}),
+    "POST /stations/locations/{location_id}/approve": Rule(ADMINS, ids={"location_id": "location_submitted"}),
+    # booking
+    "POST /booking/bookings": Rule(
+        SIGNED_IN,
+        body=_an_hour_somewhere,
+        status=201,
+    ),
+    "GET /booking/bookings": Rule(SIGNED_IN),
+    "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
+    "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
+    "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "TRAFFIC"}),
+    "POST /booking/bookings/{booking_id}/start": Rule(SIGNED_IN, ids={"booking_id": "booking_due"}),
+    "POST /booking/bookings/{booking_id}/stop": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, body={}),
+    # optimizer
+    "POST /optimizer/charge-requests": Rule(SIGNED_IN, body=WISH, status=202),
+    "GET /optimizer/charge-requests": Rule(SIGNED_IN),
+    "GET /optimizer/charge-requests/{request_id}": Rule(SIGNED_IN),
+    "GET /optimizer/charge-requests/{request_id}/decision": Rule(SIGNED_IN),
+    "POST /optimizer/charge-requests/{request_id}/accept": Rule(SIGNED_IN, ids={"request_id": "offer"}, body={"offer": 0}),
+    "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
+    "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
+    "GET /optimizer/model": Rule(ANYBODY),
+    # notify
+    "GET /notify/inbox": Rule(SIGNED_IN),
+    "POST /notify/inbox/{notification_id}/read": Rule(SIGNED_IN, sees_all=NONE),
+    # payments
+    "POST /payments/quotes": Rule(
+        ANYBODY,
+        body=_an_hour_somewhere,
+    ),
+    # the root
+    "GET /health": Rule(ANYBODY),
+    "GET /docs": Rule(ANYBODY),
+    "GET /openapi.json": Rule(ANYBODY),
+    "HEAD /openapi.json": Rule(ANYBODY),
+}
+MOUNTS = {"/docs/assets"}
+"""Folders of files that everybody may read."""
+
+OPEN_OBJECTS = {"Tariff", "TariffElement", "PriceComponent", "PriceLimit", "TariffRestrictions"}
+"""Payloads that ignore what they do not know instead of refusing it: OCPI's own objects, whose receivers must."""
