@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test lint golden model train evaluate publish pipeline bench requirements clean
+.PHONY: help run demo import admin doctor reset test fuzz lint golden model train evaluate publish pipeline bench requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -43,6 +43,9 @@ reset: ## empty DATA_DIR: database, blobs, mailbox, keys
 test: $(VENV)/dev.stamp ## run every test against the real components
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/pytest -n 2 --dist loadfile -q
+
+fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for every role, new each time (FUZZ=100 requests a kind)
+	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/api/test_schema.py --timeout 3600
 
 lint: $(VENV)/dev.stamp ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

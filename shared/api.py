@@ -4,20 +4,23 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
 import sqlalchemy as sa
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.auth import read_access_token
 from shared.db import Id, Key, LongText, UtcDateTime, insert_new, metadata
 from shared.errors import BadCursor, Forbidden, IdempotencyKeyReused, Unauthenticated
+from shared.fields import Instant as Instant
+from shared.fields import Plain
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
@@ -39,12 +42,9 @@ idempotency_key = sa.Table(
     sa.Index("ix_idempotency_key_created_at", "created_at"),
 )
 
-Instant = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
-"""A date and time with offset in the input, UTC inside."""
 
-
-class Input(BaseModel):
-    """A payload: an unknown field is an error that names it."""
+class Input(Plain):
+    """A payload: an unknown field is an error that names it; text and numbers as `shared/fields.py` says."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
 
@@ -71,14 +71,34 @@ def encode_cursor(*parts: str | int | float) -> str:
 
 
 def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
-    """The parts of a cursor, checked to be of `kinds`. Raises BadCursor."""
+    """The parts of a cursor, checked to be of `kinds` (str, int, float, UUID, datetime). Raises BadCursor."""
     try:
-        parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        parts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(parts, list) or len(parts) != len(kinds):
             raise ValueError("wrong number of parts")
-        return tuple(kind(part) for kind, part in zip(kinds, parts, strict=True))
-    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError) as error:
-        raise BadCursor("cursor: not made by this list") from error
+        return tuple(_part(kind, part) for kind, part in zip(kinds, parts, strict=True))
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
+        raise BadCursor.one("cursor", "was not made by this list") from error
+
+
+def _part(kind: type, part: Any) -> Any:
+    if kind is float and isinstance(part, int | float) and not isinstance(part, bool) and math.isfinite(part):
+        return float(part)
+    if kind is int and isinstance(part, int) and not isinstance(part, bool) and abs(part) < 2**53:
+        return part
+    if isinstance(part, str) and kind in (str, uuid.UUID):
+        return kind(part)
+    if isinstance(part, str) and kind is datetime:
+        at = datetime.fromisoformat(part)
+        if at.tzinfo is None or not 2000 <= at.year <= 2100:
+            raise ValueError("no instant of this century")
+        return at
+    raise ValueError(f"not a {kind.__name__}")
+
+
+Cursor = Annotated[
+    str | None, Query(min_length=1, max_length=200, description="`next_cursor` of the page before; absent for the first page")
+]
 
 
 _bearer = HTTPBearer(auto_error=False, description="The access_token of accounts/login")
@@ -158,7 +178,8 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=128,
-        description="Any string of yours; a repeat with the same key and body gets the first answer and has no second effect",
+        pattern=r"^[!-~]+$",
+        description="Visible ASCII of your choice; a repeat with the same key and body gets the first answer, no second effect",
     ),
 ]
 

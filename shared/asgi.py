@@ -30,9 +30,12 @@ from shared.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from shared.json_body import check_json
+from shared.openapi import make_document
 from shared.platform import Platform
 
 log = logging.getLogger(__name__)
+WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 DESCRIPTION = (
     "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
@@ -57,7 +60,6 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
-        responses={"4XX": {"description": "A problem (RFC 9457)", "content": {"application/problem+json": {}}}},
     )
     app.state.get_platform = get_platform
     for router in (accounts, stations, booking, optimizer, payments, notify):
@@ -67,6 +69,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_middleware(Edge)
+    app.openapi = lambda: make_document(app)  # type: ignore[method-assign]
     return app
 
 
@@ -132,6 +135,8 @@ class Edge:
             try:
                 self._check_head(scope, platform)
                 limited = _limit(receive, platform.settings.max_body_bytes)
+                if _content_type(scope) == "application/json" and scope["method"] in WITH_BODY:
+                    limited = await _checked(limited)
                 await self.app(scope, limited, watch)
             except Exception as error:
                 if begun:
@@ -151,19 +156,62 @@ class Edge:
     @staticmethod
     def _check_head(scope: Scope, platform: Platform) -> None:
         headers = {key.lower(): value for key, value in scope["headers"]}
-        length = headers.get(b"content-length", b"0")
+        length, limit = headers.get(b"content-length", b"0"), platform.settings.max_body_bytes
         if not length.isdigit():
-            raise BadRequest("Content-Length: must be a number")
-        if int(length) > platform.settings.max_body_bytes:
-            raise _too_large(platform.settings.max_body_bytes)
-        kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-        has_body = int(length) > 0 or b"transfer-encoding" in headers
-        if has_body and scope["method"] in ("POST", "PUT", "PATCH") and kind != b"application/json":
-            raise UnsupportedMediaType(f"Content-Type: must be application/json, not {kind.decode('latin-1') or 'absent'}")
+            raise BadRequest.one("Content-Length", "must be a number")
+        if len(length) > 15 or int(length) > limit:
+            raise _too_large(limit)
+        if scope["method"] not in WITH_BODY or not (int(length) or b"transfer-encoding" in headers):
+            return
+        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
+        if encoding != "identity":  # no body is ever unpacked, so none can grow
+            raise UnsupportedMediaType.one("Content-Encoding", f"send the body as it is, not {encoding[:40]!r}")
+        kind = _content_type(scope)
+        if scope["method"] != "DELETE" and kind != "application/json":
+            raise UnsupportedMediaType.one("Content-Type", f"must be application/json, not {kind[:80] or 'absent'}")
+        charset = _charset(headers.get(b"content-type", b""))
+        if kind == "application/json" and charset not in ("", "utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType.one("Content-Type", f"JSON is UTF-8, not {charset[:40]!r}")
+
+
+def _content_type(scope: Scope) -> str:
+    value = next((value for key, value in scope["headers"] if key.lower() == b"content-type"), b"")
+    return str(value.split(b";")[0].strip().lower().decode("latin-1"))
+
+
+def _charset(content_type: bytes) -> str:
+    for part in content_type.decode("latin-1").lower().split(";")[1:]:
+        name, _, value = part.partition("=")
+        if name.strip() == "charset":
+            return value.strip().strip('"')
+    return ""
+
+
+async def _checked(receive: Receive) -> Receive:
+    """Reads the whole body, checks that it is JSON we take, and hands it on as one message."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    body = b"".join(parts)
+    if body:
+        check_json(body)
+    whole: Message | None = {"type": "http.request", "body": body, "more_body": False}
+
+    async def replay() -> Message:
+        nonlocal whole
+        message, whole = whole, None
+        return await receive() if message is None else message
+
+    return replay
 
 
 def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge(f"The body may have at most {limit} bytes.", limit_bytes=limit)
+    return PayloadTooLarge.one("body", f"may have at most {limit} bytes", limit_bytes=limit)
 
 
 def _limit(receive: Receive, limit: int) -> Receive:

@@ -28,7 +28,7 @@ Every error leaves the API as one shape, RFC 9457 problem details; `docs/errors.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class FieldError:
 class AppError(Exception):
     """An error with a code a program can act on and a message a person can.
 
-    `details` are extra members of the problem document (alternatives, limits, instants); they must be JSON values.
+    `details` are extra members of the problem document (alternatives, limits, instants): JSON values, named otherwise than
+    its own members, which win.
     """
 
     status: ClassVar[int] = 500
@@ -55,6 +56,11 @@ class AppError(Exception):
         self.fields = fields or []
         self.details = details
 
+    @classmethod
+    def one(cls, field: str, message: str, **details: Any) -> Self:
+        """The common case of a single wrong field, header or parameter: named in the detail and in `errors`."""
+        return cls(f"{field}: {message}", fields=[FieldError(field, message)], **details)
+
     def problem(self) -> dict[str, Any]:
         """The error as an RFC 9457 problem document (without the invocation id, which the edge adds)."""
         document: dict[str, Any] = {
@@ -66,7 +72,7 @@ class AppError(Exception):
         }
         if self.fields:
             document["errors"] = [{"field": item.field, "message": item.message} for item in self.fields]
-        return document | self.details
+        return self.details | document
 
 
 class BadRequest(AppError):
@@ -175,11 +181,6 @@ class Invalid(AppError):
     """A field of the payload or the query is wrong; `errors` names each."""
 
     status, code, title = 422, "INVALID", "The input is not valid"
-
-    @classmethod
-    def one(cls, field: str, message: str) -> "Invalid":
-        """The common case of a single wrong field."""
-        return cls(f"{field}: {message}", fields=[FieldError(field, message)])
 
 
 class Undeliverable(AppError):

@@ -24,9 +24,9 @@ Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=8, max_length=128)]
-Kwh = Annotated[float, Field(gt=0, le=1000, examples=[60.0])]
+Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[60.0])]
 Consumption = Annotated[float, Field(gt=0.01, le=5, examples=[0.18])]
-Power = Annotated[float, Field(gt=0, le=1000, examples=[100.0])]
+Power = Annotated[float, Field(ge=0.1, le=1000, examples=[100.0])]
 Plate = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16)]
 Standards = Annotated[list[ConnectorType], Field(min_length=1, max_length=10, examples=[["IEC_62196_T2"]])]
 

@@ -13,7 +13,7 @@ from shared.api import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
 Minutes = Annotated[int, Field(gt=0, le=1440, examples=[45])]
-Kwh = Annotated[float, Field(gt=0, le=1000, examples=[18.5])]
+Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[18.5])]
 
 
 class BookingCreate(Input):

@@ -38,7 +38,7 @@ TRANSITIONS: dict[ChargeRequestStatus, frozenset[ChargeRequestStatus]] = {
 def check_transition(old: ChargeRequestStatus, new: ChargeRequestStatus) -> None:
     """Raises WrongState unless `new` may follow `old`."""
     if new not in TRANSITIONS[old]:
-        raise WrongState(f"A charge request that is {old} cannot become {new}.", status=old.value)
+        raise WrongState(f"A charge request that is {old} cannot become {new}.", charge_request_status=old.value)
 
 
 class Wish(BaseModel):

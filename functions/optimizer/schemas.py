@@ -39,7 +39,7 @@ class RecommendationRequest(Input):
     """A wish to charge: which vehicle, from where, when, how much, and what matters."""
 
     vehicle_id: uuid.UUID | None = Field(None, description="One of yours; or give the vehicle's figures below")
-    battery_kwh: Annotated[float, Field(gt=0, le=1000, examples=[60.0])] | None = None
+    battery_kwh: Annotated[float, Field(ge=0.1, le=1000, examples=[60.0])] | None = None
     soc: Share = Field(description="State of charge when setting out", examples=[0.3])
     consumption_kwh_per_km: Annotated[float, Field(gt=0.01, le=5, examples=[0.18])] | None = Field(
         None, validation_alias=AliasChoices("consumption_kwh_per_km", "consumption")
@@ -52,12 +52,12 @@ class RecommendationRequest(Input):
         examples=[["IEC_62196_T2", "IEC_62196_T2_COMBO"]],
         description="OCPI ConnectorType words",
     )
-    max_power_kw: Annotated[float, Field(gt=0, le=1000, examples=[100.0])] | None = None
+    max_power_kw: Annotated[float, Field(ge=0.1, le=1000, examples=[100.0])] | None = None
     origin: Origin
     earliest_departure: Instant | None = Field(None, description="Unset: now")
     latest_finish: Instant | None = Field(None, description="Charging must be over by then")
     target_soc: Share | None = None
-    energy_kwh: Annotated[float, Field(gt=0, le=1000, examples=[20.0])] | None = None
+    energy_kwh: Annotated[float, Field(ge=0.1, le=1000, examples=[20.0])] | None = None
     weights: Weights = Weights()
     radius_km: Annotated[float, Field(gt=0, le=200)] | None = None
 

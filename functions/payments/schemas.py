@@ -16,8 +16,8 @@ class QuoteRequest(Input):
     power_class: Annotated[str, Field(max_length=16)] | None = None
     start: Instant
     duration_minutes: Annotated[int, Field(gt=0, le=1440)] | None = None
-    energy_kwh: Annotated[float, Field(gt=0, le=1000)] | None = None
-    max_power_kw: Annotated[float, Field(gt=0, le=1000)] | None = Field(None, description="What the vehicle takes")
+    energy_kwh: Annotated[float, Field(ge=0.1, le=1000)] | None = None
+    max_power_kw: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(None, description="What the vehicle takes")
 
     @model_validator(mode="after")
     def _says_how_long(self) -> "QuoteRequest":

@@ -59,7 +59,7 @@ class ConnectorCreate(Input):
     standard: ConnectorType
     format: ConnectorFormat = ConnectorFormat.SOCKET
     power_type: PowerType
-    max_power_kw: float = Field(gt=0, le=4000, examples=[22.0])
+    max_power_kw: float = Field(ge=0.1, le=4000, examples=[22.0])
 
 
 class EvseCreate(Input):

@@ -215,9 +215,11 @@ def approve_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     if location.status == APPROVED:
         return location
     if location.status != LocationStatus.SUBMITTED:
-        raise WrongState(f"A {location.status} location cannot be approved.", status=location.status)
+        raise WrongState(f"A {location.status} location cannot be approved.", location_status=location.status)
     if not location.pools():
-        raise WrongState("The location has no EVSE that can be used; it cannot be approved yet.", status=location.status)
+        raise WrongState(
+            "The location has no EVSE that can be used; it cannot be approved yet.", location_status=location.status
+        )
     repository.update_location(tx, location.id, status=APPROVED)
     _audit_change(tx, "location.approve", location, {"status": location.status}, {"status": APPROVED}, {"status"})
     return get_location(tx=tx, location_id=location.id)

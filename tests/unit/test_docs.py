@@ -1,12 +1,14 @@
 """The documents against the code: every setting, error code and environment of the docs exists, and the other way."""
 
+import ast
 import re
 from pathlib import Path
 
-from shared.errors import every_error
+from shared.errors import AppError, every_error
 from shared.settings import Settings
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
 def test_every_error_code_is_documented_with_its_status() -> None:
@@ -25,6 +27,16 @@ def test_the_drawn_tree_of_errors_is_the_real_one() -> None:
 
     drawn = set(re.findall(r"^[\s│├└─]*([A-Z]\w+) +(\d{3})  ([A-Z_]+)$", shared.errors.__doc__ or "", flags=re.M))
     assert drawn == {(kind.__name__, str(kind.status), kind.code) for kind in every_error()}
+
+
+def test_no_detail_of_an_error_is_named_like_a_member_of_the_shape() -> None:
+    """`status=location.status` once answered `"status": "SUBMITTED"` in place of 409."""
+    members = set(AppError().problem()) | {"errors", "invocation_id"}
+    kinds = {kind.__name__ for kind in every_error()}
+    for path in [*ROOT.glob("functions/**/*.py"), *ROOT.glob("shared/**/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds:
+                assert not {item.arg for item in node.keywords} & (members - {"detail"}), f"{path}:{node.lineno}"
 
 
 def test_every_setting_is_documented() -> None:
