@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
 import sqlalchemy as sa
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.auth import read_access_token
+from shared.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
 from shared.db import Id, Key, LongText, UtcDateTime, insert_new, metadata
 from shared.errors import BadCursor, Forbidden, IdempotencyKeyReused, Unauthenticated
 from shared.fields import Instant as Instant
@@ -102,6 +102,9 @@ Cursor = Annotated[
 
 
 _bearer = HTTPBearer(auto_error=False, description="The access_token of accounts/login")
+_station_bearer = HTTPBearer(
+    auto_error=False, scheme_name="StationKey", description="A key of stations/locations/{location_id}/keys"
+)
 
 
 @dataclass
@@ -185,16 +188,20 @@ IdempotencyKey = Annotated[
 
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_station_bearer)]
 
 
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
-    """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved)."""
-    if credentials is None:
+    """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved).
+    A station key counts for nothing here: whoever holds it sees what everybody sees."""
+    if credentials is None or is_station_key(credentials.credentials):
         return await _call(request, Actor("anonymous", address=client_address(request)), key)
     return await _call(request, _actor(request, credentials), key)
 
 
 def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor:
+    if is_station_key(credentials.credentials):
+        raise Forbidden("A station key may only report and read the states of its location's EVSEs.")
     platform: Platform = request.app.state.get_platform()
     return read_access_token(
         credentials.credentials,
@@ -218,6 +225,25 @@ def allow(*roles: str) -> Callable[..., Any]:
     return authorised
 
 
+async def station(request: Request, credentials: StationCredentials) -> Call:
+    """A call with a station key. Its form is checked here, without the database; whether there is such a key, and of which
+    location, is found out by the use case (`functions.stations.feed`) in the transaction of its effect."""
+    if credentials is None:
+        raise Unauthenticated("Send `Authorization: Bearer <station key>`; the location's owner makes one.")
+    if not is_station_key(credentials.credentials):
+        raise Forbidden(f"This needs a station key; yours is the token of a {_actor(request, credentials).role}.")
+    key_hash = station_key_hash(credentials.credentials)
+    return await _call(request, Actor(STATION_KEY, address=client_address(request), key_hash=key_hash), None)
+
+
+async def owner_or_station(request: Request, credentials: Credentials, key: StationCredentials) -> Call:
+    """A call with the token of an owner or administrator, or with a station key."""
+    if key is not None and is_station_key(key.credentials):
+        return await station(request, key)
+    found: Call = await allow("owner", "admin")(request, credentials)
+    return found
+
+
 async def _call(request: Request, actor: Actor, key: str | None) -> Call:
     route = f"{request.method} {request.url.path}"
     return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key)
@@ -227,6 +253,8 @@ Public = Annotated[Call, Depends(public)]
 SignedIn = Annotated[Call, Depends(allow())]
 Owner = Annotated[Call, Depends(allow("owner", "admin"))]
 Admin = Annotated[Call, Depends(allow("admin"))]
+Station = Annotated[Call, Depends(station)]
+OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
 
 
 def prune_idempotency(tx: Tx, *, keep: timedelta = timedelta(days=7)) -> int:

@@ -235,6 +235,8 @@ def _response(error: AppError) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if error.status == 503:
         headers["Retry-After"] = "2"
+    if "retry_after_s" in error.details:
+        headers["Retry-After"] = str(error.details["retry_after_s"])
     return JSONResponse(document, error.status, headers, media_type="application/problem+json")
 
 

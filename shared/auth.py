@@ -1,6 +1,15 @@
-"""Access tokens: signed JWTs of 15 minutes that say who and with which role; the clock is the injected one."""
+"""Access tokens: signed JWTs of 15 minutes that say who and with which role; the clock is the injected one.
 
+Station keys are the other kind of bearer token: long-lived, of one location, for its feed alone. Here is their form; who
+holds one is known to functions/stations. `evcsk_`, 32 random characters, and a checksum of 6: secret scanners recognise one,
+and a mistyped one is refused without asking the database.
+"""
+
+import hashlib
+import secrets
+import string
 import uuid
+import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +21,11 @@ LIFETIME = timedelta(minutes=15)
 ALGORITHM = "HS256"
 ISSUER = "evcharging"
 ROLES = ("driver", "owner", "admin")
+STATION_KEY = "station_key"
+"""The role of a station key. It is none of ROLES: only routes made with `shared.api.Station` or `.OwnerOrStation` take it."""
+KEY_PREFIX = "evcsk_"
+_ALPHABET = string.digits + string.ascii_letters
+_RANDOM, _CHECK = 32, 6
 
 
 def issue_access_token(*, key: str, user_id: uuid.UUID, role: str, session_id: uuid.UUID, now: datetime) -> str:
@@ -49,3 +63,32 @@ def read_access_token(token: str, *, key: str, clock: Clock, address: str | None
     if clock.now().timestamp() >= claims["exp"]:
         raise TokenExpired("The access token has expired; use the refresh token.")
     return actor
+
+
+def make_station_key() -> str:
+    """A new station key: 190 random bits between the prefix and the checksum."""
+    secret = "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM))
+    return f"{KEY_PREFIX}{secret}{_checksum(secret)}"
+
+
+def is_station_key(token: str) -> bool:
+    """Whether a bearer token means to be a station key."""
+    return token.startswith(KEY_PREFIX)
+
+
+def station_key_hash(token: str) -> str:
+    """What is stored of a station key: SHA-256 in hex (it is random, so a slow hash would add nothing). Raises
+    Unauthenticated for what is mistyped."""
+    secret, check = token.removeprefix(KEY_PREFIX)[:-_CHECK], token[-_CHECK:]
+    well_formed = is_station_key(token) and len(secret) == _RANDOM and secret.isascii() and secret.isalnum()
+    if not well_formed or not secrets.compare_digest(_checksum(secret).encode(), check.encode()):
+        raise Unauthenticated("The station key is mistyped: its checksum does not fit.")
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _checksum(secret: str) -> str:
+    value, digits = zlib.crc32(secret.encode()), ""
+    for _ in range(_CHECK):
+        value, digit = divmod(value, len(_ALPHABET))
+        digits = _ALPHABET[digit] + digits
+    return digits

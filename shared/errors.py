@@ -19,6 +19,7 @@
     ├── PayloadTooLarge              413  PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType         415  UNSUPPORTED_MEDIA_TYPE
     ├── Invalid                      422  INVALID
+    ├── TooManyRequests              429  TOO_MANY_REQUESTS
     ├── Undeliverable                502  UNDELIVERABLE
     └── Unavailable                  503  UNAVAILABLE
         └── CommitUnknown            503  COMMIT_UNKNOWN
@@ -181,6 +182,12 @@ class Invalid(AppError):
     """A field of the payload or the query is wrong; `errors` names each."""
 
     status, code, title = 422, "INVALID", "The input is not valid"
+
+
+class TooManyRequests(AppError):
+    """More than a limit allows in its time; `retry_after_s` says when to come again."""
+
+    status, code, title = 429, "TOO_MANY_REQUESTS", "Too many requests"
 
 
 class Undeliverable(AppError):

@@ -30,6 +30,7 @@ def load_tables() -> sa.MetaData:
     import functions.booking.tables
     import functions.notify.tables
     import functions.optimizer.tables
+    import functions.stations.feed_tables
     import functions.stations.tables
     import shared.api
     import shared.audit
@@ -39,6 +40,7 @@ def load_tables() -> sa.MetaData:
     assert functions.booking.tables
     assert functions.notify.tables
     assert functions.optimizer.tables
+    assert functions.stations.feed_tables
     assert functions.stations.tables
     assert shared.api
     assert shared.audit

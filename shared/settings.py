@@ -46,6 +46,14 @@ class Settings(BaseSettings):
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
     )
+    feed_silent_after_s: int = Field(
+        900, ge=60, description="Seconds without a word from a location's feed after which its EVSEs are UNKNOWN."
+    )
+    feed_clock_skew_s: int = Field(
+        60, ge=0, le=3600, description="Seconds that a station's clock may be ahead; later timestamps are refused."
+    )
+    feed_updates_per_minute: int = Field(60, ge=1, description="State changes taken of one EVSE in a minute.")
+    feed_history_days: int = Field(35, ge=1, description="Days that changes of EVSE states are kept for the forecast.")
     applicationinsights_connection_string: SecretStr | None = Field(
         None, description="Azure Monitor. Unset: telemetry stays in the process."
     )

@@ -22,6 +22,8 @@ class Actor:
     id: uuid.UUID | None = None
     session_id: uuid.UUID | None = None
     address: str | None = None
+    key_hash: str | None = field(default=None, repr=False)
+    """Of a station key that came with the call and is not looked up yet: the use case does that in its own transaction."""
 
 
 SYSTEM = Actor("system")

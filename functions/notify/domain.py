@@ -220,6 +220,34 @@ def _expired(event: dict[str, Any]) -> Told:
     return Told("The offer has expired", lines, (), None, email=False)
 
 
+def _feed_silent(event: dict[str, Any]) -> Told:
+    place = event["location"]
+    minutes, evses = event["silent_after_s"] // 60, event["evses"]
+    chargers = "1 charger is" if evses == 1 else f"{evses} chargers are"
+    lines = (
+        f"Nothing was heard from the feed of {place['name']} for {minutes} minutes; the last word came "
+        f"{when(event['heard_at'], place['time_zone'])}.",
+        f"{chargers} shown as UNKNOWN and not offered to drivers until they report again.",
+        "Check the stations' connection to the internet and their station key.",
+    )
+    return Told(f"No word from {place['name'][:60]}", lines, _feed_facts(event), None)
+
+
+def _feed_back(event: dict[str, Any]) -> Told:
+    place = event["location"]
+    lines = (
+        f"The feed of {place['name']} is heard again; it was silent from {when(event['silent_since'], place['time_zone'])}.",
+        "Each charger is offered again as soon as it has reported its state.",
+    )
+    return Told(f"Heard again: {place['name'][:60]}", lines, _feed_facts(event), None)
+
+
+def _feed_facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    place = event["location"]
+    where = f"{place['name']}, {place['address']}" if place["address"] else place["name"]
+    return ("Where", where), ("Last heard", when(event["heard_at"], place["time_zone"]))
+
+
 TOLD = {
     "booking_reserved": _reserved,
     "booking_rescheduled": _rescheduled,
@@ -231,5 +259,7 @@ TOLD = {
     "charge_request_offered": _offered,
     "charge_request_unsatisfiable": _unsatisfiable,
     "charge_request_expired": _expired,
+    "feed_silent": _feed_silent,
+    "feed_back": _feed_back,
 }
 """Every event that is told."""

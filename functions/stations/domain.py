@@ -12,7 +12,11 @@ from functions.stations.tariffs import Tariff
 from functions.stations.words import EvseStatus, LocationStatus, power_class
 
 EARTH_RADIUS_KM = 6371.0088
-UNUSABLE = frozenset({EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER, EvseStatus.PLANNED, EvseStatus.REMOVED})
+UNUSABLE = frozenset(
+    {EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER, EvseStatus.PLANNED, EvseStatus.REMOVED, EvseStatus.UNKNOWN}
+)
+"""What is not sold for any time, until it reports otherwise (nobody knows when): out of order, not there, or silent, since
+a driver who counts on a slot must be able to. AVAILABLE, BLOCKED, CHARGING and RESERVED say something of now alone."""
 
 
 def great_circle_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:

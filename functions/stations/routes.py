@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from functions.stations import availability, service
 from functions.stations.domain import BookingTerms
+from functions.stations.feed_routes import router as feed_router
 from functions.stations.schemas import (
     Availability,
     EvseCreate,
@@ -22,6 +23,7 @@ from shared.api import Admin, Instant, Owner, Page, PageSize, Public, decode_cur
 from shared.tx import Tx
 
 router = APIRouter(prefix="/stations", tags=["stations"])
+router.include_router(feed_router)
 
 
 @router.get("/locations", response_model=Page[LocationSummary])

@@ -40,6 +40,7 @@ evse = sa.Table(
     sa.Column("status", Key(16), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("location_id", "uid"),
+    sa.Index("ix_evse_status", "status"),
 )
 
 connector = sa.Table(

@@ -41,6 +41,8 @@ TIMERS = {
     "release_expired_holds": "0 * * * * *",
     "sweep_no_shows": "10 * * * * *",
     "assign_evses": "20 * * * * *",
+    "mark_silent_feeds": "40 * * * * *",
+    "prune_status_history": "0 25 3 * * *",
 }
 QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}
 

@@ -1,0 +1,91 @@
+"""The feed on MariaDB: many at once report the same EVSE; the greatest timestamp is in force, and the history is whole."""
+
+import random
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from functions.stations import feed, feed_silence
+from functions.stations.words import EvseStatus
+from shared.asgi import create_app
+from shared.clock import ManualClock
+from shared.migrate import upgrade
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.stations_feed import Station, body
+from tests.world import World
+
+SECRET = "a secret of the tests, 32 bytes or more"
+CLIENTS, REPORTS = 8, 240
+
+
+@pytest.fixture
+def station(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Station]:
+    settings = Settings(
+        data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, feed_updates_per_minute=10_000  # type: ignore[arg-type]
+    )  # fmt: skip
+    platform = Platform(settings, clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield Station.at(World(platform, client))
+    platform.close()
+
+
+def test_concurrent_reports_of_one_evse(station: Station, clock: ManualClock) -> None:
+    rng = random.Random(1)
+    words = [item.value for item in EvseStatus]
+    reports = [(rng.choice(words), clock.now() - timedelta(seconds=number)) for number in range(REPORTS)]
+    rng.shuffle(reports)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(lambda report: station.report("E0", *report), reports))
+    assert {answer.status_code for answer in answers} == {200}
+    newest = max(reports, key=lambda report: report[1])
+    assert station.in_force("E0") == newest
+    assert station.shown() == {"E0": newest[0], "E1": "AVAILABLE"}
+    place = uuid.UUID(station.location)
+    since = clock.now() - timedelta(hours=1)
+    state = station.world.platform.read(lambda tx: feed.states_of(tx=tx, location_ids=[place], since=since))[place][0]
+    assert {(change.status, change.at) for change in state.changes} <= set(reports)
+    for before, after in pairwise(state.changes):
+        assert before.at < after.at
+        assert after.previous == before.status != after.status
+    assert state.changes[-1].status == newest[0]
+
+
+def test_batches_and_single_reports_meet(station: Station, clock: ManualClock) -> None:
+    """Batches lock in another order of arrival than they name; nothing is lost and nobody waits for ever."""
+    rng = random.Random(2)
+
+    def send(number: int) -> int:
+        at, status = clock.now() - timedelta(seconds=number), ("AVAILABLE", "CHARGING", "BLOCKED")[number % 3]
+        if number % 4 == 0:
+            return station.report(rng.choice(("E0", "E1")), status, at).status_code
+        uids = ["E0", "E1"] if number % 2 else ["E1", "E0"]
+        return station.batch(*({"uid": uid} | body(status, at) for uid in uids)).status_code
+
+    numbers = list(range(1, 120))
+    rng.shuffle(numbers)
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        assert set(pool.map(send, numbers)) == {200}
+    assert station.in_force("E0") == station.in_force("E1") == ("CHARGING", clock.now() - timedelta(seconds=1))
+
+
+def test_a_silence_is_marked_once_by_many(station: Station, clock: ManualClock) -> None:
+    station.batch({"uid": "E0"} | body("AVAILABLE", "07:59"), {"uid": "E1"} | body("CHARGING", "07:59"))
+    clock.advance(timedelta(minutes=15))
+    platform = station.world.platform
+    with ThreadPoolExecutor(4) as pool:
+        marked = list(pool.map(lambda _: feed_silence.mark_silent_feeds(platform), range(4)))
+    assert sum(marked) == 1
+    assert station.shown() == {"E0": "UNKNOWN", "E1": "UNKNOWN"}
+    assert station.history("E0") == [("07:59", "AVAILABLE", None), ("08:15", "UNKNOWN", "AVAILABLE")]
+    with ThreadPoolExecutor(4) as pool:
+        back = list(pool.map(lambda _: station.report("E0", "AVAILABLE", "07:59").json()["outcome"], range(4)))
+    assert sorted(back) == ["CHANGED", "DUPLICATE", "DUPLICATE", "DUPLICATE"]
+    assert station.world.drain() == 2, "feed_silent and feed_back, once each"
