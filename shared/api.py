@@ -192,9 +192,8 @@ StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_st
 
 
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
-    """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved).
-    A station key counts for nothing here: whoever holds it sees what everybody sees."""
-    if credentials is None or is_station_key(credentials.credentials):
+    """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved)."""
+    if credentials is None:
         return await _call(request, Actor("anonymous", address=client_address(request)), key)
     return await _call(request, _actor(request, credentials), key)
 

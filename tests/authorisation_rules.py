@@ -6,6 +6,7 @@ answer must be the same 404, unless the role is in `sees_all`. `body` makes the 
 rule cannot hold by accident; every schema is also tried with fields it does not have.
 """
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +17,7 @@ from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
 from functions.notify.domain import Notification
 from functions.stations import service as stations
+from functions.stations import station_keys
 from functions.stations.domain import Connector, LocationRecord
 from shared.db import new_id
 from shared.tx import Tx
@@ -25,6 +27,7 @@ ANYBODY = frozenset({"nobody", "driver", "owner", "admin"})
 SIGNED_IN = frozenset({"driver", "owner", "admin"})
 OWNERS = frozenset({"owner", "admin"})
 ADMINS = frozenset({"admin"})
+STATIONS = frozenset({"station_key"})
 NONE: frozenset[str] = frozenset()
 
 
@@ -37,7 +40,9 @@ class Scene:
     stranger: Person
 
     def mine(self, kind: str, person: Person) -> str:
-        """The id of a new `kind` of object that is `person`'s."""
+        """The id of a new `kind` of object that is `person`'s; of a station key only what a station has."""
+        if isinstance(person, StationKeyHolder) and kind not in ("fed_location", "evse"):
+            return str(new_id())
         return MAKERS[kind](self.world, person)
 
 
@@ -97,12 +102,44 @@ def _charge_request(world: World, person: Person, *, drained: bool = True, auto_
     return str(made.json()["id"])
 
 
+class StationKeyHolder(Person):
+    """Whoever holds a key of a location: the role `station_key`. What is `mine` to him is of that location."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, new_id(), "station_key")
+        self.location = _owned(world, world.user("owner"), status="APPROVED")
+        place = uuid.UUID(self.location)
+        _, self.key = world.platform.transact(lambda tx: station_keys.create_key(tx=tx, location_id=place, name="gateway"))
+
+    def headers(self) -> dict[str, str]:
+        """The key, which does not run out."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+def _fed_location(world: World, person: Person) -> str:
+    return person.location if isinstance(person, StationKeyHolder) else _owned(world, person, status="APPROVED")
+
+
+def _evse(world: World, person: Person) -> str:
+    place = uuid.UUID(_fed_location(world, person))
+    return str(world.platform.read(lambda tx: stations.get_location(tx=tx, location_id=place)).evses[0].id)
+
+
+def _station_key(world: World, person: Person) -> str:
+    place = uuid.UUID(_owned(world, person, status="APPROVED"))
+    made, _ = world.platform.transact(lambda tx: station_keys.create_key(tx=tx, location_id=place, name="gateway"))
+    return str(made.id)
+
+
 MAKERS: dict[str, Callable[[World, Person], str]] = {
     "booking": _booking,
     "booking_due": lambda world, person: _booking(world, person, start="08:00"),
     "booking_started": _started_booking,
     "location": lambda world, person: _owned(world, person, status="APPROVED"),
     "location_submitted": lambda world, person: _owned(world, person, status="SUBMITTED"),
+    "fed_location": _fed_location,
+    "evse": _evse,
+    "station_key": _station_key,
     "vehicle": _vehicle,
     "notification": _notification,
     "charge_request": _charge_request,
@@ -111,6 +148,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
 OBJECTS = {
     "booking_id": "booking",
     "location_id": "location",
+    "evse_id": "evse",
+    "key_id": "station_key",
     "vehicle_id": "vehicle",
     "notification_id": "notification",
     "request_id": "charge_request",
@@ -181,6 +220,23 @@ RULES: dict[str, Rule] = {
     "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}),
     "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}),
     "POST /stations/locations/{location_id}/approve": Rule(ADMINS, ids={"location_id": "location_submitted"}),
+    # the feed, by station key
+    "PUT /stations/evses/{evse_id}/status": Rule(
+        STATIONS, body=lambda scene, _: {"status": "CHARGING", "last_updated": _later(scene, 0)}, sees_all=NONE
+    ),
+    "PUT /stations/locations/{location_id}/status": Rule(
+        STATIONS,
+        ids={"location_id": "fed_location"},
+        body=lambda scene, _: {"evses": [{"uid": "E1", "status": "CHARGING", "last_updated": _later(scene, 0)}]},
+        sees_all=NONE,
+    ),
+    "POST /stations/locations/{location_id}/heartbeat": Rule(STATIONS, ids={"location_id": "fed_location"}, sees_all=NONE),
+    "GET /stations/locations/{location_id}/feed": Rule(OWNERS | STATIONS, ids={"location_id": "fed_location"}),
+    "DELETE /stations/locations/{location_id}/feed": Rule(OWNERS, status=204),
+    "POST /stations/locations/{location_id}/keys": Rule(OWNERS, body={"name": "gateway"}, status=201),
+    "GET /stations/locations/{location_id}/keys": Rule(OWNERS),
+    "POST /stations/keys/{key_id}/rotate": Rule(OWNERS, body={"grace_minutes": 0}, status=201),
+    "DELETE /stations/keys/{key_id}": Rule(OWNERS, status=204),
     # booking
     "POST /booking/bookings": Rule(
         SIGNED_IN,
@@ -211,10 +267,10 @@ RULES: dict[str, Rule] = {
         body=_an_hour_somewhere,
     ),
     # the root
-    "GET /health": Rule(ANYBODY),
-    "GET /docs": Rule(ANYBODY),
-    "GET /openapi.json": Rule(ANYBODY),
-    "HEAD /openapi.json": Rule(ANYBODY),
+    "GET /health": Rule(ANYBODY | STATIONS),
+    "GET /docs": Rule(ANYBODY | STATIONS),
+    "GET /openapi.json": Rule(ANYBODY | STATIONS),
+    "HEAD /openapi.json": Rule(ANYBODY | STATIONS),
 }
 MOUNTS = {"/docs/assets"}
 """Folders of files that everybody may read."""

@@ -248,6 +248,12 @@ def update_key(tx: Tx, key_id: uuid.UUID, **values: Any) -> None:
     tx.execute(sa.update(station_key).where(station_key.c.id == key_id).values(**values))
 
 
+def key_by_id(tx: Tx, key_id: uuid.UUID) -> StationKey | None:
+    """One key."""
+    row = tx.execute(sa.select(station_key).where(station_key.c.id == key_id)).one_or_none()
+    return None if row is None else StationKey(**row._asdict())
+
+
 def keys_of(tx: Tx, location_id: uuid.UUID, *, after: uuid.UUID | None = None, limit: int = 1000) -> list[StationKey]:
     """A location's keys in order of creation, after the cursor."""
     statement = sa.select(station_key).where(station_key.c.location_id == location_id).order_by(station_key.c.id).limit(limit)

@@ -124,19 +124,19 @@ def list_station_keys(
     return call.read(read)
 
 
-@router.post("/locations/{location_id}/keys/{key_id}/rotate", status_code=201, response_model=StationKeyMade)
-def rotate_station_key(location_id: uuid.UUID, key_id: uuid.UUID, rotate_in: StationKeyRotate, call: Owner) -> StationKeyMade:
+@router.post("/keys/{key_id}/rotate", status_code=201, response_model=StationKeyMade)
+def rotate_station_key(key_id: uuid.UUID, rotate_in: StationKeyRotate, call: Owner) -> StationKeyMade:
     """Makes a new key in place of this one, which is good for `grace_minutes` more. The new one is shown this once."""
     grace = timedelta(minutes=rotate_in.grace_minutes)
 
     def rotate(tx: Tx) -> StationKeyMade:
-        made, key = station_keys.rotate_key(tx=tx, location_id=location_id, key_id=key_id, grace=grace)
+        made, key = station_keys.rotate_key(tx=tx, key_id=key_id, grace=grace)
         return StationKeyMade.made(made, key, tx.now)
 
     return call.write(rotate)
 
 
-@router.delete("/locations/{location_id}/keys/{key_id}", status_code=204)
-def revoke_station_key(location_id: uuid.UUID, key_id: uuid.UUID, call: Owner) -> None:
+@router.delete("/keys/{key_id}", status_code=204)
+def revoke_station_key(key_id: uuid.UUID, call: Owner) -> None:
     """Revokes a key at once."""
-    call.write(lambda tx: station_keys.revoke_key(tx=tx, location_id=location_id, key_id=key_id))
+    call.write(lambda tx: station_keys.revoke_key(tx=tx, key_id=key_id))

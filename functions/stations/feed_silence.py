@@ -68,7 +68,7 @@ def end_feed(*, tx: Tx, location_id: uuid.UUID) -> None:
     AVAILABLE as those that never had one. Raises NotFound for others' locations."""
     location = service.get_owned(tx=tx, location_id=location_id)
     for key in repository.keys_of(tx, location.id):
-        station_keys.revoke_key(tx=tx, location_id=location.id, key_id=key.id)
+        station_keys.revoke_key(tx=tx, key_id=key.id)
     repository.lock_feed(tx, location.id)
     fed = repository.evses_of(tx, [location.id]).get(location.id, [])
     mine = [item for item in fed if item.known is not None and item.status not in LASTING]

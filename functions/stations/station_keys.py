@@ -65,18 +65,24 @@ def list_keys(*, tx: Tx, location_id: uuid.UUID, after: uuid.UUID | None, limit:
     return repository.keys_of(tx, location.id, after=after, limit=limit)
 
 
-def _owned(tx: Tx, location_id: uuid.UUID, key_id: uuid.UUID) -> StationKey:
-    location = service.get_owned(tx=tx, location_id=location_id)
-    for found in repository.keys_of(tx, location.id):
-        if found.id == key_id:
-            return found
-    raise NotFound(f"There is no key {key_id} of this location.")
+def get_owned(*, tx: Tx, key_id: uuid.UUID) -> StationKey:
+    """A key of one of the caller's locations, the location locked. Raises NotFound, the same for others' keys as for none."""
+    found = repository.key_by_id(tx, key_id)
+    try:
+        if found is not None:
+            service.get_owned(tx=tx, location_id=found.location_id)
+            found = repository.key_by_id(tx, key_id)
+    except NotFound:
+        found = None
+    if found is None:
+        raise NotFound(f"There is no key {key_id}.")
+    return found
 
 
-def rotate_key(*, tx: Tx, location_id: uuid.UUID, key_id: uuid.UUID, grace: timedelta) -> tuple[StationKey, str]:
+def rotate_key(*, tx: Tx, key_id: uuid.UUID, grace: timedelta) -> tuple[StationKey, str]:
     """A new key in place of this one, which stays good for `grace` and no longer. Raises NotFound, WrongState where it is
     rotated or revoked already."""
-    old = _owned(tx, location_id, key_id)
+    old = get_owned(tx=tx, key_id=key_id)
     if old.status(tx.now) != "ACTIVE":
         raise WrongState(f"The key is {old.status(tx.now)}; only one that is ACTIVE can be rotated.", status=old.status(tx.now))
     until = tx.now + grace
@@ -87,9 +93,9 @@ def rotate_key(*, tx: Tx, location_id: uuid.UUID, key_id: uuid.UUID, grace: time
     return made, key
 
 
-def revoke_key(*, tx: Tx, location_id: uuid.UUID, key_id: uuid.UUID) -> None:
+def revoke_key(*, tx: Tx, key_id: uuid.UUID) -> None:
     """Ends a key at once; again changes nothing. The feed goes on by others, or falls silent."""
-    found = _owned(tx, location_id, key_id)
+    found = get_owned(tx=tx, key_id=key_id)
     if found.revoked_at is None:
         repository.update_key(tx, found.id, revoked_at=tx.now)
         tx.audit("station_key.revoke", object_type="station_key", object_id=found.id, before=_told(found))

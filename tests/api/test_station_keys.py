@@ -77,8 +77,8 @@ def test_a_key_that_was_never_made_is_refused(station: Station) -> None:
 
 def test_a_revoked_key_is_refused_with_the_same_words_as_an_unknown_one(station: Station) -> None:
     (key_id,) = [item["id"] for item in station.owner.get(keys(station)).json()["items"]]
-    assert station.owner.delete(f"{keys(station)}/{key_id}").status_code == 204
-    assert station.owner.delete(f"{keys(station)}/{key_id}").status_code == 204
+    assert station.owner.delete(f"/stations/keys/{key_id}").status_code == 204
+    assert station.owner.delete(f"/stations/keys/{key_id}").status_code == 204
     revoked = station.report("E0", "CHARGING", "07:59")
     unknown = station.report("E0", "CHARGING", "07:59", key=make_station_key())
     assert revoked.status_code == 401
@@ -89,13 +89,13 @@ def test_a_revoked_key_is_refused_with_the_same_words_as_an_unknown_one(station:
 
 def test_a_rotated_key_is_good_for_its_grace(station: Station, clock: ManualClock) -> None:
     (key_id,) = [item["id"] for item in station.owner.get(keys(station)).json()["items"]]
-    new = station.owner.post(f"{keys(station)}/{key_id}/rotate", {"grace_minutes": 60})
+    new = station.owner.post(f"/stations/keys/{key_id}/rotate", {"grace_minutes": 60})
     assert (new.status_code, new.json()["rotated_from"], new.json()["name"]) == (201, key_id, "gateway")
     old, _ = station.owner.get(keys(station)).json()["items"]
     assert (old["status"], old["valid_until"]) == ("EXPIRING", "2026-03-02T09:00:00Z")
     assert works(station, station.key)
     assert works(station, new.json()["key"])
-    again = station.owner.post(f"{keys(station)}/{key_id}/rotate", {"grace_minutes": 600})
+    again = station.owner.post(f"/stations/keys/{key_id}/rotate", {"grace_minutes": 600})
     assert (again.status_code, again.json()["code"]) == (409, "WRONG_STATE"), "a grace is not made longer by rotating again"
     clock.advance(timedelta(minutes=60))
     assert not works(station, station.key)
@@ -105,7 +105,7 @@ def test_a_rotated_key_is_good_for_its_grace(station: Station, clock: ManualCloc
 
 def test_a_key_can_be_rotated_at_once(station: Station) -> None:
     (key_id,) = [item["id"] for item in station.owner.get(keys(station)).json()["items"]]
-    new = station.owner.post(f"{keys(station)}/{key_id}/rotate", {"grace_minutes": 0}).json()["key"]
+    new = station.owner.post(f"/stations/keys/{key_id}/rotate", {"grace_minutes": 0}).json()["key"]
     assert (works(station, station.key), works(station, new)) == (False, True)
 
 
@@ -130,14 +130,14 @@ def test_keys_are_their_owners_alone(world: World, station: Station) -> None:
     (key_id,) = [item["id"] for item in station.owner.get(keys(station)).json()["items"]]
     stranger, other = world.user("owner"), Station.at(world, name="Elders")
     for answer in (
-        stranger.get(keys(station)), stranger.post(keys(station), {"name": "x"}), stranger.delete(f"{keys(station)}/{key_id}"),
-        stranger.post(f"{keys(station)}/{key_id}/rotate", {}), other.owner.delete(f"{keys(other)}/{key_id}"),
-        other.owner.post(f"{keys(other)}/{key_id}/rotate", {}),
+        stranger.get(keys(station)), stranger.post(keys(station), {"name": "x"}), stranger.delete(f"/stations/keys/{key_id}"),
+        stranger.post(f"/stations/keys/{key_id}/rotate", {}), other.owner.delete(f"/stations/keys/{key_id}"),
+        other.owner.post(f"/stations/keys/{key_id}/rotate", {}),
     ):  # fmt: skip
         assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
     assert world.user("driver").post(keys(station), {"name": "x"}).status_code == 403
     assert works(station, station.key)
-    assert world.user("admin").delete(f"{keys(station)}/{key_id}").status_code == 204
+    assert world.user("admin").delete(f"/stations/keys/{key_id}").status_code == 204
     assert not works(station, station.key)
 
 
@@ -150,7 +150,7 @@ def test_a_location_has_ten_good_keys_at_most_and_lists_them_by_pages(station: S
     second = station.owner.get(keys(station), limit=6, cursor=first["next_cursor"]).json()
     assert [item["name"] for item in first["items"] + second["items"]] == ["gateway", *(f"n{number}" for number in range(9))]
     assert second["next_cursor"] is None
-    station.owner.delete(f"{keys(station)}/{first['items'][0]['id']}")
+    station.owner.delete(f"/stations/keys/{first['items'][0]['id']}")
     assert station.owner.post(keys(station), {"name": "eleventh"}).status_code == 201
 
 
