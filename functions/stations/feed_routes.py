@@ -2,9 +2,8 @@
 
 import uuid
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from functions.stations import feed, feed_silence, station_keys
 from functions.stations.feed_rules import Fed, Heard
@@ -21,7 +20,7 @@ from functions.stations.feed_schemas import (
     StatusReports,
     StatusTaken,
 )
-from shared.api import Call, Owner, OwnerOrStation, Page, PageSize, Station, decode_cursor, encode_cursor
+from shared.api import Call, Cursor, Owner, OwnerOrStation, Page, PageSize, Station, decode_cursor, encode_cursor
 from shared.auth import STATION_KEY
 from shared.tx import Tx
 
@@ -107,12 +106,7 @@ def create_station_key(location_id: uuid.UUID, key_in: StationKeyCreate, call: O
 
 
 @router.get("/locations/{location_id}/keys", response_model=Page[StationKeyOut])
-def list_station_keys(
-    location_id: uuid.UUID,
-    call: Owner,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: PageSize = 20,
-) -> Page[StationKeyOut]:
+def list_station_keys(location_id: uuid.UUID, call: Owner, cursor: Cursor = None, limit: PageSize = 20) -> Page[StationKeyOut]:
     """The keys of your location with their last use, without their secrets; revoked ones too."""
     after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
 

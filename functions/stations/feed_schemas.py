@@ -1,34 +1,24 @@
 """Payloads and answers of the feed and of station keys."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from functions.stations.feed_rules import Fed, Outcome, StationKey
 from functions.stations.schemas import Uid
 from functions.stations.words import EvseStatus
-from shared.api import Input, Output
+from shared.api import Input, Instant, Output
 
 MAX_EVSES = 500
-_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
-
-
-def _in_range(value: datetime) -> datetime:
-    if not _EARLIEST <= value < _LATEST:
-        raise ValueError("must be the station's time of the change, in this century")
-    return value.astimezone(UTC)
-
-
-ReportedAt = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 
 class StatusReport(Input):
     """What an EVSE reports of itself (OCPI `EVSE.status` and `EVSE.last_updated`)."""
 
     status: EvseStatus = Field(examples=["CHARGING"])
-    last_updated: ReportedAt = Field(
+    last_updated: Instant = Field(
         description="When the EVSE came into this status, by the station's clock, with offset: reports are ordered by it",
         examples=["2026-03-02T08:00:00Z"],
     )

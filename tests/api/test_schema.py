@@ -26,8 +26,9 @@ from shared.clock import ManualClock
 from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.settings import Settings
+from tests.authorisation_rules import StationKeyHolder
 from tests.conftest import MONDAY_EIGHT
-from tests.world import TYPE2, Person, World
+from tests.world import API, TYPE2, Person, World
 
 load_all_checks()
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
@@ -47,6 +48,13 @@ def operations(document: dict[str, Any], *, signed_in: bool) -> dict[str, Any]:
 
 OPERATIONS = {signed_in: operations(DOCUMENT, signed_in=signed_in) for signed_in in (False, True)}
 ROLES = ("nobody", "driver", "owner", "admin")
+BY_KEY = {
+    f"{method.upper()} {path}"
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+    if any("StationKey" in way for way in operation.get("security", ()))
+}
+"""What a station key opens."""
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     openapi_checks.status_code_conformance,
@@ -67,6 +75,11 @@ class Cast:
         self.known: dict[str, list[str]] = {"location_id": [place, other]}
         for role in ROLES[1:]:
             self.person(role)
+        key = StationKeyHolder(world)
+        self.people[key.role] = key
+        self.known["location_id"].append(key.location)
+        feed = world.client.get(f"{API}/stations/locations/{key.location}/feed", headers=key.headers()).json()
+        self.known["evse_id"] = [item["evse_id"] for item in feed["evses"]]
 
     def person(self, role: str) -> Person:
         """Somebody of a role; a new one where the last was signed out or deleted by an earlier request."""
@@ -171,8 +184,8 @@ def run(cast: Cast, label: str, role: str, mode: GenerationMode) -> None:
 
 @pytest.mark.parametrize("label", OPERATIONS[True])
 def test_the_document_tells_every_answer(cast: Cast, label: str) -> None:
-    for role in ROLES:
-        if role != "nobody":
+    for role in (*ROLES, "station_key") if label in BY_KEY else ROLES:
+        if role in ROLES[1:]:
             cast.person(role)
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             run(cast, label, role, mode)
