@@ -84,7 +84,9 @@ def rotate_key(*, tx: Tx, key_id: uuid.UUID, grace: timedelta) -> tuple[StationK
     rotated or revoked already."""
     old = get_owned(tx=tx, key_id=key_id)
     if old.status(tx.now) != "ACTIVE":
-        raise WrongState(f"The key is {old.status(tx.now)}; only one that is ACTIVE can be rotated.", status=old.status(tx.now))
+        raise WrongState(
+            f"The key is {old.status(tx.now)}; only one that is ACTIVE can be rotated.", key_status=old.status(tx.now)
+        )
     until = tx.now + grace
     repository.update_key(tx, old.id, valid_until=until)
     made, key = _make(tx, old.location_id, old.name, rotated_from=old.id)
