@@ -185,14 +185,16 @@ class ServiceBusDelivery:
             thread.join()
 
     def _receive(self, queue: Queue) -> None:
-        from azure.servicebus import AutoLockRenewer, ServiceBusClient
+        from azure.servicebus import AutoLockRenewer, ServiceBusClient, ServiceBusSubQueue
         from azure.servicebus.exceptions import ServiceBusError
 
+        name, _, below = queue.queue.partition("/")
+        sub_queue = ServiceBusSubQueue.DEAD_LETTER if below else None
         while not self._stop.is_set():
             try:
                 with (
                     ServiceBusClient.from_connection_string(self._connection_string, retry_total=1) as client,
-                    client.get_queue_receiver(queue.queue) as receiver,
+                    client.get_queue_receiver(name, sub_queue=sub_queue) as receiver,
                     AutoLockRenewer(max_lock_renewal_duration=300) as renewer,
                     ThreadPoolExecutor(WORKERS, thread_name_prefix=f"deliver-{queue.queue}") as pool,
                 ):
@@ -232,6 +234,9 @@ def _received(message: Any) -> ServiceBusMessage:
         delivery_count=(message.delivery_count or 0) + 1,
         enqueued_time_utc=message.enqueued_time_utc,
         application_properties=message.application_properties or {},
+        dead_letter_reason=message.dead_letter_reason,
+        dead_letter_error_description=message.dead_letter_error_description,
+        sequence_number=message.sequence_number,
         user_properties={},
     )
 

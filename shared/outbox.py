@@ -132,6 +132,34 @@ def dead_letter(conn: Connection, id: uuid.UUID, *, error: str, now: datetime) -
     )
 
 
+def note_failure(conn: Connection, id: uuid.UUID, *, error: str) -> None:
+    """A delivery by the bus failed: should it be the last, administrators read why."""
+    conn.execute(sa.update(outbox_message).where(outbox_message.c.id == id).values(last_error=error))
+
+
+def keep_dead(
+    conn: Connection, id: uuid.UUID, *, queue: str, type: str, payload: Any, deliveries: int, reason: str, now: datetime
+) -> bool:
+    """Keeps what the bus gave up on, once: the row it came from becomes a dead letter, with the last failure where one was
+    noted; what never was a row of ours gets one. False where it is known as dead already."""
+    table = outbox_message.c
+    row = conn.execute(for_update(sa.select(table.state, table.last_error).where(table.id == id), conn)).one_or_none()
+    if row is None:
+        conn.execute(
+            sa.insert(outbox_message).values(
+                id=id, queue=queue, type=type, payload=payload, state=DEAD, created_at=now, available_at=now, settled_at=now,
+                attempts=deliveries, last_error=reason,
+            )
+        )  # fmt: skip
+        return True
+    if row.state != SENT:  # dead already, or on its way again: this is an older copy
+        return False
+    error = row.last_error or reason
+    changed = {"state": DEAD, "settled_at": now, "attempts": deliveries, "last_error": error}
+    conn.execute(sa.update(outbox_message).where(table.id == id).values(**changed))
+    return True
+
+
 def revive(conn: Connection, id: uuid.UUID, *, now: datetime) -> bool:
     """Sends a dead letter again; False if there is none."""
     result = conn.execute(
@@ -142,15 +170,19 @@ def revive(conn: Connection, id: uuid.UUID, *, now: datetime) -> bool:
     return result.rowcount == 1
 
 
-def dead_letters(conn: Connection, *, limit: int = 100) -> list[Message]:
-    """What failed for good on the embedded bus, latest first."""
-    statement = (
-        sa.select(outbox_message)
-        .where(outbox_message.c.state == DEAD)
-        .order_by(outbox_message.c.settled_at.desc())
-        .limit(limit)
-    )
-    return [_message(row) for row in conn.execute(statement)]
+def dead_letters(conn: Connection, *, limit: int = 100, before: uuid.UUID | None = None) -> list[Message]:
+    """What failed for good, newest message first, after the cursor."""
+    statement = sa.select(outbox_message).where(outbox_message.c.state == DEAD)
+    if before is not None:
+        statement = statement.where(outbox_message.c.id < before)
+    return [_message(row) for row in conn.execute(statement.order_by(outbox_message.c.id.desc()).limit(limit))]
+
+
+def dead_letter_of(conn: Connection, id: uuid.UUID) -> Message | None:
+    """One dead letter."""
+    statement = sa.select(outbox_message).where(outbox_message.c.id == id, outbox_message.c.state == DEAD)
+    row = conn.execute(statement).one_or_none()
+    return None if row is None else _message(row)
 
 
 def counts(conn: Connection) -> dict[str, dict[str, int]]:

@@ -129,8 +129,11 @@ class Platform:
     def _send_batch(self, conn: Connection) -> int:
         messages = outbox.due(conn, now=self.clock.now(), limit=50)
         if messages:
-            self.bus.send(messages)
-            outbox.settle(conn, [message.id for message in messages], now=self.clock.now())
+            refused = self.bus.send(messages)
+            outbox.settle(conn, [message.id for message in messages if message.id not in refused], now=self.clock.now())
+            for id, why in refused.items():
+                log.error("message %s is a dead letter: %s", id, why)
+                outbox.dead_letter(conn, id, error=why, now=self.clock.now())
         return len(messages)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ def full_stack(data: Path, *, say: Callable[[str], None]) -> Iterator[dict[str, 
 
     database = Mariadb(data / "mariadb")
     blobs = Azurite(data / "azurite.log", folder=data / "azurite")
-    broker = ServiceBusBroker(data / "broker.log", QUEUES)
+    broker = ServiceBusBroker(data / "broker.log", QUEUES, journal=data / "broker.db")
     with ExitStack() as running, ThreadPoolExecutor(3) as pool:
         starting: dict[str, Future[Any]] = {
             name: pool.submit(part.start)

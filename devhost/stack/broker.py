@@ -3,12 +3,14 @@
     python -m devhost.stack.broker --port 5672 --queue charge-requests --queue notify
 
 Enough of the service for the real SDK: $cbs, batches, peek-lock, receive-and-delete, complete, abandon, dead-letter, defer,
-lock renewal, schedules, peeking, duplicate detection, time to live. No topics, sessions or transactions; nothing is kept.
+lock renewal, schedules, peeking, duplicate detection, time to live. No topics, sessions or transactions. With `--journal FILE`
+what was accepted outlives the process, as it does in the service; without it nothing is kept.
 """
 
 import argparse
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from proton import (
@@ -28,6 +30,7 @@ from proton import (
 from proton.handlers import Handshaker
 from proton.reactor import Container
 
+from devhost.stack.journal import Journal
 from devhost.stack.queues import Queue, QueueOptions, Stored, now, split_batch
 
 NOT_FOUND, LOCK_LOST = "amqp:not-found", "com.microsoft:message-lock-lost"
@@ -42,14 +45,17 @@ Answer = tuple[int, Any, str | None, str | None]
 class Broker(Handler):  # type: ignore[misc]
     """The broker's reactor events."""
 
-    def __init__(self, port: int, queues: Mapping[str, QueueOptions], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, queues: Mapping[str, QueueOptions], host: str = "127.0.0.1", journal: Journal | None = None
+    ) -> None:
         super().__init__()
         self.host, self.port = host, port
         self.queues: dict[str, Queue] = {}
         self.handlers = [Handshaker()]
         for name, options in queues.items():
-            dead = Queue(f"{name}/$DeadLetterQueue", QueueOptions(lock_s=options.lock_s, max_delivery=10**9))
-            self.queues[name.lower()] = Queue(name, options, dead)
+            forever = QueueOptions(lock_s=options.lock_s, max_delivery=10**9)
+            dead = Queue(f"{name}/$DeadLetterQueue", forever, journal=journal)
+            self.queues[name.lower()] = Queue(name, options, dead, journal)
             self.queues[dead.name.lower()] = dead
 
     def entity(self, address: str | None) -> str:
@@ -134,7 +140,7 @@ class Broker(Handler):  # type: ignore[misc]
                     return
                 settled = link.snd_settle_mode == Link.SND_SETTLED
                 if settled:
-                    del queue.stored[item.sequence]
+                    queue.drop(item)
                 else:
                     queue.lock(item)
                 tag = item.tag or uuid.uuid4()
@@ -266,7 +272,7 @@ class Broker(Handler):  # type: ignore[misc]
         for number in body.get("sequence-numbers") or []:
             if number not in queue.stored or queue.stored[number].state != "scheduled":
                 return 404, None, "com.microsoft:message-not-found", "not found"
-            del queue.stored[number]
+            queue.drop(queue.stored[number])
         return 200, {}, None, None
 
     @staticmethod
@@ -320,9 +326,11 @@ def main() -> None:
     parser.add_argument("--max-delivery", type=int, default=10, help="deliveries before a message is a dead letter")
     parser.add_argument("--duplicate-window", type=float, default=600.0, help="seconds in which a message id counts once")
     parser.add_argument("--dead-letter-on-expiry", action="store_true")
+    parser.add_argument("--journal", type=Path, help="file that keeps what was accepted over a restart")
     chosen = parser.parse_args()
     options = QueueOptions(chosen.lock, chosen.max_delivery, chosen.duplicate_window, chosen.dead_letter_on_expiry)
-    Container(Broker(chosen.port, dict.fromkeys(chosen.queue, options))).run()
+    journal = None if chosen.journal is None else Journal(chosen.journal)
+    Container(Broker(chosen.port, dict.fromkeys(chosen.queue, options), journal=journal)).run()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from typing import Any
 
 from proton import Data, Message, int32, symbol, timestamp
 
+from devhost.stack.journal import Journal, Kept
+
 now = time.time
 STATES = {"deferred": 1, "scheduled": 2}
 
@@ -80,14 +82,19 @@ class Stored:
 
 
 class Queue:
-    """A queue, with its dead-letter queue behind it (which has none itself)."""
+    """A queue, with its dead-letter queue behind it (which has none itself). With a journal it outlives its process."""
 
-    def __init__(self, name: str, options: QueueOptions, dead: "Queue | None" = None) -> None:
-        self.name, self.options, self.dead = name, options, dead
+    def __init__(self, name: str, options: QueueOptions, dead: "Queue | None" = None, journal: Journal | None = None) -> None:
+        self.name, self.options, self.dead, self._journal = name, options, dead, journal
         self.stored: collections.OrderedDict[int, Stored] = collections.OrderedDict()
         self.links: list[Any] = []
-        self._numbers = itertools.count(1)
         self._seen: dict[Any, float] = {}
+        last = 0
+        if journal is not None:
+            last, self._seen = journal.last(name), journal.seen(name)
+            for kept in journal.kept(name):
+                self.stored[kept.sequence] = _restored(kept)
+        self._numbers = itertools.count(last + 1)
 
     def put(self, item: Stored, *, look_for_duplicates: bool = True) -> int | None:
         """Takes a message; None where it is a duplicate that is dropped."""
@@ -100,7 +107,23 @@ class Queue:
         item.sequence, item.enqueued = next(self._numbers), now()
         item.state = "scheduled" if item.due > now() else "active"
         self.stored[item.sequence] = item
+        if self._journal is not None:
+            raw = item.message.encode()
+            kept = Kept(item.sequence, raw, item.state, item.count, item.enqueued, item.expires)
+            self._journal.keep(self.name, kept)
+            if window and look_for_duplicates and id is not None:
+                self._journal.see(self.name, id, item.enqueued, window_s=window)
         return item.sequence
+
+    def drop(self, item: Stored) -> None:
+        """A message leaves the queue for good."""
+        self.stored.pop(item.sequence, None)
+        if self._journal is not None:
+            self._journal.forget(self.name, item.sequence)
+
+    def _changed(self, item: Stored) -> None:
+        if self._journal is not None:
+            self._journal.change(self.name, item.sequence, state=item.state, count=item.count)
 
     def lock(self, item: Stored) -> None:
         """Hands a message out."""
@@ -117,25 +140,31 @@ class Queue:
         if self.dead is not None and item.count >= self.options.max_delivery:
             text = f"Message could not be consumed after {item.count} delivery attempts."
             self.bury(item, "MaxDeliveryCountExceeded", text)
+            return
+        self._changed(item)
 
     def bury(self, item: Stored, reason: str | None, description: str | None) -> None:
         """Moves a message to the dead letters, with why."""
-        self.stored.pop(item.sequence, None)
+        left = item.sequence
         item.tag, item.until, item.due, item.expires = None, 0.0, 0, None
         properties = dict(item.message.properties or {})
         properties |= {"DeadLetterReason": reason or "", "DeadLetterErrorDescription": description or ""}
         item.message.properties = properties
-        if self.dead is not None:
+        if self.dead is not None:  # there first: a crash between the two shows it twice rather than not at all
             self.dead.put(item, look_for_duplicates=False)
+        self.stored.pop(left, None)
+        if self._journal is not None:
+            self._journal.forget(self.name, left)
 
     def settle(self, item: Stored, how: str, reason: str | None = None, description: str | None = None) -> None:
         """Completes, abandons, defers or dead-letters a locked message."""
         if how == "complete":
-            self.stored.pop(item.sequence, None)
+            self.drop(item)
         elif how == "abandon":
             self.release(item)
         elif how == "defer":
             item.state, item.tag, item.until = "deferred", None, 0.0
+            self._changed(item)
         else:
             self.bury(item, reason, description)
 
@@ -145,10 +174,18 @@ class Queue:
         for item in list(self.stored.values()):
             if item.state == "scheduled" and item.due <= at:
                 item.state, item.enqueued = "active", at
+                self._changed(item)
             elif item.state == "locked" and item.until <= at:
                 self.release(item)
             elif item.state == "active" and item.expires and item.expires <= at:
                 if self.options.dead_letter_on_expiry and self.dead is not None:
                     self.bury(item, "TTLExpiredException", "The message expired and was dead lettered.")
                 else:
-                    del self.stored[item.sequence]
+                    self.drop(item)
+
+
+def _restored(kept: Kept) -> Stored:
+    item = Stored(kept.raw)
+    item.sequence, item.state, item.count = kept.sequence, kept.state, kept.count
+    item.enqueued, item.expires = kept.enqueued, kept.expires
+    return item

@@ -11,10 +11,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class ServiceBusBroker:
-    """An AMQP 1.0 broker with these queues. Use it as a context manager."""
+    """An AMQP 1.0 broker with these queues, which outlive it where a `journal` keeps them. Use it as a context manager."""
 
-    def __init__(self, log: Path, queues: Sequence[str], *, port: int | None = None, options: Sequence[str] = ()) -> None:
-        self._log, self._queues, self._options = log, queues, options
+    def __init__(
+        self, log: Path, queues: Sequence[str], *, port: int | None = None, journal: Path | None = None,
+        options: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        self._log, self._queues = log, queues
+        self._options = [*options, *(["--journal", str(journal.resolve())] if journal is not None else [])]
         self.port = port or free_port()
         self._child: Child | None = None
 
@@ -40,9 +44,14 @@ class ServiceBusBroker:
         return self
 
     def stop(self) -> None:
-        """Ends it; the broker keeps nothing."""
+        """Ends it."""
         if self._child is not None:
             self._child.stop(seconds=5)
+
+    def kill(self) -> None:
+        """SIGKILL: what a crash of the broker looks like."""
+        if self._child is not None:
+            self._child.kill()
 
     def __enter__(self) -> "ServiceBusBroker":
         return self.start()

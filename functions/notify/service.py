@@ -11,7 +11,7 @@ from functions.accounts import service as accounts
 from functions.booking import service as booking
 from functions.notify import rendering, repository
 from functions.notify.domain import TOLD, Delivery, Notification, Told
-from shared import telemetry
+from shared import outbox, telemetry
 from shared.adapters.email import Attachment, Email
 from shared.adapters.sms import Sms
 from shared.db import new_id
@@ -132,3 +132,21 @@ def mark_read(*, tx: Tx, notification_id: uuid.UUID) -> Notification:
     get_owned(tx=tx, notification_id=notification_id)
     repository.mark_read(tx, notification_id)
     return get_owned(tx=tx, notification_id=notification_id)
+
+
+def list_dead_letters(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[outbox.Message]:
+    """Messages that could not be delivered, newest first. For administrators."""
+    return outbox.dead_letters(tx.conn, before=before, limit=limit)
+
+
+def send_again(*, tx: Tx, message_id: uuid.UUID) -> outbox.Message:
+    """Puts a dead letter on its way once more. Raises NotFound."""
+    found = outbox.dead_letter_of(tx.conn, message_id)
+    if found is None or not outbox.revive(tx.conn, message_id, now=tx.now):
+        raise NotFound(f"There is no dead letter {message_id}.")
+    tx.audit(
+        "send_again", object_type="outbox_message", object_id=message_id,
+        before={"state": outbox.DEAD, "last_error": found.last_error}, after={"state": outbox.PENDING},
+    )  # fmt: skip
+    tx.emitted.append(found)
+    return found

@@ -2,11 +2,15 @@
 
 import json
 import threading
+import uuid
 from typing import Any, Protocol
 
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.outbox import Message
+
+MAX_BODY_BYTES = 240 * 1024
+"""What a message may carry: a queue of the standard tier takes 256 KB with header and properties."""
 
 
 class Bus(Protocol):
@@ -15,8 +19,9 @@ class Bus(Protocol):
     relays: bool
     """Whether rows must be sent somewhere; False where the table itself is the queue."""
 
-    def send(self, messages: list[Message]) -> None:
-        """Sends all or raises Unavailable; a repeated send of the same id is harmless (inbox, duplicate detection)."""
+    def send(self, messages: list[Message]) -> dict[uuid.UUID, str]:
+        """Sends all or raises Unavailable; a repeated send of the same id is harmless (inbox, duplicate detection).
+        Returns those that no try will ever send, with why."""
         ...
 
     def close(self) -> None:
@@ -29,7 +34,7 @@ class EmbeddedBus:
 
     relays = False
 
-    def send(self, messages: list[Message]) -> None:
+    def send(self, messages: list[Message]) -> dict[uuid.UUID, str]:
         """Never called: `relays` is False."""
         raise AssertionError("the embedded bus has nothing to send to")
 
@@ -53,32 +58,48 @@ class ServiceBus:
         self._senders: dict[str, Any] = {}
         self._closed_until = float("-inf")
 
-    def send(self, messages: list[Message]) -> None:
-        """Sends by queue, in order. Raises Unavailable at once while the circuit is open."""
+    def send(self, messages: list[Message]) -> dict[uuid.UUID, str]:
+        """Sends by queue, in order, in as many batches as their size asks for. Raises Unavailable at once while the circuit
+        is open."""
         from azure.core.exceptions import AzureError
-        from azure.servicebus import ServiceBusMessage
 
+        refused: dict[uuid.UUID, str] = {}
         with self._lock:
             if self._clock.monotonic() < self._closed_until:
                 raise Unavailable("Service Bus did not answer a moment ago; the relay tries again.")
             try:
                 for queue in dict.fromkeys(message.queue for message in messages):
-                    batch = [
-                        ServiceBusMessage(
-                            json.dumps(message.payload).encode(),
-                            message_id=str(message.id),
-                            subject=message.type,
-                            content_type="application/json",
-                            application_properties={"created_at": message.created_at.isoformat()},
-                        )
-                        for message in messages
-                        if message.queue == queue
-                    ]
-                    self._sender(queue).send_messages(batch, timeout=5)
+                    refused |= self._send_to(queue, [message for message in messages if message.queue == queue])
             except (AzureError, OSError, ValueError) as error:
                 self._drop()
                 self._closed_until = self._clock.monotonic() + self._open_for_s
                 raise Unavailable(f"Service Bus: {error}") from error
+        return refused
+
+    def _send_to(self, queue: str, messages: list[Message]) -> dict[uuid.UUID, str]:
+        from azure.servicebus.exceptions import MessageSizeExceededError
+
+        refused: dict[uuid.UUID, str] = {}
+        sender = self._sender(queue)
+        batch, held = sender.create_message_batch(), 0
+        for message in messages:
+            body = json.dumps(message.payload).encode()
+            if len(body) > MAX_BODY_BYTES:
+                refused[message.id] = f"the message has {len(body)} bytes, a queue takes {MAX_BODY_BYTES}"
+                continue
+            made = _bus_message(message, body)
+            try:
+                batch.add_message(made)
+            except MessageSizeExceededError:
+                if not held:
+                    raise
+                sender.send_messages(batch, timeout=5)
+                batch, held = sender.create_message_batch(), 0
+                batch.add_message(made)
+            held += 1
+        if held:
+            sender.send_messages(batch, timeout=5)
+        return refused
 
     def _sender(self, queue: str) -> Any:
         from azure.servicebus import ServiceBusClient
@@ -98,3 +119,17 @@ class ServiceBus:
         """Closes senders and client."""
         with self._lock:
             self._drop()
+
+
+def _bus_message(message: Message, body: bytes) -> Any:
+    from azure.servicebus import ServiceBusMessage
+
+    # A dead letter that is sent again needs another id on the bus: within its window duplicate detection would drop it.
+    again = f":{message.available_at.timestamp():.6f}" if message.last_error is not None else ""
+    return ServiceBusMessage(
+        body,
+        message_id=f"{message.id}{again}",
+        subject=message.type,
+        content_type="application/json",
+        application_properties={"created_at": message.created_at.isoformat(), "outbox_id": str(message.id)},
+    )

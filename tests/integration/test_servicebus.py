@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,17 +11,21 @@ from typing import Any
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceiveMode, ServiceBusSubQueue
 from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNotFoundError, ServiceBusError
+from fastapi.testclient import TestClient
 
 from devhost.delivery import ServiceBusDelivery
 from devhost.discovery import Queue
+from devhost.host import triggers
 from devhost.stack.servicebus import ServiceBusBroker
 from shared import outbox
+from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.errors import Unavailable
 from shared.migrate import upgrade
-from shared.platform import Platform
+from shared.platform import Platform, use_platform
 from shared.settings import Settings
 from tests.stack_fixtures import SHORT_QUEUE
+from tests.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -226,3 +231,110 @@ def test_a_delayed_message_leaves_when_it_is_due(bussed: Platform, clock: Manual
     clock.advance(timedelta(hours=1))
     bussed.relay_outbox()
     assert states(bussed) == {"PENDING": 0, "SENT": 1, "DEAD": 0}
+
+
+def test_with_a_journal_a_killed_broker_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    options = ("--lock", "5", "--max-delivery", "3", "--duplicate-window", "60")
+    broker = ServiceBusBroker(tmp_path / "log", (SHORT_QUEUE,), journal=tmp_path / "kept.db", options=options)
+    try:
+        broker.start()
+        with ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0) as client:
+            send(client, *(ServiceBusMessage(name, message_id=name) for name in ("done", "open", "bad")))
+            with client.get_queue_receiver(SHORT_QUEUE) as receiver:
+                got = receiver.receive_messages(max_message_count=3, max_wait_time=5)
+                while len(got) < 3:
+                    got += receiver.receive_messages(max_message_count=3, max_wait_time=5)
+                receiver.complete_message(got[0])
+                receiver.dead_letter_message(got[2], reason="why")
+        broker.kill()
+        broker.start()
+        with ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0) as client:
+            send(client, ServiceBusMessage("again", message_id="done"))
+            with client.get_queue_receiver(SHORT_QUEUE) as receiver:
+                (found,) = receiver.receive_messages(max_message_count=3, max_wait_time=5)
+                assert bodies([found]) == ["open"]
+                receiver.complete_message(found)
+                assert receiver.receive_messages(max_wait_time=1) == [], "the message id is still known"
+            with client.get_queue_receiver(SHORT_QUEUE, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead:
+                (message,) = dead.receive_messages(max_wait_time=5)
+                assert (bodies([message]), message.dead_letter_reason) == (["bad"], "why")
+    finally:
+        broker.stop()
+
+
+def test_large_messages_leave_in_several_batches_and_one_too_large_is_a_dead_letter(
+    bussed: Platform, servicebus: ServiceBusBroker
+) -> None:
+    """One batch holds 256 KB: fifty events of 10 KB would never leave together, and would keep all others waiting."""
+    bussed.transact(lambda tx: [tx.emit(outbox.NOTIFY, "t", {"n": number, "text": "x" * 10_000}) for number in range(60)])
+    huge = bussed.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {"text": "x" * 300_000}))
+    bussed.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {"n": 60}))
+    bussed.relay_outbox()
+    pause = threading.Event()
+    for _ in range(100):  # or the thread that the commits woke: whoever comes first
+        if states(bussed)["PENDING"] == 0:
+            break
+        pause.wait(0.1)
+    assert states(bussed) == {"PENDING": 0, "SENT": 61, "DEAD": 1}
+    (dead,) = bussed.database.read(outbox.dead_letters)
+    assert dead.id == huge.id
+    assert "bytes" in (dead.last_error or "")
+
+
+@pytest.fixture
+def delivered(bussed: Platform, servicebus: ServiceBusBroker) -> Iterator[Platform]:
+    """A platform whose own functions receive from the broker."""
+    use_platform(bussed)
+    delivery = ServiceBusDelivery(servicebus.connection_string, triggers().queues)
+    delivery.start()
+    yield bussed
+    delivery.stop()
+    use_platform(None)
+
+
+def until(true: Any, *, seconds: float = 30) -> None:
+    """Waits for a condition."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        pause.wait(0.1)
+
+
+def test_poison_of_the_broker_is_seen_by_administrators_and_sent_again(
+    delivered: Platform, servicebus: ServiceBusBroker, clock: ManualClock
+) -> None:
+    poison = delivered.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {"n": 1}))
+    with ServiceBusClient.from_connection_string(servicebus.connection_string, retry_total=0) as client:
+        send(client, ServiceBusMessage("not json", message_id="foreign"), queue=outbox.CHARGE_REQUESTS)
+    until(lambda: len(delivered.database.read(outbox.dead_letters)) == 2)
+    dead = {item.id: item for item in delivered.database.read(outbox.dead_letters)}
+    assert "'nonsense' is not an event that is told" in (dead.pop(poison.id).last_error or "")
+    (foreign,) = dead.values()
+    assert (foreign.queue, foreign.payload) == (outbox.CHARGE_REQUESTS, {"not_json": "not json"})
+    assert "MaxDeliveryCountExceeded" in (foreign.last_error or "")
+    clock.advance(timedelta(seconds=1))
+    assert delivered.transact(lambda tx: outbox.revive(tx.conn, poison.id, now=tx.now))
+    delivered.relay_outbox()
+    until(lambda: poison.id in {item.id for item in delivered.database.read(outbox.dead_letters)})
+
+
+def test_a_delivery_outlasts_a_component_that_is_away(delivered: Platform, tmp_path: Path) -> None:
+    """Three deliveries make a dead letter here; more failures than that in a row do not, while the cause is `Unavailable`."""
+    with TestClient(create_app(lambda: delivered)) as client:
+        world = World(delivered, client)
+        driver = world.user()
+        mailbox = delivered.settings.data_dir / "mailbox"
+        real, fails = delivered.email, [4]
+
+        class Away:
+            def send(self, email: Any, *, operation_id: Any) -> None:
+                fails[0] -= 1
+                if fails[0] >= 0:
+                    raise Unavailable("the mail service is away")
+                real.send(email, operation_id=operation_id)
+
+        delivered.__dict__["email"] = Away()
+        assert driver.book(world.location(), "10:00").status_code == 201
+        until(lambda: mailbox.exists() and len(list(mailbox.iterdir())) == 1)
+    assert fails[0] == -1
+    assert delivered.database.read(outbox.dead_letters) == []
