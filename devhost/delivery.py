@@ -195,7 +195,7 @@ class ServiceBusDelivery:
                 with (
                     ServiceBusClient.from_connection_string(self._connection_string, retry_total=1) as client,
                     client.get_queue_receiver(name, sub_queue=sub_queue) as receiver,
-                    AutoLockRenewer(max_lock_renewal_duration=300) as renewer,
+                    AutoLockRenewer(max_lock_renewal_duration=300, max_workers=1) as renewer,
                     ThreadPoolExecutor(WORKERS, thread_name_prefix=f"deliver-{queue.queue}") as pool,
                 ):
                     while not self._stop.is_set():

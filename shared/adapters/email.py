@@ -81,7 +81,7 @@ class CommunicationEmail:
             return self._client
 
     def send(self, email: Email, *, operation_id: uuid.UUID) -> None:
-        """Begins the send operation, idempotent by its id."""
+        """Begins the send operation, idempotent by its id. No poller: it would keep a thread for each letter."""
         from azure.core.exceptions import AzureError, HttpResponseError
 
         message = {
@@ -98,7 +98,7 @@ class CommunicationEmail:
             ],
         }
         try:
-            self._made().begin_send(message, operation_id=str(operation_id), polling_interval=3600)
+            self._made().begin_send(message, operation_id=str(operation_id), polling=False)
         except HttpResponseError as error:
             raise refusal(error) from error
         except AzureError as error:

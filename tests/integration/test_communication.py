@@ -1,6 +1,7 @@
 """E-mail and SMS with the real SDKs against the loopback endpoint, which checks the signature."""
 
 import base64
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,15 @@ def test_an_email_is_signed_sent_and_idempotent_by_its_operation(communication: 
     message = communication.accepted.emails[str(id)]
     assert message["senderAddress"] == FROM
     assert message["content"] == {"subject": "Hello", "plainText": "text", "html": "<p>html</p>"}
+
+
+def test_sending_leaves_no_thread_behind(communication: CommunicationServices) -> None:
+    """The SDK's poller would sleep in a thread of its own for as long as its interval: one a letter, for ever more of them."""
+    sender = CommunicationEmail(communication.endpoint, communication.key, FROM)
+    before = set(threading.enumerate())
+    for _ in range(3):
+        sender.send(LETTER, operation_id=uuid.uuid4())
+    assert {thread.name for thread in set(threading.enumerate()) - before if "LRO" in thread.name} == set()
 
 
 def test_a_wrong_key_is_refused(communication: CommunicationServices) -> None:

@@ -1,0 +1,308 @@
+"""The clients: drivers who reserve, move, cancel and ask, and remember every answer; what they were told is what must be."""
+
+import json
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx2 as httpx
+
+from tests.world import API, TYPE2, Person
+
+QUARTER = timedelta(minutes=15)
+HURRIED_S = 0.03
+"""The patience of a client whose connection breaks while he waits: his answer is lost, whatever the server does."""
+GIVE_UP_S = 120.0
+
+
+@dataclass
+class Attempt:
+    """One thing a driver tried: its key, how often it was sent, how often the answer was lost, and the last answer."""
+
+    driver: uuid.UUID
+    action: str
+    path: str
+    body: dict[str, Any]
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    sends: int = 0
+    lost: int = 0
+    status: int | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+    replayed: bool = False
+
+    @property
+    def won(self) -> bool:
+        """Whether it was told that it is done."""
+        return self.status is not None and self.status < 300
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody knows what happened: no answer came, or only that a component was away."""
+        return self.status is None or self.status == 503
+
+    def __str__(self) -> str:
+        said = f"{self.status} {self.answer.get('code', '')}".strip()
+        return f"{self.action} {self.path} {json.dumps(self.body)} (key {self.key}, sent {self.sends} times): {said}"
+
+
+@dataclass
+class Told:
+    """What a driver was last told of one of his bookings."""
+
+    status: str
+    start: str
+    end: str
+
+
+class Progress:
+    """How many attempts are done, for who waits to break something in the middle."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self._changed = threading.Condition()
+
+    def step(self) -> None:
+        """One more."""
+        with self._changed:
+            self.done += 1
+            self._changed.notify_all()
+
+    def wait(self, share: float) -> None:
+        """Until this share of the attempts is done."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.done >= share * self.total, timeout=1800):
+                raise TimeoutError(f"only {self.done} of {self.total} attempts were made")
+
+
+class Driver:
+    """One client. His bookings are changed by nobody else, so what he was told last must stand."""
+
+    def __init__(
+        self, person: Person, urls: list[str], place: tuple[str, float, float], day: datetime, seed: int,
+        client: httpx.Client | None = None,
+    ) -> None:  # fmt: skip
+        self.person, self.place, self.day = person, place, day
+        self.rng = random.Random(seed)
+        self.urls = urls
+        self.attempts: list[Attempt] = []
+        self.bookings: dict[str, Told] = {}
+        self.aside: set[str] = set()
+        """Bookings with a change of which the answer was lost and the repeat refused: left alone until all is quiet."""
+        self.requests: dict[str, dict[str, Any]] = {}
+        """Charge requests by id, as they were last told."""
+        self.quotes: dict[str, tuple[str, dict[str, Any]]] = {}
+        """Of a booking: the start for which a quote was frozen, and the quote."""
+        self.broken: list[str] = []
+        """Promises that an answer itself broke."""
+        self.seen: Counter[str] = Counter()
+        self._hint: dict[str, Any] | None = None
+        self._client = client or httpx.Client(timeout=30)
+        self._hurries = client is None
+        self._headers: tuple[float, dict[str, str]] = (-1e9, {})
+        self._pause = threading.Event()
+
+    def close(self) -> None:
+        """Ends his connections."""
+        self._client.close()
+
+    def run(self, count: int, progress: Progress) -> None:
+        """Makes `count` attempts, one after the other."""
+        for _ in range(count):
+            self.attempt()
+            progress.step()
+
+    def attempt(self) -> None:
+        """One attempt of the mix."""
+        dice, mine = self.rng.random(), [id for id, told in self.bookings.items() if self._free(id, told)]
+        if mine and (dice < 0.2 or len(mine) > 40):
+            id = self.rng.choice(mine)
+            self.send(Attempt(self.person.id, "cancel", f"/booking/bookings/{id}/cancel", {}), about=id)
+        elif mine and dice < 0.42:
+            id = self.rng.choice(mine)
+            self.send(Attempt(self.person.id, "reschedule", f"/booking/bookings/{id}/reschedule", self._when()), about=id)
+        elif dice < 0.55:
+            self._ask()
+        elif dice < 0.65 and self.requests:
+            self._follow_up()
+        else:
+            self._reserve()
+
+    def _free(self, id: str, told: Told) -> bool:
+        return told.status == "RESERVED" and id not in self.aside
+
+    def _when(self) -> dict[str, Any]:
+        start = self.day + QUARTER * self.rng.randrange(96)
+        return {"start": start.isoformat(), "duration_minutes": self.rng.choice((15, 30, 45, 60, 90))}
+
+    def _reserve(self) -> None:
+        body = {"location_id": self.place[0], "connector": TYPE2} | (self._hint or self._when())
+        self._hint = None
+        self.send(Attempt(self.person.id, "reserve", "/booking/bookings", body))
+
+    def _ask(self) -> None:
+        departure = self.day + timedelta(minutes=self.rng.randrange(20 * 60))
+        body = {
+            "battery_kwh": 60, "soc": 0.4, "connectors": [TYPE2], "max_power_kw": 22, "radius_km": 2.0,
+            "energy_kwh": self.rng.choice((4, 8, 15)), "earliest_departure": departure.isoformat(),
+            "latest_finish": (departure + timedelta(hours=3)).isoformat(),
+            "origin": {"lat": self.place[1], "lon": self.place[2]}, "auto_book": self.rng.random() < 0.6,
+        }  # fmt: skip
+        self.send(Attempt(self.person.id, "ask", "/optimizer/charge-requests", body))
+
+    def _follow_up(self) -> None:
+        """Looks at one of his charge requests; takes an offer, or withdraws it."""
+        id = self.rng.choice([*self.requests])
+        if id in self.aside:
+            self._reserve()
+            return
+        found = self._look(f"/optimizer/charge-requests/{id}")
+        if found is None or found["status"] in ("UNSATISFIABLE", "EXPIRED", "CANCELED"):
+            self._reserve()
+        elif found["status"] == "OFFERED" and self.rng.random() < 0.7:
+            offer = self.rng.choice((0, 0, 0, 1)) if len(found["offers"]) > 1 else 0
+            self.send(Attempt(self.person.id, "accept", f"/optimizer/charge-requests/{id}/accept", {"offer": offer}), about=id)
+        else:
+            self.send(Attempt(self.person.id, "withdraw", f"/optimizer/charge-requests/{id}/cancel", {}), about=id)
+
+    def _look(self, path: str) -> dict[str, Any] | None:
+        for _ in range(3):
+            try:
+                answer = self._client.get(self.rng.choice(self.urls) + API + path, headers=self._authorised())
+            except httpx.TransportError:
+                continue
+            if answer.status_code == 200:
+                return answer.json()
+            if answer.status_code != 503:
+                self.broken.append(f"an answer that is not 503 while something is away: GET {path}: {answer.text[:200]}")
+        return None
+
+    def _authorised(self) -> dict[str, str]:
+        made, headers = self._headers
+        if time.monotonic() - made > 300:
+            self._headers = (time.monotonic(), self.person.headers())
+        return headers or self._headers[1]
+
+    def send(self, attempt: Attempt, *, about: str | None = None) -> None:
+        """Sends it until an answer comes, with the same key to either server; remembers what was said."""
+        self.attempts.append(attempt)
+        hurried = self._hurries and self.rng.random() < 0.04
+        self._until_answered(attempt, hurried=hurried)
+        if attempt.unknown or (attempt.lost and not attempt.won):
+            # Nobody knows whether the first sending is still under way: only when all is quiet the key tells for good.
+            if about is not None:
+                self.aside.add(about)
+            return
+        self._remember(attempt)
+        if attempt.won and self.rng.random() < 0.04:
+            self._repeat(attempt)
+
+    def _until_answered(self, attempt: Attempt, *, hurried: bool = False) -> None:
+        deadline = time.monotonic() + GIVE_UP_S
+        while True:
+            attempt.sends += 1
+            try:
+                answer = self._post(attempt, hurried=hurried)
+            except httpx.TransportError:
+                attempt.lost += 1
+                answer = None
+            hurried = False
+            if answer is not None:
+                attempt.status, attempt.answer = answer.status_code, _document(answer)
+                attempt.replayed = answer.headers.get("idempotency-replayed") == "true"
+                if answer.status_code != 503:
+                    return
+                attempt.lost += attempt.answer.get("code") == "COMMIT_UNKNOWN"
+            if time.monotonic() > deadline:
+                return
+            self._pause.wait(self.rng.uniform(0.05, 0.4))
+
+    def _post(self, attempt: Attempt, *, hurried: bool = False) -> httpx.Response:
+        headers = self._authorised() | {"Idempotency-Key": attempt.key}
+        url = self.rng.choice(self.urls) + API + attempt.path
+        patience: dict[str, Any] = {"timeout": HURRIED_S} if hurried else {}
+        return self._client.post(url, json=attempt.body, headers=headers, **patience)
+
+    def _repeat(self, attempt: Attempt) -> None:
+        """The same key once more: the same answer, and no second effect (which the books will show)."""
+        try:
+            answer = self._post(attempt)
+        except httpx.TransportError:
+            return
+        if answer.status_code == 503:
+            return
+        same = (answer.status_code, _document(answer)) == (attempt.status, attempt.answer)
+        if not same or answer.headers.get("idempotency-replayed") != "true":
+            self.broken.append(f"a repeat with the same key got another answer: {attempt}, then {answer.text[:200]}")
+
+    def find_out(self) -> int:
+        """When all is quiet: asks again for everything he does not know for sure. Returns how many had happened after all."""
+        late = 0
+        for attempt in self.attempts:
+            if not (attempt.unknown or (attempt.lost and not attempt.won)):
+                continue
+            known = not attempt.unknown
+            self._until_answered(attempt)
+            if attempt.unknown:
+                self.broken.append(f"no answer even when all was quiet: {attempt}")
+                continue
+            late += known and attempt.replayed
+            self._remember(attempt)
+        return late
+
+    def _remember(self, attempt: Attempt) -> None:
+        self.seen[f"{attempt.action} {attempt.status} {attempt.answer.get('code', '')}".strip()] += 1
+        answer = attempt.answer
+        if attempt.won:
+            if attempt.action in ("reserve", "reschedule", "cancel"):
+                told = Told(answer["reservation_status"], answer["period"]["start"], answer["period"]["end"])
+                self.bookings[answer["id"]] = told
+                self.quotes[answer["id"]] = (told.start, answer["quote"])
+            else:
+                self.requests[answer["id"]] = answer
+            return
+        code = answer.get("code")
+        if attempt.status == 409 and code == "SLOT_TAKEN":
+            self._check_alternatives(attempt)
+        elif not (attempt.status == 409 and code in self._fair(attempt)):
+            self.broken.append(f"an answer that should not be: {attempt} {answer.get('detail', '')}")
+
+    def _fair(self, attempt: Attempt) -> frozenset[str]:
+        """The refusals, other than a taken slot, that an attempt may meet."""
+        if attempt.action == "reserve":
+            return frozenset({"LIMIT_REACHED"})
+        if attempt.action in ("accept", "withdraw"):  # the offer may have run out between the look and the click
+            return frozenset({"WRONG_STATE", "LIMIT_REACHED"})
+        return frozenset()
+
+    def _check_alternatives(self, attempt: Attempt) -> None:
+        alternatives = attempt.answer.get("alternatives")
+        if not alternatives:
+            self.broken.append(f"a loser without alternatives: {attempt}")
+            return
+        for item in alternatives:
+            start = datetime.fromisoformat(item["period"]["start"])
+            asked = attempt.body.get("start")
+            same = item["location_id"] == self.place[0] and asked is not None and start == datetime.fromisoformat(asked)
+            if (
+                same
+                or start <= self.person.world.platform.clock.now()
+                or datetime.fromisoformat(item["period"]["end"]) <= start
+            ):
+                self.broken.append(f"an alternative that is none: {item} for {attempt}")
+        here = [item["period"] for item in alternatives if item["location_id"] == self.place[0]]
+        if here and self.rng.random() < 0.5:
+            begin, end = (datetime.fromisoformat(here[0][name]) for name in ("start", "end"))
+            self._hint = {"start": begin.isoformat(), "duration_minutes": int((end - begin).total_seconds() // 60)}
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        found = answer.json()
+    except ValueError:
+        return {"code": f"NOT_JSON {answer.text[:100]!r}"}
+    return found if isinstance(found, dict) else {"code": "NOT_AN_OBJECT"}
