@@ -7,8 +7,8 @@ import random
 import threading
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,6 +21,8 @@ from shared.platform import Platform
 log = logging.getLogger(__name__)
 MAX_DELIVERIES = 10
 WORKERS = 4
+RENEW_BEFORE = timedelta(seconds=4)
+"""How long before a lock runs out it is renewed; locks last 5 s (in tests) to 60 s."""
 
 
 class Delivery(Protocol):
@@ -185,7 +187,7 @@ class ServiceBusDelivery:
             thread.join()
 
     def _receive(self, queue: Queue) -> None:
-        from azure.servicebus import AutoLockRenewer, ServiceBusClient, ServiceBusSubQueue
+        from azure.servicebus import ServiceBusClient, ServiceBusSubQueue
         from azure.servicebus.exceptions import ServiceBusError
 
         name, _, below = queue.queue.partition("/")
@@ -195,30 +197,61 @@ class ServiceBusDelivery:
                 with (
                     ServiceBusClient.from_connection_string(self._connection_string, retry_total=1) as client,
                     client.get_queue_receiver(name, sub_queue=sub_queue) as receiver,
-                    AutoLockRenewer(max_lock_renewal_duration=300, max_workers=1) as renewer,
                     ThreadPoolExecutor(WORKERS, thread_name_prefix=f"deliver-{queue.queue}") as pool,
                 ):
-                    while not self._stop.is_set():
-                        batch = receiver.receive_messages(max_message_count=WORKERS, max_wait_time=0.5)
-                        for message in batch:
-                            renewer.register(receiver, message, max_lock_renewal_duration=300)
-                        outcomes = list(pool.map(lambda message: self._handled(queue, message), batch))
-                        for message, done in zip(batch, outcomes, strict=True):  # receivers are not thread-safe
-                            if done:
-                                receiver.complete_message(message)
-                            else:
-                                receiver.abandon_message(message)
-                        if not all(outcomes):
-                            self._stop.wait(min(backoff_s(0), 1.0))
+                    self._work_off(queue, receiver, pool)
             except (ServiceBusError, OSError, ValueError) as error:
                 log.warning("queue %s: %s; connecting again", queue.queue, error)
                 self._stop.wait(1.0)
+
+    def _work_off(self, queue: Queue, receiver: Any, pool: ThreadPoolExecutor) -> None:
+        """Receives, settles and renews locks, all in this thread: receivers are not thread-safe, and the SDK's own
+        AutoLockRenewer keeps a core busy while any message is being handled."""
+        handling: dict[Future[bool], Any] = {}
+        while handling or not self._stop.is_set():
+            room = 0 if self._stop.is_set() else WORKERS - len(handling)
+            if room:
+                wait_s = 0.05 if handling else 0.5
+                for message in receiver.receive_messages(max_message_count=room, max_wait_time=wait_s):
+                    handling[pool.submit(self._handled, queue, message)] = message
+            if not handling:
+                continue
+            done, _ = wait(handling, timeout=0.05 if room else 0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._settle(receiver, handling.pop(future), future.result())
+            for message in handling.values():
+                self._renew(receiver, message)
+
+    @staticmethod
+    def _settle(receiver: Any, message: Any, done: bool) -> None:
+        from azure.servicebus.exceptions import MessageLockLostError
+
+        try:
+            if done:
+                receiver.complete_message(message)
+            else:
+                receiver.abandon_message(message)
+        except MessageLockLostError:
+            log.warning("the lock of message %s ran out; it will be delivered again", message.message_id)
+
+    @staticmethod
+    def _renew(receiver: Any, message: Any) -> None:
+        from azure.servicebus.exceptions import MessageLockLostError
+
+        left = message.locked_until_utc - datetime.now(UTC)
+        if left > RENEW_BEFORE or left < timedelta(0):
+            return
+        try:
+            receiver.renew_message_lock(message)
+        except MessageLockLostError:
+            log.warning("the lock of message %s could not be renewed", message.message_id)
 
     def _handled(self, queue: Queue, message: Any) -> bool:
         try:
             queue.deliver(_received(message))
         except Exception as error:  # noqa: BLE001 - the broker delivers again and counts
             log.warning("message %s of %s failed: %s: %s", message.message_id, queue.queue, type(error).__name__, error)
+            self._stop.wait(min(backoff_s(0), 1.0))
             return False
         return True
 
