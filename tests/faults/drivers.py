@@ -84,8 +84,9 @@ class Driver:
 
     def __init__(
         self, person: Person, urls: list[str], place: tuple[str, float, float], day: datetime, seed: int,
-        client: httpx.Client | None = None,
+        hours: int = 24, client: httpx.Client | None = None,
     ) -> None:  # fmt: skip
+        self.hours = hours
         self.person, self.place, self.day = person, place, day
         self.rng = random.Random(seed)
         self.urls = urls
@@ -136,7 +137,7 @@ class Driver:
         return told.status == "RESERVED" and id not in self.aside
 
     def _when(self) -> dict[str, Any]:
-        start = self.day + QUARTER * self.rng.randrange(96)
+        start = self.day + QUARTER * self.rng.randrange(4 * self.hours)
         return {"start": start.isoformat(), "duration_minutes": self.rng.choice((15, 30, 45, 60, 90))}
 
     def _reserve(self) -> None:
@@ -145,7 +146,7 @@ class Driver:
         self.send(Attempt(self.person.id, "reserve", "/booking/bookings", body))
 
     def _ask(self) -> None:
-        departure = self.day + timedelta(minutes=self.rng.randrange(20 * 60))
+        departure = self.day + timedelta(minutes=self.rng.randrange(max(1, self.hours - 3) * 60))
         body = {
             "battery_kwh": 60, "soc": 0.4, "connectors": [TYPE2], "max_power_kw": 22, "radius_km": 2.0,
             "energy_kwh": self.rng.choice((4, 8, 15)), "earliest_departure": departure.isoformat(),

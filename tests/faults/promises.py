@@ -211,6 +211,8 @@ def messages_have_their_effect_once(
             if row.available_at <= now:
                 yield Broken("lost", promise, f"{name} has not left the outbox")
             continue
+        if row.state == DEAD and "not_json" in row.payload:
+            continue  # another's, put into the queue: `poison_is_visible` counts them
         if row.state == DEAD:
             yield Broken("lost", promise, f"{name} is a dead letter: {row.last_error}")
             continue

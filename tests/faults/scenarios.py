@@ -132,6 +132,34 @@ def _version(url: str) -> str | None:
     return found
 
 
+def everything(kills: int) -> Break:
+    """One after the other in one fight: servers killed, the database crashed, the broker crashed, Blob gone and back."""
+
+    def break_all(arena: Arena, progress: Progress) -> int:
+        for number in range(kills):
+            progress.wait(0.1 + 0.2 * number / kills)
+            server = arena.servers[number % 2]
+            server.kill()
+            server.start(wait=False)
+        progress.wait(0.4)
+        arena.database.kill()
+        threading.Event().wait(3)
+        arena.database.start()
+        progress.wait(0.6)
+        arena.broker.kill()
+        threading.Event().wait(3)
+        arena.broker.start()
+        progress.wait(0.75)
+        arena.blobs.stop()
+        progress.wait(0.9)
+        arena.blobs.start()
+        for server in arena.servers:
+            wait_until(server.answers, seconds=120, what=f"{server.url} answers again")
+        return kills
+
+    return break_all
+
+
 def scenarios(kills: int, *, wait_for_policy: bool = True) -> list[Scenario]:
     """All of them."""
     return [
@@ -171,14 +199,14 @@ class Poison:
         return 4
 
 
-def run(arena: Arena, scenario: Scenario, *, attempts: int, drivers: list[Driver], poison: Poison) -> Row:
-    """Runs one scenario on the arena. `drivers` are those of earlier ones, whose bookings must stand too; the new ones are
-    added."""
+def run(arena: Arena, scenario: Scenario, *, attempts: int, drivers: list[Driver], poison: Poison, hours: int = 24) -> Row:
+    """Runs one scenario on the arena: a fight for so many hours of its eight EVSEs. `drivers` are those of earlier ones,
+    whose bookings must stand too; the new ones are added."""
     begun = time.monotonic()
     place = arena.place()
     day = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
     urls = [server.url for server in arena.servers]
-    mine = [Driver(arena.world.user(), urls, place, day, next(_seeds)) for _ in range(CLIENTS)]
+    mine = [Driver(arena.world.user(), urls, place, day, next(_seeds), hours) for _ in range(CLIENTS)]
     each = -(-attempts // CLIENTS)
     progress = Progress(each * CLIENTS)
     put = poison.put(arena)

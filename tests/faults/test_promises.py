@@ -42,7 +42,7 @@ class Fight:
         place = world.location(evses=2, latitude=45.0, longitude=5.1, terms=terms)
         world.location(evses=1, latitude=45.027, longitude=5.1)
         day = world.platform.clock.now() + timedelta(hours=3)
-        self.drivers = [Driver(world.user(), [""], (place, 45.0, 5.1), day, seed, world.client) for seed in (1, 2)]
+        self.drivers = [Driver(world.user(), [""], (place, 45.0, 5.1), day, seed, client=world.client) for seed in (1, 2)]
         for _ in range(40):
             for driver in self.drivers:
                 driver.attempt()
