@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for data and logs, kept; a temporary one otherwise")
     parser.add_argument("--verbose", action="store_true", help="every kind of answer, counted")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     logging.getLogger("uamqp").setLevel(logging.CRITICAL)
     console = Console(width=150, highlight=False)
