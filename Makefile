@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test fuzz lint golden model train evaluate publish pipeline bench requirements clean
+.PHONY: help run demo import admin doctor reset test faults fuzz lint golden model train evaluate publish pipeline bench requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -46,6 +46,10 @@ test: $(VENV)/dev.stamp ## run every test against the real components
 
 fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for every role, new each time (FUZZ=100 requests a kind)
 	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/api/test_schema.py --timeout 3600
+
+faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, broken in turn; no promise may break (ATTEMPTS=5000, KILLS=10, ONLY=name)
+	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m tests.faults --attempts $(or $(ATTEMPTS),5000) --kills $(or $(KILLS),10) $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(VENV)/dev.stamp ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -19,6 +19,7 @@ from functions.notify.domain import Notification
 from functions.stations import service as stations
 from functions.stations import station_keys
 from functions.stations.domain import Connector, LocationRecord
+from shared import outbox
 from shared.db import new_id
 from shared.tx import Tx
 from tests.world import TYPE2, Person, World
@@ -87,6 +88,13 @@ def _notification(world: World, person: Person) -> str:
     return str(made.id)
 
 
+def _dead_letter(world: World, person: Person) -> str:
+    now = world.platform.clock.now()
+    made = world.platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {}))
+    world.platform.database.transact(lambda conn: outbox.dead_letter(conn, made.id, error="ValueError", now=now))
+    return str(made.id)
+
+
 WISH: dict[str, Any] = {
     "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
     "origin": {"lat": 52.091, "lon": 5.121},
@@ -142,6 +150,7 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "station_key": _station_key,
     "vehicle": _vehicle,
     "notification": _notification,
+    "dead_letter": _dead_letter,
     "charge_request": _charge_request,
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
@@ -152,6 +161,7 @@ OBJECTS = {
     "key_id": "station_key",
     "vehicle_id": "vehicle",
     "notification_id": "notification",
+    "message_id": "dead_letter",
     "request_id": "charge_request",
 }
 """What fills a path parameter of this name, where the rule does not say otherwise."""
@@ -261,6 +271,8 @@ RULES: dict[str, Rule] = {
     # notify
     "GET /notify/inbox": Rule(SIGNED_IN),
     "POST /notify/inbox/{notification_id}/read": Rule(SIGNED_IN, sees_all=NONE),
+    "GET /notify/dead-letters": Rule(ADMINS),
+    "POST /notify/dead-letters/{message_id}/send-again": Rule(ADMINS, status=202),
     # payments
     "POST /payments/quotes": Rule(
         ANYBODY,
