@@ -43,6 +43,15 @@ class Settings(BaseSettings):
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken.")
+    open_bookings_per_driver: int = Field(
+        20,
+        ge=1,
+        le=1000,
+        description="Open bookings a driver may have over all locations; each location's terms limit those there.",
+    )
+    booking_horizon_days: int = Field(
+        90, ge=1, le=365, description="How many days ahead anything may be booked, where a location's terms allow as much."
+    )
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
     )

@@ -56,6 +56,11 @@ def revoke_family(tx: Tx, family_id: uuid.UUID) -> None:
     tx.execute(statement.values(revoked_at=tx.now))
 
 
+def lock_user(tx: Tx, id: uuid.UUID) -> bool:
+    """Locks an account's row; False where there is none."""
+    return tx.execute(for_update(sa.select(user.c.id).where(user.c.id == id), tx.conn)).first() is not None
+
+
 def add_vehicle(tx: Tx, made: Vehicle) -> None:
     """Stores a vehicle."""
     tx.execute(sa.insert(vehicle).values(**vars(made) | {"standards": list(made.standards)}))

@@ -150,6 +150,13 @@ def get_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle
     return found
 
 
+def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
+    """Locks the account's row until the transaction ends: the first lock of what counts against a driver's limits, so that
+    two bookings of one driver are decided one after the other, wherever they are. Raises NotFound."""
+    if not repository.lock_user(tx, user_id):
+        raise NotFound(f"There is no account {user_id}.")
+
+
 def _mine(tx: Tx) -> uuid.UUID:
     if tx.actor.id is None:
         raise Unauthenticated()

@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.booking.domain import (
-    LIVE,
     Booking,
     RecordedSession,
     RequestStatus,
@@ -17,6 +16,7 @@ from functions.booking.domain import (
     slot_of,
     slot_start,
 )
+from functions.booking.limits import Standing
 from functions.booking.tables import booking, booking_request, slot_claim
 from shared.db import for_update, is_duplicate, new_id
 from shared.tx import Tx
@@ -74,17 +74,25 @@ def of_user(tx: Tx, user_id: uuid.UUID, *, status: str | None, before: uuid.UUID
     return [_booking(row) for row in tx.execute(statement)]
 
 
-def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
-    """A driver's bookings that stand and have not ended."""
-    statement = sa.select(booking).where(
-        booking.c.user_id == user_id,
+def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:
+    """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
+    columns = booking.c
+    statement = sa.select(
+        columns.id, columns.location_id, columns.vehicle_id, columns.start, columns.end, columns.hold_expires_at, columns.status
+    ).where(
+        columns.user_id == user_id,
         sa.or_(
-            booking.c.status.in_([item.value for item in LIVE]),
-            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+            columns.status == ReservationStatus.RESERVED.value,
+            sa.and_(columns.status == ReservationStatus.PENDING.value, columns.hold_expires_at > tx.now),
+            sa.and_(columns.status == ReservationStatus.FULFILLED.value, columns.stopped_at.is_(None)),
         ),
-        booking.c.end > tx.now,
+        columns.end > tx.now,
     )
-    return [_booking(row) for row in tx.execute(statement)]
+    found = []
+    for row in tx.execute(statement):
+        until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
+        found.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
+    return found
 
 
 def fulfilled(

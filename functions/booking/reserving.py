@@ -84,15 +84,23 @@ def claim(
     return placement
 
 
-def apply(tx: Tx, location: Location, placement: Placement, booking_id: uuid.UUID, slots: range) -> None:
-    """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference."""
-    remove = {booking_id: repository.claims_of(tx, booking_id)}
+def apply(
+    tx: Tx,
+    location: Location,
+    placement: Placement,
+    booking_id: uuid.UUID,
+    slots: range,
+    *,
+    old: set[repository.Claim] | None = None,
+) -> None:
+    """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference. `old`: the claims
+    it has, where they are known (none, of a new booking)."""
+    remove = {booking_id: repository.claims_of(tx, booking_id) if old is None else old}
     add = {booking_id: {(placement.evse_id, slot) for slot in slots}}
     uids = {evse.id: evse.uid for evse in location.evses}
     for moved, evse in sorted(placement.moves.items()):
-        old = repository.claims_of(tx, moved)
-        remove[moved] = old
-        add[moved] = {(evse, slot) for _, slot in old}
+        remove[moved] = repository.claims_of(tx, moved)
+        add[moved] = {(evse, slot) for _, slot in remove[moved]}
         repository.update(tx, moved, evse_id=evse, evse_uid=uids[evse])
     try:
         repository.change_claims(tx, remove=remove, add=add)

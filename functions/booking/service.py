@@ -1,6 +1,7 @@
 """Use cases of bookings: reserve, reschedule, cancel, confirm, start, stop. Each runs inside one transaction.
 
-Locks are taken in one order: the location row, then bookings by id, then the difference of claims.
+Locks are taken in one order: the driver (where his limits are asked for), the location row, then bookings by id, then the
+difference of claims.
 """
 
 import uuid
@@ -30,6 +31,7 @@ from functions.booking.domain import (
     whole_slots,
 )
 from functions.booking.events import event
+from functions.booking.limits import Limits
 from functions.booking.placement import place
 from functions.booking.quotes import quote_document
 from functions.payments import service as payments
@@ -37,7 +39,7 @@ from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
 from shared import telemetry
 from shared.db import new_id
-from shared.errors import Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.errors import Invalid, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.outbox import NOTIFY
 from shared.tx import Tx
 
@@ -97,28 +99,28 @@ def reserve_slot(
         vehicle_kw = vehicle.max_power_kw
         if standard not in vehicle.standards:
             raise Invalid.one("connector", f"{vehicle.name} has no {standard}; it takes {', '.join(vehicle.standards)}")
+    accounts.lock_driver(tx=tx, user_id=user_id)
     location = stations.lock_location(tx=tx, location_id=location_id)
     if location.status != "APPROVED":
         raise NotFound(f"There is no location {location_id}.")
     reserving.release_lapsed(tx, location.id)
     pools = reserving.choose_pools(location, standard=standard, power_class=power_class)
+    bounds = limits_of(tx=tx, user_id=user_id)
     refused: tuple[Pool, range] | None = None
     for pool in pools:
         minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
         end = start + SLOT * whole_slots(minutes)
         slots = check_period(start, end)
-        made = _draft(
-            tx, location, pool, user_id=user_id, start=start, end=end, energy_kwh=energy_kwh, vehicle_id=vehicle_id,
-            vehicle_kw=vehicle_kw, charge_request_id=charge_request_id, hold_until=hold_until,
-        )  # fmt: skip
-        _check_terms(tx, location.booking_terms, made)
+        _check_limits(tx, bounds, location.booking_terms, location.id, vehicle_id, start, end)
         reserving.check_open(location, slots)
         placement = place(pool.evse_ids, reserving.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is not None:
-            uids = {evse.id: evse.uid for evse in location.evses}
-            made = replace(made, evse_id=placement.evse_id, evse_uid=uids[placement.evse_id])
+            made = _draft(
+                tx, location, pool, placement.evse_id, user_id=user_id, start=start, end=end, energy_kwh=energy_kwh,
+                vehicle_id=vehicle_id, vehicle_kw=vehicle_kw, charge_request_id=charge_request_id, hold_until=hold_until,
+            )  # fmt: skip
             repository.insert(tx, made)
-            reserving.apply(tx, location, placement, made.id, slots)
+            reserving.apply(tx, location, placement, made.id, slots, old=set())
             repository.add_request(tx, made, start=start, end=end)
             if made.status is ReservationStatus.RESERVED:
                 announce(tx, location, made, "booking_reserved")
@@ -133,7 +135,7 @@ def reserve_slot(
 
 
 def _draft(
-    tx: Tx, location: Location, pool: Pool, *, user_id: uuid.UUID, start: datetime, end: datetime,
+    tx: Tx, location: Location, pool: Pool, evse_id: uuid.UUID, *, user_id: uuid.UUID, start: datetime, end: datetime,
     energy_kwh: float | None, vehicle_id: uuid.UUID | None, vehicle_kw: float | None,
     charge_request_id: uuid.UUID | None, hold_until: datetime | None,
 ) -> Booking:  # fmt: skip
@@ -145,8 +147,8 @@ def _draft(
         id=new_id(),
         user_id=user_id,
         location_id=location.id,
-        evse_id=pool.evse_ids[0],
-        evse_uid="",
+        evse_id=evse_id,
+        evse_uid=next(evse.uid for evse in location.evses if evse.id == evse_id),
         standard=pool.standard,
         power_class=pool.power_class,
         power_kw=pool.power_kw,
@@ -173,47 +175,27 @@ def _draft(
     )
 
 
-def _check_terms(tx: Tx, terms: BookingTerms, made: Booking) -> None:
-    """Limits of the terms and of the driver. Each refusal says which limit and when it lifts."""
-    minutes = (made.end - made.start) / timedelta(minutes=1)
-    if made.start < slot_start(slot_of(tx.now)):
+def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) -> Limits:
+    """What limits a driver now. To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at
+    once, also at two locations, would each see the state without the other."""
+    return Limits(
+        now=tx.now,
+        standing=tuple(item for item in repository.standing(tx, user_id) if item.id != moving),
+        horizon_days=tx.settings.booking_horizon_days,
+        open_bookings=tx.settings.open_bookings_per_driver,
+    )
+
+
+def _check_limits(
+    tx: Tx, bounds: Limits, terms: BookingTerms, location_id: uuid.UUID, vehicle_id: uuid.UUID | None,
+    start: datetime, end: datetime, *, moved: bool = False,
+) -> None:  # fmt: skip
+    """Raises Invalid for a start in the past, LimitReached for the first limit in the way."""
+    if start < slot_start(slot_of(tx.now)):
         raise Invalid.one("start", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
-    if made.start < tx.now + timedelta(minutes=terms.min_lead_minutes) and terms.min_lead_minutes:
-        raise TermsRefuse(f"start: this location wants {terms.min_lead_minutes} minutes of notice.")
-    horizon = tx.now + timedelta(days=terms.booking_horizon_days)
-    if made.start > horizon:
-        opens = made.start - timedelta(days=terms.booking_horizon_days)
-        raise TermsRefuse(
-            f"start: bookings open {terms.booking_horizon_days} days ahead; this one from {opens.isoformat()} on.",
-            opens_at=opens.isoformat(),
-        )
-    if not terms.min_booking_minutes <= minutes <= terms.max_booking_minutes:
-        raise TermsRefuse(
-            f"duration_minutes: {minutes:.0f} is outside {terms.min_booking_minutes} to {terms.max_booking_minutes}, "
-            "what this location allows.",
-            min_minutes=terms.min_booking_minutes,
-            max_minutes=terms.max_booking_minutes,
-        )
-    standing = [item for item in repository.open_of_user(tx, made.user_id) if item.id != made.id and item.holds(tx.now)]
-    upcoming = [item for item in standing if item.charge_request_id != made.charge_request_id or made.charge_request_id is None]
-    if len(upcoming) >= terms.open_bookings_per_driver:
-        lifts = min(item.end for item in upcoming)
-        raise LimitReached(
-            f"You have {len(upcoming)} open bookings; this location allows {terms.open_bookings_per_driver}. "
-            f"The first ends at {lifts.isoformat()}.",
-            limit="open_bookings_per_driver",
-            lifts_at=lifts.isoformat(),
-        )
-    if made.vehicle_id is not None:
-        for item in standing:
-            if item.vehicle_id == made.vehicle_id and item.start < made.end and item.end > made.start:
-                raise LimitReached(
-                    f"This vehicle is booked elsewhere from {item.start.isoformat()} to {item.end.isoformat()} "
-                    f"(booking {item.id}).",
-                    limit="one_vehicle_one_place",
-                    booking_id=str(item.id),
-                    lifts_at=item.end.isoformat(),
-                )
+    refusal = bounds.refusal(terms, location_id, vehicle_id, start, end, moved=moved)
+    if refusal is not None:
+        raise refusal
 
 
 def announce(
@@ -257,6 +239,7 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
 
     Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
     """
+    accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
     location, old = locked(tx, booking_id)
     if old.status is not ReservationStatus.RESERVED:
         raise WrongState(f"A {old.status} booking cannot be moved.", reservation_status=old.status.value)
@@ -282,7 +265,8 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
         revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
         updated_at=tx.now,
     )
-    _check_terms(tx, terms, new)
+    bounds = limits_of(tx=tx, user_id=old.user_id, moving=old.id)
+    _check_limits(tx, bounds, terms, location.id, old.vehicle_id, start, end, moved=True)
     reserving.check_open(location, slots)
     pool = next(
         (item for item in location.pools() if (item.standard, item.power_class) == (old.standard, old.power_class)),

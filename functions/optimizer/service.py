@@ -1,4 +1,4 @@
-"""Use cases of charge requests: ask, decide, offer, accept, withdraw. Lock order: charge request, location, bookings."""
+"""Use cases of charge requests: ask, decide, offer, accept, withdraw. Locks: driver, charge request, location, bookings."""
 
 import functools
 import logging
@@ -29,13 +29,14 @@ from functions.optimizer.source import PolicySource, describe
 from functions.stations import service as stations
 from shared import telemetry
 from shared.db import new_id
-from shared.errors import Conflict, Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, Unauthenticated
+from shared.errors import AppError, Conflict, Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, Unauthenticated
 from shared.outbox import CHARGE_REQUESTS, NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
 log = logging.getLogger(__name__)
 CONSUMER = "optimize_charge_request"
+MINUTE = timedelta(minutes=1)
 TRIES = 12
 SHOWN = 10
 EXPLANATIONS = {
@@ -83,6 +84,9 @@ def _wish(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool) -> Wish
             if value and not (name == "consumption_kwh_per_km" and request_in.consumption_kwh_per_km is None)
         }
         values = own | given
+        foreign = sorted(set(request_in.connectors or ()) - set(vehicle.standards))
+        if foreign:
+            raise Invalid.one("connectors", f"{vehicle.name} has no {foreign[0]}; it takes {', '.join(vehicle.standards)}")
     for standard in values["standards"]:
         if standard not in STANDARD_BIT:
             raise Invalid.one("connectors", f"{standard!r} is not an OCPI ConnectorType")
@@ -152,18 +156,24 @@ def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationReq
     """The ranked list for a wish; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
-        wish = _wish(tx, request_in, auto_book=False)
-        decision = serving.decide(platform=platform, tx=tx, source=policy_source(platform), wish=wish)
+        wish, driver = _wish(tx, request_in, auto_book=False), serving.Driver(_me(tx), request_in.vehicle_id)
+        decision = serving.decide(platform=platform, tx=tx, source=policy_source(platform), wish=wish, driver=driver)
         return Recommendations(
             items=[Option.model_validate(decision.option(place)) for place in range(min(limit, len(decision)))],
             policy=decision.ranking.policy,
             fallback=decision.ranking.fallback,
             reason=decision.reason,
-            explanation=None if decision.reason is None else EXPLANATIONS[decision.reason],
+            explanation=_explained(decision),
             generated_at=tx.now,
         )
 
     return platform.read(read, actor=actor)
+
+
+def _explained(decision: serving.Decision) -> str | None:
+    if decision.refusal is not None:
+        return decision.refusal.detail
+    return None if decision.reason is None else EXPLANATIONS[decision.reason]
 
 
 def handle(platform: Platform, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
@@ -188,35 +198,38 @@ def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
 def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> None:
     """Decides one charge request: reserves the best row, tries the next where it was taken meanwhile, and looks once more
     with fresh eyes if all were. Each attempt is a transaction of its own that also records the message as consumed."""
-    refused: str | None = None
+    refused: AppError | None = None
     for look in (1, 2):
         found = platform.read(lambda tx: repository.get(tx, request_id))
         if found is None or found.status is not ChargeRequestStatus.QUEUED:
             return
-        decision = _decide(platform, found.wish)
+        decision = _decide(platform, found)
         for place in range(min(TRIES, len(decision))):
-            attempt = _Attempt(request_id, decision, place, look)
+            attempt = _Attempt(request_id, found.user_id, decision, place, look)
             try:
                 platform.consume(attempt, consumer=CONSUMER, message_id=message_id)
             except SlotTaken:
                 telemetry.claims_lost.add(1, {"where": "optimizer"})
             except (LimitReached, TermsRefuse, Invalid, NotFound) as error:
-                refused = error.detail
+                refused = error
             else:
                 return
         if len(decision) == 0:
             break
+    refused = decision.refusal or refused
     reason = decision.reason or ("LIMIT_REACHED" if refused else "ALL_FULL")
     platform.consume(
-        functools.partial(_give_up, request_id=request_id, decision=decision, reason=str(reason), detail=refused),
+        functools.partial(_give_up, request_id=request_id, decision=decision, reason=reason, refused=refused),
         consumer=CONSUMER,
         message_id=message_id,
     )
 
 
-def _decide(platform: Platform, wish: Wish) -> serving.Decision:
-    source = policy_source(platform)
-    return platform.read(lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=wish, watched=True))
+def _decide(platform: Platform, found: ChargeRequest) -> serving.Decision:
+    source, driver = policy_source(platform), serving.Driver(found.user_id, found.vehicle_id)
+    return platform.read(
+        lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=found.wish, driver=driver, watched=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -224,11 +237,13 @@ class _Attempt:
     """One try to reserve: the row at `place` of a decision."""
 
     request_id: uuid.UUID
+    user_id: uuid.UUID
     decision: serving.Decision
     place: int
     look: int
 
     def __call__(self, tx: Tx) -> None:
+        accounts.lock_driver(tx=tx, user_id=self.user_id)  # before the request: one order of locks
         found = repository.get(tx, self.request_id, lock=True)
         if found is None or found.status is not ChargeRequestStatus.QUEUED:
             return
@@ -251,7 +266,7 @@ def _reserve(tx: Tx, found: ChargeRequest, option: dict[str, Any], *, hold_until
         standard=option["connector"],
         power_class=option["power_class"],
         start=datetime.fromisoformat(option["start"]),
-        duration_minutes=option["duration_minutes"],
+        duration_minutes=(datetime.fromisoformat(option["end"]) - datetime.fromisoformat(option["start"])) / MINUTE,
         energy_kwh=found.wish.energy_kwh,
         vehicle_id=found.vehicle_id,
         vehicle_kw=found.wish.max_power_kw,
@@ -306,14 +321,16 @@ def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: dateti
     }
 
 
-def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, detail: str | None) -> None:
+def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, refused: AppError | None) -> None:
     found = repository.get(tx, request_id, lock=True)
     if found is None or found.status is not ChargeRequestStatus.QUEUED:
         return
     status = ChargeRequestStatus.UNSATISFIABLE
     check_transition(found.status, status)
-    explanation = detail if reason == "LIMIT_REACHED" and detail else EXPLANATIONS[reason]
+    explanation = refused.detail if reason == "LIMIT_REACHED" and refused else EXPLANATIONS[reason]
     record = _record(decision, first=len(decision), look=2)
+    if isinstance(refused, LimitReached):
+        record["limit"] = refused.details
     _store(tx, found, status, decision, record, reason=reason, explanation=explanation[:500])
     event = {
         "user_id": str(found.user_id),
@@ -327,6 +344,7 @@ def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reaso
 def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequest:
     """Takes an offer: 0 confirms the hold; another is reserved, and only then the hold let go. Raises WrongState once the
     hold has run out, SlotTaken where another offer has gone."""
+    accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, request_id=request_id).user_id)
     found = get_owned(tx=tx, request_id=request_id, lock=True)
     check_transition(found.status, ChargeRequestStatus.RESERVED)
     assert found.booking_id is not None

@@ -1,8 +1,9 @@
 """From a driver's wish to ranked options: the city around him from the database, the core's candidates, the policy."""
 
 import functools
+import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from functions.booking import service as booking
-from functions.booking.domain import slot_after, slot_of, slot_start
+from functions.booking.domain import session_minutes, slot_after, slot_of, slot_start
+from functions.booking.limits import Limits
 from functions.optimizer import candidates as core
 from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
@@ -26,6 +28,7 @@ from functions.stations import service as stations
 from functions.stations.domain import Location, Pool
 from functions.stations.opening import open_slots
 from functions.stations.pricing import caching_rates
+from shared.errors import LimitReached
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -33,6 +36,14 @@ MEDIAN_SESSION_KWH = 7.2
 """The session whose price makes the price unit: the median of ElaadNL's public charging (cities/elaad.py)."""
 MAX_REACH_KM = 300.0
 _rates = caching_rates()
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Whose limits count, and for which of his vehicles (None: he gave figures)."""
+
+    id: uuid.UUID
+    vehicle_id: uuid.UUID | None
 
 
 @dataclass(frozen=True)
@@ -50,16 +61,18 @@ class Surroundings:
 @dataclass(frozen=True)
 class Decision:
     """What was weighed for one wish, best first by the ranking; `features` [1, K, F] as the policy saw the rows, `known`
-    the climatology around the driver, `shadow` what a challenger would have chosen."""
+    the climatology around the driver, `shadow` what a challenger would have chosen. Where nothing is left, `reason` says
+    why; LIMIT_REACHED with the `refusal` that reserving would meet."""
 
     around: Surroundings
     rows: Candidates
     ranking: Ranking
     requests: Requests
-    reason: Reason | None
+    reason: str | None
     features: np.ndarray
     known: Climatology
     shadow: Shadow | None = None
+    refusal: LimitReached | None = None
 
     def option(self, place: int) -> dict[str, Any]:
         """The row at a place of the ranking as JSON: every term in units a person reads."""
@@ -137,11 +150,13 @@ def _minor_scale(currency: str) -> int:
     return int(10 ** minor_digits(currency))
 
 
-def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, watched: bool = False) -> Decision:
-    """Ranks what `wish` may get, on the bookings as they are now. Nothing is held. `watched`: a challenger scores too, in
-    what is left of the deadline."""
-    around = _surroundings(tx, wish)
-    requests = _requests(around, wish, tx.now)
+def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, driver: Driver, watched: bool = False) -> Decision:
+    """Ranks what `wish` may get, on the bookings as they are now and within the driver's limits: nothing is proposed that
+    reserving would refuse by them. Nothing is held. `watched`: a challenger scores too, in what is left of the deadline."""
+    full = _surroundings(tx, wish)
+    requests = _requests(full, wish, tx.now)
+    limits = booking.limits_of(tx=tx, user_id=driver.id)
+    around = _within(full, limits, driver, wish)
     rows = candidates(around.city, requests, around.book, around.rates)
     champion, deadline = source.current(), platform.settings.decision_deadline_ms
     known = _known(champion, around)
@@ -156,7 +171,37 @@ def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, watc
     reason = None if number < 0 else core.REASONS[number]
     if reason is Reason.OUT_OF_REACH and _anything_in_reach(tx, wish):
         reason = Reason.NO_CONNECTOR
-    return Decision(around, rows, ranking, requests, reason, seen, known, shadow)
+    refusal = None if reason is None else _refusal(full, requests, limits, driver)
+    why = reason if refusal is None else "LIMIT_REACHED"
+    return Decision(around, rows, ranking, requests, why, seen, known, shadow, refusal)
+
+
+def _within(around: Surroundings, limits: Limits, driver: Driver, wish: Wish) -> Surroundings:
+    """The surroundings with the slots closed that the limits keep from this driver."""
+    places = {location.id: location for location in around.locations}
+    opened = around.book.open.copy()
+    for number, pool in enumerate(around.pools):
+        terms = places[pool.location_id].booking_terms
+        for begin, until in limits.closed(terms, pool.location_id, driver.vehicle_id, _length(wish, pool)):
+            opened[0, number, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
+    return replace(around, book=replace(around.book, open=opened))
+
+
+def _length(wish: Wish, pool: Pool) -> int:
+    """Slots a session takes at a pool, as the candidates count them."""
+    quarters = session_minutes(wish.energy_kwh, pool.power_kw, wish.max_power_kw) / core.SLOT_MIN
+    return max(1, math.ceil(quarters - 1e-9))
+
+
+def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: Driver) -> LimitReached | None:
+    """The limit in the way of the cheapest row there would be without limits; None where there would be none either."""
+    rows = candidates(full.city, requests, full.book, full.rates)
+    if not rows.mask.any():
+        return None
+    location = full.locations[int(rows.location[0, 0])]
+    start = slot_start(full.slot0 + int(rows.start[0, 0]))
+    end = start + timedelta(minutes=15 * int(rows.length[0, 0]))
+    return limits.refusal(location.booking_terms, location.id, driver.vehicle_id, start, end)
 
 
 def _known(model: Model | None, around: Surroundings) -> Climatology:

@@ -155,8 +155,8 @@ def test_an_early_cancel_is_free_and_the_operators_reasons_are_not_the_drivers(w
         ({"energy_kwh": "NaN"}, "INVALID", "energy_kwh"),
         ({"nonsense": 1}, "INVALID", "nonsense"),
         ({"location_id": "x"}, "INVALID", "location_id"),
-        ({"start": "2026-04-02T10:00:00Z"}, "TERMS_REFUSE", None),
-        ({"duration_minutes": 600}, "TERMS_REFUSE", None),
+        ({"start": "2026-04-02T10:00:00Z"}, "LIMIT_REACHED", "start"),
+        ({"duration_minutes": 600}, "LIMIT_REACHED", "duration_minutes"),
     ],
 )
 def test_bad_input_names_the_field_and_claims_nothing(

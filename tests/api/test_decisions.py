@@ -21,6 +21,7 @@ from functions.optimizer.service import policy_source
 from functions.optimizer.tables import decision
 from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
+from shared.db import new_id
 from tests import policies
 from tests.api.test_optimizer import ask, wish
 from tests.unit.optimizer.test_policy import BROKEN
@@ -129,17 +130,17 @@ def test_what_cannot_be_served_is_a_decision_too(world: World) -> None:
     assert stored["why"] == "Every station that fits is full over the whole time."
 
 
-def test_an_option_that_cannot_be_reserved_is_not_the_chosen_row(world: World) -> None:
-    """The driver has all the open bookings the near location allows him: the next option is tried."""
+def test_an_option_that_the_limits_refuse_is_not_a_candidate(world: World) -> None:
+    """The driver has all the open bookings the near location allows him: it is not weighed at all."""
     near = world.location(evses=3, latitude=52.0912, longitude=5.121, terms=BookingTerms(open_bookings_per_driver=1))
     world.location(name="Museumplein", latitude=52.1, longitude=5.121)
     driver = world.user()
     assert driver.book(near, "15:00").status_code == 201
     found = ask(world, driver, latest_finish="2026-03-02T10:00:00Z")
     stored = whole(driver, found)
-    row = stored["chosen_row"]
-    assert row > 0
-    assert stored["locations"][stored["pools"][stored["candidates"]["pool"][row]]["location"]]["name"] == "Museumplein"
+    assert stored["chosen_row"] == 0
+    places = {stored["locations"][stored["pools"][pool]["location"]]["name"] for pool in stored["candidates"]["pool"]}
+    assert places == {"Museumplein"}
 
 
 def test_a_challenger_is_stored_counted_and_shown(world: World, clock: ManualClock) -> None:
@@ -240,8 +241,10 @@ def test_features_carry_the_climatology_of_the_pools_that_are_known(world: World
         latitude=52.091, longitude=5.121, earliest_departure=world.platform.clock.now(), battery_kwh=60, soc=0.3,
         consumption_kwh_per_km=0.18, max_power_kw=22, standards=(TYPE2,), energy_kwh=12, weights=(0.4, 0.3, 0.2, 0.1),
     )  # fmt: skip
-    source = policy_source(world.platform)
-    found = world.platform.read(lambda tx: serving.decide(platform=world.platform, tx=tx, source=source, wish=asked))
+    source, nobody = policy_source(world.platform), serving.Driver(new_id(), None)
+    found = world.platform.read(
+        lambda tx: serving.decide(platform=world.platform, tx=tx, source=source, wish=asked, driver=nobody)
+    )
     count = len(found)
     price = found.features[0, :count, ROW_FEATURES.index("bid_price")]
     known = np.array([str(found.around.locations[place].id) == near for place in found.rows.location[0, :count]])

@@ -1,0 +1,145 @@
+"""Limits of bookings: which there are, how much each allows, and when it lifts. Pure; docs/limits.md is for drivers and owners.
+
+The owner's limits are his location's BookingTerms, the platform's are settings. One rule decides what may be reserved and, as
+closed slots, what the optimizer may propose: `Limits.refusal` and `Limits.closed` say the same, a property test holds it.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from functions.booking.domain import slot_after, slot_of, slot_start
+from functions.stations.domain import BookingTerms
+from shared.errors import LimitReached
+
+FOR_EVER = 1 << 40
+"""A slot number that no horizon reaches."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A booking of a driver that stands: it counts until `until` at the latest (a hold until it lapses)."""
+
+    id: uuid.UUID
+    location_id: uuid.UUID
+    vehicle_id: uuid.UUID | None
+    start: datetime
+    end: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Everything that limits one driver at one instant, `standing` without the booking that is being moved."""
+
+    now: datetime
+    standing: tuple[Standing, ...]
+    horizon_days: int
+    open_bookings: int
+
+    def refusal(
+        self,
+        terms: BookingTerms,
+        location_id: uuid.UUID,
+        vehicle_id: uuid.UUID | None,
+        start: datetime,
+        end: datetime,
+        *,
+        moved: bool = False,
+    ) -> LimitReached | None:
+        """The first limit in the way of a booking over [start, end), as the error to raise; None where there is none.
+
+        `moved`: a booking that counts already changes its time, so that the number of open ones is no matter.
+        """
+        return next(self._refusals(terms, location_id, vehicle_id, start, end, moved=moved), None)
+
+    def _refusals(
+        self, terms: BookingTerms, location_id: uuid.UUID, vehicle_id: uuid.UUID | None, start: datetime, end: datetime,
+        *, moved: bool,
+    ) -> Iterator[LimitReached]:  # fmt: skip
+        yield from self._when(terms, start)
+        yield from _how_long(terms, int((end - start) / timedelta(minutes=1)))
+        if not moved:
+            yield from self._too_many(terms, location_id)
+        yield from self._elsewhere(vehicle_id, start, end)
+
+    def _when(self, terms: BookingTerms, start: datetime) -> Iterator[LimitReached]:
+        lead = terms.min_lead_minutes
+        if lead and start < self.now + timedelta(minutes=lead):
+            first = slot_start(slot_after(self.now + timedelta(minutes=lead)))
+            said = f"this location wants {lead} minutes of notice; the earliest start is {first.isoformat()}"
+            yield _refuse("start", "min_lead_minutes", lead, first, said)
+        days, scope = self._horizon(terms)
+        opens = start - timedelta(days=days)
+        if opens > self.now:
+            said = f"bookings open {days} days ahead; this one from {opens.isoformat()} on"
+            yield _refuse("start", "booking_horizon_days", days, opens, said, scope=scope)
+
+    def _horizon(self, terms: BookingTerms) -> tuple[int, str]:
+        if self.horizon_days < terms.booking_horizon_days:
+            return self.horizon_days, "platform"
+        return terms.booking_horizon_days, "location"
+
+    def _too_many(self, terms: BookingTerms, location_id: uuid.UUID) -> Iterator[LimitReached]:
+        here = [item for item in self.standing if item.location_id == location_id]
+        for found, allowed, scope, where in (
+            (here, terms.open_bookings_per_driver, "location", "here"),
+            (self.standing, self.open_bookings, "platform", "in all"),
+        ):
+            if len(found) >= allowed:
+                lifts = sorted(item.until for item in found)[len(found) - allowed]
+                said = f"of the {allowed} open bookings allowed {where} you have {len(found)}; "
+                said += f"there is room at {lifts.isoformat()} at the latest"
+                yield _refuse("bookings", "open_bookings_per_driver", allowed, lifts, said, scope=scope)
+
+    def _elsewhere(self, vehicle_id: uuid.UUID | None, start: datetime, end: datetime) -> Iterator[LimitReached]:
+        booked = self._of_vehicle(vehicle_id)
+        for item in booked:
+            if item.start < end and item.end > start:
+                free = _first_gap(booked, start, end - start)
+                said = f"this vehicle is booked from {item.start.isoformat()} to {item.end.isoformat()} (booking {item.id}); "
+                said += f"it is free for as long from {free.isoformat()} on"
+                yield _refuse("vehicle_id", "one_vehicle_one_place", 1, free, said, scope="platform", booking_id=str(item.id))
+
+    def _of_vehicle(self, vehicle_id: uuid.UUID | None) -> list[Standing]:
+        return [] if vehicle_id is None else [item for item in self.standing if item.vehicle_id == vehicle_id]
+
+    def closed(
+        self, terms: BookingTerms, location_id: uuid.UUID, vehicle_id: uuid.UUID | None, length: int
+    ) -> list[tuple[int, int]]:
+        """Ranges [from, until) of slots that no booking of `length` slots may touch: it touches none just where `refusal`
+        has nothing to say."""
+        if any(_how_long(terms, length * 15)) or any(self._too_many(terms, location_id)):
+            return [(0, FOR_EVER)]
+        last = slot_of(self.now + timedelta(days=self._horizon(terms)[0]))
+        ranges = [(last + length, FOR_EVER)]  # what starts at `last` ends before; what starts later does not
+        if terms.min_lead_minutes:
+            ranges.append((0, slot_after(self.now + timedelta(minutes=terms.min_lead_minutes))))
+        ranges += [(slot_of(item.start), slot_after(item.end)) for item in self._of_vehicle(vehicle_id)]
+        return ranges
+
+
+def _how_long(terms: BookingTerms, minutes: int) -> Iterator[LimitReached]:
+    least, most = terms.min_booking_minutes, terms.max_booking_minutes
+    if minutes < least:
+        said = f"{minutes} is below the {least} that this location books at least"
+        yield _refuse("duration_minutes", "min_booking_minutes", least, None, said)
+    if minutes > most:
+        said = f"{minutes} is above the {most} that this location books at most"
+        yield _refuse("duration_minutes", "max_booking_minutes", most, None, said)
+
+
+def _refuse(
+    field: str, limit: str, value: int, lifts_at: datetime | None, message: str, *, scope: str = "location", **details: str
+) -> LimitReached:
+    lifts = None if lifts_at is None else lifts_at.isoformat()
+    return LimitReached.one(field, message, limit=limit, value=value, scope=scope, lifts_at=lifts, **details)
+
+
+def _first_gap(booked: list[Standing], start: datetime, length: timedelta) -> datetime:
+    """The first instant from `start` on at which a period of `length` is clear of what is booked."""
+    for item in sorted(booked, key=lambda one: one.start):
+        if item.end > start and item.start < start + length:
+            start = slot_start(slot_after(item.end))
+    return start
