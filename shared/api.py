@@ -2,9 +2,11 @@
 
 import base64
 import binascii
+import functools
 import hashlib
 import json
 import math
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from fastapi import Depends, Header, Query, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.audit import AUDITED_ROLES
 from shared.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
 from shared.db import Id, Key, LongText, UtcDateTime, insert_new, metadata
 from shared.errors import BadCursor, Forbidden, IdempotencyKeyReused, Unauthenticated
@@ -116,14 +119,28 @@ class Call:
     route: str
     body: bytes
     idempotency_key: str | None
+    operation: str = "unknown"
+    """The domain and name of the route, as its OpenAPI operationId has them: `stations.approve_location`."""
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs a read."""
         return self.platform.read(fn, actor=self.actor)
 
     def write(self, fn: Callable[[Tx], T]) -> T:
-        """Runs a write; the answer is made after its commit."""
-        return self.platform.transact(fn, actor=self.actor)
+        """Runs a write; the answer is made after its commit. One by an owner or administrator leaves an audit entry."""
+        return self.platform.transact(lambda tx: self._audited(tx, fn), actor=self.actor)
+
+    def _audited(self, tx: Tx, fn: Callable[[Tx], T]) -> T:
+        """Runs `fn`; where it wrote no audit entry of its own and an owner or administrator calls, the call itself is
+        recorded: what was called, on what, and which fields were sent (no values: they may be secrets)."""
+        result = fn(tx)
+        if self.actor.role in AUDITED_ROLES and not tx.audited:
+            ids = _UUID.findall(self.route)
+            object_id = uuid.UUID(ids[-1]) if ids else self.actor.id
+            if object_id is not None:
+                said = {"call": self.route, "fields": _members(self.body)}
+                tx.audit(self.operation[:64], object_type="call", object_id=object_id, after=said)
+        return result
 
     def create(self, fn: Callable[[Tx], BaseModel], *, status: int = 201, location: str | None = None) -> Response:
         """Runs a use case that creates or charges: with an Idempotency-Key it has its effect once, and a repeat gets the
@@ -134,7 +151,8 @@ class Call:
         if self.idempotency_key is None:
             made = self.write(fn)
             return _answer(made.model_dump_json(), status, _location(location, made))
-        return self.write(lambda tx: self._create_once(tx, fn, status, location))
+        once = functools.partial(self._create_once, fn=fn, status=status, location=location)
+        return self.platform.transact(once, actor=self.actor)
 
     def _create_once(self, tx: Tx, fn: Callable[[Tx], BaseModel], status: int, location: str | None) -> Response:
         key = {"user_id": self.actor.id or uuid.UUID(int=0), "route": self.route, "key": self.idempotency_key}
@@ -149,10 +167,22 @@ class Call:
             if stored.body_hash != body_hash:
                 raise IdempotencyKeyReused("Idempotency-Key: used before with a different body on this path")
             return _answer(stored.body, stored.status, stored.location, replayed=True)
-        made = fn(tx)
+        made = self._audited(tx, fn)
         body, path = made.model_dump_json(), _location(location, made)
         tx.execute(sa.update(idempotency_key).where(mine).values(status=status, location=path, body=body))
         return _answer(body, status, path)
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _members(body: bytes) -> list[str]:
+    """The names of the members of a JSON object, at most 50; none for other bodies."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    return sorted(name[:64] for name in found)[:50] if isinstance(found, dict) else []
 
 
 def _location(template: str | None, made: BaseModel) -> str | None:
@@ -245,7 +275,9 @@ async def owner_or_station(request: Request, credentials: Credentials, key: Stat
 
 async def _call(request: Request, actor: Actor, key: str | None) -> Call:
     route = f"{request.method} {request.url.path}"
-    return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key)
+    domain = request.url.path.removeprefix(f"{PREFIX}/").split("/")[0]
+    operation = f"{domain}.{getattr(request.scope.get('endpoint'), '__name__', 'unknown')}"
+    return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key, operation)
 
 
 Public = Annotated[Call, Depends(public)]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,11 @@ from shared.platform import Platform
 log = logging.getLogger(__name__)
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
+JSON: tuple[str, ...] = ("application/json",)
+PICTURES: tuple[str, ...] = ("image/jpeg", "image/png", "image/webp")
+PHOTO_UPLOAD = re.compile(rf"{PREFIX}/stations/locations/[^/]+/photos")
+"""The one path whose body is no JSON; what the bytes are is looked at there, not believed here."""
+
 DESCRIPTION = (
     "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
     "Every failure is an RFC 9457 problem with a `code`; lists answer `{items, next_cursor}`; times carry an offset."
@@ -45,6 +51,7 @@ DESCRIPTION = (
 
 def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     """The app over the platform that `get_platform` gives (at the first request, not before)."""
+    from functions.accounts.audit_routes import router as audit
     from functions.accounts.routes import router as accounts
     from functions.booking.routes import router as booking
     from functions.notify.routes import router as notify
@@ -62,7 +69,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
     )
     app.state.get_platform = get_platform
-    for router in (accounts, stations, booking, optimizer, payments, notify):
+    for router in (accounts, audit, stations, booking, optimizer, payments, notify):
         app.include_router(router, prefix=PREFIX)
     _add_root(app)
     app.add_exception_handler(AppError, _on_app_error)
@@ -133,8 +140,7 @@ class Edge:
             telemetry.tracer.start_as_current_span(f"{scope['method']} {scope['path']}") as span,
         ):
             try:
-                self._check_head(scope, platform)
-                limited = _limit(receive, platform.settings.max_body_bytes)
+                limited = _limit(receive, self._check_head(scope, platform))
                 if _content_type(scope) == "application/json" and scope["method"] in WITH_BODY:
                     limited = await _checked(limited)
                 await self.app(scope, limited, watch)
@@ -154,24 +160,29 @@ class Edge:
                 span.set_status(Status(StatusCode.ERROR))
 
     @staticmethod
-    def _check_head(scope: Scope, platform: Platform) -> None:
+    def _check_head(scope: Scope, platform: Platform) -> int:
+        """Refuses bodies by what their headers say. Returns how many bytes may come."""
+        kinds, limit = JSON, platform.settings.max_body_bytes
+        if scope["method"] == "POST" and PHOTO_UPLOAD.fullmatch(scope["path"]):
+            kinds, limit = PICTURES, platform.settings.max_photo_bytes
         headers = {key.lower(): value for key, value in scope["headers"]}
-        length, limit = headers.get(b"content-length", b"0"), platform.settings.max_body_bytes
+        length = headers.get(b"content-length", b"0")
         if not length.isdigit():
             raise BadRequest.one("Content-Length", "must be a number")
         if len(length) > 15 or int(length) > limit:
             raise _too_large(limit)
         if scope["method"] not in WITH_BODY or not (int(length) or b"transfer-encoding" in headers):
-            return
+            return limit
         encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
         if encoding != "identity":  # no body is ever unpacked, so none can grow
             raise UnsupportedMediaType.one("Content-Encoding", f"send the body as it is, not {encoding[:40]!r}")
         kind = _content_type(scope)
-        if scope["method"] != "DELETE" and kind != "application/json":
-            raise UnsupportedMediaType.one("Content-Type", f"must be application/json, not {kind[:80] or 'absent'}")
+        if scope["method"] != "DELETE" and kind not in kinds:
+            raise UnsupportedMediaType.one("Content-Type", f"must be {' or '.join(kinds)}, not {kind[:80] or 'absent'}")
         charset = _charset(headers.get(b"content-type", b""))
         if kind == "application/json" and charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise UnsupportedMediaType.one("Content-Type", f"JSON is UTF-8, not {charset[:40]!r}")
+        return limit
 
 
 def _content_type(scope: Scope) -> str:

@@ -1,9 +1,13 @@
-"""Who did what, when, before and after: append only."""
+"""Who did what, when, before and after, from where. It only grows: the database itself refuses to change an entry."""
 
+import json
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from shared.db import Id, Key, UtcDateTime, metadata
 
@@ -22,15 +26,75 @@ audit_entry = sa.Table(
     sa.Column("address", sa.String(64)),
     sa.Index("ix_audit_entry_object", "object_type", "object_id", "at"),
     sa.Index("ix_audit_entry_at", "at"),
+    sa.Index("ix_audit_entry_actor", "actor_id", "id"),
+    sa.Index("ix_audit_entry_action", "action", "id"),
 )
+
+AUDITED_ROLES = frozenset({"owner", "admin"})
+"""Whose writes leave an entry, whatever they change."""
+SECRET_WORDS = ("password", "secret", "token", "authorization", "credential", "key_hash", "api_key", "private_key")
+REDACTED = "[redacted]"
+
+
+def without_secrets(value: Any) -> Any:
+    """A JSON value in which every member whose name speaks of a secret is blotted out, however deep it lies."""
+    if isinstance(value, dict):
+        return {
+            name: REDACTED if item is not None and any(word in name.lower() for word in SECRET_WORDS) else without_secrets(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [without_secrets(item) for item in value]
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Anything a use case holds as a JSON value: instants in ISO 8601, ids and enum members as their text."""
+    return json.loads(json.dumps(value, default=lambda item: item.isoformat() if isinstance(item, datetime) else str(item)))
 
 
 def entry(
     *, id: uuid.UUID, at: Any, actor_id: uuid.UUID | None, actor_role: str, action: str, object_type: str,
     object_id: uuid.UUID, before: dict[str, Any] | None, after: dict[str, Any] | None, address: str | None,
 ) -> sa.Insert:  # fmt: skip
-    """The INSERT of one entry; `before` and `after` hold the members that changed, as JSON values."""
+    """The INSERT of one entry; `before` and `after` hold the members that changed, as JSON values, secrets blotted out."""
     return sa.insert(audit_entry).values(
         id=id, at=at, actor_id=actor_id, actor_role=actor_role, action=action, object_type=object_type,
-        object_id=object_id, before=before, after=after, address=address,
+        object_id=object_id, before=without_secrets(before), after=without_secrets(after), address=address,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to look for; all that are given must hold. `action` is a whole action or, ending in a dot, a prefix."""
+
+    actor_id: uuid.UUID | None = None
+    actor_role: str | None = None
+    action: str | None = None
+    object_type: str | None = None
+    object_id: uuid.UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def search(conn: Connection, filters: Filters, *, before: uuid.UUID | None, limit: int) -> list[sa.Row[Any]]:
+    """Entries, newest first, after the cursor `before`; [since, until)."""
+    table = audit_entry.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    for name in ("actor_id", "actor_role", "object_type", "object_id"):
+        wanted = getattr(filters, name)
+        if wanted is not None:
+            conditions.append(table[name] == wanted)
+    if filters.action is not None:
+        prefix = filters.action.endswith(".")
+        conditions.append(
+            table.action.startswith(filters.action, autoescape=True) if prefix else table.action == filters.action
+        )
+    if filters.since is not None:
+        conditions.append(table.at >= filters.since)
+    if filters.until is not None:
+        conditions.append(table.at < filters.until)
+    if before is not None:
+        conditions.append(table.id < before)
+    statement = sa.select(audit_entry).where(*conditions).order_by(table.id.desc()).limit(limit)
+    return list(conn.execute(statement))

@@ -15,10 +15,13 @@
     │   ├── EmailTaken               409  EMAIL_TAKEN
     │   ├── TermsRefuse              409  TERMS_REFUSE
     │   ├── LimitReached             409  LIMIT_REACHED
+    │   ├── ConfirmationNeeded       409  CONFIRMATION_NEEDED
     │   └── IdempotencyKeyReused     409  IDEMPOTENCY_KEY_REUSED
+    ├── PreconditionFailed           412  PRECONDITION_FAILED
     ├── PayloadTooLarge              413  PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType         415  UNSUPPORTED_MEDIA_TYPE
     ├── Invalid                      422  INVALID
+    ├── PreconditionRequired         428  PRECONDITION_REQUIRED
     ├── TooManyRequests              429  TOO_MANY_REQUESTS
     ├── Undeliverable                502  UNDELIVERABLE
     └── Unavailable                  503  UNAVAILABLE
@@ -160,10 +163,22 @@ class LimitReached(Conflict):
     code, title = "LIMIT_REACHED", "A booking limit is reached"
 
 
+class ConfirmationNeeded(Conflict):
+    """The change concerns bookings, listed in `bookings`: it is done when `confirmation` comes back with it."""
+
+    code, title = "CONFIRMATION_NEEDED", "This concerns bookings and needs your confirmation"
+
+
 class IdempotencyKeyReused(Conflict):
     """The same Idempotency-Key came with another body."""
 
     code, title = "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used with a different request"
+
+
+class PreconditionFailed(AppError):
+    """What was to be changed has changed since it was read; `changes` says what, `etag` is the present state's."""
+
+    status, code, title = 412, "PRECONDITION_FAILED", "It has changed since you read it"
 
 
 class PayloadTooLarge(AppError):
@@ -173,15 +188,21 @@ class PayloadTooLarge(AppError):
 
 
 class UnsupportedMediaType(AppError):
-    """The body is not JSON."""
+    """The body is not of a type this path takes: JSON nearly everywhere, a picture where photos are added."""
 
-    status, code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json"
+    status, code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "This path does not take such a body"
 
 
 class Invalid(AppError):
     """A field of the payload or the query is wrong; `errors` names each."""
 
     status, code, title = 422, "INVALID", "The input is not valid"
+
+
+class PreconditionRequired(AppError):
+    """The change needs If-Match with the ETag of what was read, so that nobody overwrites what he has not seen."""
+
+    status, code, title = 428, "PRECONDITION_REQUIRED", "This change needs If-Match"
 
 
 class TooManyRequests(AppError):

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     blob_connection_string: SecretStr | None = Field(
         None, description="Blob Storage (or Azurite) connection string. Unset: a folder in DATA_DIR."
     )
-    blob_container: str = Field("evcharging", description="Container of models and exports.")
+    blob_container: str = Field("evcharging", description="Container of models, exports and photos.")
     servicebus_connection_string: SecretStr | None = Field(
         None,
         description="Service Bus connection string. Unset: the outbox table itself is the queue, drained by devhost.",
@@ -42,7 +42,8 @@ class Settings(BaseSettings):
         description="Key that signs access tokens, 32 bytes or more. Unset on SQLite: made once and kept in DATA_DIR.",
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
-    max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken.")
+    max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
+    max_photo_bytes: int = Field(8_388_608, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(
         20,
         ge=1,

@@ -40,6 +40,8 @@ class Tx:
     now: datetime = field(init=False)
     """The instant of the transaction's begin; one use case sees one instant."""
     emitted: list[outbox.Message] = field(default_factory=list)
+    audited: int = 0
+    """Audit entries that this use case wrote."""
 
     def __post_init__(self) -> None:
         self.now = self.clock.now()
@@ -64,7 +66,8 @@ class Tx:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Records who did what to which object."""
+        """Records who did what to which object, before and after, from where."""
+        self.audited += 1
         self.conn.execute(
             audit.entry(
                 id=new_id(),

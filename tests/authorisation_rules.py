@@ -6,19 +6,24 @@ answer must be the same 404, unless the role is in `sees_all`. `body` makes the 
 rule cannot hold by accident; every schema is also tried with fields it does not have.
 """
 
+import io
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from functions.accounts import service as accounts
 from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
 from functions.notify.domain import Notification
+from functions.stations import editing, photos, pictures, station_keys
 from functions.stations import service as stations
-from functions.stations import station_keys
 from functions.stations.domain import Connector, LocationRecord
+from functions.stations.owner_schemas import BlockedTimeCreate
+from functions.stations.tables import evse, location
 from shared import outbox
 from shared.db import new_id
 from shared.tx import Tx
@@ -74,6 +79,35 @@ def _owned(world: World, person: Person, *, status: str) -> str:
         return str(id)
 
     return world.platform.transact(make)
+
+
+def _newest_location(world: World, person: Person) -> uuid.UUID:
+    """The location made for `location_id` a moment ago: what lies in it is made after it."""
+    found: uuid.UUID = world.scalar(
+        sa.select(location.c.id).where(location.c.owner_id == person.id).order_by(location.c.id.desc()).limit(1)
+    )
+    return found
+
+
+def _evse_there(world: World, person: Person) -> str:
+    return str(world.scalar(sa.select(evse.c.id).where(evse.c.location_id == _newest_location(world, person))))
+
+
+def _blocked_time(world: World, person: Person) -> str:
+    now = world.platform.clock.now()
+    body = BlockedTimeCreate(period_begin=now + timedelta(days=1), period_end=now + timedelta(days=2), reason="Inspection")
+    where = _newest_location(world, person)
+    made = world.platform.transact(lambda tx: editing.block_time(tx=tx, location_id=where, block_in=body, if_match="*"))
+    return str(made[1].id)
+
+
+def _photo(world: World, person: Person) -> str:
+    id, where, picture = new_id(), _newest_location(world, person), pictures.clean(PICTURE)
+    photos.store(world.platform.blobs, id, picture)
+    world.platform.transact(
+        lambda tx: photos.add_photo(tx=tx, location_id=where, photo_id=id, picture=picture, caption=None, if_match="*")
+    )
+    return str(id)
 
 
 def _vehicle(world: World, person: Person) -> str:
@@ -148,6 +182,11 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "fed_location": _fed_location,
     "evse": _evse,
     "station_key": _station_key,
+    "location_draft": lambda world, person: _owned(world, person, status="DRAFT"),
+    "location_suspended": lambda world, person: _owned(world, person, status="SUSPENDED"),
+    "evse_there": _evse_there,
+    "blocked_time": _blocked_time,
+    "photo": _photo,
     "vehicle": _vehicle,
     "notification": _notification,
     "dead_letter": _dead_letter,
@@ -159,6 +198,8 @@ OBJECTS = {
     "location_id": "location",
     "evse_id": "evse",
     "key_id": "station_key",
+    "blocked_time_id": "blocked_time",
+    "photo_id": "photo",
     "vehicle_id": "vehicle",
     "notification_id": "notification",
     "message_id": "dead_letter",
@@ -171,13 +212,15 @@ OBJECTS = {
 class Rule:
     """A route's rule. `ids` overrides OBJECTS; `body` may be made from the scene; `status` is what the allowed call answers.
 
-    `public` names an object that everybody may see (the ids of `ids` are then those that are hidden from strangers).
+    A `body` of bytes goes as it is, with the Content-Type of `headers`. `public` names an object that everybody may see
+    (the ids of `ids` are then those that are hidden from strangers).
     """
 
     who: frozenset[str]
     ids: Mapping[str, str] = field(default_factory=dict)
     body: Any | Callable[[Scene, Person], Any] = None
     query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     sees_all: frozenset[str] = ADMINS
     status: int = 200
     public: Mapping[str, str] = field(default_factory=dict)
@@ -192,6 +235,18 @@ def _an_hour_somewhere(scene: Scene, person: Person) -> dict[str, Any]:
     return {"location_id": place, "connector": TYPE2, "start": _later(scene, 3), "duration_minutes": 60}
 
 
+OVERWRITE = {"If-Match": "*"}
+
+
+def _picture() -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", (80, 80), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+PICTURE = _picture()
 FLAT = {"id": "flat", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 21}]}]}
 PLACE = {
     "name": "New", "address": "Plein 3", "city": "Utrecht", "country": "NLD", "latitude": 52.0, "longitude": 5.0,
@@ -209,6 +264,7 @@ RULES: dict[str, Rule] = {
     "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
     "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
+    "GET /accounts/audit": Rule(ADMINS),
     "GET /accounts/me": Rule(SIGNED_IN),
     "PATCH /accounts/me": Rule(SIGNED_IN, body={"name": "Ada L."}),
     "GET /accounts/me/vehicles": Rule(SIGNED_IN),
@@ -226,9 +282,44 @@ RULES: dict[str, Rule] = {
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
     "POST /stations/locations": Rule(OWNERS, body=PLACE, status=201),
-    "POST /stations/locations/{location_id}/evses": Rule(OWNERS, body=EVSE, status=201),
-    "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}),
-    "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}),
+    "GET /stations/managed-locations": Rule(OWNERS),
+    "PATCH /stations/locations/{location_id}": Rule(OWNERS, body={"name": "Newer"}, headers=OVERWRITE),
+    "DELETE /stations/locations/{location_id}": Rule(OWNERS, headers=OVERWRITE, status=204),
+    "POST /stations/locations/{location_id}/evses": Rule(OWNERS, body=EVSE, headers=OVERWRITE, status=201),
+    "PATCH /stations/locations/{location_id}/evses/{evse_id}": Rule(
+        OWNERS, ids={"evse_id": "evse_there"}, body={"connectors": EVSE["connectors"]}, headers=OVERWRITE
+    ),
+    "DELETE /stations/locations/{location_id}/evses/{evse_id}": Rule(OWNERS, ids={"evse_id": "evse_there"}, headers=OVERWRITE),
+    "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}, headers=OVERWRITE),
+    "GET /stations/locations/{location_id}/tariffs": Rule(OWNERS),
+    "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}, headers=OVERWRITE),
+    "GET /stations/locations/{location_id}/booking-terms": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "POST /stations/locations/{location_id}/booking-terms/preview": Rule(OWNERS, body={"booking_horizon_days": 7}),
+    "POST /stations/locations/{location_id}/blocked-times": Rule(
+        OWNERS,
+        body=lambda scene, _: {"period_begin": _later(scene, 24), "period_end": _later(scene, 26), "reason": "Inspection"},
+        headers=OVERWRITE,
+        status=201,
+    ),
+    "GET /stations/locations/{location_id}/blocked-times": Rule(OWNERS),
+    "DELETE /stations/locations/{location_id}/blocked-times/{blocked_time_id}": Rule(OWNERS, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/photos": Rule(
+        OWNERS, body=PICTURE, headers=OVERWRITE | {"Content-Type": "image/png"}, status=201
+    ),
+    "GET /stations/locations/{location_id}/photos": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "GET /stations/locations/{location_id}/photos/{photo_id}": Rule(
+        ANYBODY, ids={"location_id": "location_suspended"}, public={"location_id": "location", "photo_id": "photo"}
+    ),
+    "DELETE /stations/locations/{location_id}/photos/{photo_id}": Rule(OWNERS, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/submit": Rule(OWNERS, ids={"location_id": "location_draft"}, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/withdraw": Rule(
+        OWNERS, ids={"location_id": "location_submitted"}, headers=OVERWRITE
+    ),
+    "GET /stations/locations/{location_id}/submissions": Rule(OWNERS),
     "POST /stations/locations/{location_id}/approve": Rule(ADMINS, ids={"location_id": "location_submitted"}),
     # the feed, by station key
     "PUT /stations/evses/{evse_id}/status": Rule(
@@ -247,6 +338,11 @@ RULES: dict[str, Rule] = {
     "GET /stations/locations/{location_id}/keys": Rule(OWNERS),
     "POST /stations/keys/{key_id}/rotate": Rule(OWNERS, body={"grace_minutes": 0}, status=201),
     "DELETE /stations/keys/{key_id}": Rule(OWNERS, status=204),
+    "POST /stations/locations/{location_id}/reject": Rule(
+        ADMINS, ids={"location_id": "location_submitted"}, body={"reason": "No such street"}
+    ),
+    "POST /stations/locations/{location_id}/suspend": Rule(ADMINS, body={"reason": "Unsafe cables"}),
+    "POST /stations/locations/{location_id}/lift": Rule(ADMINS, ids={"location_id": "location_suspended"}),
     # booking
     "POST /booking/bookings": Rule(
         SIGNED_IN,

@@ -106,6 +106,10 @@ class World:
         return self.platform.read(lambda tx: tx.execute(statement).scalar())
 
 
+def _matching(if_match: str | None) -> dict[str, str]:
+    return {} if if_match is None else {"If-Match": if_match}
+
+
 @dataclass
 class Person:
     """Somebody who calls the API. The token is renewed by the test's clock."""
@@ -126,22 +130,24 @@ class Person:
         """GET under the prefix."""
         return self.world.client.get(API + path, params=params, headers=self.headers())  # type: ignore[return-value]
 
-    def post(self, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
+    def post(self, path: str, body: Any = None, *, key: str | None = None, if_match: str | None = None) -> httpx.Response:
         """POST under the prefix."""
-        headers = self.headers() | ({"Idempotency-Key": key} if key else {})
+        headers = self.headers() | ({"Idempotency-Key": key} if key else {}) | _matching(if_match)
         return self.world.client.post(API + path, json=body, headers=headers)  # type: ignore[return-value]
 
-    def put(self, path: str, body: Any) -> httpx.Response:
+    def put(self, path: str, body: Any, *, if_match: str | None = None) -> httpx.Response:
         """PUT under the prefix."""
-        return self.world.client.put(API + path, json=body, headers=self.headers())  # type: ignore[return-value]
+        headers = self.headers() | _matching(if_match)
+        return self.world.client.put(API + path, json=body, headers=headers)  # type: ignore[return-value]
 
-    def patch(self, path: str, body: Any) -> httpx.Response:
+    def patch(self, path: str, body: Any, *, if_match: str | None = None) -> httpx.Response:
         """PATCH under the prefix."""
-        return self.world.client.patch(API + path, json=body, headers=self.headers())  # type: ignore[return-value]
+        headers = self.headers() | _matching(if_match)
+        return self.world.client.patch(API + path, json=body, headers=headers)  # type: ignore[return-value]
 
-    def delete(self, path: str) -> httpx.Response:
+    def delete(self, path: str, *, if_match: str | None = None) -> httpx.Response:
         """DELETE under the prefix."""
-        return self.world.client.delete(API + path, headers=self.headers())  # type: ignore[return-value]
+        return self.world.client.delete(API + path, headers=self.headers() | _matching(if_match))  # type: ignore[return-value]
 
     def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""

@@ -45,6 +45,14 @@ def event(location: Location, made: Booking, *, now: datetime, previous: Booking
     }
 
 
+def described(made: Booking) -> dict[str, Any]:
+    """A booking in the few words that an audit entry needs."""
+    return {
+        "user_id": made.user_id, "location_id": made.location_id, "standard": made.standard, "start": made.start,
+        "end": made.end, "energy_kwh": made.energy_kwh, "status": made.status,
+    }  # fmt: skip
+
+
 def shown_evse(made: Booking) -> str:
     """The EVSE's uid once it is revealed, OCPI's `#NA` before."""
     return made.evse_uid if made.revealed_at is not None else NOT_ASSIGNED

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.booking.domain import (
+    LIVE,
     Booking,
     RecordedSession,
     RequestStatus,
@@ -93,6 +94,20 @@ def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:
         until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
         found.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
     return found
+
+
+def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
+    """A location's bookings that have not ended and hold a place there, sessions that run among them; locked, by id."""
+    statement = sa.select(booking.c.id).where(
+        booking.c.location_id == location_id,
+        sa.or_(
+            booking.c.status.in_([item.value for item in LIVE]),
+            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+        ),
+        booking.c.end > tx.now,
+    )
+    found = by_ids(tx, tx.execute(statement).scalars())
+    return [found[id] for id in sorted(found)]
 
 
 def fulfilled(

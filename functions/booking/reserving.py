@@ -16,7 +16,6 @@ from functions.booking.domain import (
 from functions.booking.placement import Held, Placement, place
 from functions.stations import service as stations
 from functions.stations.domain import Location, Pool
-from functions.stations.opening import open_slots
 from shared import telemetry
 from shared.errors import Invalid, SlotTaken
 from shared.outbox import CHARGE_REQUESTS
@@ -43,14 +42,15 @@ def choose_pools(location: Location, *, standard: str, power_class: str | None, 
 
 def check_open(location: Location, slots: range) -> None:
     """Raises Invalid unless the location is open over all `slots`."""
-    opened = open_slots(location.opening_times, location.time_zone, slot_start(slots.start), len(slots))
+    opened = location.opened(slot_start(slots.start), len(slots))
     if not opened.all():
         closed = slot_start(slots.start + int(opened.argmin()))
         raise Invalid.one("start", f"{location.name} is closed at {closed.isoformat()}")
 
 
 def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | None = None) -> list[Held]:
-    """The claims around `slots` on every EVSE of the location, as placements see them. The location must be locked."""
+    """The claims around `slots` on every EVSE of the location, and its blocked times, as placements see them. The location
+    must be locked."""
     evse_ids = [evse.id for evse in location.evses]
     rows = repository.claims(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
     spans: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
@@ -67,7 +67,15 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
         free_to_move = booking.revealed_at is None and booking.started_at is None and whole
         allowed = pools.get((booking.standard, booking.power_class), ()) if free_to_move else ()
         held.append(Held(owner, evse, start, end, allowed))
-    return held
+    return held + blocked(location)
+
+
+def blocked(location: Location) -> list[Held]:
+    """The blocked times of single EVSEs, as placements see them: nothing fits there, and nothing moves them."""
+    return [
+        Held(item.id, evse, slot_of(item.period_begin), slot_after(item.period_end), ())
+        for evse, item in location.blocked_evses()
+    ]
 
 
 def claim(
@@ -115,15 +123,13 @@ def release_lapsed(tx: Tx, location_id: uuid.UUID) -> None:
         end_hold(tx, booking)
 
 
-def end_hold(tx: Tx, booking: Booking) -> None:
-    """Cancels a lapsed hold and tells its charge request."""
+def end_hold(
+    tx: Tx, booking: Booking, *, reason: CanceledReason = CanceledReason.NO_CANCELED, who: WhoCanceled = WhoCanceled.MSP,
+    detail: str = "the offer was not accepted in time",
+) -> None:  # fmt: skip
+    """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
     repository.release(tx, booking.id)
-    canceled = {
-        "cancellation_reason": CanceledReason.NO_CANCELED.value,
-        "who_canceled": WhoCanceled.MSP.value,
-        "detail": "the offer was not accepted in time",
-        "fee_minor": 0,
-    }
+    canceled = {"cancellation_reason": reason.value, "who_canceled": who.value, "detail": detail, "fee_minor": 0}
     repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled)
     if booking.charge_request_id is not None:
         tx.emit(CHARGE_REQUESTS, "hold_expired", {"charge_request_id": str(booking.charge_request_id)})
@@ -141,7 +147,7 @@ def _in_time(
 ) -> list[dict[str, Any]]:
     reach = range(slots.start - ALTERNATIVE_SLOTS, slots.stop + ALTERNATIVE_SLOTS)
     held = occupied(tx, location, reach, ignoring=ignoring)
-    opened = open_slots(location.opening_times, location.time_zone, slot_start(reach.start), len(reach))
+    opened = location.opened(slot_start(reach.start), len(reach))
     length, earliest, found = len(slots), slot_after(tx.now), []
     for shift in sorted(range(-ALTERNATIVE_SLOTS, ALTERNATIVE_SLOTS + 1), key=lambda step: (abs(step), -step)):
         start = slots.start + shift
@@ -168,8 +174,7 @@ def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) 
     for km, other in near:
         if other.id == location.id:
             continue
-        opened = open_slots(other.opening_times, other.time_zone, slot_start(slots.start), len(slots))
-        if not opened.all():
+        if not other.opened(slot_start(slots.start), len(slots)).all():
             continue
         held = occupied(tx, other, slots)
         for candidate in choose_pools(other, standard=pool.standard, power_class=None):

@@ -30,7 +30,7 @@ from functions.booking.domain import (
     slot_start,
     whole_slots,
 )
-from functions.booking.events import event
+from functions.booking.events import described, event
 from functions.booking.limits import Limits
 from functions.booking.placement import place
 from functions.booking.quotes import quote_document
@@ -38,6 +38,7 @@ from functions.payments import service as payments
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
 from shared import telemetry
+from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
 from shared.errors import Invalid, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.outbox import NOTIFY
@@ -120,6 +121,8 @@ def reserve_slot(
                 vehicle_id=vehicle_id, vehicle_kw=vehicle_kw, charge_request_id=charge_request_id, hold_until=hold_until,
             )  # fmt: skip
             repository.insert(tx, made)
+            if tx.actor.role in AUDITED_ROLES:
+                tx.audit("booking.create", object_type="booking", object_id=made.id, after=plain(described(made)))
             reserving.apply(tx, location, placement, made.id, slots, old=set())
             repository.add_request(tx, made, start=start, end=end)
             if made.status is ReservationStatus.RESERVED:
@@ -229,8 +232,13 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
 
 
 def change(tx: Tx, made: Booking, **values: Any) -> Booking:
+    """Changes a booking. By an owner or an administrator it leaves an audit entry."""
     stored = {name: value.value if isinstance(value, ReservationStatus) else value for name, value in values.items()}
     repository.update(tx, made.id, **stored)
+    if tx.actor.role in AUDITED_ROLES:
+        before = {name: getattr(made, name) for name in values if getattr(made, name) != values[name]}
+        after = {name: values[name] for name in before}
+        tx.audit("booking.change", object_type="booking", object_id=made.id, before=plain(before), after=plain(after))
     return replace(made, **values, updated_at=tx.now)
 
 
@@ -284,7 +292,7 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
         )
     uids = {evse.id: evse.uid for evse in location.evses}
     new = change(
-        tx, new, start=start, end=end, energy_kwh=energy, no_show_at=new.no_show_at, revealed_at=new.revealed_at,
+        tx, old, start=start, end=end, energy_kwh=energy, no_show_at=new.no_show_at, revealed_at=new.revealed_at,
         evse_id=placement.evse_id, evse_uid=uids[placement.evse_id],
         quote=quote_document(tx, location, old.tariff_id, start, end, energy),
     )  # fmt: skip
@@ -308,11 +316,19 @@ def cancel_booking(
     last = made.start - timedelta(minutes=int(made.terms["cancel_until_minutes"]))
     late = who is WhoCanceled.MSP and made.status is ReservationStatus.RESERVED and tx.now > last
     fee = frozen_fee(tx, made, "BOOKING_CANCELLATION_FEES") if late else 0
+    return end(tx, location, made, reason=reason, who=who, late=late, fee_minor=fee)
+
+
+def end(
+    tx: Tx, location: Location, made: Booking, *, reason: CanceledReason, who: WhoCanceled, late: bool = False,
+    fee_minor: int = 0,
+) -> Booking:  # fmt: skip
+    """CANCELED, claims freed, and the driver told. Location and booking must be locked."""
     canceled = {
         "cancellation_reason": reason.value,
         "who_canceled": who.value,
         "late": late,
-        "fee_minor": fee,
+        "fee_minor": fee_minor,
     }
     repository.release(tx, made.id)
     made = change(tx, made, status=ReservationStatus.CANCELED, canceled=canceled)

@@ -15,6 +15,7 @@ from functions.booking.domain import (
     slot_of,
 )
 from functions.booking.quotes import quote_document
+from functions.booking.reserving import blocked
 from functions.booking.service import announce, change, frozen_fee, locked
 from functions.stations.domain import Location
 from shared.errors import Conflict, Invalid, TermsRefuse, WrongState
@@ -25,7 +26,7 @@ METER_TOLERANCE_KWH = 0.5
 
 def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
-    _, made = locked(tx, booking_id)
+    location, made = locked(tx, booking_id)
     check_transition(made.status, ReservationStatus.FULFILLED)
     early = timedelta(minutes=int(made.terms["early_start_minutes"]))
     if tx.now < made.start - early:
@@ -38,6 +39,10 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     first = slot_of(tx.now)
     if first < slot_of(made.start):
         wanted = {made.id: {(made.evse_id, slot) for slot in range(first, slot_of(made.start))}}
+        if any(
+            item.evse_id == made.evse_id and item.start < slot_of(made.start) and item.end > first for item in blocked(location)
+        ):
+            raise Conflict("The EVSE is out of use until then; your booking starts as planned.", start=made.start.isoformat())
         try:
             repository.change_claims(tx, add=wanted)
         except repository.ClaimTaken:

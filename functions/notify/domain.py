@@ -193,6 +193,35 @@ def _revealed(event: dict[str, Any]) -> Told:
     return Told(f"Your charger: {event['evse_uid']}", lines, _facts(event), sms, email=False)
 
 
+def _changed(event: dict[str, Any]) -> Told:
+    name = event["location"]["name"]
+    lines = (f"Your charger at {name} has changed: it is {event['evse_uid']} now. Time and price stay as they are.",)
+    sms = f"Your charger has changed to {event['evse_uid']} at {_short(event)}."
+    return Told(f"Your charger is now {event['evse_uid']}", lines, _facts(event), sms, email=False)
+
+
+def _location(event: dict[str, Any], subject: str, what: str) -> Told:
+    name = event["location"]["name"]
+    reason = (f"The reason given: {event['reason']}",) if event.get("reason") else ()
+    return Told(f"{subject}: {name[:80]}", (what.format(name=name), *reason), (), None)
+
+
+def _location_approved(event: dict[str, Any]) -> Told:
+    return _location(event, "Approved", "Your location {name} is approved: drivers find and book it from now on.")
+
+
+def _location_rejected(event: dict[str, Any]) -> Told:
+    return _location(event, "Not approved", "Your location {name} was not approved. Change it and submit it again.")
+
+
+def _location_suspended(event: dict[str, Any]) -> Told:
+    return _location(event, "Suspended", "Your location {name} is suspended: it cannot be found or booked, bookings are ended.")
+
+
+def _location_lifted(event: dict[str, Any]) -> Told:
+    return _location(event, "Open again", "The suspension of your location {name} is lifted: drivers can book it again.")
+
+
 def _stopped(event: dict[str, Any]) -> Told:
     bill = event.get("settlement") or event["quote"]
     total = format_money(bill["total_minor"], bill["currency"])
@@ -255,11 +284,16 @@ TOLD = {
     "booking_no_show": _no_show,
     "booking_reminder": _reminder,
     "evse_revealed": _revealed,
+    "evse_changed": _changed,
     "session_stopped": _stopped,
     "charge_request_offered": _offered,
     "charge_request_unsatisfiable": _unsatisfiable,
     "charge_request_expired": _expired,
     "feed_silent": _feed_silent,
     "feed_back": _feed_back,
+    "location_approved": _location_approved,
+    "location_rejected": _location_rejected,
+    "location_suspended": _location_suspended,
+    "location_lifted": _location_lifted,
 }
 """Every event that is told."""

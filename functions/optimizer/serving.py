@@ -24,9 +24,9 @@ from functions.optimizer.reasons import kept_free, peak_hour, reason_in_words, s
 from functions.optimizer.requests import Wish
 from functions.optimizer.shadow import Shadow, watch
 from functions.optimizer.source import PolicySource
+from functions.stations import availability
 from functions.stations import service as stations
 from functions.stations.domain import Location, Pool
-from functions.stations.opening import open_slots
 from functions.stations.pricing import caching_rates
 from shared.errors import LimitReached
 from shared.platform import Platform
@@ -317,18 +317,29 @@ def _book(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot
         lane[evse][[slot_of(at) - slot0 for at in starts]] = 1
     busy = np.zeros((1, len(pools), horizon), dtype=np.int64)
     opened = np.ones((1, len(pools), horizon), dtype=bool)
-    hours = {
-        location.id: open_slots(location.opening_times, location.time_zone, slot_start(slot0), horizon)
-        for location in locations
-    }
+    hours = {location.id: location.opened(slot_start(slot0), horizon) for location in locations}
+    shut = _blocked(locations, slot0, horizon)
+    out = np.zeros_like(busy) if shut else None
     for number, pool in enumerate(pools):
         for evse in pool.evse_ids:
             if evse in lane:
                 busy[0, number] += lane[evse]
+            if out is not None and evse in shut:
+                out[0, number] += shut[evse] & (lane[evse] == 0 if evse in lane else True)
         opened[0, number] = hours[pool.location_id]
     zone = ZoneInfo(locations[0].time_zone if locations else "UTC")
     local = slot_start(slot0).astimezone(zone)
-    return Book(busy, opened, local.hour * 60.0 + local.minute)
+    return Book(busy, opened, local.hour * 60.0 + local.minute, out)
+
+
+def _blocked(locations: tuple[Location, ...], slot0: int, horizon: int) -> dict[uuid.UUID, np.ndarray]:
+    """EVSEs with blocked times within the horizon: bool [horizon] each."""
+    found: dict[uuid.UUID, np.ndarray] = {}
+    for location in locations:
+        for evse, slots in availability.blocked_slots(location, slot0, slot0 + horizon).items():
+            found[evse] = np.zeros(horizon, dtype=bool)
+            found[evse][[slot - slot0 for slot in slots]] = True
+    return found
 
 
 def _requests(around: Surroundings, wish: Wish, now: datetime) -> Requests:

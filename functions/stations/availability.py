@@ -7,7 +7,6 @@ from functions.booking import service as booking
 from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.stations import service
 from functions.stations.domain import Location, Pool
-from functions.stations.opening import open_slots
 from functions.stations.schemas import Availability, Calendar, LocationSummary, NearbyQuery, Timeslot, pools_of
 from shared.errors import Invalid
 from shared.tx import Tx
@@ -17,16 +16,30 @@ Busy = dict[uuid.UUID, set[int]]
 
 
 def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy:
-    """The claimed slots of every EVSE of the locations in [start, stop)."""
+    """The claimed and the blocked slots of every EVSE of the locations in [start, stop)."""
     evse_ids = [evse.id for location in locations for evse in location.evses]
     found = booking.occupancy(tx=tx, evse_ids=evse_ids, start=slot_start(start), end=slot_start(stop))
-    return {evse: {slot_of(at) for at in starts} for evse, starts in found.items()}
+    busy = {evse: {slot_of(at) for at in starts} for evse, starts in found.items()}
+    for location in locations:
+        for evse, slots in blocked_slots(location, start, stop).items():
+            busy.setdefault(evse, set()).update(slots)
+    return busy
+
+
+def blocked_slots(location: Location, start: int, stop: int) -> Busy:
+    """The slots in [start, stop) that blocked times of single EVSEs touch."""
+    found: Busy = {}
+    for evse, item in location.blocked_evses():
+        slots = range(max(start, slot_of(item.period_begin)), min(stop, slot_after(item.period_end)))
+        if slots:
+            found.setdefault(evse, set()).update(slots)
+    return found
 
 
 def free_over(location: Location, pool: Pool, busy: Busy, start: int, stop: int) -> int:
     """How many bookings of the whole period [start, stop) the pool still takes: EVSEs less the densest slot's claims,
     since the platform may repack; none where the location is closed in between."""
-    if not open_slots(location.opening_times, location.time_zone, slot_start(start), stop - start).all():
+    if not location.opened(slot_start(start), stop - start).all():
         return 0
     taken = max(sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) for slot in range(start, stop))
     return len(pool.evse_ids) - taken
@@ -105,7 +118,7 @@ def calendars(
     if stop - begin > MAX_RANGE / timedelta(minutes=15):
         raise Invalid.one("to", "may be at most 7 days after from")
     busy = busy_slots(tx, [location], begin, stop)
-    opened = open_slots(location.opening_times, location.time_zone, slot_start(begin), stop - begin)
+    opened = location.opened(slot_start(begin), stop - begin)
     made = []
     for pool in location.pools():
         if connector is not None and pool.standard != connector:

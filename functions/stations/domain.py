@@ -1,15 +1,20 @@
 """Locations, EVSEs, pools and booking terms. No I/O, no clock."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from functions.stations.opening import Hours
+from functions.stations.opening import Hours, close, open_slots
 from functions.stations.tariffs import Tariff
 from functions.stations.words import EvseStatus, LocationStatus, power_class
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EARTH_RADIUS_KM = 6371.0088
 UNUSABLE = frozenset(
@@ -90,8 +95,23 @@ class Pool:
 
 
 @dataclass(frozen=True)
+class BlockedTime:
+    """A time in which an EVSE (or with None the whole location) is not booked: maintenance, an event, a closed road."""
+
+    id: uuid.UUID
+    evse_id: uuid.UUID | None
+    period_begin: datetime
+    period_end: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
 class Location:
-    """A place with EVSEs. `tariff_ids` maps (standard, power class) to the tariff of that pool."""
+    """A place with EVSEs. `tariff_ids` maps (standard, power class) to the tariff of that pool.
+
+    `version` rises with every edit by its owner or an administrator; `status_reason` is why it was rejected or
+    suspended; `blocked` are the blocked times that have not ended.
+    """
 
     id: uuid.UUID
     owner_id: uuid.UUID
@@ -108,6 +128,19 @@ class Location:
     booking_terms: BookingTerms
     evses: tuple[Evse, ...]
     tariff_ids: Mapping[tuple[str, str], uuid.UUID]
+    version: int = 1
+    status_reason: str | None = None
+    blocked: tuple[BlockedTime, ...] = ()
+
+    def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
+        """Which of `slots` quarter hours from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
+        opened = open_slots(self.opening_times, self.time_zone, slot0, slots)
+        close(opened, slot0, (item for item in self.blocked if item.evse_id is None))
+        return opened
+
+    def blocked_evses(self) -> Iterator[tuple[uuid.UUID, BlockedTime]]:
+        """The blocked times of single EVSEs."""
+        return ((item.evse_id, item) for item in self.blocked if item.evse_id is not None)
 
     def pools(self) -> tuple[Pool, ...]:
         """The pools over EVSEs that can be used, ordered by standard and power."""
@@ -123,6 +156,46 @@ class Location:
             Pool(self.id, standard, group, min(evses.values()), self.tariff_ids.get((standard, group)), tuple(evses))
             for (standard, group), evses in sorted(groups.items())
         )
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture of a location, re-encoded as JPEG; `width` and `height` in pixels. Its bytes lie in Blob."""
+
+    id: uuid.UUID
+    location_id: uuid.UUID
+    caption: str | None
+    width: int
+    height: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What an owner submitted, as it was, and what became of it: `decision` APPROVED, REJECTED, WITHDRAWN or None."""
+
+    id: uuid.UUID
+    location_id: uuid.UUID
+    version: int
+    document: Mapping[str, Any]
+    submitted_at: datetime
+    submitted_by: uuid.UUID | None
+    decision: str | None
+    reason: str | None
+    decided_at: datetime | None
+    decided_by: uuid.UUID | None
+
+
+@dataclass(frozen=True)
+class TariffPeriod:
+    """The tariff a pool had from `valid_from` until `valid_until` (None: now)."""
+
+    id: uuid.UUID
+    standard: str
+    power_class: str
+    tariff_id: uuid.UUID
+    valid_from: datetime
+    valid_until: datetime | None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Opening times: OCPI Hours in the location's local time, and which quarter hours are open."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -12,6 +14,18 @@ if TYPE_CHECKING:
     import numpy as np
 
 SLOT = timedelta(minutes=15)
+
+
+class Period(Protocol):
+    """A stretch of time: an OCPI ExceptionalPeriod, or a time an owner blocked."""
+
+    @property
+    def period_begin(self) -> datetime:
+        """Its first instant."""
+
+    @property
+    def period_end(self) -> datetime:
+        """The first instant after it."""
 
 
 class _Model(BaseModel):
@@ -86,18 +100,72 @@ def is_open(hours: Hours | None, time_zone: str, instant: datetime) -> bool:
 
 def open_slots(hours: Hours | None, time_zone: str, slot0: datetime, slots: int) -> "np.ndarray":
     """Which of `slots` quarter hours from `slot0` (aligned) on are open from their first minute to their last: bool
-    [slots]."""
+    [slots]. A closing that touches a slot closes it; one second is enough."""
     import numpy as np
 
-    if hours is None or (hours.twentyfourseven and not hours.exceptional_closings):
-        return np.ones(slots, dtype=bool)
-    last = SLOT - timedelta(minutes=1)
-    step = timedelta(minutes=5)  # hours that begin inside a slot are seen at its thirds
     begin = slot0.astimezone(UTC)
-    return np.array(
-        [
-            all(is_open(hours, time_zone, begin + SLOT * number + inside) for inside in (timedelta(0), step, 2 * step, last))
-            for number in range(slots)
-        ],
-        dtype=bool,
+    opened = np.ones(slots, dtype=bool)
+    if hours is None:
+        return opened
+    if not hours.twentyfourseven:
+        zone = ZoneInfo(time_zone)
+        places = _minutes_of_week([begin + SLOT * number for number in range(slots)], zone)
+        opened = _open_quarters(hours.regular_hours)[places]
+        for number in _touched(hours.exceptional_openings, begin, slots):
+            opened[number] = all(
+                _is_covered(hours, zone, begin + SLOT * number + timedelta(minutes=minute)) for minute in range(15)
+            )
+    close(opened, begin, hours.exceptional_closings)
+    return opened
+
+
+def close(opened: "np.ndarray", slot0: datetime, periods: Iterable["Period"]) -> None:
+    """Shuts every quarter hour from `slot0` (aligned) on that one of `periods` touches, in place."""
+    for number in _touched(periods, slot0, len(opened)):
+        opened[number] = False
+
+
+def _touched(periods: Iterable["Period"], begin: datetime, slots: int) -> list[int]:
+    found: set[int] = set()
+    for item in periods:
+        first, last = (item.period_begin - begin) // SLOT, -((begin - item.period_end) // SLOT)
+        found.update(range(max(0, first), min(slots, last)))
+    return sorted(found)
+
+
+def _is_covered(hours: Hours, zone: ZoneInfo, minute: datetime) -> bool:
+    """Whether the whole minute is open by the week or by an opening."""
+    until = minute + timedelta(minutes=1)
+    if any(item.period_begin <= minute and until <= item.period_end for item in hours.exceptional_openings):
+        return True
+    local = minute.astimezone(zone)
+    now, weekday = local.hour * 60 + local.minute, local.isoweekday()
+    return any(
+        item.weekday == weekday and _minutes(item.period_begin) <= now < _minutes(item.period_end, end=True)
+        for item in hours.regular_hours
     )
+
+
+WEEK_MINUTES = 7 * 1440
+
+
+def _minutes_of_week(instants: list[datetime], zone: ZoneInfo) -> "np.ndarray":
+    import numpy as np
+
+    local = (instant.astimezone(zone) for instant in instants)
+    return np.array([(at.isoweekday() - 1) * 1440 + at.hour * 60 + at.minute for at in local], dtype=np.int64)
+
+
+@lru_cache(maxsize=512)
+def _open_quarters(regular: tuple[RegularHours, ...]) -> "np.ndarray":
+    """By the minute of the week (Monday 00:00 is 0): whether the fifteen minutes from there on are all open."""
+    import numpy as np
+
+    minutes = np.zeros(WEEK_MINUTES, dtype=np.int64)
+    for item in regular:
+        day = (item.weekday - 1) * 1440
+        minutes[day + _minutes(item.period_begin) : day + _minutes(item.period_end, end=True)] = 1
+    sums = np.concatenate([[0], np.cumsum(np.concatenate([minutes, minutes[:15]]))])
+    quarters: np.ndarray = sums[15 : 15 + WEEK_MINUTES] - sums[:WEEK_MINUTES] == 15
+    quarters.flags.writeable = False
+    return quarters

@@ -1,4 +1,4 @@
-"""Every SQL statement of stations."""
+"""Every SQL statement of stations but those of their history and photos (repository_history.py)."""
 
 import uuid
 from collections.abc import Sequence
@@ -7,11 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.stations.domain import APPROVED, BookingTerms, Connector, Evse, Location, LocationRecord
+from functions.stations.domain import APPROVED, BlockedTime, BookingTerms, Connector, Evse, Location, LocationRecord
 from functions.stations.nearby import cells_of
 from functions.stations.opening import Hours
-from functions.stations.tables import connector, evse, location, pool_tariff, tariff
+from functions.stations.tables import blocked_time, connector, evse, location, pool_tariff, tariff, tariff_period
 from functions.stations.tariffs import Tariff
+from functions.stations.words import EvseStatus, LocationStatus
 from shared.db import for_update, insert_new, new_id
 from shared.tx import Tx
 
@@ -23,7 +24,7 @@ def lock(tx: Tx, location_id: uuid.UUID) -> bool:
 
 
 def get_many(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
-    """Locations with EVSEs, connectors and tariff assignments: four statements, however many."""
+    """Locations with EVSEs, connectors, tariff assignments and blocked times: four or five statements, however many."""
     if not ids:
         return {}
     wanted = list(ids)
@@ -42,7 +43,28 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
     tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
     for row in tx.execute(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(wanted))):
         tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
-    return {row.id: _location(row, tuple(by_location.get(row.id, ())), tariffs.get(row.id, {})) for row in rows}
+    blocked = _blocked(tx, [row.id for row in rows if row.blocked_until is not None and row.blocked_until > tx.now])
+    return {
+        row.id: _location(row, tuple(by_location.get(row.id, ())), tariffs.get(row.id, {}), tuple(blocked.get(row.id, ())))
+        for row in rows
+    }
+
+
+def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[BlockedTime]]:
+    """The blocked times of locations that have not ended, in order of their begin."""
+    if not location_ids:
+        return {}
+    table = blocked_time.c
+    statement = (
+        sa.select(table.location_id, table.id, table.evse_id, table.period_begin, table.period_end, table.reason)
+        .where(table.location_id.in_(list(location_ids)), table.period_end > tx.now)
+        .order_by(table.period_begin, table.id)
+    )
+    found: dict[uuid.UUID, list[BlockedTime]] = {}
+    for row in tx.execute(statement):
+        made = BlockedTime(row.id, row.evse_id, row.period_begin, row.period_end, row.reason)
+        found.setdefault(row.location_id, []).append(made)
+    return found
 
 
 def _connectors(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Connector]]:
@@ -59,7 +81,9 @@ def _connectors(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, li
     return plugs
 
 
-def _location(row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str], uuid.UUID]) -> Location:
+def _location(
+    row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str], uuid.UUID], blocked: tuple[BlockedTime, ...]
+) -> Location:
     return Location(
         id=row.id,
         owner_id=row.owner_id,
@@ -76,6 +100,9 @@ def _location(row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str
         booking_terms=BookingTerms.model_validate(row.booking_terms),
         evses=evses,
         tariff_ids=tariff_ids,
+        version=row.version,
+        status_reason=row.status_reason,
+        blocked=blocked,
     )
 
 
@@ -94,7 +121,11 @@ def having_standards(tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str]
         sa.select(evse.c.location_id)
         .distinct()
         .join(connector, connector.c.evse_id == evse.c.id)
-        .where(evse.c.location_id.in_(list(ids)), connector.c.max_power_kw >= min_power_kw - 1e-9)
+        .where(
+            evse.c.location_id.in_(list(ids)),
+            evse.c.status != EvseStatus.REMOVED.value,
+            connector.c.max_power_kw >= min_power_kw - 1e-9,
+        )
     )
     if standards:
         statement = statement.where(connector.c.standard.in_(sorted(standards)))
@@ -125,11 +156,14 @@ def _location_row(made: Location, now: datetime) -> dict[str, Any]:
         "booking_terms": made.booking_terms.model_dump(mode="json"),
         "created_at": now,
         "updated_at": now,
+        "version": made.version,
     }
 
 
 def update_location(tx: Tx, location_id: uuid.UUID, **values: Any) -> None:
-    """Changes columns of a location."""
+    """Changes columns of a location; with its point the cells change too."""
+    if "latitude" in values or "longitude" in values:
+        values |= cells_of(values["latitude"], values["longitude"])
     tx.execute(sa.update(location).where(location.c.id == location_id).values(**values, updated_at=tx.now))
 
 
@@ -141,6 +175,62 @@ def insert_evse(tx: Tx, location_id: uuid.UUID, made: Evse) -> bool:
     return new
 
 
+def update_evse(tx: Tx, evse_id: uuid.UUID, *, status: str | None = None, plugs: Sequence[Connector] | None = None) -> None:
+    """Changes an EVSE's status, or replaces its connectors."""
+    if status is not None:
+        tx.execute(sa.update(evse).where(evse.c.id == evse_id).values(status=status))
+    if plugs is not None:
+        tx.execute(sa.delete(connector).where(connector.c.evse_id == evse_id))
+        tx.execute(sa.insert(connector), [{"evse_id": evse_id, **vars(item)} for item in plugs])
+
+
+def managed(tx: Tx, *, owner_id: uuid.UUID | None, status: str | None, before: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
+    """Ids of locations of an owner (None: of all) in a status (None: every one but REMOVED), newest first, after the
+    cursor."""
+    conditions = [location.c.status == status if status is not None else location.c.status != LocationStatus.REMOVED.value]
+    if owner_id is not None:
+        conditions.append(location.c.owner_id == owner_id)
+    if before is not None:
+        conditions.append(location.c.id < before)
+    statement = sa.select(location.c.id).where(*conditions).order_by(location.c.id.desc()).limit(limit)
+    return list(tx.execute(statement).scalars())
+
+
+def add_blocked_time(tx: Tx, location_id: uuid.UUID, made: BlockedTime) -> None:
+    """Stores a blocked time, and that the location has one until then."""
+    tx.execute(sa.insert(blocked_time).values(location_id=location_id, created_at=tx.now, **vars(made)))
+    _keep_blocked_until(tx, location_id)
+
+
+def end_blocked_time(tx: Tx, location_id: uuid.UUID, made: BlockedTime) -> None:
+    """Deletes a blocked time that has not begun; one that has ends now and stays in the list."""
+    mine = blocked_time.c.id == made.id
+    if made.period_begin >= tx.now:
+        tx.execute(sa.delete(blocked_time).where(mine))
+    else:
+        tx.execute(sa.update(blocked_time).where(mine).values(period_end=tx.now))
+    _keep_blocked_until(tx, location_id)
+
+
+def _keep_blocked_until(tx: Tx, location_id: uuid.UUID) -> None:
+    latest = sa.select(sa.func.max(blocked_time.c.period_end)).where(blocked_time.c.location_id == location_id)
+    tx.execute(sa.update(location).where(location.c.id == location_id).values(blocked_until=tx.execute(latest).scalar()))
+
+
+def blocked_times(
+    tx: Tx, location_id: uuid.UUID, *, ended_after: datetime | None, after: uuid.UUID | None, limit: int
+) -> list[BlockedTime]:
+    """A location's blocked times in order of id, after the cursor; those of the past too unless `ended_after`."""
+    table = blocked_time.c
+    statement = sa.select(table.id, table.evse_id, table.period_begin, table.period_end, table.reason)
+    statement = statement.where(table.location_id == location_id).order_by(table.id).limit(limit)
+    if ended_after is not None:
+        statement = statement.where(table.period_end > ended_after)
+    if after is not None:
+        statement = statement.where(table.id > after)
+    return [BlockedTime(**row._asdict()) for row in tx.execute(statement)]
+
+
 def insert_tariff(tx: Tx, location_id: uuid.UUID, document: Tariff) -> uuid.UUID:
     """Stores a tariff; it is never changed, so what was quoted by it stays."""
     id = new_id()
@@ -150,14 +240,20 @@ def insert_tariff(tx: Tx, location_id: uuid.UUID, document: Tariff) -> uuid.UUID
 
 
 def assign_tariffs(tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], uuid.UUID]) -> None:
-    """Replaces which tariff each pool has."""
+    """Replaces which tariff each pool has, from now on; the history keeps what it had."""
     tx.execute(sa.delete(pool_tariff).where(pool_tariff.c.location_id == location_id))
+    tx.execute(
+        sa.update(tariff_period)
+        .where(tariff_period.c.location_id == location_id, tariff_period.c.valid_until.is_(None))
+        .values(valid_until=tx.now)
+    )
     rows = [
         {"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id}
         for (standard, group), tariff_id in sorted(assignment.items())
     ]
     if rows:
         tx.execute(sa.insert(pool_tariff), rows)
+        tx.execute(sa.insert(tariff_period), [row | {"id": new_id(), "valid_from": tx.now} for row in rows])
 
 
 def tariff_documents(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
@@ -212,6 +308,7 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         (connector, connectors),
         (tariff, tariffs),
         (pool_tariff, pools),
+        (tariff_period, [row | {"id": new_id(), "valid_from": tx.now} for row in pools]),
     ):
         if rows:
             tx.execute(sa.insert(table), rows)

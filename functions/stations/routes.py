@@ -1,29 +1,20 @@
-"""HTTP of stations: parse, one service call, answer."""
+"""HTTP of stations: parse, one service call, answer. What their owners do is in owner_routes.py."""
 
 import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.stations import availability, service
-from functions.stations.domain import BookingTerms
+from functions.stations import availability, owner_routes, service
 from functions.stations.feed_routes import router as feed_router
-from functions.stations.schemas import (
-    Availability,
-    EvseCreate,
-    EvseOut,
-    LocationCreate,
-    LocationOut,
-    LocationSummary,
-    NearbyQuery,
-    TariffsPut,
-)
+from functions.stations.schemas import Availability, LocationOut, LocationSummary, NearbyQuery
 from functions.stations.words import ConnectorType
-from shared.api import Admin, Instant, Owner, Page, PageSize, Public, decode_cursor, encode_cursor
+from shared.api import Instant, Page, PageSize, Public, decode_cursor, encode_cursor
 from shared.tx import Tx
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 router.include_router(feed_router)
+router.include_router(owner_routes.router)
 
 
 @router.get("/locations", response_model=Page[LocationSummary])
@@ -51,14 +42,16 @@ def search_locations(
 
 
 @router.get("/locations/{location_id}", response_model=LocationOut)
-def get_location(location_id: uuid.UUID, call: Public) -> LocationOut:
-    """A location with EVSEs, pools, tariffs, terms and opening times."""
+def get_location(location_id: uuid.UUID, call: Public, response: Response) -> LocationOut:
+    """A location with EVSEs, pools, tariffs, terms and opening times. Its ETag goes with every edit as If-Match."""
 
     def read(tx: Tx) -> LocationOut:
         location = service.get_visible(tx=tx, location_id=location_id)
         return LocationOut.of(location, service.tariffs_of(tx=tx, location=location))
 
-    return call.read(read)
+    found = call.read(read)
+    response.headers["ETag"] = found.etag
+    return found
 
 
 @router.get("/locations/{location_id}/availability", response_model=Availability)
@@ -72,36 +65,3 @@ def get_availability(
     """The free counts of its pools, quarter hour by quarter hour."""
     standard = None if connector is None else connector.value
     return call.read(lambda tx: availability.calendars(tx=tx, location_id=location_id, start=from_, end=to, connector=standard))
-
-
-@router.post("/locations", status_code=201, response_model=LocationOut)
-def create_location(location_in: LocationCreate, call: Owner) -> Response:
-    """Registers a location; add EVSEs and tariffs, then an administrator approves it."""
-    return call.create(
-        lambda tx: LocationOut.of(service.create_location(tx=tx, location_in=location_in)),
-        location="stations/locations/{id}",
-    )
-
-
-@router.post("/locations/{location_id}/evses", status_code=201, response_model=EvseOut)
-def add_evse(location_id: uuid.UUID, evse_in: EvseCreate, call: Owner) -> Response:
-    """Adds an EVSE with its connectors."""
-    return call.create(lambda tx: EvseOut.model_validate(service.add_evse(tx=tx, location_id=location_id, evse_in=evse_in)))
-
-
-@router.put("/locations/{location_id}/tariffs", response_model=LocationOut)
-def put_tariffs(location_id: uuid.UUID, tariffs_in: TariffsPut, call: Owner) -> LocationOut:
-    """Replaces the tariffs (OCPI) of the location's pools. Bookings made keep their quote."""
-    return call.write(lambda tx: LocationOut.of(service.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in)))
-
-
-@router.put("/locations/{location_id}/booking-terms", response_model=LocationOut)
-def put_booking_terms(location_id: uuid.UUID, terms: BookingTerms, call: Owner) -> LocationOut:
-    """Replaces the booking terms for bookings to come."""
-    return call.write(lambda tx: LocationOut.of(service.put_booking_terms(tx=tx, location_id=location_id, terms=terms)))
-
-
-@router.post("/locations/{location_id}/approve", response_model=LocationOut)
-def approve_location(location_id: uuid.UUID, call: Admin) -> LocationOut:
-    """Lets a submitted location be searched and booked."""
-    return call.write(lambda tx: LocationOut.of(service.approve_location(tx=tx, location_id=location_id)))

@@ -14,8 +14,12 @@ from functions.stations.opening import Hours
 from functions.stations.tariffs import Tariff
 from functions.stations.words import ConnectorFormat, ConnectorType, PowerClass, PowerType
 from shared.api import Input, Output
+from shared.conditions import etag_of
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+CityName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Uid = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=36, pattern=r"^[\w*.\-:/ ]+$")]
 
 
@@ -36,19 +40,21 @@ def _known_currency(value: str) -> str:
     return value
 
 
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Currency = Annotated[str, AfterValidator(_known_currency)]
+
+
 class LocationCreate(Input):
     """A new location; it is searched and booked once an administrator has approved it."""
 
     name: Text = Field(examples=["Central Station West"])
-    address: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-    city: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(
-        examples=["NLD"], description="ISO 3166-1 alpha-3"
-    )
+    address: Address
+    city: CityName
+    country: Country = Field(examples=["NLD"], description="ISO 3166-1 alpha-3")
     latitude: float = Field(ge=-90, le=90, examples=[52.0894])
     longitude: float = Field(ge=-180, le=180, examples=[5.1101])
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(examples=["Europe/Amsterdam"])
-    currency: Annotated[str, AfterValidator(_known_currency)] = Field("EUR", examples=["EUR"])
+    time_zone: TimeZone = Field(examples=["Europe/Amsterdam"])
+    currency: Currency = Field("EUR", examples=["EUR"])
     opening_times: Hours | None = Field(None, description="OCPI Hours; unset: always open")
 
 
@@ -62,19 +68,21 @@ class ConnectorCreate(Input):
     max_power_kw: float = Field(ge=0.1, le=4000, examples=[22.0])
 
 
+def distinct_connectors(value: list[ConnectorCreate]) -> list[ConnectorCreate]:
+    """Connectors whose ids differ. Raises ValueError."""
+    ids = [item.connector_id for item in value]
+    if len(set(ids)) != len(ids):
+        raise ValueError("connector_id must be unique in the EVSE")
+    return value
+
+
 class EvseCreate(Input):
     """An EVSE with its connectors; it serves one vehicle at a time."""
 
     uid: Uid = Field(examples=["NL*EVC*E0001"])
     connectors: Annotated[list[ConnectorCreate], Field(min_length=1, max_length=8)]
 
-    @field_validator("connectors")
-    @classmethod
-    def _distinct(cls, value: list[ConnectorCreate]) -> list[ConnectorCreate]:
-        ids = [item.connector_id for item in value]
-        if len(set(ids)) != len(ids):
-            raise ValueError("connector_id must be unique in the EVSE")
-        return value
+    _distinct = field_validator("connectors")(distinct_connectors)
 
 
 class AppliesTo(Input):
@@ -127,6 +135,9 @@ class PoolOut(Output):
     tariff_id: uuid.UUID | None = None
 
 
+MADE = ("pools", "evses")
+
+
 class LocationOut(Output):
     """A location in full."""
 
@@ -140,8 +151,10 @@ class LocationOut(Output):
     time_zone: str
     currency: str
     status: str
+    status_reason: str | None = Field(None, description="Why it was rejected or suspended")
     opening_times: Hours | None
     booking_terms: BookingTerms
+    etag: str = Field(description="Send it as If-Match with an edit; also the header ETag", examples=['"3"'])
     pools: list[PoolOut]
     evses: list[EvseOut]
     tariffs: dict[str, Any] = Field(default_factory=dict, description="OCPI tariffs by tariff_id")
@@ -150,7 +163,8 @@ class LocationOut(Output):
     def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff] | None = None) -> "LocationOut":
         """The answer for a location."""
         return cls(
-            **{name: getattr(record, name) for name in cls.model_fields if name not in ("pools", "evses", "tariffs")},
+            **{name: getattr(record, name) for name in cls.model_fields if hasattr(record, name) and name not in MADE},
+            etag=etag_of(record.version),
             pools=pools_of(record),
             evses=[EvseOut.model_validate(item) for item in record.evses],
             tariffs={str(id): item.model_dump(mode="json", exclude_none=True) for id, item in (tariffs or {}).items()},

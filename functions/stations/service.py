@@ -1,16 +1,16 @@
-"""Use cases of stations. None commits. Owner edits take the location's row lock first."""
+"""Use cases of stations that read, and how a location comes to be; its edits are in editing.py. None commits."""
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
-from functions.stations import nearby, repository
-from functions.stations.domain import APPROVED, BookingTerms, Connector, Evse, Location, LocationRecord, great_circle_km
-from functions.stations.schemas import EvseCreate, LocationCreate, TariffsPut
+from functions.stations import nearby, preview, repository, repository_history
+from functions.stations.domain import APPROVED, BookingTerms, Location, LocationRecord, TariffPeriod, great_circle_km
+from functions.stations.owner_schemas import TermsInWords
+from functions.stations.schemas import LocationCreate
 from functions.stations.tariffs import Tariff
 from functions.stations.words import LocationStatus
 from shared.db import new_id
-from shared.errors import Conflict, Invalid, NotFound, WrongState
+from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.tx import Tx
 
 
@@ -44,7 +44,15 @@ def lock_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
 def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """A location as the caller may see it: approved ones everybody, others their owner and administrators."""
     found = get_location(tx=tx, location_id=location_id)
-    if found.status == APPROVED or tx.actor.role in ("admin", "system") or tx.actor.id == found.owner_id:
+    if found.status == APPROVED or _manages(tx, found):
+        return found
+    raise NotFound(f"There is no location {location_id}.")
+
+
+def get_managed(*, tx: Tx, location_id: uuid.UUID) -> Location:
+    """The caller's own location, to be read; administrators read all. Raises NotFound for others'."""
+    found = get_location(tx=tx, location_id=location_id)
+    if _manages(tx, found):
         return found
     raise NotFound(f"There is no location {location_id}.")
 
@@ -52,9 +60,15 @@ def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
 def get_owned(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The caller's own location, locked for an edit; administrators may edit all. Raises NotFound for others'."""
     found = lock_location(tx=tx, location_id=location_id)
-    if tx.actor.role in ("admin", "system") or tx.actor.id == found.owner_id:
+    if _manages(tx, found):
         return found
     raise NotFound(f"There is no location {location_id}.")
+
+
+def _manages(tx: Tx, location: Location) -> bool:
+    if location.status == LocationStatus.REMOVED:
+        return tx.actor.role == "system"
+    return tx.actor.role in ("admin", "system") or tx.actor.id == location.owner_id
 
 
 def locations_near(
@@ -124,8 +138,23 @@ def tariffs_of(*, tx: Tx, location: Location) -> dict[uuid.UUID, Tariff]:
     return get_tariffs(tx=tx, tariff_ids=sorted(set(location.tariff_ids.values())))
 
 
+def tariff_history(*, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int) -> list[TariffPeriod]:
+    """Which tariff each pool of the caller's location had when, newest first."""
+    location = get_managed(tx=tx, location_id=location_id)
+    return repository_history.tariff_periods(tx, location.id, before=before, limit=limit)
+
+
+def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None = None) -> TermsInWords:
+    """A location's booking terms as sentences; with `terms` those that its owner thinks of setting."""
+    access = get_visible if terms is None else get_managed
+    location = access(tx=tx, location_id=location_id)
+    found = location.booking_terms if terms is None else BookingTerms.model_validate(terms.model_dump())
+    tariffs = tariffs_of(tx=tx, location=location).values()
+    return TermsInWords(booking_terms=found, sentences=preview.sentences(found, tariffs, location.currency))
+
+
 def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
-    """A new location of the caller, submitted for approval."""
+    """A new location of the caller, a draft until he submits it."""
     if tx.actor.id is None:
         raise Conflict("A location needs an owner.")
     if location_in.latitude == location_in.longitude == 0:
@@ -133,7 +162,7 @@ def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
     made = Location(
         id=new_id(),
         owner_id=tx.actor.id,
-        status=LocationStatus.SUBMITTED.value,
+        status=LocationStatus.DRAFT.value,
         booking_terms=BookingTerms(),
         evses=(),
         tariff_ids={},
@@ -144,85 +173,17 @@ def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
     return made
 
 
-def add_evse(*, tx: Tx, location_id: uuid.UUID, evse_in: EvseCreate) -> Evse:
-    """A new EVSE of the caller's location. Raises Conflict where the uid is there already."""
-    location = get_owned(tx=tx, location_id=location_id)
-    connectors = tuple(
-        Connector(item.connector_id, item.standard.value, item.format.value, item.power_type.value, item.max_power_kw)
-        for item in evse_in.connectors
-    )
-    made = Evse(new_id(), evse_in.uid, "AVAILABLE", connectors)
-    if not repository.insert_evse(tx, location.id, made):
-        raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
-    tx.audit("evse.create", object_type="location", object_id=location.id, after=evse_in.model_dump(mode="json"))
-    return made
-
-
-def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut) -> Location:
-    """Replaces the tariffs of a location's pools. What is booked keeps the quote it was booked with."""
-    location = get_owned(tx=tx, location_id=location_id)
-    pools = {(pool.standard, pool.power_class) for pool in location.pools()}
-    assignment: dict[tuple[str, str], uuid.UUID] = {}
-    for number, item in enumerate(tariffs_in.tariffs):
-        if item.tariff.currency != location.currency:
-            raise Invalid.one(
-                f"tariffs.{number}.tariff.currency",
-                f"must be the location's, {location.currency}, not {item.tariff.currency}",
-            )
-        wanted = [
-            pool
-            for pool in sorted(pools)
-            if (not item.applies_to.standards or pool[0] in item.applies_to.standards)
-            and (not item.applies_to.power_classes or pool[1] in item.applies_to.power_classes)
-        ]
-        if not wanted:
-            raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
-        id = repository.insert_tariff(tx, location.id, item.tariff)
-        for pool in wanted:
-            assignment.setdefault(pool, id)
-    before = {" ".join(pool): str(id) for pool, id in location.tariff_ids.items()}
-    repository.assign_tariffs(tx, location.id, assignment)
-    after = {" ".join(pool): str(id) for pool, id in assignment.items()}
-    tx.audit("location.tariffs", object_type="location", object_id=location.id, before=before, after=after)
-    return get_location(tx=tx, location_id=location.id)
-
-
-def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms) -> Location:
-    """Replaces the booking terms for bookings to come."""
-    location = get_owned(tx=tx, location_id=location_id)
-    repository.update_location(tx, location.id, booking_terms=terms.model_dump(mode="json"))
-    before, after = location.booking_terms.model_dump(mode="json"), terms.model_dump(mode="json")
-    changed = {name for name in after if before[name] != after[name]}
-    _audit_change(tx, "location.booking_terms", location, before, after, changed)
-    return get_location(tx=tx, location_id=location.id)
-
-
-def _audit_change(
-    tx: Tx, action: str, location: Location, before: dict[str, Any], after: dict[str, Any], changed: set[str]
-) -> None:
-    tx.audit(
-        action,
-        object_type="location",
-        object_id=location.id,
-        before={name: before[name] for name in sorted(changed)},
-        after={name: after[name] for name in sorted(changed)},
-    )
-
-
-def approve_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
-    """An administrator lets a submitted location be searched and booked. Approving twice changes nothing."""
-    location = lock_location(tx=tx, location_id=location_id)
-    if location.status == APPROVED:
-        return location
-    if location.status != LocationStatus.SUBMITTED:
-        raise WrongState(f"A {location.status} location cannot be approved.", location_status=location.status)
-    if not location.pools():
-        raise WrongState(
-            "The location has no EVSE that can be used; it cannot be approved yet.", location_status=location.status
-        )
-    repository.update_location(tx, location.id, status=APPROVED)
-    _audit_change(tx, "location.approve", location, {"status": location.status}, {"status": APPROVED}, {"status"})
-    return get_location(tx=tx, location_id=location.id)
+def list_managed(
+    *, tx: Tx, status: str | None, owner_id: uuid.UUID | None, before: uuid.UUID | None, limit: int
+) -> list[Location]:
+    """The caller's own locations in any state, newest first; administrators see all, or an owner's."""
+    if tx.actor.role == "owner":
+        if owner_id is not None and owner_id != tx.actor.id:
+            raise Forbidden("owner_id: you see your own locations; leave it out")
+        owner_id = tx.actor.id
+    ids = repository.managed(tx, owner_id=owner_id, status=status, before=before, limit=limit)
+    found = repository.get_many(tx, ids)
+    return [found[id] for id in ids]
 
 
 def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:

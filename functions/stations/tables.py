@@ -1,4 +1,7 @@
-"""Tables of stations. H3 cells at three resolutions make the nearby search an index look-up."""
+"""Tables of stations: locations with all that is in them, and their history.
+
+H3 cells at three resolutions make the nearby search an index look-up.
+"""
 
 import sqlalchemy as sa
 
@@ -25,7 +28,12 @@ location = sa.Table(
     sa.Column("booking_terms", sa.JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("status_reason", sa.String(500)),
+    # The latest end of its blocked times: those of most locations need not be looked for.
+    sa.Column("blocked_until", UtcDateTime),
     sa.Index("ix_location_owner", "owner_id", "id"),
+    sa.Index("ix_location_status", "status", "id"),
     sa.Index("ix_location_h3_5", "h3_5", "status"),
     sa.Index("ix_location_h3_7", "h3_7", "status"),
     sa.Index("ix_location_h3_9", "h3_9", "status"),
@@ -71,4 +79,67 @@ pool_tariff = sa.Table(
     sa.Column("standard", Key(32), primary_key=True),
     sa.Column("power_class", Key(16), primary_key=True),
     sa.Column("tariff_id", Id, sa.ForeignKey("tariff.id"), nullable=False),
+)
+
+tariff_period = sa.Table(
+    "tariff_period",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("standard", Key(32), nullable=False),
+    sa.Column("power_class", Key(16), nullable=False),
+    sa.Column("tariff_id", Id, sa.ForeignKey("tariff.id"), nullable=False),
+    sa.Column("valid_from", UtcDateTime, nullable=False),
+    sa.Column("valid_until", UtcDateTime),
+    sa.Index("ix_tariff_period_location", "location_id", "id"),
+)
+
+blocked_time = sa.Table(
+    "blocked_time",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("evse_id", Id),
+    sa.Column("period_begin", UtcDateTime, nullable=False),
+    sa.Column("period_end", UtcDateTime, nullable=False),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_blocked_time_location", "location_id", "period_end"),
+)
+
+location_photo = sa.Table(
+    "location_photo",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("caption", sa.String(120)),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_location_photo_location", "location_id", "id"),
+)
+
+location_submission = sa.Table(
+    "location_submission",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("submitted_at", UtcDateTime, nullable=False),
+    sa.Column("submitted_by", Id),
+    sa.Column("decision", Key(16)),
+    sa.Column("reason", sa.String(500)),
+    sa.Column("decided_at", UtcDateTime),
+    sa.Column("decided_by", Id),
+    sa.Index("ix_location_submission_location", "location_id", "id"),
+)
+
+location_revision = sa.Table(
+    "location_revision",
+    metadata,
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("changes", sa.JSON, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
 )

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions.stations import feed_silence
+from functions.stations import feed_silence, photos
 from shared.platform import platform
 from shared.triggers import traced
 
@@ -21,3 +21,10 @@ def mark_silent_feeds(timer: func.TimerRequest, context: func.Context) -> None:
 def prune_status_history(timer: func.TimerRequest, context: func.Context) -> None:
     """Every night: changes of EVSE states that are too old for the forecast are deleted."""
     feed_silence.prune_status_history(platform())
+
+
+@bp.timer_trigger(arg_name="timer", schedule="0 35 3 * * *", run_on_startup=False, use_monitor=False)
+@traced
+def sweep_photos(timer: func.TimerRequest, context: func.Context) -> None:
+    """Every night: pictures in Blob that belong to no location are deleted."""
+    photos.sweep_photos(platform())

@@ -75,13 +75,26 @@ class EvseStatus(StrEnum):
 
 
 class LocationStatus(StrEnum):
-    """Where a location is between its owner and the administrators; only APPROVED ones are searched and booked."""
+    """Where a location is between its owner and the administrators; only APPROVED ones are searched and booked. REMOVED
+    ones are kept for the bookings of the past alone."""
 
     DRAFT = "DRAFT"
     SUBMITTED = "SUBMITTED"
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
     SUSPENDED = "SUSPENDED"
+    REMOVED = "REMOVED"
+
+
+class AccessMethod(StrEnum):
+    """OCPI AccessMethod: how a driver gets to the charger."""
+
+    OPEN = "OPEN"
+    TOKEN = "TOKEN"
+    LICENSE_PLATE = "LICENSE_PLATE"
+    ACCESS_CODE = "ACCESS_CODE"
+    INTERCOM = "INTERCOM"
+    PARKING_TICKET = "PARKING_TICKET"
 
 
 class PowerClass(StrEnum):

@@ -25,6 +25,10 @@ class BlobStore(Protocol):
         """Stores and returns the new ETag. Raises Conflict where the condition (tag equal, or not yet there) fails."""
         ...
 
+    def delete(self, name: str) -> None:
+        """Removes the blob; nothing happens where there is none."""
+        ...
+
     def names(self, prefix: str) -> list[str]:
         """The names of all blobs that begin with `prefix`, in order."""
         ...
@@ -74,6 +78,11 @@ class FolderBlobs:
             draft.write_bytes(data)
             os.replace(draft, path)
         return _tag(data)
+
+    def delete(self, name: str) -> None:
+        """Removes the file."""
+        with self._lock:
+            self._path(name).unlink(missing_ok=True)
 
     def names(self, prefix: str) -> list[str]:
         """Every file below the folder; drafts are not blobs yet."""
@@ -160,6 +169,17 @@ class AzureBlobs:
             return tag
         except (ResourceExistsError, ResourceModifiedError) as error:
             raise Conflict(f"{name} has changed meanwhile") from error
+        except AzureError as error:
+            raise Unavailable(f"Blob Storage: {error}") from error
+
+    def delete(self, name: str) -> None:
+        """Deletes the blob."""
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        try:
+            self._container().delete_blob(name)
+        except ResourceNotFoundError:
+            return
         except AzureError as error:
             raise Unavailable(f"Blob Storage: {error}") from error
 

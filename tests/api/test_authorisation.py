@@ -97,8 +97,9 @@ def send(
     scene: Scene, route: str, rule: Rule, path: str, *, headers: dict[str, str] | None, person: Person | None = None
 ) -> httpx.Response:
     body = rule.body(scene, person or scene.stranger) if callable(rule.body) else rule.body
+    sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
     return scene.world.client.request(  # type: ignore[return-value]
-        route.split(" ")[0], API + path, json=body, params=dict(rule.query), headers=headers
+        route.split(" ")[0], API + path, params=dict(rule.query), headers={**(headers or {}), **rule.headers}, **sent
     )
 
 

@@ -97,6 +97,17 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         DELETE /stations/locations/{location_id}/feed, POST /stations/locations/{location_id}/keys,
         GET /stations/locations/{location_id}/keys, POST /stations/keys/{key_id}/rotate, DELETE /stations/keys/{key_id},
         POST /stations/locations/{location_id}/approve,
+        GET /stations/managed-locations, PATCH /stations/locations/{location_id}, DELETE /stations/locations/{location_id},
+        PATCH /stations/locations/{location_id}/evses/{evse_id}, DELETE /stations/locations/{location_id}/evses/{evse_id},
+        GET /stations/locations/{location_id}/tariffs, GET /stations/locations/{location_id}/booking-terms,
+        POST /stations/locations/{location_id}/booking-terms/preview, POST /stations/locations/{location_id}/blocked-times,
+        GET /stations/locations/{location_id}/blocked-times,
+        DELETE /stations/locations/{location_id}/blocked-times/{blocked_time_id},
+        POST /stations/locations/{location_id}/photos, GET /stations/locations/{location_id}/photos,
+        GET /stations/locations/{location_id}/photos/{photo_id}, DELETE /stations/locations/{location_id}/photos/{photo_id},
+        POST /stations/locations/{location_id}/submit, POST /stations/locations/{location_id}/withdraw,
+        GET /stations/locations/{location_id}/submissions, POST /stations/locations/{location_id}/reject,
+        POST /stations/locations/{location_id}/suspend, POST /stations/locations/{location_id}/lift, GET /accounts/audit,
         POST /booking/bookings, GET /booking/bookings, GET /booking/bookings/{booking_id},
         POST /booking/bookings/{booking_id}/reschedule, POST /booking/bookings/{booking_id}/cancel,
         POST /booking/bookings/{booking_id}/start, POST /booking/bookings/{booking_id}/stop,
@@ -104,7 +115,7 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         POST /optimizer/charge-requests/{request_id}/accept, POST /optimizer/charge-requests/{request_id}/cancel,
         GET /optimizer/charge-requests/{request_id}/decision, POST /optimizer/recommendations,
         GET /optimizer/model, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
-        POST /payments/quotes, GET /health
+        GET /notify/dead-letters, POST /notify/dead-letters/{message_id}/send-again, POST /payments/quotes, GET /health
     """
     assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}
 

@@ -208,7 +208,8 @@ def test_a_bad_parameter_is_refused_by_its_name(
             at = filled(path, **{name: value.replace(" ", "%20").replace("{", "%7B")})
         else:
             query[name] = value
-        kind = {"content": b"{}", "headers": headers | {"content-type": JSON}} if method != "GET" else {"headers": headers}
+        media = next(iter(DOCUMENT["paths"][path][method.lower()].get("requestBody", {}).get("content", {JSON: None})))
+        kind = {"content": b"{}", "headers": headers | {"content-type": media}} if method != "GET" else {"headers": headers}
         answer = world.client.request(method, at, params=query, **kind)
         assert name in problem(answer, statuses=(400, 404, 422)), f"{value!r}: {answer.text[:300]}"
 

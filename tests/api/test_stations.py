@@ -21,7 +21,15 @@ def build(owner: Person, **changes: Any) -> str:
     made = owner.post("/stations/locations", PLACE | changes)
     assert made.status_code == 201, made.text
     id: str = made.json()["id"]
-    assert owner.post(f"/stations/locations/{id}/evses", EVSE).status_code == 201
+    assert owner.post(f"/stations/locations/{id}/evses", EVSE, if_match=made.headers["etag"]).status_code == 201
+    return id
+
+
+def approved(world: World, owner: Person, **changes: Any) -> str:
+    id = build(owner, **changes)
+    assert owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*").status_code == 200
+    assert owner.post(f"/stations/locations/{id}/submit", if_match="*").json()["status"] == "SUBMITTED"
+    assert world.user("admin").post(f"/stations/locations/{id}/approve").json()["status"] == "APPROVED"
     return id
 
 
@@ -38,8 +46,11 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
     assert search(world) == [], "not before it is approved"
     assert driver.get(f"/stations/locations/{id}").status_code == 404
     assert owner.get(f"/stations/locations/{id}").status_code == 200, "his own he sees before"
-    put = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]})
+    put = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*")
     assert put.status_code == 200
+    assert admin.post(f"/stations/locations/{id}/approve").json()["code"] == "WRONG_STATE", "a draft is not for him to judge"
+    assert owner.post(f"/stations/locations/{id}/submit", if_match=put.headers["etag"]).json()["status"] == "SUBMITTED"
+    assert search(world) == []
     assert admin.post(f"/stations/locations/{id}/approve").json()["status"] == "APPROVED"
     (found,) = search(world)
     assert found["id"] == id
@@ -50,28 +61,25 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
     assert driver.book(id, "10:00").status_code == 201
     actions = sa.select(audit_entry.c.action).order_by(audit_entry.c.id)
     stored = world.platform.read(lambda tx: list(tx.execute(actions).scalars()))
-    assert stored == ["location.create", "evse.create", "location.tariffs", "location.approve"]
+    assert stored == ["location.create", "evse.create", "location.tariffs", "location.submit", "location.approve"]
 
 
 def test_a_quote_that_is_booked_survives_a_new_tariff(world: World) -> None:
-    owner, admin, driver = world.user("owner"), world.user("admin"), world.user()
-    id = build(owner)
-    owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]})
-    admin.post(f"/stations/locations/{id}/approve")
+    owner, driver = world.user("owner"), world.user()
+    id = approved(world, owner)
     made = driver.book(id, "10:00").json()
     dearer = TARIFF | {"elements": [{"price_components": [{"type": "ENERGY", "price": 9}]}]}
-    owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": dearer}]})
+    assert owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": dearer}]}, if_match="*").status_code == 200
     assert driver.get(f"/booking/bookings/{made['id']}").json()["quote"] == made["quote"]
     moved = driver.post(f"/booking/bookings/{made['id']}/reschedule", {"start": "2026-03-02T12:00:00Z"}).json()
     assert moved["quote"]["total_minor"] == made["quote"]["total_minor"], "the tariff is frozen with the booking"
 
 
 def test_terms_are_frozen_with_a_booking(world: World) -> None:
-    owner, admin, driver = world.user("owner"), world.user("admin"), world.user()
-    id = build(owner)
-    admin.post(f"/stations/locations/{id}/approve")
+    owner, driver = world.user("owner"), world.user()
+    id = approved(world, owner)
     made = driver.book(id, "10:00").json()
-    put = owner.put(f"/stations/locations/{id}/booking-terms", {"cancel_until_minutes": 600})
+    put = owner.put(f"/stations/locations/{id}/booking-terms", {"cancel_until_minutes": 600}, if_match="*")
     assert put.json()["booking_terms"]["cancel_until_minutes"] == 600
     assert driver.get(f"/booking/bookings/{made['id']}").json()["terms"]["cancel_until_minutes"] == 60
     bad = owner.put(f"/stations/locations/{id}/booking-terms", {"min_booking_minutes": 60, "max_booking_minutes": 30})
@@ -87,13 +95,13 @@ def test_roles_and_owners_are_kept_apart(world: World) -> None:
         assert stranger.put(f"/stations/locations/{id}/tariffs", {"tariffs": []}).status_code == status
         assert stranger.put(f"/stations/locations/{id}/booking-terms", {}).status_code == status
     assert owner.post(f"/stations/locations/{id}/approve").status_code == 403
-    assert admin.put(f"/stations/locations/{id}/booking-terms", {}).status_code == 200
+    assert admin.put(f"/stations/locations/{id}/booking-terms", {}, if_match="*").status_code == 200
 
 
-def test_what_cannot_be_booked_cannot_be_approved(world: World) -> None:
-    owner, admin = world.user("owner"), world.user("admin")
+def test_what_cannot_be_booked_cannot_be_submitted(world: World) -> None:
+    owner = world.user("owner")
     id = owner.post("/stations/locations", PLACE).json()["id"]
-    answer = admin.post(f"/stations/locations/{id}/approve")
+    answer = owner.post(f"/stations/locations/{id}/submit", if_match="*")
     assert (answer.status_code, answer.json()["code"]) == (409, "WRONG_STATE")
 
 
@@ -122,15 +130,17 @@ def test_bad_locations_name_the_field(world: World, changes: dict[str, Any], fie
 def test_bad_evses_and_tariffs_name_the_field(world: World) -> None:
     owner = world.user("owner")
     id = build(owner)
-    twice = owner.post(f"/stations/locations/{id}/evses", EVSE)
+    twice = owner.post(f"/stations/locations/{id}/evses", EVSE, if_match="*")
     assert (twice.status_code, twice.json()["code"]) == (409, "CONFLICT")
     plug = EVSE["connectors"][0]  # type: ignore[index]
     bad = owner.post(f"/stations/locations/{id}/evses", {"uid": "E2", "connectors": [plug | {"standard": "X"}]})  # type: ignore[operator]
     assert bad.json()["errors"][0]["field"] == "connectors.0.standard"
-    wrong = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF | {"currency": "GBP"}}]})
+    wrong = owner.put(
+        f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF | {"currency": "GBP"}}]}, if_match="*"
+    )
     assert wrong.json()["errors"][0]["field"] == "tariffs.0.tariff.currency"
     none = {"tariff": TARIFF, "applies_to": {"standards": [CCS]}}
-    missing = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [none]})
+    missing = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [none]}, if_match="*")
     assert missing.json()["errors"][0]["field"] == "tariffs.0.applies_to"
 
 

@@ -42,6 +42,7 @@ TIMERS = {
     "sweep_no_shows": "10 * * * * *",
     "assign_evses": "20 * * * * *",
     "mark_silent_feeds": "40 * * * * *",
+    "sweep_photos": "0 35 3 * * *",
     "prune_status_history": "0 25 3 * * *",
 }
 QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}

@@ -38,7 +38,14 @@ REQUEST = {
 }  # fmt: skip
 
 
+FEED = {"silent_after_s": 900, "evses": 2, "heard_at": "2026-03-28T11:45:00+00:00", "silent_since": EVENT["at"]}
+
+
 def event_of(type: str) -> dict[str, Any]:
+    if type.startswith("feed_"):
+        return {name: EVENT[name] for name in ("at", "user_id", "location")} | FEED
+    if type.startswith("location_"):
+        return {name: EVENT[name] for name in ("at", "user_id", "location")} | {"reason": "The house number <b>4</b>"}
     return REQUEST if type.startswith("charge_request") else EVENT
 
 
