@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functions.stations import feed_repository as repository
 from functions.stations import feed_rules as rules
 from functions.stations.feed_events import tell_owner
-from functions.stations.feed_rules import Change, Fed, Heard, Known, Outcome
+from functions.stations.feed_rules import Change, Edit, Fed, Heard, Known, Outcome
 from functions.stations.feed_schemas import StatusReports
 from functions.stations.station_keys import authenticated
 from functions.stations.words import EvseStatus
@@ -107,10 +107,21 @@ def put_statuses(
     if not found:
         return heard, evses, []
     now = {item.evse_id: item for item in repository.evses_of(tx, [location_id], lock=found).get(location_id, [])}
-    outcomes: dict[int, Outcome] = {}
+    pending, outcomes = repository.Pending(tx), {}
     for place in sorted(range(len(found)), key=lambda place: (found[place], place)):  # EVSEs are locked in order of id
-        item = reports.evses[place]
-        now[found[place]], outcomes[place] = _take(tx, location_id, now[found[place]], item.status.value, item.last_updated)
+        item, fed = reports.evses[place], now[found[place]]
+        if fed.known is None:  # no row to lock: somebody may insert it beside us
+            now[fed.evse_id], outcomes[place] = _take(tx, location_id, fed, item.status.value, item.last_updated)
+            continue
+        verdict = _verdict(tx, fed, item.status.value, item.last_updated)
+        if verdict.reads_history:
+            pending.write()
+        now[fed.evse_id], outcomes[place] = verdict.fed, verdict.outcome
+        if verdict.outcome.applied:
+            pending.report(verdict.fed)
+            pending.show(fed, verdict.fed)
+        pending.edit(fed.evse_id, _history(tx, fed, verdict, item.status.value, item.last_updated))
+    pending.write()
     return heard, list(now.values()), [(now[id], outcomes[place]) for place, id in enumerate(found)]
 
 
@@ -193,33 +204,51 @@ def _take(tx: Tx, location_id: uuid.UUID, fed: Fed, status: str, at: datetime) -
 def _try(tx: Tx, location_id: uuid.UUID, fed: Fed, status: str, at: datetime, *, locked: bool) -> tuple[Fed, Outcome] | None:
     """One attempt; None where what is known of the EVSE was changed by another transaction meanwhile, or where the history
     would be edited beside another's edit."""
+    verdict = _verdict(tx, fed, status, at)
+    if verdict.outcome is Outcome.OLDER and not locked:
+        return None
+    if verdict.outcome.applied and not repository.put_report(tx, location_id, fed, verdict.fed):
+        return None
+    repository.edit_history(tx, fed.evse_id, _history(tx, fed, verdict, status, at))
+    if verdict.fed.status != fed.status:
+        repository.set_status(tx, [fed.evse_id], verdict.fed.status, also_removed=fed.status == REMOVED)
+    return verdict.fed, verdict.outcome
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What a report is and what the EVSE is after it. `reads_history`: what becomes of the history depends on its rows."""
+
+    fed: Fed
+    outcome: Outcome
+    reads_history: bool = False
+
+
+def _verdict(tx: Tx, fed: Fed, status: str, at: datetime) -> _Verdict:
+    """Judges a report. Raises TooManyRequests."""
     known = fed.known
     if fed.status == REMOVED and (known is None or known.status != REMOVED):
-        return fed, Outcome.REMOVED
+        return _Verdict(fed, Outcome.REMOVED)
     outcome = rules.judge(known, status, at)
-    if outcome is Outcome.OLDER:
-        if not locked:
-            return None
-        _remember_late(tx, fed.evse_id, known, status, at)
-    if known is not None and not outcome.applied:
-        return fed, outcome
+    if not outcome.applied:
+        return _Verdict(fed, outcome, outcome is Outcome.OLDER)
     window, count = _window(tx, fed)
-    if not repository.put_report(tx, location_id, fed, status=status, at=at, window_start=window, window_count=count):
-        return None
-    if outcome is Outcome.CHANGED:
-        same = repository.at_instant(tx, fed.evse_id, at) if known is not None and at == known.last_updated else None
-        repository.edit_history(tx, fed.evse_id, rules.newest(known, status, at, same_instant=same))
-        if fed.status != status:
-            repository.set_status(tx, [fed.evse_id], status, also_removed=fed.status == REMOVED)
-    now = replace(fed, status=status, known=Known(status, at), received_at=tx.now, window_start=window, window_count=count)
-    return now, outcome
+    after = replace(
+        fed, status=status, known=Known(status, at), received_at=tx.now, window_start=window, window_count=count
+    )  # fmt: skip
+    return _Verdict(after, outcome, known is not None and at == known.last_updated)
 
 
-def _remember_late(tx: Tx, evse_id: uuid.UUID, known: Known | None, status: str, at: datetime) -> None:
-    """An older report does not touch the state, but the forecast learns from what was true then."""
-    if known is not None and at >= tx.now - timedelta(days=tx.settings.feed_history_days):
-        before, after = repository.around(tx, evse_id, at)
-        repository.edit_history(tx, evse_id, rules.late(known, before, after, status, at))
+def _history(tx: Tx, fed: Fed, verdict: _Verdict, status: str, at: datetime) -> Edit:
+    """What a report does to the history. An older one does not touch the state, but the forecast learns what was true then."""
+    known = fed.known
+    if verdict.outcome is Outcome.CHANGED:
+        same = repository.at_instant(tx, fed.evse_id, at) if verdict.reads_history else None
+        return rules.newest(known, status, at, same_instant=same)
+    if verdict.outcome is not Outcome.OLDER or known is None or at < tx.now - timedelta(days=tx.settings.feed_history_days):
+        return Edit()
+    before, after = repository.around(tx, fed.evse_id, at)
+    return rules.late(known, before, after, status, at)
 
 
 def _window(tx: Tx, fed: Fed) -> tuple[datetime, int]:

@@ -12,7 +12,7 @@ from functions.stations.feed_rules import UNKNOWN, Change, Edit, Fed, Heard, Kno
 from functions.stations.feed_tables import evse_feed, evse_status_change, location_feed, station_key
 from functions.stations.tables import evse
 from functions.stations.words import EvseStatus
-from shared.db import for_update, insert_new
+from shared.db import for_update, insert_new, is_duplicate
 from shared.tx import Tx
 
 REMOVED = EvseStatus.REMOVED.value
@@ -113,18 +113,26 @@ def lock_evse(tx: Tx, evse_id: uuid.UUID) -> Fed | None:
     return None if row is None else _fed(row)
 
 
-def put_report(
-    tx: Tx, location_id: uuid.UUID, fed: Fed, *, status: str, at: datetime, window_start: datetime, window_count: int
-) -> bool:
-    """Makes a report the one in force, if what `fed` says is still so; False, and nothing changed, if it is not."""
-    values = {"status": status, "last_updated": at, "received_at": tx.now, "unknown_since": None}
-    values |= {"window_start": window_start, "window_count": window_count}
-    if fed.known is None:
-        return insert_new(tx.conn, evse_feed, evse_id=fed.evse_id, location_id=location_id, **values)
-    table, known = evse_feed.c, fed.known
+def put_report(tx: Tx, location_id: uuid.UUID, before: Fed, after: Fed) -> bool:
+    """Makes the report of `after` the one in force, if what `before` says is still so; False, and nothing changed, if not."""
+    values = _report(after)
+    known = before.known
+    if known is None:
+        return insert_new(tx.conn, evse_feed, evse_id=before.evse_id, location_id=location_id, **values)
+    table = evse_feed.c
     doubt = table.unknown_since.is_(None) if known.unknown_since is None else table.unknown_since == known.unknown_since
-    same = sa.and_(table.evse_id == fed.evse_id, table.last_updated == known.last_updated, table.status == known.status, doubt)
+    same = sa.and_(
+        table.evse_id == before.evse_id, table.last_updated == known.last_updated, table.status == known.status, doubt
+    )
     return tx.execute(sa.update(evse_feed).where(same).values(**values)).rowcount == 1
+
+
+def _report(fed: Fed) -> dict[str, Any]:
+    assert fed.known is not None
+    return {
+        "status": fed.known.status, "last_updated": fed.known.last_updated, "received_at": fed.received_at,
+        "unknown_since": None, "window_start": fed.window_start, "window_count": fed.window_count,
+    }  # fmt: skip
 
 
 def set_status(tx: Tx, evse_ids: Sequence[uuid.UUID], status: str, *, also_removed: bool = False) -> int:
@@ -157,6 +165,65 @@ def edit_history(tx: Tx, evse_id: uuid.UUID, edit: Edit) -> None:
         if not insert_new(tx.conn, evse_status_change, evse_id=evse_id, **vars(change)):
             same = sa.update(evse_status_change).where(table.evse_id == evse_id, table.at == change.at)
             tx.execute(same.values(status=change.status, previous=change.previous))
+
+
+_PUT_LOCKED = (
+    sa.update(evse_feed)
+    .where(evse_feed.c.evse_id == sa.bindparam("evse"))
+    .values({name: sa.bindparam(name) for name in
+             ("status", "last_updated", "received_at", "unknown_since", "window_start", "window_count")})
+)  # fmt: skip
+
+
+class Pending:
+    """What a batch changes, written together: reports in force of EVSEs whose feed rows are locked, what everybody reads,
+    the history."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self._reports: dict[uuid.UUID, Fed] = {}
+        self._shown: dict[uuid.UUID, tuple[str, bool]] = {}
+        self._edits: list[tuple[uuid.UUID, Edit]] = []
+
+    def report(self, fed: Fed) -> None:
+        """The report of `fed` is in force."""
+        self._reports[fed.evse_id] = fed
+
+    def show(self, before: Fed, after: Fed) -> None:
+        """Everybody reads the status of `after` in place of that of `before`."""
+        if before.status != after.status:
+            was_removed = before.status == REMOVED or self._shown.get(before.evse_id, ("", False))[1]
+            self._shown[before.evse_id] = (after.status, was_removed)
+
+    def edit(self, evse_id: uuid.UUID, edit: Edit) -> None:
+        """The history of an EVSE is edited."""
+        if edit != Edit():
+            self._edits.append((evse_id, edit))
+
+    def write(self) -> None:
+        """Writes what came since the last time: a few statements, however many reports."""
+        if self._reports:
+            rows = [{"evse": id} | _report(fed) for id, fed in sorted(self._reports.items())]
+            self._tx.conn.execute(_PUT_LOCKED, rows)
+        self._write_history()
+        groups: dict[tuple[str, bool], list[uuid.UUID]] = {}
+        for id, shown in sorted(self._shown.items()):
+            groups.setdefault(shown, []).append(id)
+        for (status, was_removed), ids in groups.items():
+            set_status(self._tx, ids, status, also_removed=was_removed)
+        self._reports, self._shown, self._edits = {}, {}, []
+
+    def _write_history(self) -> None:
+        rows = [{"evse_id": id} | vars(change) for id, edit in self._edits for change in edit.write]
+        if rows and not any(edit.delete for _, edit in self._edits):
+            try:
+                self._tx.execute(sa.insert(evse_status_change).values(rows))
+                return
+            except sa.exc.IntegrityError as error:
+                if not is_duplicate(error):
+                    raise
+        for id, edit in self._edits:
+            edit_history(self._tx, id, edit)
 
 
 def around(tx: Tx, evse_id: uuid.UUID, at: datetime) -> tuple[Change | None, Change | None]:

@@ -181,20 +181,24 @@ REPORTS = st.lists(st.tuples(st.sampled_from(list(EvseStatus)), st.integers(0, 9
 def test_the_final_state_is_that_of_the_greatest_timestamp_in_any_order(
     world: World, reports: list[tuple[EvseStatus, int]], data: st.DataObject
 ) -> None:
-    """Any order and the order of time, ties included: the same state; the history ends in it, and each of its rows is a
+    """Any order, one by one and in batches, and the order of time, ties included: the same state; the history ends in it, and each of its rows is a
     report that was made and a change. In the order of time nothing of it is lost."""
-    station = Station.at(world)
+    station = Station.at(world, evses=3)
     in_time = sorted(reports, key=lambda report: report[1])
     for uid, order in (("E0", data.draw(st.permutations(reports))), ("E1", in_time)):
         for word, minute in order:
             assert station.report(uid, word.value, f"07:0{minute}").status_code == 200
+    shuffled, size = data.draw(st.permutations(reports)), data.draw(st.integers(1, len(reports)))
+    for begin in range(0, len(shuffled), size):
+        part = [{"uid": "E2"} | body(word.value, f"07:0{minute}") for word, minute in shuffled[begin : begin + size]]
+        assert station.batch(*part).status_code == 200
     last = max(minute for _, minute in reports)
     status, at = station.in_force("E0")
-    assert (status, at) == station.in_force("E1")
+    assert (status, at) == station.in_force("E1") == station.in_force("E2")
     assert at == datetime(2026, 3, 2, 7, last, tzinfo=UTC)
     assert status in {word.value for word, minute in reports if minute == last}
-    assert station.shown() == {"E0": status, "E1": status}
-    for uid in ("E0", "E1"):
+    assert station.shown() == {"E0": status, "E1": status, "E2": status}
+    for uid in ("E0", "E1", "E2"):
         rows = station.history(uid)
         assert rows[-1][1] == status
         assert {(when, word) for when, word, _ in rows} <= {(f"07:0{minute}", word.value) for word, minute in reports}
