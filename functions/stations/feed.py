@@ -211,7 +211,7 @@ def _try(tx: Tx, location_id: uuid.UUID, fed: Fed, status: str, at: datetime, *,
         return None
     repository.edit_history(tx, fed.evse_id, _history(tx, fed, verdict, status, at))
     if verdict.fed.status != fed.status:
-        repository.set_status(tx, [fed.evse_id], verdict.fed.status, also_removed=fed.status == REMOVED)
+        repository.show(tx, fed.evse_id, verdict.fed.status, was_removed=fed.status == REMOVED)
     return verdict.fed, verdict.outcome
 
 

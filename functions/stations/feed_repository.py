@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.stations.feed_rules import UNKNOWN, Change, Edit, Fed, Heard, Known, StationKey
+from functions.stations.feed_rules import UNKNOWN, Change, Edit, Fed, Heard, KeyInUse, Known, StationKey
 from functions.stations.feed_tables import evse_feed, evse_status_change, location_feed, station_key
 from functions.stations.tables import evse
 from functions.stations.words import EvseStatus
@@ -24,12 +24,12 @@ CHUNK = 1000
 class Seen:
     """Everything a report is judged by, read in one statement."""
 
-    key: StationKey
+    key: KeyInUse
     heard: Heard | None
     evses: tuple[Fed, ...]
 
 
-_KEY = tuple(station_key.c[name].label(f"key_{name}") for name in StationKey.__dataclass_fields__)
+_KEY = tuple(station_key.c[name].label(f"key_{name}") for name in KeyInUse.__dataclass_fields__)
 _EVSE = (
     evse.c.id.label("evse_id"),
     evse.c.uid,
@@ -59,8 +59,27 @@ _KEY_ALONE = (
 )
 
 
-def _key(row: Any) -> StationKey:
-    return StationKey(**{name: getattr(row, f"key_{name}") for name in StationKey.__dataclass_fields__})
+# Written once, with parameters: building a statement for each report costs more than sending it.
+_PUT_LOCKED = (
+    sa.update(evse_feed)
+    .where(evse_feed.c.evse_id == sa.bindparam("evse"))
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("status", "last_updated", "received_at", "unknown_since", "window_start", "window_count")
+        }
+    )
+)
+_SEEN = (evse_feed.c.last_updated == sa.bindparam("seen_updated"), evse_feed.c.status == sa.bindparam("seen_status"))
+_PUT = _PUT_LOCKED.where(*_SEEN, evse_feed.c.unknown_since.is_(None))
+_PUT_AFTER_SILENCE = _PUT_LOCKED.where(*_SEEN, evse_feed.c.unknown_since == sa.bindparam("seen_unknown"))
+_SHOW_ANY = sa.update(evse).where(evse.c.id == sa.bindparam("evse")).values(status=sa.bindparam("shown"))
+_SHOW = _SHOW_ANY.where(evse.c.status != REMOVED)
+_ADD_CHANGE = sa.insert(evse_status_change)
+
+
+def _key(row: Any) -> KeyInUse:
+    return KeyInUse(**{name: getattr(row, f"key_{name}") for name in KeyInUse.__dataclass_fields__})
 
 
 def _heard(row: Any) -> Heard | None:
@@ -115,16 +134,13 @@ def lock_evse(tx: Tx, evse_id: uuid.UUID) -> Fed | None:
 
 def put_report(tx: Tx, location_id: uuid.UUID, before: Fed, after: Fed) -> bool:
     """Makes the report of `after` the one in force, if what `before` says is still so; False, and nothing changed, if not."""
-    values = _report(after)
-    known = before.known
+    values, known = _report(after), before.known
     if known is None:
         return insert_new(tx.conn, evse_feed, evse_id=before.evse_id, location_id=location_id, **values)
-    table = evse_feed.c
-    doubt = table.unknown_since.is_(None) if known.unknown_since is None else table.unknown_since == known.unknown_since
-    same = sa.and_(
-        table.evse_id == before.evse_id, table.last_updated == known.last_updated, table.status == known.status, doubt
-    )
-    return tx.execute(sa.update(evse_feed).where(same).values(**values)).rowcount == 1
+    seen = {"evse": before.evse_id, "seen_updated": known.last_updated, "seen_status": known.status}
+    if known.unknown_since is None:
+        return tx.execute(_PUT, values | seen).rowcount == 1
+    return tx.execute(_PUT_AFTER_SILENCE, values | seen | {"seen_unknown": known.unknown_since}).rowcount == 1
 
 
 def _report(fed: Fed) -> dict[str, Any]:
@@ -133,6 +149,11 @@ def _report(fed: Fed) -> dict[str, Any]:
         "status": fed.known.status, "last_updated": fed.known.last_updated, "received_at": fed.received_at,
         "unknown_since": None, "window_start": fed.window_start, "window_count": fed.window_count,
     }  # fmt: skip
+
+
+def show(tx: Tx, evse_id: uuid.UUID, status: str, *, was_removed: bool) -> None:
+    """Changes what everybody reads of one EVSE. What its owner removed stays removed."""
+    tx.execute(_SHOW_ANY if was_removed else _SHOW, {"evse": evse_id, "shown": status})
 
 
 def set_status(tx: Tx, evse_ids: Sequence[uuid.UUID], status: str, *, also_removed: bool = False) -> int:
@@ -162,17 +183,13 @@ def edit_history(tx: Tx, evse_id: uuid.UUID, edit: Edit) -> None:
     if edit.delete:
         tx.execute(sa.delete(evse_status_change).where(table.evse_id == evse_id, table.at.in_(edit.delete)))
     for change in edit.write:
-        if not insert_new(tx.conn, evse_status_change, evse_id=evse_id, **vars(change)):
+        try:
+            tx.execute(_ADD_CHANGE, {"evse_id": evse_id} | vars(change))
+        except sa.exc.IntegrityError as error:
+            if not is_duplicate(error):
+                raise
             same = sa.update(evse_status_change).where(table.evse_id == evse_id, table.at == change.at)
             tx.execute(same.values(status=change.status, previous=change.previous))
-
-
-_PUT_LOCKED = (
-    sa.update(evse_feed)
-    .where(evse_feed.c.evse_id == sa.bindparam("evse"))
-    .values({name: sa.bindparam(name) for name in
-             ("status", "last_updated", "received_at", "unknown_since", "window_start", "window_count")})
-)  # fmt: skip
 
 
 class Pending:

@@ -59,25 +59,16 @@ class Known:
         return self.status if self.unknown_since is None else UNKNOWN
 
 
-@dataclass(frozen=True)
-class StationKey:
-    """A key of a location's stations. Only the hash of it is stored; `hint` are its last characters."""
+@dataclass(frozen=True, kw_only=True)
+class KeyInUse:
+    """What a call with a station key is judged by. Only the hash of the key is stored."""
 
     id: uuid.UUID
     location_id: uuid.UUID
-    name: str
-    hint: str
     token_hash: str
-    created_by: uuid.UUID
-    created_at: datetime
-    rotated_from: uuid.UUID | None = None
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
-
-    def good(self, now: datetime) -> bool:
-        """Whether it opens anything at `now`."""
-        return self.revoked_at is None and (self.valid_until is None or now < self.valid_until)
 
     def status(self, now: datetime) -> str:
         """ACTIVE, EXPIRING (rotated, still good), EXPIRED or REVOKED."""
@@ -86,6 +77,21 @@ class StationKey:
         if self.valid_until is None:
             return "ACTIVE"
         return "EXPIRING" if now < self.valid_until else "EXPIRED"
+
+    def good(self, now: datetime) -> bool:
+        """Whether it opens anything at `now`."""
+        return self.status(now) in ("ACTIVE", "EXPIRING")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StationKey(KeyInUse):
+    """A key of a location's stations; `hint` are its last characters."""
+
+    name: str
+    hint: str
+    created_by: uuid.UUID
+    created_at: datetime
+    rotated_from: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)

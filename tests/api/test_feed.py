@@ -181,8 +181,8 @@ REPORTS = st.lists(st.tuples(st.sampled_from(list(EvseStatus)), st.integers(0, 9
 def test_the_final_state_is_that_of_the_greatest_timestamp_in_any_order(
     world: World, reports: list[tuple[EvseStatus, int]], data: st.DataObject
 ) -> None:
-    """Any order, one by one and in batches, and the order of time, ties included: the same state; the history ends in it, and each of its rows is a
-    report that was made and a change. In the order of time nothing of it is lost."""
+    """Any order, one by one and in batches, and the order of time, ties included: the same state; the history ends in it,
+    and each of its rows is a report that was made and a change. In the order of time nothing of it is lost."""
     station = Station.at(world, evses=3)
     in_time = sorted(reports, key=lambda report: report[1])
     for uid, order in (("E0", data.draw(st.permutations(reports))), ("E1", in_time)):
