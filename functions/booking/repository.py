@@ -187,6 +187,26 @@ def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
     return {(row.evse_id, slot_of(row.slot_start)) for row in tx.execute(statement)}
 
 
+def claimed_among(tx: Tx, evse_ids: Sequence[uuid.UUID], *, from_slot: int) -> set[uuid.UUID]:
+    """Those of the EVSEs that anybody holds a claim on, from a slot on."""
+    table, found = slot_claim.c, set[uuid.UUID]()
+    for begin in range(0, len(evse_ids), 1000):
+        some = list(evse_ids[begin : begin + 1000])
+        statement = (
+            sa.select(table.evse_id).distinct().where(table.evse_id.in_(some), table.slot_start >= slot_start(from_slot))
+        )
+        found |= set(tx.execute(statement).scalars())
+    return found
+
+
+def reserved_on(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -> list[Booking]:
+    """The reserved bookings of a location on these EVSEs that have not ended, in order of their start."""
+    columns = booking.c
+    mine = sa.select(booking).where(columns.location_id == location_id, columns.evse_id.in_(list(evse_ids)))
+    standing = mine.where(columns.status == ReservationStatus.RESERVED.value, columns.end > tx.now)
+    return [_booking(row) for row in tx.execute(standing.order_by(columns.start, columns.id))]
+
+
 def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, add: dict[uuid.UUID, set[Claim]]) -> None:
     """Applies the difference of claims, by booking: deletes, then one multi-row INSERT in ascending order.
 

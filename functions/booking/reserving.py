@@ -15,7 +15,8 @@ from functions.booking.domain import (
 )
 from functions.booking.placement import Held, Placement, place
 from functions.stations import service as stations
-from functions.stations.domain import Location, Pool
+from functions.stations.domain import FAULTY, Location, Pool, repaired
+from functions.stations.words import EvseStatus
 from shared import telemetry
 from shared.errors import Invalid, SlotTaken
 from shared.outbox import CHARGE_REQUESTS
@@ -28,16 +29,21 @@ ALTERNATIVE_KM = 5.0
 
 
 def choose_pools(location: Location, *, standard: str, power_class: str | None, field: str = "connector") -> list[Pool]:
-    """The location's pools of a connector standard, fastest first. Raises Invalid naming the field."""
-    pools = [
-        pool
-        for pool in location.pools()
-        if pool.standard == standard and (power_class is None or pool.power_class == power_class)
-    ]
-    if not pools:
-        offered = sorted({f"{pool.standard} ({pool.power_class})" for pool in location.pools()})
-        raise Invalid.one(field, f"{standard} is not to be had here; there is {', '.join(offered) or 'no usable EVSE'}")
-    return sorted(pools, key=lambda pool: -pool.power_kw)
+    """The location's pools of a connector standard, fastest first. Raises Invalid naming the field where there is none,
+    SlotTaken where every EVSE of them is out of order or not heard from now."""
+    found = _pools(location, standard, power_class)
+    if found:
+        return found
+    if _pools(repaired(location, FAULTY | {EvseStatus.UNKNOWN}), standard, power_class):
+        telemetry.claims_lost.add(1, {"where": "out_of_use"})
+        raise SlotTaken(f"No {standard} at {location.name} can be used now: out of order, or not heard from.", alternatives=[])
+    offered = sorted({f"{pool.standard} ({pool.power_class})" for pool in location.pools()})
+    raise Invalid.one(field, f"{standard} is not to be had here; there is {', '.join(offered) or 'no usable EVSE'}")
+
+
+def _pools(location: Location, standard: str, power_class: str | None) -> list[Pool]:
+    fits = [pool for pool in location.pools() if pool.standard == standard and power_class in (None, pool.power_class)]
+    return sorted(fits, key=lambda pool: -pool.power_kw)
 
 
 def check_open(location: Location, slots: range) -> None:
@@ -177,7 +183,7 @@ def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) 
         if not other.opened(slot_start(slots.start), len(slots)).all():
             continue
         held = occupied(tx, other, slots)
-        for candidate in choose_pools(other, standard=pool.standard, power_class=None):
+        for candidate in _pools(other, pool.standard, None):
             if place(candidate.evse_ids, held, slots.start, slots.stop) is not None:
                 found.append(_alternative(other, candidate, slots.start, len(slots), km))
                 break

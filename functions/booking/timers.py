@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from functions.booking import repository, reserving, service, sessions
-from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, check_transition
+from functions.booking import rehousing, repository, reserving, service, sessions
+from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, WhoCanceled, check_transition
 from functions.booking.events import event
 from functions.stations import service as stations
 from functions.stations.domain import Location
@@ -50,12 +50,17 @@ def release_expired_holds(platform: Platform) -> int:
 
 
 def sweep_no_shows(platform: Platform) -> int:
-    """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'."""
+    """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'. Where the
+    EVSE is out of use nobody could have come: the booking is cancelled by the operator's side, at no cost."""
 
     def step(tx: Tx, location: Location, made: Booking) -> bool:
         if made.status is not ReservationStatus.RESERVED or made.no_show_at > tx.now:
             return False
         check_transition(made.status, ReservationStatus.NO_SHOW)
+        excuse = rehousing.excuse(location, made)
+        if excuse is not None:
+            service.end(tx, location, made, reason=excuse, who=WhoCanceled.CPO)
+            return True
         sessions.miss(tx=tx, location=location, made=made)
         return True
 
@@ -71,6 +76,8 @@ def assign_evses(platform: Platform) -> int:
     def step(tx: Tx, location: Location, made: Booking) -> bool:
         if made.status is not ReservationStatus.RESERVED or made.revealed_at is not None:
             return False
+        if rehousing.cannot_be_used(location, made):
+            return False  # it is moved or ended by `rehouse_bookings`
         revealed = service.reveal(tx=tx, made=made)
         tx.emit(NOTIFY, "evse_revealed", event(location, revealed, now=tx.now))
         return True

@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions.booking import timers
+from functions.booking import rehousing, timers
 from shared.platform import platform
 from shared.triggers import traced
 
@@ -28,3 +28,10 @@ def sweep_no_shows(timer: func.TimerRequest, context: func.Context) -> None:
 def assign_evses(timer: func.TimerRequest, context: func.Context) -> None:
     """Every minute: thirty minutes before the start the EVSE is settled and told."""
     timers.assign_evses(platform())
+
+
+@bp.timer_trigger(arg_name="timer", schedule="15 * * * * *", run_on_startup=False, use_monitor=False)
+@traced
+def rehouse_bookings(timer: func.TimerRequest, context: func.Context) -> None:
+    """Every minute: what is booked at EVSEs that broke or fell silent is moved, or ended in time."""
+    rehousing.rehouse_bookings(platform())

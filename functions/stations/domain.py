@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import asin, cos, radians, sin, sqrt
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,9 @@ UNUSABLE = frozenset(
 )
 """What is not sold for any time, until it reports otherwise (nobody knows when): out of order, not there, or silent, since
 a driver who counts on a slot must be able to. AVAILABLE, BLOCKED, CHARGING and RESERVED say something of now alone."""
+FAULTY = frozenset({EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER})
+OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
+"""States of an EVSE that was bookable before and is not now: what is booked there is moved."""
 
 
 def great_circle_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -156,6 +159,14 @@ class Location:
             Pool(self.id, standard, group, min(evses.values()), self.tariff_ids.get((standard, group)), tuple(evses))
             for (standard, group), evses in sorted(groups.items())
         )
+
+
+def repaired(location: Location, states: frozenset[EvseStatus]) -> Location:
+    """The location as it would be if its EVSEs in `states` worked."""
+    evses = tuple(
+        replace(item, status=EvseStatus.AVAILABLE.value) if item.status in states else item for item in location.evses
+    )
+    return replace(location, evses=evses)
 
 
 @dataclass(frozen=True)

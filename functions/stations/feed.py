@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from functions.stations import feed_repository as repository
 from functions.stations import feed_rules as rules
+from functions.stations.domain import OUT_OF_USE
 from functions.stations.feed_events import tell_owner
 from functions.stations.feed_rules import Change, Edit, Fed, Heard, Known, Outcome
 from functions.stations.feed_schemas import StatusReports
@@ -78,6 +79,11 @@ def _state(fed: Fed, heard: Heard | None, changes: list[Change]) -> EvseState:
         live=live,
         changes=tuple(changes),
     )
+
+
+def out_of_use(*, tx: Tx) -> dict[uuid.UUID, uuid.UUID]:
+    """Every EVSE that was bookable and is not now (broken, removed, silent), and its location."""
+    return repository.in_states(tx, sorted(OUT_OF_USE))
 
 
 def put_status(*, tx: Tx, evse_id: uuid.UUID, status: str, last_updated: datetime) -> tuple[Fed, Outcome]:

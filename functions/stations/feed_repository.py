@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from functions.stations.feed_rules import UNKNOWN, Change, Edit, Fed, Heard, KeyInUse, Known, StationKey
 from functions.stations.feed_tables import evse_feed, evse_status_change, location_feed, station_key
-from functions.stations.tables import evse
-from functions.stations.words import EvseStatus
+from functions.stations.tables import evse, location
+from functions.stations.words import EvseStatus, LocationStatus
 from shared.db import for_update, insert_new, is_duplicate
 from shared.tx import Tx
 
@@ -43,20 +43,20 @@ _EVSE = (
 )
 _HEARD = (location_feed.c.heard_at, location_feed.c.silent_since)
 _FED = evse.outerjoin(evse_feed, evse_feed.c.evse_id == evse.c.id)
+_KEYS = station_key.join(
+    location, sa.and_(location.c.id == station_key.c.location_id, location.c.status != LocationStatus.REMOVED.value)
+).outerjoin(location_feed, location_feed.c.location_id == station_key.c.location_id)
+"""A key of a location that its owner removed opens nothing."""
 _ONE = (
     sa.select(*_KEY, *_HEARD, *_EVSE)
     .select_from(
-        station_key.outerjoin(location_feed, location_feed.c.location_id == station_key.c.location_id)
-        .outerjoin(evse, sa.and_(evse.c.id == sa.bindparam("evse"), evse.c.location_id == station_key.c.location_id))
-        .outerjoin(evse_feed, evse_feed.c.evse_id == evse.c.id)
+        _KEYS.outerjoin(
+            evse, sa.and_(evse.c.id == sa.bindparam("evse"), evse.c.location_id == station_key.c.location_id)
+        ).outerjoin(evse_feed, evse_feed.c.evse_id == evse.c.id)
     )
     .where(station_key.c.token_hash == sa.bindparam("hash"))
 )
-_KEY_ALONE = (
-    sa.select(*_KEY, *_HEARD)
-    .select_from(station_key.outerjoin(location_feed, location_feed.c.location_id == station_key.c.location_id))
-    .where(station_key.c.token_hash == sa.bindparam("hash"))
-)
+_KEY_ALONE = sa.select(*_KEY, *_HEARD).select_from(_KEYS).where(station_key.c.token_hash == sa.bindparam("hash"))
 
 
 # Written once, with parameters: building a statement for each report costs more than sending it.
@@ -123,6 +123,12 @@ def evses_of(tx: Tx, location_ids: Sequence[uuid.UUID], *, lock: Sequence[uuid.U
         for row in tx.execute(statement):
             found.setdefault(row.location_id, []).append(_fed(row))
     return found
+
+
+def in_states(tx: Tx, states: Sequence[str]) -> dict[uuid.UUID, uuid.UUID]:
+    """Every EVSE that everybody reads in one of these states, and its location."""
+    rows = tx.execute(sa.select(evse.c.id, evse.c.location_id).where(evse.c.status.in_(list(states))))
+    return {row.id: row.location_id for row in rows}
 
 
 def lock_evse(tx: Tx, evse_id: uuid.UUID) -> Fed | None:

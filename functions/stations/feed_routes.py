@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Response
 
-from functions.stations import feed, feed_silence, station_keys
+from functions.booking import rehousing
+from functions.stations import feed, feed_silence, service, station_keys
 from functions.stations.feed_rules import Fed, Heard
 from functions.stations.feed_schemas import (
     Feed,
@@ -19,6 +20,7 @@ from functions.stations.feed_schemas import (
     StatusReport,
     StatusReports,
     StatusTaken,
+    Waiting,
 )
 from shared.api import Call, Cursor, Owner, OwnerOrStation, Page, PageSize, Station, decode_cursor, encode_cursor
 from shared.auth import STATION_KEY
@@ -72,20 +74,30 @@ def _heard(call: Call, location_id: uuid.UUID, heard: Heard, evses: list[Fed]) -
 def get_feed(location_id: uuid.UUID, call: OwnerOrStation) -> Feed:
     """A location's EVSEs with their ids, states and last reports, and whether the feed is heard: for its owner and, at
     start, for the station itself."""
-    by_key = call.actor.role == STATION_KEY
+    if call.actor.role == STATION_KEY:  # a write: the key's use is noted
+        return call.write(lambda tx: _feed(tx, location_id, *feed.read_feed(tx=tx, location_id=location_id)))
 
     def read(tx: Tx) -> Feed:
-        found = feed.read_feed if by_key else feed_silence.owned_feed
-        heard, evses = found(tx=tx, location_id=location_id)
-        return Feed(
-            location_id=location_id,
-            heard_at=None if heard is None else heard.at,
-            silent_since=None if heard is None else heard.silent_since,
-            silent_after_s=tx.settings.feed_silent_after_s,
-            evses=[FeedEvse.of(item) for item in evses],
-        )
+        location = service.get_managed(tx=tx, location_id=location_id)
+        waiting = rehousing.waiting(tx=tx, location=location)
+        found = _feed(tx, location_id, *feed.feed_of(tx=tx, location_id=location_id))
+        found.waiting = [
+            Waiting(booking_id=made.id, evse_uid=made.evse_uid, connector=made.standard, start=made.start, end=made.end)
+            for made in waiting
+        ]
+        return found
 
-    return call.write(read)  # a key's use is noted
+    return call.read(read)
+
+
+def _feed(tx: Tx, location_id: uuid.UUID, heard: Heard | None, evses: list[Fed]) -> Feed:
+    return Feed(
+        location_id=location_id,
+        heard_at=None if heard is None else heard.at,
+        silent_since=None if heard is None else heard.silent_since,
+        silent_after_s=tx.settings.feed_silent_after_s,
+        evses=[FeedEvse.of(item) for item in evses],
+    )
 
 
 @router.delete("/locations/{location_id}/feed", status_code=204)

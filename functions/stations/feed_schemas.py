@@ -99,6 +99,16 @@ class FeedEvse(Output):
         return cls(evse_id=fed.evse_id, uid=fed.uid, status=fed.status, last_updated=at, received_at=fed.received_at)
 
 
+class Waiting(Output):
+    """A booking at an EVSE out of use that no other EVSE could take so far; nothing of who booked."""
+
+    booking_id: uuid.UUID
+    evse_uid: str
+    connector: str
+    start: datetime
+    end: datetime
+
+
 class Feed(Output):
     """The feed of a location. `heard_at` is null where it never had one, `silent_since` null while it is heard."""
 
@@ -107,6 +117,9 @@ class Feed(Output):
     silent_since: datetime | None
     silent_after_s: int
     evses: list[FeedEvse]
+    waiting: list[Waiting] | None = Field(
+        None, description="For the owner: what is booked at EVSEs out of use and could not be moved yet"
+    )
 
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]

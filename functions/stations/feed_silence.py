@@ -5,11 +5,11 @@ import uuid
 from datetime import timedelta
 from functools import partial
 
-from functions.stations import feed, service, station_keys
 from functions.stations import feed_repository as repository
+from functions.stations import service, station_keys
 from functions.stations.feed_events import tell_owner
-from functions.stations.feed_rules import LASTING, UNKNOWN, Change, Edit, Fed, Heard
-from functions.stations.words import EvseStatus
+from functions.stations.feed_rules import LASTING, UNKNOWN, Change, Edit
+from functions.stations.words import EvseStatus, LocationStatus
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -25,10 +25,9 @@ def mark_silent_feeds(platform: Platform) -> int:
     before = platform.clock.now() - timedelta(seconds=platform.settings.feed_silent_after_s)
     total = 0
     while ids := platform.read(lambda tx: repository.overdue(tx, heard_before=before, limit=BATCH)):
-        marked = sum(platform.transact(partial(_mark, location_id=id)) for id in ids)
-        total += marked
-        if marked < len(ids):
-            break  # some were heard meanwhile, or another instance is at it
+        total += sum(platform.transact(partial(_mark, location_id=id)) for id in ids)
+        if len(ids) < BATCH:
+            break
     return total
 
 
@@ -36,6 +35,9 @@ def _mark(tx: Tx, *, location_id: uuid.UUID) -> bool:
     heard = repository.lock_feed(tx, location_id)
     limit = timedelta(seconds=tx.settings.feed_silent_after_s)
     if heard is None or heard.silent_since is not None or tx.now - heard.at < limit:
+        return False
+    if service.get_location(tx=tx, location_id=location_id).status == LocationStatus.REMOVED:
+        repository.end_feed(tx, location_id)
         return False
     fed = repository.evses_of(tx, [location_id]).get(location_id, [])
     lost = [item for item in fed if item.known is not None and item.known.unknown_since is None and item.status not in LASTING]
@@ -55,12 +57,6 @@ def prune_status_history(platform: Platform) -> int:
     while gone := platform.transact(lambda tx: repository.prune_changes(tx, before=before, limit=PRUNED)):
         total += gone
     return total
-
-
-def owned_feed(*, tx: Tx, location_id: uuid.UUID) -> tuple[Heard | None, list[Fed]]:
-    """The feed of the caller's location. Raises NotFound for others'."""
-    service.get_owned(tx=tx, location_id=location_id)
-    return feed.feed_of(tx=tx, location_id=location_id)
 
 
 def end_feed(*, tx: Tx, location_id: uuid.UUID) -> None:

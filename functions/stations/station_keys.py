@@ -61,7 +61,7 @@ def _make(tx: Tx, location_id: uuid.UUID, name: str, *, rotated_from: uuid.UUID 
 
 def list_keys(*, tx: Tx, location_id: uuid.UUID, after: uuid.UUID | None, limit: int) -> list[StationKey]:
     """The keys of the caller's location, revoked ones too, in order of creation."""
-    location = service.get_owned(tx=tx, location_id=location_id)
+    location = service.get_managed(tx=tx, location_id=location_id)
     return repository.keys_of(tx, location.id, after=after, limit=limit)
 
 

@@ -339,6 +339,19 @@ def test_the_owner_ends_a_feed(station: Station, clock: ManualClock) -> None:
     assert told(station) == []
 
 
+def test_the_keys_of_a_removed_location_open_nothing_and_its_silence_is_told_to_nobody(
+    station: Station, clock: ManualClock
+) -> None:
+    station.report("E0", "AVAILABLE", "07:59")
+    place = f"/stations/locations/{station.location}"
+    etag = station.owner.get(place).headers["etag"]
+    removed = station.owner.delete(place, if_match=etag)
+    assert removed.status_code in (200, 204), removed.text
+    assert station.report("E0", "CHARGING", "08:00").status_code == 401
+    assert silence(station, clock) == 0
+    assert "feed_silent" not in told(station)
+
+
 def test_new_bookings_avoid_what_is_out_of_order_or_silent(station: Station, clock: ManualClock) -> None:
     driver = station.world.user()
     station.report("E0", "OUTOFORDER", "07:59")
@@ -351,7 +364,8 @@ def test_new_bookings_avoid_what_is_out_of_order_or_silent(station: Station, clo
     station.report("E1", "AVAILABLE", "08:00")
     silence(station, clock)
     nothing = station.world.user().book(station.location, "12:00")
-    assert nothing.status_code in (409, 422)
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "SLOT_TAKEN")
+    assert "not heard from" in nothing.json()["detail"]
     day = station.world.client.get(f"{API}/stations/locations/{station.location}/availability").json()
     assert day["calendars"] == []
 
@@ -375,7 +389,7 @@ def test_the_feed_is_told_to_the_owner_and_the_station_alone(world: World, stati
     path = f"/stations/locations/{station.location}/feed"
     station.report("E0", "CHARGING", "07:59")
     seen = station.call("GET", path).json()
-    assert seen == station.owner.get(path).json()
+    assert seen | {"waiting": []} == station.owner.get(path).json()
     assert seen["evses"][0] == {
         "evse_id": station.evses["E0"], "uid": "E0", "status": "CHARGING", "last_updated": "2026-03-02T07:59:00Z",
         "received_at": "2026-03-02T08:00:00Z",
