@@ -15,7 +15,7 @@ from functions.booking.domain import (
 )
 from functions.booking.placement import Held, Placement, place
 from functions.stations import service as stations
-from functions.stations.domain import FAULTY, Location, Pool, repaired
+from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
 from functions.stations.words import EvseStatus
 from shared import telemetry
 from shared.errors import Invalid, SlotTaken
@@ -55,8 +55,8 @@ def check_open(location: Location, slots: range) -> None:
 
 
 def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | None = None) -> list[Held]:
-    """The claims around `slots` on every EVSE of the location, and its blocked times, as placements see them. The location
-    must be locked."""
+    """The claims around `slots` on every EVSE of the location, its blocked times, and where somebody is now without a
+    booking, as placements see them. The location must be locked."""
     evse_ids = [evse.id for evse in location.evses]
     rows = repository.claims(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
     spans: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
@@ -73,7 +73,10 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
         free_to_move = booking.revealed_at is None and booking.started_at is None and whole
         allowed = pools.get((booking.standard, booking.power_class), ()) if free_to_move else ()
         held.append(Held(owner, evse, start, end, allowed))
-    return held + blocked(location)
+    now = slot_of(tx.now)
+    booked = {evse for evse, slot, _ in rows if slot == now}
+    engaged = [Held(evse, evse, now, now + ENGAGED_SLOTS) for evse in location.engaged_evses() if evse not in booked]
+    return held + blocked(location) + engaged
 
 
 def blocked(location: Location) -> list[Held]:

@@ -26,7 +26,7 @@ from functions.optimizer.shadow import Shadow, watch
 from functions.optimizer.source import PolicySource
 from functions.stations import availability
 from functions.stations import service as stations
-from functions.stations.domain import Location, Pool
+from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.stations.pricing import caching_rates
 from shared.errors import LimitReached
 from shared.platform import Platform
@@ -319,6 +319,9 @@ def _book(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot
     opened = np.ones((1, len(pools), horizon), dtype=bool)
     hours = {location.id: location.opened(slot_start(slot0), horizon) for location in locations}
     shut = _blocked(locations, slot0, horizon)
+    for evse in (evse for location in locations for evse in location.engaged_evses()):
+        if evse not in lane or not lane[evse][0]:  # somebody is there without a booking
+            shut.setdefault(evse, np.zeros(horizon, dtype=bool))[:ENGAGED_SLOTS] = True
     out = np.zeros_like(busy) if shut else None
     for number, pool in enumerate(pools):
         for evse in pool.evse_ids:

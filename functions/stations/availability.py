@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functions.booking import service as booking
 from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.stations import service
-from functions.stations.domain import Location, Pool
+from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.stations.schemas import Availability, Calendar, LocationSummary, NearbyQuery, Timeslot, pools_of
 from shared.errors import Invalid
 from shared.tx import Tx
@@ -16,11 +16,17 @@ Busy = dict[uuid.UUID, set[int]]
 
 
 def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy:
-    """The claimed and the blocked slots of every EVSE of the locations in [start, stop)."""
+    """The claimed and the blocked slots of every EVSE of the locations in [start, stop), and the next ones of EVSEs that
+    somebody is at now without a booking."""
     evse_ids = [evse.id for location in locations for evse in location.evses]
-    found = booking.occupancy(tx=tx, evse_ids=evse_ids, start=slot_start(start), end=slot_start(stop))
+    now = slot_of(tx.now)
+    first = now if now < start < now + ENGAGED_SLOTS else start
+    found = booking.occupancy(tx=tx, evse_ids=evse_ids, start=slot_start(first), end=slot_start(stop))
     busy = {evse: {slot_of(at) for at in starts} for evse, starts in found.items()}
     for location in locations:
+        for evse in location.engaged_evses():
+            if now not in busy.get(evse, ()):
+                busy.setdefault(evse, set()).update(range(now, now + ENGAGED_SLOTS))
         for evse, slots in blocked_slots(location, start, stop).items():
             busy.setdefault(evse, set()).update(slots)
     return busy

@@ -23,6 +23,11 @@ UNUSABLE = frozenset(
 """What is not sold for any time, until it reports otherwise (nobody knows when): out of order, not there, or silent, since
 a driver who counts on a slot must be able to. AVAILABLE, BLOCKED, CHARGING and RESERVED say something of now alone."""
 FAULTY = frozenset({EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER})
+ENGAGED = frozenset({EvseStatus.BLOCKED, EvseStatus.CHARGING, EvseStatus.RESERVED})
+ENGAGED_SLOTS = 2
+"""States in which somebody is at an EVSE now. Where none of our bookings explains it (a walk-in, a parked car, a reservation
+made elsewhere), it is not given to a booking that begins within the current quarter hour or the next: nobody who is there
+can be told to leave faster. Later starts are given; a walk-in may stay until the next claim."""
 OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
 
@@ -144,6 +149,10 @@ class Location:
     def blocked_evses(self) -> Iterator[tuple[uuid.UUID, BlockedTime]]:
         """The blocked times of single EVSEs."""
         return ((item.evse_id, item) for item in self.blocked if item.evse_id is not None)
+
+    def engaged_evses(self) -> Iterator[uuid.UUID]:
+        """The EVSEs that somebody is at now, by what they report."""
+        return (item.id for item in self.evses if item.status in ENGAGED)
 
     def pools(self) -> tuple[Pool, ...]:
         """The pools over EVSEs that can be used, ordered by standard and power."""

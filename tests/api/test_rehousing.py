@@ -12,7 +12,7 @@ from functions.notify.tables import notification
 from functions.stations import feed_silence
 from shared.clock import ManualClock
 from tests.stations_feed import Station, body, minutes
-from tests.world import Person, World
+from tests.world import API, Person, World
 
 
 @pytest.fixture
@@ -213,3 +213,42 @@ def test_a_broken_pool_is_a_409_with_its_reason_and_not_a_wrong_field(world: Wor
     full = world.user().book(near.location, "10:00")
     assert (full.status_code, full.json()["code"]) == (409, "SLOT_TAKEN"), "the broken neighbour is no alternative, nor a fault"
     assert all(item["location_id"] != station.location for item in full.json()["alternatives"])
+
+
+@pytest.mark.parametrize("state", ["CHARGING", "BLOCKED", "RESERVED"])
+def test_who_is_there_without_a_booking_is_not_chased_away_at_once(world: World, state: str) -> None:
+    station = Station.at(world, evses=1)
+    station.report("E0", state, "07:55")
+    for start in ("08:00", "08:15"):
+        refused = world.user().book(station.location, start, minutes=30)
+        assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN"), start
+    free = world.client.get(f"{API}/stations/locations/{station.location}/availability").json()["calendars"][0]
+    assert free["available_timeslots"][0]["start_date_time"] == "2026-03-02T08:30:00Z"
+    near = {"lat": 52.09, "lon": 5.12, "free_from": "2026-03-02T08:15:00Z", "free_until": "2026-03-02T08:45:00Z"}
+    assert world.client.get(f"{API}/stations/locations", params=near).json()["items"] == []
+    driver = world.user()
+    wish = {
+        "battery_kwh": 60, "soc": 0.3, "connectors": ["IEC_62196_T2"], "max_power_kw": 22, "energy_kwh": 6,
+        "origin": {"lat": 52.09, "lon": 5.12},
+    }  # fmt: skip
+    where = driver.post("/optimizer/charge-requests", wish).headers["location"]
+    world.drain()
+    found = world.client.get(where, headers=driver.headers()).json()
+    assert driver.get(f"/booking/bookings/{found['booking_id']}").json()["period"]["start"] == "2026-03-02T08:30:00Z"
+
+
+def test_a_walk_in_may_stay_until_the_next_claim(world: World) -> None:
+    station = Station.at(world, evses=1)
+    station.report("E0", "CHARGING", "07:55")
+    assert world.user().book(station.location, "08:30", minutes=30).status_code == 201
+
+
+def test_a_booked_driver_who_charges_is_no_walk_in(world: World, clock: ManualClock) -> None:
+    station = Station.at(world, evses=1)
+    driver = world.user()
+    made = driver.book(station.location, "08:00", minutes=15).json()
+    assert driver.post(f"/booking/bookings/{made['id']}/start").status_code == 200
+    station.report("E0", "CHARGING", "08:00")
+    near = {"lat": 52.09, "lon": 5.12, "free_from": "2026-03-02T08:15:00Z", "free_until": "2026-03-02T08:45:00Z"}
+    assert len(world.client.get(f"{API}/stations/locations", params=near).json()["items"]) == 1
+    assert world.user().book(station.location, "08:15", minutes=30).status_code == 201
