@@ -1,6 +1,9 @@
-"""Each headline figure of the README is one command here, `python -m bench.NAME`, and lands in bench/results.json.
+"""Each headline figure of the README is one command here: `python -m bench [NAME ...]` measures, writes bench/results.json
+and prints the README's rows; `--base REV` compares two revisions in one run. docs/benchmarks.md says what each figure is.
 
-Machines are noisy: beside each figure stands a ratio of two things measured in the same run, and no test asserts either.
+A subject is a module: `opened` sets it up and yields the function that measures one round, `figures` makes figures of the
+rounds, COSTS names what `--base` compares. Machines are noisy, so each headline is a ratio of two things measured in turns
+in the same rounds, and no test asserts any of them.
 """
 
 import os

@@ -24,5 +24,8 @@ def record(figures: dict[str, Figure], path: Path = RESULTS) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
     os.replace(partial, path)
-    for name, figure in figures.items():
-        print(f"{name:32} {figure.value:12,.4g} {figure.unit:14} {figure.what}")
+
+
+def load(path: Path = RESULTS) -> dict[str, Figure]:
+    """The figures that are there; none where nothing was measured yet."""
+    return {name: Figure(**found) for name, found in json.loads(path.read_text()).items()} if path.exists() else {}

@@ -1,25 +1,30 @@
-"""How many decisions a second the simulator makes on one core without a network: candidates, features, the greedy choice
-and the step, in the `overload` scenario.  `python -m bench.simulator`
+"""How many decisions a second the decision core makes on one core without a network: candidates, features, the greedy choice
+and the step, in the `overload` scenario, 64 days side by side and one alone.
 
 Time is the processor's (one thread), so that what else runs on the machine counts less; caches and clock it still shares.
 """
 
-import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
 
-from bench.results import Figure, record
+from bench import stats
+from bench.results import Figure
+from bench.subjects import Sample
 from functions.optimizer.features import FEATURE_NAMES
 from functions.optimizer.policy import RULES, choose
-from training.scenarios import day, named
+from training.scenarios import Scenario, day, named
 from training.simulator import Simulator
 
 T = TypeVar("T")
+ROUNDS = 5
 SCENARIO = "overload"
-REPEATS = 3
+BATCHES = (64, 1)
+STAGES = ("candidates", "features", "choice", "step", "other")
+COSTS = {"us_64": "a decision at batch 64, microseconds", "us_1": "a decision at batch 1, microseconds"}
 
 
 def timed(what: Callable[[], T]) -> tuple[T, float]:
@@ -29,10 +34,9 @@ def timed(what: Callable[[], T]) -> tuple[T, float]:
     return found, time.process_time() - began
 
 
-def decide(batch: int) -> tuple[float, float]:
-    """Decides `batch` days side by side: decisions a second, and a decision's time over that of gathering as many features
+def decide(scenario: Scenario, batch: int) -> tuple[float, float]:
+    """Decides `batch` days side by side: seconds a decision, and a decision's time over that of gathering as many features
     once, from a table with numpy, after each step of the same run."""
-    scenario = named(SCENARIO)
     simulator = Simulator(scenario, [day(scenario, seed) for seed in range(batch)])
     rng = np.random.default_rng(0)
     decisions, spent, gathering = 0, 0.0, 0.0
@@ -45,14 +49,13 @@ def decide(batch: int) -> tuple[float, float]:
         decisions += len(wishes)
         which = rng.integers(0, len(table), seen.shape[:2])
         gathering += timed(lambda which=which: table[which])[1]  # type: ignore[misc]
-    return decisions / spent, spent / gathering
+    return spent / decisions, spent / gathering
 
 
-def stages(batch: int) -> dict[str, float]:
+def stages(scenario: Scenario, batch: int) -> dict[str, float]:
     """Shares of a step's time."""
-    scenario = named(SCENARIO)
     simulator = Simulator(scenario, [day(scenario, seed) for seed in range(batch)])
-    seconds = dict.fromkeys(("candidates", "features", "choice", "step", "other"), 0.0)
+    seconds = dict.fromkeys(STAGES, 0.0)
     while not simulator.done:
         took = timed(simulator.requests)[1]
         candidates = timed(simulator.rows)[1]
@@ -69,20 +72,32 @@ def stages(batch: int) -> dict[str, float]:
     return {name: value / whole for name, value in seconds.items()}
 
 
-def main() -> None:
-    """Measures and records."""
-    figures = {}
-    for batch in (64, 1):
-        runs = [decide(batch) for _ in range(REPEATS)]
-        what = f"{SCENARIO}, batch {batch}: observe with features, greedy, step; median of {REPEATS} runs"
-        rate, ratio = (statistics.median(values) for values in zip(*runs, strict=True))
-        figures[f"simulator.decisions_per_s_{batch}"] = Figure(rate, "1/s, one core", what)
-        gathered = f"batch {batch}: a decision's time over numpy's for gathering as many features once"
-        figures[f"simulator.over_gather_{batch}"] = Figure(ratio, "ratio", gathered)
-    for name, share in stages(64).items():
-        figures[f"simulator.share_{name}"] = Figure(share, "share", f"of a step's time at batch 64: {name}")
-    record(figures)
+@contextmanager
+def opened() -> Iterator[Callable[[], Sample]]:
+    """The scenario, made once."""
+    scenario = named(SCENARIO)
+
+    def measure() -> Sample:
+        sample: Sample = {}
+        for batch in BATCHES:
+            seconds, over = decide(scenario, batch)
+            sample |= {f"us_{batch}": seconds * 1e6, f"over_gather_{batch}": over}
+        return sample | {f"share_{name}": share for name, share in stages(scenario, BATCHES[0]).items()}
+
+    yield measure
 
 
-if __name__ == "__main__":
-    main()
+def figures(samples: list[Sample]) -> dict[str, Figure]:
+    """Decisions a second at both batches, each beside a ratio, and the shares of a step."""
+    found = {}
+    for batch, name in zip(BATCHES, ("core.decisions_per_s", "core.decisions_per_s_1"), strict=True):
+        rates = [1e6 / sample[f"us_{batch}"] for sample in samples]
+        what = f"{SCENARIO}, batch {batch}: observe with features, greedy, step; {stats.spread(rates)}"
+        found[name] = Figure(stats.median(rates), "1/s, one core", what)
+        ratios = [sample[f"over_gather_{batch}"] for sample in samples]
+        what = f"batch {batch}: a decision's time over numpy's for gathering as many features once; {stats.spread(ratios)}"
+        found[f"core.over_gather_{batch}"] = Figure(stats.median(ratios), "ratio", what)
+    for name in STAGES:
+        share = stats.median([sample[f"share_{name}"] for sample in samples])
+        found[f"core.share_{name}"] = Figure(share, "share", f"of a step's time at batch {BATCHES[0]}: {name}")
+    return found

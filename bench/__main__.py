@@ -1,0 +1,62 @@
+"""`python -m bench [NAME ...] [--base REV] [--rounds N]`: measures, records, and prints the README's rows."""
+
+import argparse
+import sys
+import time
+
+from bench import compare, results, table
+from bench.subjects import NAMES, Sample, subject
+from bench.worker import Failed, Worker
+
+
+def measure(name: str, rounds: int | None) -> dict[str, results.Figure]:
+    """One subject in a process of its own: its figures."""
+    found = subject(name)
+    wanted = rounds or found.ROUNDS
+    began = time.monotonic()
+    with Worker(name, compare.ROOT) as worker:
+        samples: list[Sample] = [worker.round() for _ in range(wanted)]
+    print(f"{name}: {wanted} rounds in {time.monotonic() - began:.0f} s", flush=True)
+    return found.figures(samples)
+
+
+def _against(names: list[str], revision: str, rounds: int | None) -> None:
+    found: list[compare.Comparison] = []
+    with compare.tree_of(revision) as tree:
+        for name in names:
+            began = time.monotonic()
+            found += compare.compare(name, tree, rounds=rounds or subject(name).ROUNDS)
+            print(f"{name}: compared in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"\n{compare.table(found, revision)}")
+
+
+def main() -> None:
+    """Measures what was asked for. Exits 2 for an unknown name or revision, 1 where a subject could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--base", metavar="REV", help="compare with this revision instead of recording")
+    parser.add_argument("--rounds", type=int, help="rounds of each subject, in place of its own number")
+    given = parser.parse_args()
+    for name in given.names:
+        if name not in NAMES:
+            parser.error(f"{name}: must be one of {', '.join(NAMES)}")
+    names = given.names or list(NAMES)
+    try:
+        if given.base:
+            _against(names, given.base, given.rounds)
+            return
+        for name in names:
+            figures = measure(name, given.rounds)
+            results.record(figures)
+            for key, figure in figures.items():
+                print(f"  {key:34} {figure.value:12,.4g} {figure.unit:12} {figure.what}")
+    except ValueError as error:
+        parser.error(str(error))
+    except Failed as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    print(f"\n| what else | figure | command |\n|---|---|---|\n{table.rows(results.load())}")
+
+
+if __name__ == "__main__":
+    main()
