@@ -28,6 +28,13 @@ class Mariadb:
         self.port = port or free_port()
         self._child: Child | None = None
 
+    @property
+    def pid(self) -> int:
+        """The server's process. Raises RuntimeError before it is started."""
+        if self._child is None:
+            raise RuntimeError("MariaDB is not started")
+        return self._child.process.pid
+
     def _as_root(self) -> list[str]:
         return ["--user=root"] if os.getuid() == 0 else []
 

@@ -23,6 +23,13 @@ class ServiceBusBroker:
         self._child: Child | None = None
 
     @property
+    def pid(self) -> int:
+        """The broker's process. Raises RuntimeError before it is started."""
+        if self._child is None:
+            raise RuntimeError("the broker is not started")
+        return self._child.process.pid
+
+    @property
     def connection_string(self) -> str:
         """For the SDK and SERVICEBUS_CONNECTION_STRING."""
         return (
