@@ -174,8 +174,10 @@ class Field:
     def close(self) -> None:
         """Ends the connections."""
         self.pool.shutdown()
-        for part in (*self.wires, *self.players, self.watched):
-            part.close()
+        for wire in (*self.wires, self.watched):
+            wire.close()
+        for player in self.players:
+            player.close()
 
 
 @contextmanager

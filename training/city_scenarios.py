@@ -18,8 +18,8 @@ from cities.demand import CONSUMPTION, LEAD_MEAN_MIN, MAX_SHARE, MIN_KWH, ORIGIN
 from functions.optimizer.candidates import SLOT_MIN, Rates, Requests, charge_hours, session_price
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, City, CityFolder, city_of, load_city, load_sessions, standard_bits
 from functions.stations.opening import Hours, open_slots
-from functions.stations.pricing import Rates as CompiledRates
-from functions.stations.pricing import compile_rates
+from functions.stations.rates import Rates as CompiledRates
+from functions.stations.rates import compile_rates
 from functions.stations.words import PowerType
 from training.bound import columns, open_capacity
 from training.duals import Programme, prices

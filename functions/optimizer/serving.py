@@ -14,10 +14,10 @@ from functions.booking import service as booking
 from functions.booking.domain import session_minutes, slot_after, slot_of, slot_start
 from functions.booking.limits import Limits
 from functions.optimizer import candidates as core
-from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
+from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
 from functions.optimizer.climatology import pool_key
-from functions.optimizer.features import Climatology, features
+from functions.optimizer.features import Climatology, features, observe
 from functions.optimizer.objective import TERMS, cost_terms
 from functions.optimizer.policy import Model, Ranking, rank
 from functions.optimizer.reasons import kept_free, peak_hour, reason_in_words, spares_the_last
@@ -27,7 +27,7 @@ from functions.optimizer.source import PolicySource
 from functions.stations import availability
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
-from functions.stations.pricing import caching_rates
+from functions.stations.rates import RateTables
 from shared.errors import LimitReached
 from shared.platform import Platform
 from shared.tx import Tx
@@ -35,7 +35,7 @@ from shared.tx import Tx
 MEDIAN_SESSION_KWH = 7.2
 """The session whose price makes the price unit: the median of ElaadNL's public charging (cities/elaad.py)."""
 MAX_REACH_KM = 300.0
-_rates = caching_rates()
+_tables = RateTables()
 
 
 @dataclass(frozen=True)
@@ -157,10 +157,9 @@ def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, driv
     requests = _requests(full, wish, tx.now)
     limits = booking.limits_of(tx=tx, user_id=driver.id)
     around = _within(full, limits, driver, wish)
-    rows = candidates(around.city, requests, around.book, around.rates)
     champion, deadline = source.current(), platform.settings.decision_deadline_ms
     known = _known(champion, around)
-    seen = features(around.city, requests, around.book, rows, known)
+    rows, seen = observe(around.city, requests, around.book, around.rates, known)
     ranking = rank(champion, rows, seen, clock=platform.clock, deadline_ms=deadline, refusal=source.refusal, known=known)
     shadow, challenger = None, source.challenger if watched else None
     if challenger is not None and len(ranking.order):
@@ -294,7 +293,7 @@ def _compiled(
     for number, pool in enumerate(pools):
         if pool.tariff_id is None:
             continue
-        rates = _rates(
+        rates = _tables.rates(
             pool.tariff_id, tariffs[pool.tariff_id], time_zone=zones[pool.location_id], slot0=begin,
             slots=length + 96, power_kw=pool.power_kw,
         )  # fmt: skip

@@ -1,16 +1,14 @@
-"""The tariff engine: what a session costs under an OCPI tariff, exactly; and a tariff as rates for the optimizer.
+"""The tariff engine: what a session costs under an OCPI tariff, exactly.
 
 Everything is computed in fractions and rounded once, half up, to minor units at the end. Restrictions are evaluated in the
 location's local time, so days of 23 and 25 hours come out right.
 """
 
 import itertools
-import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -27,7 +25,7 @@ from functions.stations.tariffs import (
 from shared.money import minor_digits
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 HALF_HOUR = timedelta(minutes=30)
 DAYS = tuple(DayOfWeek)
@@ -117,7 +115,7 @@ def _in_time(restrictions: TariffRestrictions, local: datetime) -> bool:
 
 
 @dataclass(frozen=True)
-class _Moment:
+class Moment:
     """What restrictions look at: local time, seconds and kWh since the start, kW, amperes where known."""
 
     local: datetime
@@ -127,7 +125,7 @@ class _Moment:
     current: Fraction | None = None
 
 
-def _counts(restrictions: TariffRestrictions | None, at: _Moment) -> bool:
+def _counts(restrictions: TariffRestrictions | None, at: Moment) -> bool:
     """Whether an element counts at a moment. Bounds of a current that is not known are taken as met."""
     if restrictions is None:
         return True
@@ -145,7 +143,7 @@ def _counts(restrictions: TariffRestrictions | None, at: _Moment) -> bool:
     )
 
 
-def _active(tariff: Tariff, dimension: Dimension, at: _Moment) -> PriceComponent | None:
+def active(tariff: Tariff, dimension: Dimension, at: Moment) -> PriceComponent | None:
     """The component of the first element that counts and prices the dimension."""
     for element in tariff.elements:
         component = next((item for item in element.price_components if item.type is dimension), None)
@@ -221,14 +219,14 @@ def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) 
             start = period.start + timedelta(microseconds=int(since * 1_000_000))
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
             used = kwh + drawn * since / length
-            at = _Moment(start.astimezone(zone), _seconds(period.start - begun) + since, used, kw, current)
+            at = Moment(start.astimezone(zone), _seconds(period.start - begun) + since, used, kw, current)
             amounts = {
                 timed: (until - since) / 3600,
                 Dimension.ENERGY: drawn * (until - since) / length,
                 Dimension.FLAT: Fraction(0 if any(line.dimension is Dimension.FLAT for line in lines) else 1),
             }
             for dimension, amount in amounts.items():
-                component = _active(tariff, dimension, at) if amount else None
+                component = active(tariff, dimension, at) if amount else None
                 if component is not None:
                     _add(lines, _Line(dimension, component, amount, start, end))
         kwh += drawn
@@ -351,54 +349,3 @@ def booking_fee(tariff: Tariff, kind: BookingRestriction) -> int:
                     gross = Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100)
                     return _round(gross * 10 ** minor_digits(tariff.currency))
     return 0
-
-
-@dataclass(frozen=True)
-class Rates:
-    """A tariff as the optimizer sees it, VAT included, major units: per kWh and per hour in each slot, and once."""
-
-    energy: "np.ndarray"
-    time: "np.ndarray"
-    flat: float
-
-
-def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
-    """Rates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
-
-    What depends on consumption or duration is taken as at a session's start; min_price, max_price and step_size are left
-    out. Where a tariff has none of those, a session on slot boundaries costs by these rates what `price_session` says.
-    """
-    import numpy as np
-
-    zone = ZoneInfo(time_zone)
-    kw = Fraction(power_kw).limit_denominator(1000)
-    at = [datetime.fromtimestamp((slot0 + number) * 900, UTC).astimezone(zone) for number in range(slots)]
-
-    def row(dimension: Dimension) -> "np.ndarray":
-        relevant = any(item.type is dimension for element in tariff.elements for item in element.price_components)
-        if not relevant:
-            return np.zeros(slots)
-        found = (_active(tariff, dimension, _Moment(local, kw=kw)) for local in at)
-        return np.array([0.0 if item is None else _gross(item) for item in found])
-
-    flat = _active(tariff, Dimension.FLAT, _Moment(at[0], kw=kw)) if slots else None
-    return Rates(row(Dimension.ENERGY), row(Dimension.TIME), 0.0 if flat is None else _gross(flat))
-
-
-def _gross(component: PriceComponent) -> float:
-    return float(Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100))
-
-
-def caching_rates(size: int = 4096) -> Callable[..., Rates]:
-    """`compile_rates` by a tariff's id, kept: a stored tariff never changes."""
-    tariffs: dict[uuid.UUID, Tariff] = {}
-
-    @lru_cache(maxsize=size)
-    def compiled(id: uuid.UUID, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
-        return compile_rates(tariffs[id], time_zone=time_zone, slot0=slot0, slots=slots, power_kw=power_kw)
-
-    def rates(id: uuid.UUID, tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
-        tariffs[id] = tariff
-        return compiled(id, time_zone, slot0, slots, power_kw)
-
-    return rates

@@ -17,18 +17,15 @@ from shared.db import for_update, insert_new, new_id
 from shared.tx import Tx
 
 
-def lock(tx: Tx, location_id: uuid.UUID) -> bool:
-    """Locks the location's row for this transaction: the first step of every change of claims."""
-    statement = sa.select(location.c.id).where(location.c.id == location_id)
-    return tx.execute(for_update(statement, tx.conn)).first() is not None
-
-
-def get_many(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
-    """Locations with EVSEs, connectors, tariff assignments and blocked times: four or five statements, however many."""
+def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uuid.UUID, Location]:
+    """Locations with EVSEs, connectors, tariff assignments and blocked times: four or five statements, however many.
+    `lock`: their rows are locked for this transaction, in order of id, before anything else of them is read: the first step
+    of every change of claims."""
     if not ids:
         return {}
     wanted = list(ids)
-    rows = list(tx.execute(sa.select(location).where(location.c.id.in_(wanted))))
+    statement = sa.select(location).where(location.c.id.in_(wanted)).order_by(location.c.id)
+    rows = list(tx.execute(for_update(statement, tx.conn) if lock else statement))
     evses = list(
         tx.execute(
             sa.select(evse.c.id, evse.c.location_id, evse.c.uid, evse.c.status)

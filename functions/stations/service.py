@@ -13,6 +13,9 @@ from shared.db import new_id
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.tx import Tx
 
+KEPT_TARIFFS = 20_000
+_tariffs: dict[uuid.UUID, Tariff] = {}
+
 
 def get_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """A location in any state; for the platform's own use. Raises NotFound."""
@@ -36,9 +39,10 @@ def approved_locations(*, tx: Tx, after: uuid.UUID | None = None, limit: int = 2
 
 def lock_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The location with its row locked until the transaction ends: the first lock of every change of claims."""
-    if not repository.lock(tx, location_id):
+    found = repository.get_many(tx, [location_id], lock=True).get(location_id)
+    if found is None:
         raise NotFound(f"There is no location {location_id}.")
-    return get_location(tx=tx, location_id=location_id)
+    return found
 
 
 def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
@@ -101,7 +105,10 @@ def locations_near(
             ready = [item for item in ready if item[1] in fits]
         accepted.extend(ready)
 
-    for ring in nearby.rings(latitude, longitude, radius_km):
+    def promising(complete_km: float) -> float:
+        return nearby.promising_km(complete_km, len(accepted), limit)
+
+    for ring in nearby.rings(latitude, longitude, radius_km, promising):
         for id, at_latitude, at_longitude in repository.in_cells(tx, resolution=ring.resolution, cells=ring.cells):
             if id in seen:
                 continue
@@ -120,9 +127,14 @@ def locations_near(
 
 
 def get_tariffs(*, tx: Tx, tariff_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Tariff]:
-    """Tariffs by id."""
-    documents = repository.tariff_documents(tx, tariff_ids)
-    return {id: Tariff.model_validate(document) for id, document in documents.items()}
+    """Tariffs by id. They are kept in the process: a stored tariff never changes."""
+    known = {id: _tariffs[id] for id in tariff_ids if id in _tariffs}
+    documents = repository.tariff_documents(tx, [id for id in tariff_ids if id not in known])
+    read = {id: Tariff.model_validate(document) for id, document in documents.items()}
+    if len(_tariffs) + len(read) > KEPT_TARIFFS:
+        _tariffs.clear()
+    _tariffs.update(read)
+    return known | read
 
 
 def get_tariff(*, tx: Tx, tariff_id: uuid.UUID) -> Tariff:

@@ -7,7 +7,7 @@ import pytest
 
 from functions.stations import service
 from functions.stations.domain import great_circle_km
-from functions.stations.nearby import complete_radius_km, rings
+from functions.stations.nearby import complete_radius_km, promising_km, rings
 from shared.platform import Platform
 from tests.world import CCS, TYPE2, World
 
@@ -73,3 +73,40 @@ def test_a_ring_covers_the_radius_it_claims(latitude: float) -> None:
                 cell = h3.str_to_int(h3.latlng_to_cell(bearing_lat, bearing_lon, ring.resolution))
                 assert cell in covered
     assert complete_radius_km(9, 0) == 0
+
+
+def test_the_next_disk_follows_what_was_found() -> None:
+    assert promising_km(1.0, 0, 20) == 3.0
+    assert promising_km(2.0, 5, 20) == pytest.approx(2.0 * 1.15 * 2.0)
+    assert promising_km(2.0, 40, 20) == pytest.approx(2.0 * 1.15)
+
+
+@pytest.mark.parametrize("reach", [1.0, 1.4, 3.0, 50.0])
+@pytest.mark.parametrize("radius_km", [0.3, 5.0, 90.0, 320.0])
+def test_disks_reach_the_radius_whatever_looks_promising(reach: float, radius_km: float) -> None:
+    found = list(rings(52.09, 5.12, radius_km, lambda complete: complete * reach))
+    assert found[-1].complete_km >= radius_km
+    assert all(ring.cells for ring in found)
+    for resolution in {ring.resolution for ring in found}:
+        cells = [cell for ring in found if ring.resolution == resolution for cell in ring.cells]
+        assert len(cells) == len(set(cells)), "no cell is looked into twice"
+        disk = max(ring.complete_km for ring in found if ring.resolution == resolution)
+        count = round(disk / complete_radius_km(resolution, 1))
+        assert len(cells) == 3 * count * (count + 1) + 1, "and none within is left out"
+
+
+def test_a_page_takes_few_statements_in_town_and_country() -> None:
+    def ask(density: float) -> int:
+        """Disks until 20 lie within, where `density` lie on a square kilometre."""
+        found = 0
+
+        def promising(complete: float) -> float:
+            return promising_km(complete, found, 20)
+
+        for number, ring in enumerate(rings(52.09, 5.12, 100.0, promising)):
+            found = int(3.14159 * ring.complete_km**2 * density)
+            if found >= 20:
+                return number + 1
+        raise AssertionError("20 were never found")
+
+    assert [ask(density) for density in (50.0, 10.0, 1.0, 0.1, 0.01)] == [1, 2, 3, 4, 5]

@@ -1,5 +1,6 @@
 """The tariff engine against OCPI's worked examples (2.2.1 mod_tariffs), and properties over days of every length."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from functions.stations.pricing import Period, booking_fee, compile_rates, price_session
+from functions.stations.pricing import Period, booking_fee, price_session
+from functions.stations.rates import RateTables, compile_rates
 from functions.stations.tariffs import BookingRestriction, Tariff
 
 ZONE = "Europe/Amsterdam"
@@ -292,3 +294,33 @@ def test_a_session_told_in_two_parts_costs_the_same(when: datetime, minutes: int
     whole = price(NIGHT, Period(begin, end, kwh))
     parts = price(NIGHT, Period(begin, middle, cut / 10), Period(middle, end, kwh - cut / 10))
     assert abs(whole[1] - parts[1]) <= 1, "energies are rounded to a millionth of a kWh"
+
+
+def test_kept_tables_answer_as_fresh_ones_and_equal_tariffs_share_one() -> None:
+    night = {"start_time": "23:00", "end_time": "07:00", "day_of_week": ["SATURDAY", "SUNDAY"]}
+    found = tariff(([component("ENERGY", 0.2, 21)], night), component("ENERGY", 0.4, 21), component("TIME", 1.5))
+    kept, spring = RateTables(), int(datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()) // 900
+    ids = [uuid.uuid4(), uuid.uuid4()]
+    for id in ids:
+        for shift in (0, 40, 700):
+            asked = {"time_zone": ZONE, "slot0": spring + shift, "slots": 120, "power_kw": 22.0}
+            mine, fresh = kept.rates(id, found, **asked), compile_rates(found, **asked)  # type: ignore[arg-type]
+            assert mine.energy.tolist() == fresh.energy.tolist()
+            assert mine.time.tolist() == fresh.time.tolist()
+            assert mine.flat == fresh.flat == 0.0
+    assert kept.tables == 1
+
+
+def test_a_tariff_with_dates_changes_on_its_day() -> None:
+    new_year = {"start_date": "2026-01-01", "end_date": "2026-01-02"}
+    found = tariff(([component("ENERGY", 0.1, None)], new_year), component("ENERGY", 0.4, None))
+    first = int(datetime(2025, 12, 31, 22, tzinfo=UTC).timestamp()) // 900
+    rates = compile_rates(found, time_zone="Europe/Amsterdam", slot0=first, slots=4 * 28, power_kw=22)
+    assert rates.energy.tolist() == [0.4] * 4 + [0.1] * 96 + [0.4] * 12
+
+
+def test_tables_are_forgotten_beyond_their_number() -> None:
+    kept = RateTables(size=2)
+    for _ in range(5):
+        kept.rates(uuid.uuid4(), tariff(component("ENERGY", 0.3)), time_zone=ZONE, slot0=0, slots=4, power_kw=11)
+        assert kept.tables <= 2
