@@ -25,9 +25,10 @@ ROWS: tuple[Row, ...] = (
         "{0:.0f} ms, {1:.0f} ms",
     ),
     (
-        "a decision of 256 candidates, features included, over the network's bare matrix products in numpy (at most 4)",
-        ("decision.over_matmul",),
-        "{0:.1f}",
+        "a decision among 256 candidates, features included, over the network's bare matrix products in numpy (at most 4); and "
+        "with the listing of the candidates",
+        ("decision.over_matmul", "decision.with_listing_over_matmul"),
+        "{0:.1f}; {1:.1f}",
     ),
     (
         "simulator in `overload`, one core, without the network: decisions a second at batch 64 and at 1",

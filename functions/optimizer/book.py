@@ -6,7 +6,6 @@ Axes: E books (environments), P pools, T slots of the horizon, M places (a pool 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from functions.optimizer.city import City
 
@@ -60,7 +59,7 @@ class Look:
         capacity = city.capacity[pool][:, None]
         if width >= 1 << (FULL - LAST) or width * int(capacity.max(initial=0)) >= 1 << LAST:
             raise ValueError(f"a window of {width} slots is too wide to count in")
-        begin = np.clip(first - AROUND, 0, book.slots - width)
+        begin = np.minimum(np.maximum(first - AROUND, 0), book.slots - width)
         taken = windows(book.busy, env, pool, begin, width).astype(np.int64, copy=False)
         if book.out is not None:
             taken = taken + windows(book.out, env, pool, begin, width)
@@ -90,7 +89,11 @@ def windows(values: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.nda
     base = ((env * pools + pool if books > 1 else pool) * slots) + begin
     if not len(base):
         return np.zeros((0, width), dtype=values.dtype)
-    found: np.ndarray = sliding_window_view(np.ascontiguousarray(values).reshape(-1), width)[base]
+    flat = np.ascontiguousarray(values).reshape(-1)
+    step = flat.itemsize
+    # As sliding_window_view, which takes longer than the copy.
+    view = np.ndarray((flat.size - width + 1, width), flat.dtype, buffer=flat, strides=(step, step))
+    found: np.ndarray = view[base]
     return found
 
 
@@ -98,7 +101,9 @@ def window_sum(sums: np.ndarray, place: np.ndarray, begin: np.ndarray, until: np
     """What lies in cells [begin, until), clipped, of each place's running sums [M, W + 1]; the rest of one shape."""
     last = sums.shape[1] - 1
     base, flat = place * (last + 1), sums.ravel()
-    found: np.ndarray = flat[base + np.clip(until, 0, last)] - flat[base + np.clip(begin, 0, last)]
+    # np.clip takes as long as the rest of this.
+    upper, lower = np.minimum(np.maximum(until, 0), last), np.minimum(np.maximum(begin, 0), last)
+    found: np.ndarray = flat[base + upper] - flat[base + lower]
     return found
 
 

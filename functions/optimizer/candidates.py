@@ -237,19 +237,18 @@ def look_and_list(
 
     # Windows are as wide as the longest session that can be; what fits nowhere does not widen them.
     possible = np.where(fits.any(axis=2), length, 1).ravel()
-    opening = np.clip(first, 0, horizon).ravel()
-    env = np.broadcast_to(requests.env[:, None], pool.shape).ravel()
+    opening = np.minimum(np.maximum(first, 0), horizon).ravel()
+    env = np.repeat(requests.env, pool.shape[1])
     look = Look.at(city, book, env, pool.ravel(), opening, opening + START_OFFSETS - 1 + possible)
 
-    begin, until = np.clip(start, 0, horizon), np.clip(stop, 0, horizon)
-    pools = np.broadcast_to(pool[:, :, None], start.shape)
-    hours = np.broadcast_to((np.minimum(duration_h, horizon + 1.0))[:, :, None], start.shape)
-    price = session_price(rates, pools, begin, hours, requests.need_kwh[:, None, None])
+    begin, until = np.minimum(np.maximum(start, 0), horizon), np.minimum(np.maximum(stop, 0), horizon)
+    hours = np.minimum(duration_h, horizon + 1.0)[:, :, None]
+    price = session_price(rates, pool[:, :, None], begin, hours, requests.need_kwh[:, None, None])
     terms = cost_terms(
         requests.weights,
         wait_h=wait / 60.0,
         price=price,
-        km=np.broadcast_to(where.km[:, :, None], start.shape),
+        km=where.km[:, :, None],
         duration_h=hours,
         price_unit=city.price_unit,
     )
@@ -269,8 +268,11 @@ def look_and_list(
     ranked = cost.ravel()[row]
     mask = np.isfinite(ranked)
 
+    padded = not mask.all()
+
     def picked(values: np.ndarray, index: np.ndarray) -> np.ndarray:
-        return np.where(mask, values.ravel()[index], 0)
+        taken = values.ravel()[index]
+        return np.where(mask, taken, 0) if padded else taken
 
     checks = (where.reachable, usable.any(1), fits.any((1, 2)), opened.any((1, 2)), mask.any(1))
     reason = np.full(size, -1)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from functions.optimizer.book import AROUND, BUSY, LAST, Book, Look, count, running_sum, window_sum, windows
+from functions.optimizer.book import AROUND, BUSY, LAST, Book, Look, count, running_sum, windows
 from functions.optimizer.candidates import Candidates, Rates, Requests, look_and_list
 from functions.optimizer.city import City
 from functions.optimizer.objective import REJECTION_COST
@@ -156,12 +156,24 @@ def _row_features(
     stop = start + length
     spots = length * here
 
-    session = look.between(place, start, stop)
+    # Rows lie within the horizon and their surroundings within the look, so nothing is clipped, and the windows' ends are
+    # the same in every table of one shape.
+    cell = place * look.packed.shape[1] - look.begin[place]
+    first, last = cell + start, cell + stop
     early, late = np.maximum(start - AROUND, 0), np.minimum(stop + AROUND, horizon)
-    around = count(look.between(place, early, late), BUSY)
-    at_start = count(look.between(place, start, start + 1), BUSY)
-    opening = look.begin[place]
-    overflow = window_sum(_overflow(city, climatology, look), place, start - opening, stop - opening) / FIXED_POINT
+    packed, above = look.packed.ravel(), _overflow(city, climatology, look).ravel()
+    before = packed[first]
+    session, at_start = packed[last] - before, count(packed[first + 1] - before, BUSY)
+    around = count(packed[cell + late] - packed[cell + early], BUSY)
+    overflow = (above[last] - above[first]) / FIXED_POINT
+    began = pool * climatology.occupancy_sum.shape[1] + start
+    ended = began + length
+
+    def known(sums: np.ndarray) -> np.ndarray:
+        flat = sums.ravel()
+        over: np.ndarray = flat[ended] - flat[began]
+        return over
+
     lead = np.maximum(0.0, requests.depart_min - requests.book_min) / 240.0
     return (
         rows.cost.ravel()[at] - rows.floor[request],
@@ -174,12 +186,12 @@ def _row_features(
         count(session, BUSY) / spots,
         around / ((late - early) * here),
         count(session, LAST) > 0,
-        window_sum(climatology.occupancy_sum, pool, start, stop) / length,
-        window_sum(climatology.demand_sum, pool, start, stop) / 16.0,
+        known(climatology.occupancy_sum) / length,
+        known(climatology.demand_sum) / 16.0,
         overflow / spots,
         lead[request],
         city.pool_class[pool] / 4.0,
-        window_sum(climatology.price_sum, pool, start, stop),
+        known(climatology.price_sum),
         (rows.mask.sum(axis=1) / np.maximum(rows.conceivable, 1))[request],
     )
 
@@ -195,7 +207,7 @@ def _overflow(city: City, climatology: Climatology, look: Look) -> np.ndarray:
 def state_features(city: City, requests: Requests, book: Book, climatology: Climatology) -> np.ndarray:
     """g: [B, 8], float64; the state at the instant of booking."""
     horizon = book.slots
-    now = np.clip((requests.book_min // 15.0).astype(np.int64), 0, horizon - 1)
+    now = np.minimum(np.maximum((requests.book_min // 15.0).astype(np.int64), 0), horizon - 1)
     day = (book.minute_of_day + requests.book_min) / 1440.0 * 2.0 * np.pi
     # Only the slots that somebody asks about: a large city is not read from end to end.
     low, high = int(now.min()), int(min(now.max() + 16, horizon - 1)) + 1

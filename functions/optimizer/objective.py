@@ -19,8 +19,8 @@ def cost_terms(
     duration_h: np.ndarray,
     price_unit: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The four weighted terms. `weights` is [batch, 4]; the others [batch, ...] with the same trailing axes; `price` in
-    major units, `km` by road."""
+    """The four weighted terms. `weights` is [batch, 4]; the others [batch, ...] with as many axes each, which broadcast;
+    `price` in major units, `km` by road."""
     extra = (slice(None),) + (None,) * (wait_h.ndim - 1)
     w = [weights[:, number][extra] for number in range(4)]
     return w[0] * wait_h, w[1] * (price / price_unit), w[2] * (km / 10.0), w[3] * duration_h
