@@ -46,7 +46,12 @@ STAGES = {
     "pool": "the pool's reset",
     "serialise": "the answer as JSON",
 }
-COSTS = {"http_ms": "reserve over HTTP, 1 client, ms", "http_8_ms": "reserve over HTTP, 8 clients, ms a reservation"}
+COSTS = {
+    "http_ms": "reserve over HTTP, 1 client, ms",
+    "http_8_ms": "reserve over HTTP, 8 clients, ms a reservation",
+    "http_cpu_ms": "processor time of the server a reservation, 1 client, ms",
+    "statements": "statements and commits a reservation",
+}
 
 
 class Work:
@@ -104,7 +109,7 @@ class Field:
     """Both sides, with connections open, and what is left to reserve."""
 
     def __init__(self, server: Server, watched: Server, bare_url: str, work: Work) -> None:
-        self.work = work
+        self.work, self.pid = work, server.pid
         self.wires = [server.wire() for _ in range(CLIENTS)]
         self.players = [Player(bare_url) for _ in range(CLIENTS)]
         self.watched = watched.wire()
@@ -136,11 +141,18 @@ class Field:
             requests, tapes = all_requests[turn::TURNS], all_tapes[turn::TURNS]
             if turn % 2:
                 http += reserve(self.wires[0], requests)
-                sql += self.players[0].timed(tapes)
-            else:
-                sql += self.players[0].timed(tapes)
+            began = time.thread_time()
+            sql += self.players[0].timed(tapes)
+            sql_cpu += time.thread_time() - began
+            if not turn % 2:
                 http += reserve(self.wires[0], requests)
-        return http, sql
+        return {
+            "http_ms": http / ALONE * 1000,
+            "sql_ms": sql / ALONE * 1000,
+            "http_cpu_ms": (stack.processor_ms(self.pid) - http_cpu) / ALONE,
+            "sql_cpu_ms": sql_cpu / ALONE * 1000,
+            "statements": stats.mean([float(len(tape)) for tape in all_tapes]),
+        }
 
     def together(self) -> tuple[float, float]:
         """Seconds of a round's reservations by eight clients side by side."""
@@ -212,9 +224,13 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
         ("sql_ms", "the same by bare PyMySQL"),
         ("http_8_ms", f"a reservation over HTTP, {CLIENTS} clients, time over number"),
         ("sql_8_ms", f"the same by bare PyMySQL, {CLIENTS} threads"),
+        ("http_cpu_ms", "processor time of the server process a reservation, 1 client"),
+        ("sql_cpu_ms", "processor time of the same by bare PyMySQL"),
     ):
         values = [sample[key] for sample in samples]
         found[f"booking.{key}"] = Figure(stats.median(values), "ms", f"{words}; {stats.spread(values)}")
+    sent = stats.median([sample["statements"] for sample in samples])
+    found["booking.statements"] = Figure(sent, "", "statements and commits that the platform sends for a reservation")
     means = {name: stats.median([sample[f"stage_{name}"] for sample in samples]) for name in STAGES}
     whole = sum(means.values())
     for name, words in STAGES.items():

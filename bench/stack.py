@@ -173,3 +173,9 @@ def resident_mb(pid: int) -> float:
     """Memory a process holds now (RSS), MB of 10^6 bytes. Raises OSError where it has ended."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def processor_ms(pid: int) -> float:
+    """Processor time that the threads of a process have used, ms; of those that live. Raises OSError where it has ended."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6

@@ -4,6 +4,7 @@ On Service Bus a relay sends the rows; on the embedded bus the table itself is t
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,30 +62,30 @@ class Message:
     last_error: str | None = None
 
 
-def put(
-    conn: Connection,
-    *,
-    queue: str,
-    type: str,
-    payload: dict[str, Any],
-    now: datetime,
-    available_at: datetime | None = None,
-) -> Message:
-    """Writes a message in the caller's transaction; it leaves after the commit, not before `available_at`."""
-    message = Message(new_id(), queue, type, payload, now, available_at or now)
-    conn.execute(
-        sa.insert(outbox_message).values(
-            id=message.id,
-            queue=queue,
-            type=type,
-            payload=payload,
-            state=PENDING,
-            created_at=now,
-            available_at=message.available_at,
-            attempts=0,
-        )
-    )
-    return message
+def message(
+    *, queue: str, type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None
+) -> Message:  # fmt: skip
+    """A message that leaves not before `available_at`, once it is put in the outbox."""
+    return Message(new_id(), queue, type, payload, now, available_at or now)
+
+
+def put(conn: Connection, messages: Sequence[Message]) -> None:
+    """Writes messages in the caller's transaction, in one statement; they leave after the commit."""
+    rows = [
+        {
+            "id": item.id,
+            "queue": item.queue,
+            "type": item.type,
+            "payload": item.payload,
+            "state": PENDING,
+            "created_at": item.created_at,
+            "available_at": item.available_at,
+            "attempts": 0,
+        }
+        for item in messages
+    ]
+    if rows:
+        conn.execute(sa.insert(outbox_message), rows)
 
 
 def due(conn: Connection, *, now: datetime, limit: int = 100, queue: str | None = None) -> list[Message]:

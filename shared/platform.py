@@ -22,6 +22,8 @@ from shared.tx import SYSTEM, Actor, Tx
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+SEND_BATCH = 50
+"""Messages that go to the bus in one transaction."""
 
 
 class Platform:
@@ -82,6 +84,7 @@ class Platform:
         def use_case(conn: Connection) -> T:
             tx = Tx(conn, self.clock, self.settings, actor)
             result = fn(tx)
+            outbox.put(conn, tx.emitted)
             emitted[:] = tx.emitted
             return result
 
@@ -122,12 +125,14 @@ class Platform:
         if not self.bus.relays:
             return 0
         total = 0
-        while count := self.database.transact(self._send_batch):
+        while True:
+            count = self.database.transact(self._send_batch)
             total += count
-        return total
+            if count < SEND_BATCH:  # what is committed from now on wakes the relay again
+                return total
 
     def _send_batch(self, conn: Connection) -> int:
-        messages = outbox.due(conn, now=self.clock.now(), limit=50)
+        messages = outbox.due(conn, now=self.clock.now(), limit=SEND_BATCH)
         if messages:
             refused = self.bus.send(messages)
             outbox.settle(conn, [message.id for message in messages if message.id not in refused], now=self.clock.now())

@@ -52,10 +52,11 @@ class Tx:
         return result
 
     def emit(self, queue: str, type: str, payload: dict[str, Any], *, available_at: datetime | None = None) -> outbox.Message:
-        """Puts a message in the outbox; it leaves after the commit (not before `available_at`)."""
-        message = outbox.put(self.conn, queue=queue, type=type, payload=payload, now=self.now, available_at=available_at)
-        self.emitted.append(message)
-        return message
+        """A message for the outbox, written at the end of the transaction with all others; it leaves after the commit (not
+        before `available_at`)."""
+        made = outbox.message(queue=queue, type=type, payload=payload, now=self.now, available_at=available_at)
+        self.emitted.append(made)
+        return made
 
     def audit(
         self,

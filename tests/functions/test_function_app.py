@@ -108,6 +108,15 @@ def test_importing_needs_no_environment_and_loads_no_sdk() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_routes_are_made_with_the_first_request_and_once() -> None:
+    code = (
+        "import sys; from function_app import api; "
+        "print('functions.booking.routes' in sys.modules, api.app is api.app, 'functions.booking.routes' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
 def call(name: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> func.HttpResponse:
     """A request through the function's own handler, as the worker would make it."""
     request = func.HttpRequest(
@@ -212,7 +221,7 @@ def test_logs_of_sync_handlers_keep_their_invocation_id(process: Platform, world
         logger.warning("spoken in a pool thread")
 
     try:
-        app = function_app.api
+        app = function_app.api.app
         app.add_api_route(f"{API}/accounts/speak", speak, methods=["GET"])
         call("accounts", "GET", f"{API}/accounts/speak")
         seen = [record for record in records if record.getMessage().startswith("spoken")]
