@@ -118,12 +118,9 @@ class Field:
 
     def round(self) -> Sample:
         """One client in turns, eight clients in turns, and the stages."""
-        http, sql = self.alone()
+        sample = self.alone()
         http_8, sql_8 = self.together()
-        sample = {
-            "http_ms": http / ALONE * 1000, "sql_ms": sql / ALONE * 1000,
-            "http_8_ms": http_8 / TOGETHER * 1000, "sql_8_ms": sql_8 / TOGETHER * 1000,
-        }  # fmt: skip
+        sample |= {"http_8_ms": http_8 / TOGETHER * 1000, "sql_8_ms": sql_8 / TOGETHER * 1000}
         return sample | self.stages()
 
     def warm_up(self) -> None:
@@ -133,9 +130,11 @@ class Field:
             reserve(wire, requests)
         self.players[0].timed(tapes)
 
-    def alone(self) -> tuple[float, float]:
-        """Seconds of a round's reservations by one client: over HTTP, by PyMySQL."""
-        http = sql = 0.0
+    def alone(self) -> Sample:
+        """A round's reservations by one client: milliseconds over HTTP and by PyMySQL, processor time of the server and of
+        this thread, and how much the platform sends."""
+        http = sql = sql_cpu = 0.0
+        http_cpu = stack.processor_ms(self.pid)
         all_requests, all_tapes = self.work.take(ALONE)
         for turn in range(TURNS):
             requests, tapes = all_requests[turn::TURNS], all_tapes[turn::TURNS]

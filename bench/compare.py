@@ -32,7 +32,7 @@ def tree_of(revision: str) -> Iterator[Path]:
         _git("worktree", "add", "--detach", str(tree), commit)
         try:
             shutil.rmtree(tree / "bench", ignore_errors=True)
-            shutil.copytree(ROOT / "bench", tree / "bench", ignore=shutil.ignore_patterns("__pycache__", "results*"))
+            shutil.copytree(ROOT / "bench", tree / "bench", ignore=shutil.ignore_patterns("__pycache__", "results.json"))
             yield tree
         finally:
             _git("worktree", "remove", "--force", str(tree))
