@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test faults fuzz lint golden model train evaluate publish pipeline bench requirements clean
+.PHONY: help run demo import admin doctor reset test faults fuzz lint golden model train evaluate publish pipeline bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -74,8 +74,13 @@ publish: $(VENV)/dev.stamp ## export the best run of make train as VERSION=name 
 pipeline: $(VENV)/dev.stamp ## what the training machine runs: recorded demand of the environment's database, train, evaluate, publish if the rule holds
 	@$(BIN)/python -m training.pipeline
 
-bench: $(VENV)/dev.stamp ## the simulator's decisions a second, with its stages
-	@$(BIN)/python -m bench.simulator
+bench: $(VENV)/dev.stamp ## measure every headline figure (ONLY="booking nearby", BASE=revision compares with it in one run); docs/benchmarks.md
+	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m bench $(ONLY) $(if $(BASE),--base $(BASE)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+load: $(VENV)/dev.stamp ## drivers at 80 % of capacity for MINUTES=15 on MariaDB and the broker: errors, memory, percentiles, docs/img/load.png
+	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m bench.load --minutes $(or $(MINUTES),15)
 
 requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*.in
 	@for name in requirements requirements-run requirements-stack requirements-dev; do \

@@ -176,6 +176,6 @@ def resident_mb(pid: int) -> float:
 
 
 def processor_ms(pid: int) -> float:
-    """Processor time that the threads of a process have used, ms; of those that live. Raises OSError where it has ended."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+    """Processor time a process has used, its ended threads' too, ms in steps of 10. Raises OSError where it has ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")

@@ -23,13 +23,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is. `share` is of the capacity; `clients` make the calibration's closed loop, `hands` visits may be under
-    way at once in the run; `pause_s` is the mean pause between a visit's acts; `settle_s` what the queues may take to empty
-    after the last visit. `app` is what the servers serve: tests give one with faults."""
+    """What a run is. Visits come at `share` of the capacity, at `least_rate` a second at least; `clients` make the
+    calibration's closed loop, `hands` visits may be under way at once in the run; `pause_s` is the mean pause between a visit's
+    acts; `settle_s` what the queues may take to empty after the last visit. `app` is what the servers serve: tests give one
+    with faults."""
 
     minutes: float = 15.0
     calibrate_s: float = 30.0
     share: float = 0.8
+    least_rate: float = 0.5
     servers: int = 2
     places: int = 400
     people: int = 500
@@ -133,23 +135,28 @@ class Hands:
 
 
 def calibrate(site: Site, say: Say) -> float:
-    """Visits a second that a closed loop without pauses reaches, the time counted until every queue is empty too."""
-    options = site.options
+    """Visits a second that a closed loop without pauses reaches, the time counted until every queue is empty too. The first
+    visits, which open connections and load the policy, are not counted."""
+    closed_loop(site, site.options.calibrate_s / 5)
+    visits, acts, took = closed_loop(site, site.options.calibrate_s)
+    say(f"capacity: {visits} visits, {acts:,} acts in {took:.0f} s: {visits / took:.1f} visits a second")
+    return visits / took
+
+
+def closed_loop(site: Site, seconds: float) -> tuple[int, int, float]:
+    """Clients that make one visit after the other for a while: visits, acts, seconds until all of it had its effect."""
+    clients, waiting = site.options.clients, threading.Event()
     begun = time.monotonic()
-    hands = Hands(site, options.clients, begun=begun, pause_s=0.0)
-    for _ in range(options.clients):
-        hands.visit_at(0.0)
-    started, waiting = options.clients, threading.Event()
-    while (now := time.monotonic() - begun) < options.calibrate_s:
-        while started < hands.done + options.clients:
+    hands = Hands(site, clients, begun=begun, pause_s=0.0)
+    started = 0
+    while (now := time.monotonic() - begun) < seconds:
+        while started < hands.done + clients:
             hands.visit_at(now)
             started += 1
         waiting.wait(0.005)
     hands.finish()
     settle(site)
-    took = time.monotonic() - begun
-    say(f"capacity: {hands.done} visits, {len(hands.acts):,} acts in {took:.0f} s: {hands.done / took:.1f} visits a second")
-    return hands.done / took
+    return hands.done, len(hands.acts), time.monotonic() - begun
 
 
 def waiting_messages(platform: Platform) -> int:
@@ -186,7 +193,7 @@ def run(options: Options, say: Say) -> Outcome:
     """Calibrates, runs, and says what came of it."""
     with site(options, say) as found:
         capacity = calibrate(found, say)
-        rate, seconds = capacity * options.share, options.minutes * 60
+        rate, seconds = max(options.least_rate, capacity * options.share), options.minutes * 60
         say(f"{options.minutes:g} minutes at {rate:.1f} visits a second")
         begun, pause = time.monotonic(), threading.Event()
         with Watch(found.pids, every_s=max(0.1, min(1.0, seconds / 100))) as watch:

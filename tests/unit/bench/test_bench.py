@@ -1,0 +1,124 @@
+"""The benchmarks' own workings: figures and their file, the README's rows, comparisons, spans, the wire client."""
+
+import asyncio
+import json
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from bench import compare, results, spans, stack, subjects, table
+from bench.decision import chained
+from bench.results import Figure
+from bench.wire import request
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_figures_replace_their_own_and_leave_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    results.record({"a.x": Figure(1.5, "ratio", "one"), "b.y": Figure(2, "ms", "two")}, path)
+    results.record({"a.x": Figure(3, "ratio", "again")}, path)
+    assert json.loads(path.read_text()) == {
+        "a.x": {"value": 3, "unit": "ratio", "what": "again"},
+        "b.y": {"value": 2, "unit": "ms", "what": "two"},
+    }
+    assert results.load(path)["b.y"] == Figure(2, "ms", "two")
+
+
+def test_rows_stand_for_what_was_measured_alone() -> None:
+    figures = {"import.over_base": Figure(1.654, "ratio", "x"), "memory.idle_mb": Figure(100, "MB", "x")}
+    assert table.rows(figures).splitlines() == [
+        "| `import function_app` over importing azure.functions and fastapi (at most 2) | 1.65 | `make bench` |"
+    ]
+
+
+def test_every_subject_is_one_and_every_row_has_a_subject() -> None:
+    for name in subjects.NAMES:
+        found = subjects.subject(name)
+        assert found.ROUNDS >= 3
+        assert found.COSTS
+        assert callable(found.opened)
+        assert callable(found.figures)
+    with pytest.raises(ValueError, match="must be one of"):
+        subjects.subject("nothing")
+    said = "".join((ROOT / "bench" / f"{name}.py").read_text() for name in subjects.NAMES)
+    for _, names, _ in table.ROWS:
+        for name in names:
+            prefix, _, rest = name.partition(".")
+            assert name in said or (f'"{prefix}.{{' in said and rest.rsplit("_", 1)[0] in said), f"nobody measures {name}"
+
+
+def test_docs_name_every_headline_and_subject() -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    for _, names, _ in table.ROWS:
+        for name in names:
+            assert f"`{name}`" in text, name
+    assert set(re.findall(r"ONLY=\"?([a-z_]+)", text)) <= set(subjects.NAMES)
+
+
+def test_a_comparison_says_no_more_than_the_rounds_do() -> None:
+    base = [{"ms": 10.0 + number % 3, "mb": 100.0} for number in range(9)]
+    here = [{"ms": (10.0 + number % 3) * 0.8, "mb": 100.0 * (0.9 if number % 2 else 1.1)} for number in range(9)]
+    faster, same = compare.compared({"ms": "time", "mb": "memory"}, here, base, prefix="x")
+    assert faster.ratio == pytest.approx(0.8)
+    assert faster.verdict == "better"
+    assert same.verdict == "no difference shown"
+    assert "| time | 8.8 | 11 | 0.800 [0.800, 0.800] | better |" in compare.table([faster, same], "main")
+
+
+def test_an_unknown_revision_is_named() -> None:
+    with pytest.raises(ValueError, match="no-such-revision"), compare.tree_of("no-such-revision"):
+        pass
+
+
+def test_stages_count_without_what_is_nested_in_them() -> None:
+    async def handle() -> None:
+        with spans.stage("outer"):
+            await run_in_threadpool(spans.wrapped(inner, "inner"))
+
+    def inner() -> None:
+        until = time.perf_counter() + 0.02
+        with spans.stage("innermost"):
+            while time.perf_counter() < until:
+                pass
+
+    with spans.watching() as watch, spans.stage("all"):
+        asyncio.run(handle())
+    assert set(watch.seconds) == {"all", "outer", "inner", "innermost"}
+    assert watch.seconds["innermost"] >= 0.019
+    assert watch.seconds["inner"] < watch.seconds["innermost"]
+    with spans.stage("unwatched"):
+        pass
+    assert "unwatched" not in watch.seconds
+    assert not spans.wrap("shared.db:no_such_function", "x")
+
+
+def test_the_wire_client_reads_whole_answers_and_opens_again_what_was_closed() -> None:
+    app = FastAPI()
+
+    @app.get("/long")
+    def long() -> Response:
+        return Response(b"x" * 300_000)
+
+    @app.get("/last")
+    def last() -> Response:
+        return Response(b"bye", 404, {"Connection": "close"})
+
+    with stack.served_here(app) as wire:
+        answer = wire.send(request("GET", "/long"))
+        assert (answer.status, len(answer.body)) == (200, 300_000)
+        assert wire.send(request("GET", "/last")).status == 404
+        assert wire.send(request("GET", "/long")).status == 200
+
+
+def test_layers_are_turned_so_that_each_takes_what_the_one_before_gives() -> None:
+    shapes = [item.shape for item in chained([np.zeros((128, 25)), np.zeros((1, 128))])]
+    assert shapes == [(25, 128), (128, 1)]
+    with pytest.raises(ValueError, match="does not follow"):
+        chained([np.zeros((128, 25)), np.zeros((7, 9))])
