@@ -14,7 +14,7 @@ from functions.booking import service as booking
 from functions.booking.domain import session_minutes, slot_after, slot_of, slot_start
 from functions.booking.limits import Limits
 from functions.optimizer import candidates as core
-from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests
+from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
 from functions.optimizer.climatology import pool_key
 from functions.optimizer.features import Climatology, features, observe
