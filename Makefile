@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test faults fuzz lint golden model train evaluate publish pipeline bench load requirements clean
+.PHONY: help run demo import admin doctor reset test faults fuzz examples lint golden model train evaluate publish pipeline bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -50,6 +50,9 @@ fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for 
 faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, broken in turn; no promise may break (ATTEMPTS=5000, KILLS=10, ONLY=name)
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/python -m tests.faults --attempts $(or $(ATTEMPTS),5000) --kills $(or $(KILLS),10) $(if $(ONLY),--only "$(ONLY)")
+
+examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew, by real calls
+	@$(BIN)/python -m tests.examples
 
 lint: $(VENV)/dev.stamp ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from shared.api import public
+from shared.api import PREFIX, public
 from shared.errors import every_error
 from shared.openapi_examples import add_examples
 
@@ -44,7 +44,7 @@ def make_document(app: FastAPI) -> dict[str, Any]:
         open_to_all, schemas = _public(app), made["components"]["schemas"]
         for path, method, operation in operations(made):
             _complete(operation, path=path, method=method, anonymous=(path, method) in open_to_all, schemas=schemas)
-        add_examples(made)
+        add_examples(made, prefix=PREFIX)
         app.openapi_schema = made
     return app.openapi_schema
 

@@ -79,17 +79,18 @@ class Platform:
     def transact(self, fn: Callable[[Tx], T], *, actor: Actor = SYSTEM) -> T:
         """Runs one use case in one transaction (see `Database.transact`), then wakes the relay."""
         self.check_revision()
-        emitted: list[outbox.Message] = []
+        wake = False
 
         def use_case(conn: Connection) -> T:
             tx = Tx(conn, self.clock, self.settings, actor)
             result = fn(tx)
             outbox.put(conn, tx.emitted)
-            emitted[:] = tx.emitted
+            nonlocal wake
+            wake = tx.wake or bool(tx.emitted)
             return result
 
         result = self.database.transact(use_case)
-        if emitted:
+        if wake:
             self._relay.nudge()
             if self.on_message is not None:
                 self.on_message()

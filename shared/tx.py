@@ -40,6 +40,8 @@ class Tx:
     now: datetime = field(init=False)
     """The instant of the transaction's begin; one use case sees one instant."""
     emitted: list[outbox.Message] = field(default_factory=list)
+    wake: bool = False
+    """Whether the relay has something to send after the commit though nothing was emitted."""
     audited: int = 0
     """Audit entries that this use case wrote."""
 

@@ -350,6 +350,8 @@ RULES: dict[str, Rule] = {
         status=201,
     ),
     "GET /booking/bookings": Rule(SIGNED_IN),
+    "GET /booking/hosted": Rule(OWNERS),
+    "GET /booking/locations/{location_id}/calendar": Rule(OWNERS),
     "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
     "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
     "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "TRAFFIC"}),

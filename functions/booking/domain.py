@@ -141,7 +141,8 @@ class Booking:
     """A driver's place in a pool of interchangeable EVSEs for a period.
 
     `quote` and `terms` are frozen at booking; `evse_id` may change until `revealed_at`. `energy_kwh` is what was booked,
-    `session_energy_kwh` what was delivered. Money in minor units.
+    `session_energy_kwh` what was delivered. `ended_at` is when one that was cancelled or missed let its place go. Money in
+    minor units.
     """
 
     id: uuid.UUID
@@ -168,6 +169,7 @@ class Booking:
     revealed_at: datetime | None
     started_at: datetime | None
     stopped_at: datetime | None
+    ended_at: datetime | None
     session_energy_kwh: float | None
     settlement: dict[str, Any] | None
     created_at: datetime
@@ -180,6 +182,33 @@ class Booking:
     def charging(self) -> bool:
         """Whether a session runs."""
         return self.started_at is not None and self.stopped_at is None
+
+    def frozen_minutes(self, now: datetime) -> int:
+        """Whole minutes of the booked period so far in which the EVSE was kept for this booking and nobody charged: until
+        the session began or the booking ended, and from the session's end to the end of its quarter hour. Before the start
+        there are none: a walk-in may charge until then."""
+        kept = [(self.start, self.started_at or self.ended_at or now)]
+        if self.stopped_at is not None:
+            kept.append((self.stopped_at, slot_start(slot_after(self.stopped_at))))
+        last = min(now, self.end)
+        spans = [min(until, last) - max(since, self.start) for since, until in kept]
+        return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which bookings of a list: of these states (none given: any), at a location, of a vehicle, touching [since, until)."""
+
+    statuses: tuple[ReservationStatus, ...] = ()
+    location_id: uuid.UUID | None = None
+    vehicle_id: uuid.UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Raises Invalid where the period ends before it begins."""
+        if self.since is not None and self.until is not None and self.until <= self.since:
+            raise Invalid.one("to", "must be after from")
 
 
 @dataclass(frozen=True)

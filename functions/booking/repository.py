@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from functions.booking.domain import (
     LIVE,
     Booking,
+    Filter,
     RecordedSession,
     RequestStatus,
     ReservationStatus,
@@ -26,6 +27,9 @@ Claim = tuple[uuid.UUID, int]
 """An EVSE and a slot number."""
 Position = tuple[datetime, uuid.UUID]
 """The booked start and the id of a booking: where a page of recorded sessions ended."""
+
+LONGEST = timedelta(days=1)
+"""No booking is longer: the terms' largest max_booking_minutes."""
 
 _COLUMNS = [field.name for field in fields(Booking)]
 
@@ -56,6 +60,14 @@ def get(tx: Tx, booking_id: uuid.UUID, *, lock: bool = False) -> Booking | None:
     return None if row is None else _booking(row)
 
 
+def read_by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
+    """Bookings by id, not locked."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    return {row.id: _booking(row) for row in tx.execute(sa.select(booking).where(booking.c.id.in_(wanted)))}
+
+
 def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     """Bookings by id, locked in ascending order of id."""
     wanted = sorted(set(ids))
@@ -65,14 +77,38 @@ def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
 
 
-def of_user(tx: Tx, user_id: uuid.UUID, *, status: str | None, before: uuid.UUID | None, limit: int) -> list[Booking]:
+def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:
     """A driver's bookings, newest first, after the cursor."""
-    statement = sa.select(booking).where(booking.c.user_id == user_id).order_by(booking.c.id.desc()).limit(limit)
-    if status is not None:
-        statement = statement.where(booking.c.status == status)
+    statement = sa.select(booking).where(booking.c.user_id == user_id, *_passing(wanted)).order_by(booking.c.id.desc())
     if before is not None:
         statement = statement.where(booking.c.id < before)
-    return [_booking(row) for row in tx.execute(statement)]
+    return [_booking(row) for row in tx.execute(statement.limit(limit))]
+
+
+def hosted(tx: Tx, location_ids: Sequence[uuid.UUID], *, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
+    """Bookings at locations in order of start and id, after the cursor."""
+    columns = booking.c
+    statement = sa.select(booking).where(columns.location_id.in_(list(location_ids)), *_passing(wanted))
+    if after is not None:
+        start, id = after
+        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > id))
+    return [_booking(row) for row in tx.execute(statement.order_by(columns.start, columns.id).limit(limit))]
+
+
+def _passing(wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    columns = booking.c
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.statuses:
+        found.append(columns.status.in_([item.value for item in wanted.statuses]))
+    if wanted.location_id is not None:
+        found.append(columns.location_id == wanted.location_id)
+    if wanted.vehicle_id is not None:
+        found.append(columns.vehicle_id == wanted.vehicle_id)
+    if wanted.since is not None:
+        found += [columns.start > wanted.since - LONGEST, columns.end > wanted.since]  # the first for the index
+    if wanted.until is not None:
+        found.append(columns.start < wanted.until)
+    return found
 
 
 def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:

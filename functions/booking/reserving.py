@@ -139,7 +139,7 @@ def end_hold(
     """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
     repository.release(tx, booking.id)
     canceled = {"cancellation_reason": reason.value, "who_canceled": who.value, "detail": detail, "fee_minor": 0}
-    repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled)
+    repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled, ended_at=tx.now)
     if booking.charge_request_id is not None:
         tx.emit(CHARGE_REQUESTS, "hold_expired", {"charge_request_id": str(booking.charge_request_id)})
 

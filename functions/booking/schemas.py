@@ -67,6 +67,13 @@ class Session(Output):
     stopped_at: datetime | None
     energy_kwh: float | None
 
+    @classmethod
+    def of(cls, record: Record) -> "Session | None":
+        """The session of a stored booking, None where none began."""
+        if record.started_at is None:
+            return None
+        return cls(started_at=record.started_at, stopped_at=record.stopped_at, energy_kwh=record.session_energy_kwh)
+
 
 class Booking(Output):
     """A booking as its driver sees it. `evse_uid` is `#NA` until 30 minutes before the start."""
@@ -94,9 +101,6 @@ class Booking(Output):
     @classmethod
     def of(cls, record: Record) -> "Booking":
         """The answer for a stored booking."""
-        session = None
-        if record.started_at is not None:
-            session = Session(started_at=record.started_at, stopped_at=record.stopped_at, energy_kwh=record.session_energy_kwh)
         return cls(
             id=record.id,
             location_id=record.location_id,
@@ -113,7 +117,7 @@ class Booking(Output):
             vehicle_id=record.vehicle_id,
             charge_request_id=record.charge_request_id,
             hold_expires_at=record.hold_expires_at,
-            session=session,
+            session=Session.of(record),
             settlement=record.settlement,
             created_at=record.created_at,
             last_updated=record.updated_at,

@@ -19,6 +19,7 @@ from functions.booking.domain import (
     SLOT,
     Booking,
     CanceledReason,
+    Filter,
     ReservationStatus,
     WhoCanceled,
     check_period,
@@ -53,10 +54,10 @@ def get_owned(*, tx: Tx, booking_id: uuid.UUID, lock: bool = False) -> Booking:
     return found
 
 
-def list_bookings(*, tx: Tx, status: str | None, before: uuid.UUID | None, limit: int) -> list[Booking]:
-    """The caller's bookings, newest first."""
+def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:
+    """The caller's bookings that `wanted` lets through, newest first."""
     assert tx.actor.id is not None
-    return repository.of_user(tx, tx.actor.id, status=status, before=before, limit=limit)
+    return repository.of_user(tx, tx.actor.id, wanted=wanted, before=before, limit=limit)
 
 
 def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime) -> dict[uuid.UUID, list[datetime]]:
@@ -171,6 +172,7 @@ def _draft(
         revealed_at=tx.now if hold_until is None and start - tx.now <= REVEAL_BEFORE else None,
         started_at=None,
         stopped_at=None,
+        ended_at=None,
         session_energy_kwh=None,
         settlement=None,
         created_at=tx.now,
@@ -233,6 +235,8 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
 
 def change(tx: Tx, made: Booking, **values: Any) -> Booking:
     """Changes a booking. By an owner or an administrator it leaves an audit entry."""
+    if values.get("status") in (ReservationStatus.CANCELED, ReservationStatus.NO_SHOW):
+        values["ended_at"] = tx.now
     stored = {name: value.value if isinstance(value, ReservationStatus) else value for name, value in values.items()}
     repository.update(tx, made.id, **stored)
     if tx.actor.role in AUDITED_ROLES:

@@ -31,6 +31,7 @@ booking = sa.Table(
     sa.Column("revealed_at", UtcDateTime),
     sa.Column("started_at", UtcDateTime),
     sa.Column("stopped_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
     sa.Column("session_energy_kwh", sa.Double),
     sa.Column("settlement", sa.JSON(none_as_null=True)),
     sa.Column("created_at", UtcDateTime, nullable=False),

@@ -148,5 +148,5 @@ def send_again(*, tx: Tx, message_id: uuid.UUID) -> outbox.Message:
         "send_again", object_type="outbox_message", object_id=message_id,
         before={"state": outbox.DEAD, "last_error": found.last_error}, after={"state": outbox.PENDING},
     )  # fmt: skip
-    tx.emitted.append(found)
+    tx.wake = True  # its row is there already
     return found

@@ -198,6 +198,11 @@ def list_managed(
     return [found[id] for id in ids]
 
 
+def managed_ids(*, tx: Tx, limit: int = 1000) -> list[uuid.UUID]:
+    """Ids of the caller's own locations in any state, newest first."""
+    return repository.managed(tx, owner_id=tx.actor.id, status=None, before=None, limit=limit)
+
+
 def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
     """Loads approved locations from a city folder. Returns their ids in order."""
     return repository.insert_records(tx, owner_id, records)
