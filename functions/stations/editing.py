@@ -136,9 +136,20 @@ def _check_place(tx: Tx, location: Location, values: dict[str, Any]) -> None:
     for name in ("country", "time_zone", "currency"):
         if values.get(name, getattr(location, name)) != getattr(location, name):
             raise Invalid.one(name, "cannot change once the location was approved; an administrator can")
-    if great_circle_km(location.latitude, location.longitude, latitude, longitude) > MOVE_KM:
+    moves = (latitude, longitude) != (location.latitude, location.longitude)
+    if moves and great_circle_km(*_approved_point(tx, location), latitude, longitude) > MOVE_KM:
         field = "latitude" if "latitude" in values else "longitude"
         raise Invalid.one(field, f"an approved location moves {MOVE_KM * 1000:.0f} m at most; an administrator can do more")
+
+
+def _approved_point(tx: Tx, location: Location) -> tuple[float, float]:
+    """Where the location was approved, or loaded: many small moves from there are one large one."""
+    for item in repository_history.submissions(tx, location.id, before=None, limit=50):
+        if item.decision == "APPROVED":
+            return float(item.document["latitude"]), float(item.document["longitude"])
+    changes = documents.merged(repository_history.changes_since(tx, location.id, 1))
+    first = {item["field"]: item["before"] for item in changes}
+    return float(first.get("latitude", location.latitude)), float(first.get("longitude", location.longitude))
 
 
 def _plugs(connectors: list[ConnectorCreate]) -> tuple[Connector, ...]:

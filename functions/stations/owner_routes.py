@@ -30,7 +30,6 @@ from functions.stations.schemas import EvseCreate, LocationCreate, LocationOut, 
 from functions.stations.words import LocationStatus
 from shared.api import Admin, Call, Cursor, Owner, Page, PageSize, Public, decode_cursor, encode_cursor
 from shared.conditions import IfMatch, IfNoneMatch, etag_of
-from shared.db import new_id
 from shared.errors import Unavailable
 from shared.fields import one_line
 from shared.tx import Tx
@@ -258,18 +257,21 @@ def unblock_time(
 @router.post("/locations/{location_id}/photos", status_code=201, response_model=PhotoAdded, openapi_extra=PICTURE_BODY)
 def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_match: IfMatch = None) -> Response:
     """Adds a photo: the body is a JPEG, PNG or WebP picture. It is painted anew, without EXIF; 10 a location."""
-    call.read(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match))
+    repeat = call.idempotency_key is not None
+    call.read(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match, repeat=repeat))
     picture = pictures.clean(call.body)
-    id, blobs = new_id(), call.platform.blobs
-    photos.store(blobs, id, picture)
+    with photos.stored(call.platform.blobs, picture) as id:
 
-    def make(tx: Tx) -> PhotoAdded:
-        location, photo = photos.add_photo(
-            tx=tx, location_id=location_id, photo_id=id, picture=picture, caption=caption, if_match=if_match
-        )
-        return PhotoAdded(**PhotoOut.members(photo), etag=etag_of(location.version))
+        def make(tx: Tx) -> PhotoAdded:
+            location, photo = photos.add_photo(
+                tx=tx, location_id=location_id, photo_id=id, picture=picture, caption=caption, if_match=if_match
+            )
+            return PhotoAdded(**PhotoOut.members(photo), etag=etag_of(location.version))
 
-    return _created(call, make, location=f"stations/locations/{location_id}/photos/{{id}}")
+        response = _created(call, make, location=f"stations/locations/{location_id}/photos/{{id}}")
+    if "Idempotency-Replayed" in response.headers:
+        photos.forget(call.platform.blobs, [id])
+    return response
 
 
 @router.get("/locations/{location_id}/photos", response_model=Page[PhotoOut])

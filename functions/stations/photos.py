@@ -2,14 +2,16 @@
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from functions.stations import editing, repository_history, service
 from functions.stations.domain import APPROVED, Location, Photo
 from functions.stations.pictures import Picture
 from shared.adapters.blobs import BlobStore
-from shared.errors import Conflict, NotFound, Unavailable
+from shared.db import new_id
+from shared.errors import Conflict, Invalid, NotFound, PreconditionFailed, PreconditionRequired, Unavailable
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -39,11 +41,13 @@ def headers_of(location: Location, photo_id: uuid.UUID, size: str) -> dict[str, 
     }
 
 
-def check_room(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> None:
-    """Whether the caller may add a photo now: asked before its bytes are decoded."""
+def check_room(*, tx: Tx, location_id: uuid.UUID, if_match: str | None, repeat: bool) -> None:
+    """Whether the caller may add a photo now: asked before its bytes are decoded. What may be a `repeat` of a call that
+    succeeded finds another version and less room than that did."""
     location = service.get_managed(tx=tx, location_id=location_id)
-    editing.check_version(tx, location, if_match)
-    _room(tx, location)
+    if not repeat:
+        editing.check_version(tx, location, if_match)
+        _room(tx, location)
 
 
 def _room(tx: Tx, location: Location) -> None:
@@ -55,6 +59,19 @@ def store(blobs: BlobStore, photo_id: uuid.UUID, picture: Picture) -> None:
     """Puts the bytes in Blob, before the row that makes them a photo."""
     blobs.write(blob_name(photo_id, "full"), picture.full)
     blobs.write(blob_name(photo_id, "thumbnail"), picture.thumbnail)
+
+
+@contextmanager
+def stored(blobs: BlobStore, picture: Picture) -> Iterator[uuid.UUID]:
+    """The id of bytes in Blob, which are deleted where the row is refused. Where it is not known whether it was stored
+    they stay, and the sweep finds out."""
+    id = new_id()
+    store(blobs, id, picture)
+    try:
+        yield id
+    except (Conflict, Invalid, NotFound, PreconditionFailed, PreconditionRequired):
+        forget(blobs, [id])
+        raise
 
 
 def forget(blobs: BlobStore, ids: Iterable[uuid.UUID]) -> None:

@@ -43,6 +43,14 @@ def test_conditions_hold(blobs: BlobStore) -> None:
     assert blobs.read("x") == (b"two", second)
 
 
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(blobs: BlobStore) -> None:
+    blobs.write("x/1", b"one")
+    blobs.delete("x/1")
+    assert blobs.read("x/1") is None
+    blobs.delete("x/1")
+    assert blobs.names("x/") == []
+
+
 def test_names_are_listed_by_prefix(blobs: BlobStore) -> None:
     for name in ("a/2/x", "a/1/y", "b/1"):
         blobs.write(name, b"1")
@@ -68,3 +76,5 @@ def test_a_store_that_is_away_is_unavailable() -> None:
     away = AzureBlobs("DefaultEndpointsProtocol=http;AccountName=x;AccountKey=eA==;BlobEndpoint=http://127.0.0.1:1/x;", "c")
     with pytest.raises(Unavailable):
         away.read("a")
+    with pytest.raises(Unavailable):
+        away.delete("a")

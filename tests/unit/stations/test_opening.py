@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from functions.stations.opening import Hours, is_open, open_slots
@@ -92,3 +94,56 @@ def test_midnight_is_the_end_of_a_day() -> None:
 def test_bad_hours_say_what_is_wrong(hours: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Hours.model_validate(hours)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Hours:
+    """Hours of any shape: a week by the minute, openings and closings that begin and end anywhere."""
+    week = []
+    for day in range(1, 8):
+        ends = sorted(draw(st.lists(st.integers(0, 1440), max_size=4, unique=True)))
+        for begin, end in zip(ends[::2], ends[1::2], strict=False):
+            until = "00:00" if end == 1440 else f"{end // 60:02}:{end % 60:02}"
+            week.append({"weekday": day, "period_begin": f"{begin // 60:02}:{begin % 60:02}", "period_end": until})
+    exceptions = {}
+    for name in ("exceptional_openings", "exceptional_closings"):
+        starts = draw(st.lists(st.tuples(st.integers(-60, 1500), st.integers(1, 300)), max_size=3))
+        exceptions[name] = [
+            {"period_begin": CHANGE + MINUTE * begin, "period_end": CHANGE + MINUTE * (begin + length)}
+            for begin, length in starts
+        ]
+    always = draw(st.booleans()) if not week else False
+    return Hours.model_validate({"twentyfourseven": always, "regular_hours": week} | exceptions)
+
+
+CHANGE = at("2026-03-28T18:00+01:00")
+"""Six hours before the day of 23 hours begins in Amsterdam."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(hours=plans(), zone=st.sampled_from([ZONE, "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]))
+def test_a_quarter_hour_is_open_when_each_of_its_minutes_is(hours: Hours, zone: str) -> None:
+    slots = open_slots(hours, zone, CHANGE, 100)
+    for number in range(100):
+        begin = CHANGE + timedelta(minutes=15 * number)
+        assert slots[number] == all(is_open(hours, zone, begin + MINUTE * minute) for minute in range(15)), begin
+
+
+def test_a_closing_of_seconds_closes_its_quarter_hour() -> None:
+    closing = [{"period_begin": "2026-03-02T10:06:10Z", "period_end": "2026-03-02T10:06:50Z"}]
+    hours = Hours.model_validate({"twentyfourseven": True, "exceptional_closings": closing})
+    assert open_slots(hours, ZONE, at("2026-03-02T09:45+00:00"), 4).tolist() == [True, False, True, True]
+
+
+def test_an_opening_joins_the_hours_of_the_day() -> None:
+    hours = Hours.model_validate(
+        {
+            "regular_hours": [{"weekday": 1, "period_begin": "08:00", "period_end": "18:05"}],
+            "exceptional_openings": [{"period_begin": "2026-03-02T18:05:00+01:00", "period_end": "2026-03-02T18:29:30+01:00"}],
+        }
+    )
+    slots = open_slots(hours, ZONE, at("2026-03-02T17:45+01:00"), 4).tolist()
+    assert slots == [True, True, False, False], "the last half minute before 18:30 is closed"
