@@ -4,11 +4,13 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from functions.optimizer.city import STANDARD_BIT, city_of, load_city, load_sessions
+from functions.stations.opening import open_slots
 from shared.errors import Invalid
 
 FILES = {
@@ -139,3 +141,22 @@ def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
     with pytest.raises(Invalid) as caught:
         load_city(tmp_path)
     assert "not a city folder" in f"{caught.value.detail} {caught.value.fields}"
+
+
+def test_openings_and_closings_out_of_turn_are_loaded_and_close_the_book(write: Write) -> None:
+    folder = write()
+    plan = {
+        "twentyfourseven": False,
+        "regular_hours": [{"weekday": 4, "period_begin": "08:00", "period_end": "18:00"}],
+        "exceptional_closings": [{"period_begin": "2018-03-01T12:00:00Z", "period_end": "2018-03-01T12:30:00Z"}],
+        "exceptional_openings": [{"period_begin": "2018-03-01T19:00:00Z", "period_end": "2018-03-01T20:00:00Z"}],
+    }
+    (folder / "opening_times.json").write_text(json.dumps({"A": plan}))
+    city = load_city(folder)
+    by_id = {item.location_id: item.opening_times for item in city.locations}
+    assert by_id["B"] is None
+    slots = open_slots(by_id["A"], city.time_zone, datetime(2018, 3, 1, tzinfo=UTC), 96)
+    shut = [number for number in range(32, 80) if not slots[number]]
+    assert shut == [48, 49, 72, 73, 74, 75], "noon and the hour between the day and the evening"
+    assert not slots[:32].any()
+    assert not slots[80:].any()
