@@ -77,11 +77,15 @@ class Plan:
         return hashlib.sha256(listed.encode()).hexdigest()[:32]
 
 
-def plan(*, tx: Tx, before: Location, after: Location) -> Plan:
-    """What becomes of the bookings that stood at `before` and do not at `after`. The location must be locked."""
+def plan(*, tx: Tx, before: Location, after: Location, judged: Location | None = None) -> Plan:
+    """What becomes of the bookings that stood at `before` and do not at `after`. The location must be locked.
+
+    `judged`: who is concerned is found by it instead of `after` (an edit does not concern who waits at another EVSE that
+    is broken anyway); places are sought at `after` all the same.
+    """
     reserving.release_lapsed(tx, before.id)
     standing = repository.standing_at(tx, before.id)
-    gone = [made for made in standing if _stands(before, made, tx) and not _stands(after, made, tx)]
+    gone = [made for made in standing if _stands(before, made, tx) and not _stands(judged or after, made, tx)]
     running = [made for made in gone if made.charging()]
     # Firm bookings first, then offers that are only held; in order of start, as a pool is packed.
     waiting = [made for made in gone if not made.charging()]

@@ -10,7 +10,17 @@ from typing import Any
 from functions.booking import displacing
 from functions.stations import documents, repository, repository_history, service
 from functions.stations.documents import Change, Document
-from functions.stations.domain import APPROVED, BlockedTime, BookingTerms, Connector, Evse, Location, great_circle_km
+from functions.stations.domain import (
+    APPROVED,
+    OUT_OF_USE,
+    BlockedTime,
+    BookingTerms,
+    Connector,
+    Evse,
+    Location,
+    great_circle_km,
+    repaired,
+)
 from functions.stations.owner_schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
 from functions.stations.schemas import ConnectorCreate, EvseCreate, TariffsPut
 from functions.stations.words import EvseStatus, LocationStatus
@@ -21,6 +31,7 @@ from shared.tx import Tx
 
 MOVE_KM = 0.25
 """How far an owner may move an approved location: a correction on the map, not another place."""
+FAULTS = OUT_OF_USE - {EvseStatus.REMOVED}
 MAX_EVSES = 200
 MAX_BLOCKED_TIMES = 200
 FURTHEST_BLOCK = timedelta(days=366)
@@ -88,7 +99,8 @@ def apply(
 
 
 def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirmation: str | None) -> None:
-    plan = displacing.plan(tx=tx, before=before, after=after)
+    # A fault is no part of an edit: who waits at a broken EVSE is concerned by its removal, and by nobody else's.
+    plan = displacing.plan(tx=tx, before=repaired(before, FAULTS), after=after, judged=repaired(after, FAULTS))
     if not plan.displaced:
         return
     token = plan.token(str(before.id), str(before.version), action)

@@ -279,6 +279,20 @@ def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: W
     assert around.book.taken()[0, 0, :8].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
 
 
+def test_a_fault_is_no_part_of_an_edit(world: World, owner: Person) -> None:
+    """Who waits at a broken EVSE is concerned by its removal, and by no other edit."""
+    place = world.location(evses=2)
+    waiting = [world.user().book(place, "12:00").json()["id"] for _ in range(2)]
+    broken = on(world, waiting[0])
+    statement = sa.update(evse).where(evse.c.uid == broken).values(status="OUTOFORDER")
+    world.platform.transact(lambda tx: tx.execute(statement))
+    night = {"opening_times": {"regular_hours": [{"weekday": 1, "period_begin": "08:00", "period_end": "20:00"}]}}
+    assert owner.patch(f"/stations/locations/{place}", night, if_match="*").status_code == 200
+    listed, done = confirm(owner, "DELETE", f"/stations/locations/{place}/evses/{evses(world, place)[broken]}")
+    assert [(item["booking_id"], item["outcome"]) for item in listed["bookings"]] == [(waiting[0], "CANCELED")]
+    assert done.status_code == 200
+
+
 def test_shorter_hours_displace_what_lies_outside_them(world: World, owner: Person) -> None:
     place, driver = world.location(evses=2), world.user()
     evening = driver.book(place, "18:00").json()
