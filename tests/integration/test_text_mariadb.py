@@ -1,0 +1,65 @@
+"""Text and numbers on MariaDB: what the API takes is kept as it was sent, at the exact length its columns count."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from functions.accounts.tables import vehicle
+from shared.asgi import create_app
+from shared.clock import ManualClock
+from shared.migrate import upgrade
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.world import TYPE2, World
+
+SECRET = "a secret of the tests, 32 bytes or more"
+CAR = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
+FAMILY = "👨‍👩‍👧‍👦"  # seven code points, 25 bytes of UTF-8
+
+
+@pytest.fixture
+def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[call-arg, arg-type]
+    platform = Platform(settings, clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("💥" * 80, True),
+        ("💥" * 81, False),
+        (FAMILY * 11 + "abc", True),  # 80 code points
+        (FAMILY * 11 + "abcd", False),
+        ("e\u0301" * 80, True),  # 160 as sent, 80 in NFC
+        ("\u0958" * 40, True),  # 40 as sent, 80 in NFC
+        ("\u0958" * 41, False),
+        ("Robert'); DROP TABLE vehicle;-- \\ % _", True),
+    ],
+)
+def test_a_name_is_as_long_as_mariadb_counts(world: World, text: str, fits: bool) -> None:
+    driver = world.user()
+    answer = driver.post("/accounts/me/vehicles", CAR | {"name": text})
+    if not fits:
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "name")
+        assert world.scalar(sa.select(sa.func.count()).select_from(vehicle)) == 0
+        return
+    assert answer.status_code == 201, answer.text
+    (row,) = world.platform.read(lambda tx: tx.execute(sa.select(vehicle.c.name, sa.func.char_length(vehicle.c.name))).all())
+    assert row[0] == answer.json()["name"] == driver.get("/accounts/me/vehicles").json()["items"][0]["name"]
+    assert row[1] == len(row[0]), "code points, in Python and on the server"
+    assert row[1] <= 80
+
+
+def test_the_smallest_and_largest_numbers_are_kept_exactly(world: World) -> None:
+    driver = world.user()
+    for kwh in (0.1, 1000, 77.4, 0.30000000000000004):
+        made = driver.post("/accounts/me/vehicles", CAR | {"battery_kwh": kwh}).json()
+        (found,) = (item for item in driver.get("/accounts/me/vehicles").json()["items"] if item["id"] == made["id"])
+        assert found["battery_kwh"] == kwh
