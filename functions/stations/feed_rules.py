@@ -156,7 +156,7 @@ def newest(known: Known | None, status: str, at: datetime, *, same_instant: Chan
     previous: str | None = known.status
     if known.unknown_since is not None:
         if known.unknown_since < at:
-            return Edit(write=(Change(at, status, UNKNOWN),))
+            return Edit() if status == UNKNOWN else Edit(write=(Change(at, status, UNKNOWN),))
         delete = (known.unknown_since,)
     if status == previous:
         return Edit(delete=delete)
