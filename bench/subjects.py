@@ -10,7 +10,7 @@ from bench.results import Figure
 Sample = dict[str, float]
 """What one round measured: numbers by name; the subject knows their units."""
 
-NAMES = ("booking", "nearby", "charge_request", "decision", "simulator", "imports", "memory")
+NAMES = ("booking", "nearby", "charge_request", "decision", "simulator", "imports", "memory", "feed")
 
 
 class Subject(Protocol):

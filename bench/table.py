@@ -35,6 +35,12 @@ ROWS: tuple[Row, ...] = (
         ("core.decisions_per_s", "core.decisions_per_s_1"),
         "{0:,.0f}; {1:,.0f}",
     ),
+    (
+        "states of EVSEs reported by station key, each a change, on MariaDB: reports a second of 8 clients with 1 server "
+        "process (at least 200); share of the rate of the same statements and commits by bare PyMySQL, 1 client",
+        ("feed.updates_per_s", "feed.http_over_sql"),
+        "{0:,.0f}; {1:.2f}",
+    ),
     ("`import function_app` over importing azure.functions and fastapi (at most 2)", ("import.over_base",), "{0:.2f}"),
     (
         "memory of a server process, idle and after 2,000 requests of all kinds by 8 clients",
