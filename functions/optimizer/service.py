@@ -29,7 +29,17 @@ from functions.optimizer.source import PolicySource, describe
 from functions.stations import service as stations
 from shared import telemetry
 from shared.db import new_id
-from shared.errors import AppError, Conflict, Invalid, LimitReached, NotFound, SlotTaken, TermsRefuse, Unauthenticated
+from shared.errors import (
+    AppError,
+    Conflict,
+    Invalid,
+    LimitReached,
+    NotFound,
+    SlotTaken,
+    TermsRefuse,
+    Unauthenticated,
+    WrongState,
+)
 from shared.outbox import CHARGE_REQUESTS, NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
@@ -346,7 +356,10 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
     hold has run out, SlotTaken where another offer has gone."""
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, request_id=request_id).user_id)
     found = get_owned(tx=tx, request_id=request_id, lock=True)
-    check_transition(found.status, ChargeRequestStatus.RESERVED)
+    if found.status is not ChargeRequestStatus.OFFERED:
+        raise WrongState(
+            f"A charge request that is {found.status} has no offer to take.", charge_request_status=found.status.value
+        )
     assert found.booking_id is not None
     assert found.decision is not None
     booking_id = found.booking_id

@@ -129,6 +129,17 @@ def test_an_offer_is_held_for_two_minutes_and_accepted(world: World, clock: Manu
     assert driver.get(f"/booking/bookings/{found['booking_id']}").json()["reservation_status"] == "RESERVED"
 
 
+def test_what_is_still_queued_has_no_offer_to_take(world: World) -> None:
+    world.location()
+    driver = world.user()
+    made = driver.post("/optimizer/charge-requests", wish(auto_book=False)).json()
+    for offer in (0, 1):
+        refused = driver.post(f"/optimizer/charge-requests/{made['id']}/accept", {"offer": offer})
+        assert (refused.status_code, refused.json()["code"]) == (409, "WRONG_STATE")
+    world.drain()
+    assert driver.post(f"/optimizer/charge-requests/{made['id']}/accept").json()["status"] == "RESERVED"
+
+
 def test_another_offer_can_be_taken(world: World) -> None:
     world.location()
     driver = world.user()
