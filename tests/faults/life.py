@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE, slot_after, slot_of
 
-LIMIT = 5
+LIMIT = 3
 CHANGE_UNTIL = CANCEL_UNTIL = timedelta(minutes=60)
 EARLY = timedelta(minutes=10)
 NO_SHOW_AFTER = timedelta(minutes=15)

@@ -6,7 +6,7 @@ SQLite and on MariaDB; after each step tables, statuses, quotes and events are w
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from functions.booking.domain import slot_of, slot_start
 from functions.booking.tables import booking, slot_claim
 from functions.notify.tables import notification
 from functions.optimizer.tables import charge_request
+from functions.stations.domain import BookingTerms
 from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.db import metadata
@@ -33,19 +34,19 @@ from shared.platform import Platform
 from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
 from tests.faults.arena import SECRET
-from tests.faults.life import CHANGE_UNTIL, OFFER_HOLD, Place, RefBooking, Reference, RefRequest, as_uuid, event_of, idle
+from tests.faults.life import CHANGE_UNTIL, LIMIT, OFFER_HOLD, Place, RefBooking, Reference, RefRequest, as_uuid, event_of, idle
 from tests.faults.promises import Books, check_books
 from tests.world import TYPE2, Person, World
 
 EXAMPLES = int(os.environ.get("LIFE_EXAMPLES", "0"))
 QUARTER = timedelta(minutes=15)
 picks = st.integers(0, 10**6)
-slots_ahead = st.integers(-1, 20)
+slots_ahead = st.one_of(st.integers(1, 4), st.integers(-1, 9), st.integers(5, 6), st.integers(10, 20))
 lengths = st.sampled_from([15, 30, 45, 60, 120])
 
 
 class Life(RuleBasedStateMachine):
-    """Two drivers, a place with two EVSEs and one with a single one, and time."""
+    """Three drivers, a place with two EVSEs and one with a single one, and time."""
 
     world: World
 
@@ -60,11 +61,12 @@ class Life(RuleBasedStateMachine):
 
         platform.database.transact(empty)
         self.clock = platform.clock = ManualClock(MONDAY_EIGHT)
-        near = self.world.location(evses=2, latitude=52.09, name="Two")
-        far = self.world.location(evses=1, latitude=52.11, name="One")
+        terms = BookingTerms(open_bookings_per_driver=LIMIT)
+        near = self.world.location(evses=2, latitude=52.09, name="Two", terms=terms)
+        far = self.world.location(evses=1, latitude=52.11, name="One", terms=terms)
         self.places = [Place(near, 2), Place(far, 1)]
         self.reference = Reference(self.places)
-        self.drivers: list[Person] = [self.world.user(), self.world.user()]
+        self.drivers: list[Person] = [self.world.user() for _ in range(3)]
         self.told: Counter[str] = Counter()
         self.last: tuple[int, str, Any, str, httpx.Response] | None = None
         self.keys = 0
@@ -85,13 +87,17 @@ class Life(RuleBasedStateMachine):
             return str(answer.status_code), document
         return f"{answer.status_code} {document['code']}", document
 
-    def booking(self, pick: int) -> RefBooking:
-        """Some booking."""
-        return [*self.reference.bookings.values()][pick % len(self.reference.bookings)]
+    def booking(self, pick: int, fits: Callable[[RefBooking], bool] = lambda item: item.status == "RESERVED") -> RefBooking:
+        """Some booking; four times of five one that fits."""
+        everything = [*self.reference.bookings.values()]
+        chosen = [item for item in everything if fits(item)] if pick % 5 else everything
+        return (chosen or everything)[pick // 5 % len(chosen or everything)]
 
     def request(self, pick: int) -> RefRequest:
-        """Some charge request."""
-        return [*self.reference.requests.values()][pick % len(self.reference.requests)]
+        """Some charge request; four times of five one with an offer."""
+        everything = [*self.reference.requests.values()]
+        chosen = [item for item in everything if item.at(self.now) == "OFFERED"] if pick % 5 else everything
+        return (chosen or everything)[pick // 5 % len(chosen or everything)]
 
     def start(self, ahead: int) -> datetime:
         """A quarter hour so far from now."""
@@ -106,7 +112,7 @@ class Life(RuleBasedStateMachine):
 
     # What drivers do
 
-    @rule(driver=st.integers(0, 1), where=st.integers(0, 1), ahead=slots_ahead, minutes=lengths)
+    @rule(driver=st.integers(0, 2), where=st.integers(0, 1), ahead=slots_ahead, minutes=lengths)
     def reserve(self, driver: int, where: int, ahead: int, minutes: int) -> None:
         """Books a place."""
         place, start = self.places[where], self.start(ahead)
@@ -117,13 +123,20 @@ class Life(RuleBasedStateMachine):
         elif self.reference.at_limit(driver, self.now):
             assert answer == "409 LIMIT_REACHED"
         elif self.claimable(answer, place, set(range(slot_of(start), slot_of(start) + minutes // 15))):
+            assert document["quote"]["minutes"] == minutes
             self.reference.reserved(document, driver, self.now)
         else:
             assert isinstance(document["alternatives"], list)
 
-    @rule(driver=st.integers(0, 1), auto_book=st.booleans(), hours=st.integers(0, 3), energy=st.sampled_from([4, 9, 18]))
-    def ask(self, driver: int, auto_book: bool, hours: int, energy: int) -> None:
-        """A charge request."""
+    @rule(
+        driver=st.integers(0, 2),
+        auto_book=st.booleans(),
+        hours=st.integers(0, 3),
+        energy=st.sampled_from([4, 9, 18]),
+        at_once=st.integers(0, 2),
+    )
+    def ask(self, driver: int, auto_book: bool, hours: int, energy: int, at_once: int) -> None:
+        """A charge request; two of three are delivered at once."""
         body = {
             "battery_kwh": 60, "soc": 0.4, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": energy,
             "origin": {"lat": 52.091, "lon": 5.121}, "auto_book": auto_book,
@@ -133,6 +146,8 @@ class Life(RuleBasedStateMachine):
         assert (answer, document["status"]) == ("202", "QUEUED")
         self.reference.requests[document["id"]] = RefRequest(document["id"], driver, auto_book)
         self.reference.events[("charge_requested", document["id"])] += 1
+        if at_once:
+            self.deliver()
 
     @precondition(lambda self: self.reference.bookings)
     @rule(pick=picks, ahead=slots_ahead, minutes=lengths)
@@ -151,6 +166,7 @@ class Life(RuleBasedStateMachine):
         elif self.reference.at_limit(item.driver, self.now, without=item.id, request=item.request):
             assert answer == "409 LIMIT_REACHED"
         elif self.claimable(answer, item.place, slots, ignoring=item.id, won="200"):
+            assert document["quote"]["minutes"] == minutes, "the quote is of the new period"
             self.reference.moved(item, start, start + timedelta(minutes=minutes), document["quote"], self.now)
 
     @precondition(lambda self: self.reference.bookings)
@@ -181,7 +197,7 @@ class Life(RuleBasedStateMachine):
     @rule(pick=picks)
     def stop_charging(self, pick: int) -> None:
         """Unplugs."""
-        item = self.booking(pick)
+        item = self.booking(pick, lambda item: item.started is not None and item.stopped is None)
         answer, document = self.post(item.driver, f"/booking/bookings/{item.id}/stop", None)
         if item.started is None or item.stopped is not None:
             assert answer == "409 WRONG_STATE"
@@ -189,6 +205,16 @@ class Life(RuleBasedStateMachine):
         assert answer == "200"
         assert 0 <= document["settlement"]["total_minor"] <= item.quote["total_minor"], "never above the quote"
         self.reference.ended(item, self.now)
+
+    @precondition(lambda self: self.reference.bookings)
+    @rule(pick=picks, early=st.sampled_from([-9, 0, 3, 14]), minutes=st.sampled_from([1, 14, 15, 16, 40, 130]))
+    def come_and_charge(self, pick: int, early: int, minutes: int) -> None:
+        """Comes about the start, charges for some minutes, goes."""
+        self.until_about_the_start(pick, early)
+        self.start_charging(pick)
+        self.tables_are_what_the_reference_says()
+        self.wait(minutes)
+        self.stop_charging(pick)
 
     @precondition(lambda self: self.reference.requests)
     @rule(pick=picks, offer=st.sampled_from([0, 0, 1, 2, 19]))
@@ -227,6 +253,16 @@ class Life(RuleBasedStateMachine):
             assert (made["period"]["start"], made["charge_request_id"]) == (wanted["start"].replace("+00:00", "Z"), request.id)
             self.reference.reserved(made, request.driver, self.now, request=request.id)
             request.status, request.booking = "RESERVED", made["id"]
+
+    @rule(driver=st.integers(0, 2), hours=st.integers(0, 1), minutes=st.integers(0, 2), offer=st.sampled_from([0, 0, 1]))
+    def ask_and_answer(self, driver: int, hours: int, minutes: int, offer: int) -> None:
+        """Asks for an offer and takes it soon, or when it has just run out."""
+        self.ask(driver, auto_book=False, hours=hours, energy=9, at_once=1)
+        self.tables_are_what_the_reference_says()
+        if minutes:
+            self.wait(minutes)
+        newest = len(self.reference.requests) - 1
+        self.accept(5 * newest, offer)
 
     @precondition(lambda self: self.reference.requests)
     @rule(pick=picks)
@@ -313,6 +349,14 @@ class Life(RuleBasedStateMachine):
         """Time passes."""
         self.clock.advance(timedelta(minutes=minutes))
 
+    @precondition(lambda self: self.reference.bookings)
+    @rule(pick=picks, minutes=st.sampled_from([-40, -10, -5, 0, 5, 14, 15]))
+    def until_about_the_start(self, pick: int, minutes: int) -> None:
+        """Time passes until some minutes before or after the start of a booking."""
+        at = self.booking(pick).start + timedelta(minutes=minutes)
+        if at > self.now:
+            self.clock.jump(at)
+
     # What must be true
 
     @invariant()
@@ -366,7 +410,7 @@ def story(world: World, *, examples: int) -> None:
     deep = EXAMPLES > 0
     chosen = settings(
         max_examples=EXAMPLES or examples,
-        stateful_step_count=50 if deep else 30,
+        stateful_step_count=50 if deep else 40,
         derandomize=not deep,
         database=None,
         deadline=None,
@@ -379,7 +423,7 @@ def story(world: World, *, examples: int) -> None:
 
 @pytest.mark.timeout(3600 if EXAMPLES else 300)
 def test_a_life_on_sqlite(world: World) -> None:
-    story(world, examples=14)
+    story(world, examples=18)
 
 
 @pytest.fixture
@@ -394,4 +438,4 @@ def on_mariadb(mariadb_url: str, tmp_path: Path) -> Iterator[World]:
 
 @pytest.mark.timeout(3600 if EXAMPLES else 300)
 def test_a_life_on_mariadb(on_mariadb: World) -> None:
-    story(on_mariadb, examples=10)
+    story(on_mariadb, examples=12)
