@@ -1,6 +1,8 @@
 """Schema migrations: `python -m shared.migrate`, run by the deployment under a database lock; never by a request."""
 
 import logging
+import sys
+import threading
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,11 +12,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from shared.db import Database, metadata
-from shared.errors import Unavailable
+from shared.errors import AppError, Unavailable
 
 log = logging.getLogger(__name__)
 
 LOCK = "evcharging-migrations"
+_one_at_a_time = threading.Lock()
+"""Alembic's context is the process's."""
 
 
 def config() -> Config:
@@ -61,21 +65,29 @@ def current(database: Database) -> str | None:
         return MigrationContext.configure(conn).get_current_revision()
 
 
+def known() -> set[str]:
+    """Every revision of this code's history."""
+    return {item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()}
+
+
 def require_head(database: Database) -> None:
     """Raises Unavailable unless the database is at this code's revision."""
     found = current(database)
-    if found != head():
-        raise Unavailable(
-            f"The database is at revision {found or 'none'}, this code needs {head()}: run `python -m shared.migrate`."
-        )
+    if found == head():
+        return
+    if found is not None and found not in known():
+        raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
+    raise Unavailable(
+        f"The database is at revision {found or 'none'}, this code needs {head()}: run `python -m shared.migrate`."
+    )
 
 
 def upgrade(database: Database) -> str:
     """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
     found = current(database)
-    if found is not None and found not in {item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()}:
+    if found is not None and found not in known():
         raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
-    with database.engine.connect() as conn:
+    with _one_at_a_time, database.engine.connect() as conn:
         if not database.is_sqlite:
             if conn.execute(sa.text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK}).scalar() != 1:
                 raise Unavailable("Another migration holds the lock; try again when it has ended.")
@@ -83,6 +95,8 @@ def upgrade(database: Database) -> str:
         try:
             made = config()
             made.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
+            if database.is_sqlite:  # begun before the revision is read: a second upgrade waits, and nothing is half-done
+                conn.begin()
             command.upgrade(made, "head")
             conn.commit()
         finally:
@@ -93,12 +107,16 @@ def upgrade(database: Database) -> str:
 
 
 def main() -> None:
-    """The command of the deployment."""
+    """The command of the deployment. Exits 1 with a sentence where it cannot."""
     from shared.platform import Platform
 
     platform = Platform()
-    print(f"database is at revision {upgrade(platform.database)}")
-    platform.close()
+    try:
+        print(f"database is at revision {upgrade(platform.database)}")
+    except AppError as error:
+        sys.exit(f"not migrated: {error.detail}")
+    finally:
+        platform.close()
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ class Platform:
 
     def send_due(self) -> int:
         """Sends what waits in the outbox, oldest first. On the embedded bus nothing is sent: the table is the queue."""
+        self.check_revision()
         if not self.bus.relays:
             return 0
         total = 0

@@ -55,6 +55,9 @@ def main() -> None:
                         continue
                     console.print(f"{scenario.name} ...", style="dim")
                     rows.append(run(arena, scenario, attempts=chosen.attempts, drivers=drivers, poison=poison))
+                    done = rows[-1]
+                    figures = ", ".join(f"{getattr(done, column):,} {column}" for column in COLUMNS)
+                    console.print(f"  {figures}, {len(done.broken)} rows break a promise, {done.seconds:.0f} s", style="dim")
                     if chosen.verbose:
                         console.print(", ".join(f"{name}: {count}" for name, count in sorted(rows[-1].seen.items())))
                     for item in rows[-1].broken[:50]:

@@ -112,12 +112,11 @@ class Reference:
             return True
         return None if any(item.settled for item in there) else True
 
-    def at_limit(self, driver: int, now: datetime, *, without: str | None = None, request: str | None = None) -> bool:
-        """Whether a driver has as many open bookings as he may."""
+    def at_limit(self, driver: int, place: Place, now: datetime, *, without: str | None = None) -> bool:
+        """Whether a driver has as many open bookings at a place as he may."""
         open_ = [
             item for item in self.bookings.values()
-            if item.driver == driver and item.counts(now) and item.id != without
-            and (request is None or item.request != request)
+            if item.driver == driver and item.place is place and item.counts(now) and item.id != without
         ]  # fmt: skip
         return len(open_) >= LIMIT
 

@@ -120,13 +120,25 @@ class Life(RuleBasedStateMachine):
         answer, document = self.post(driver, "/booking/bookings", body)
         if ahead < 0:
             assert answer == "422 INVALID"
-        elif self.reference.at_limit(driver, self.now):
+        elif self.reference.at_limit(driver, place, self.now):
             assert answer == "409 LIMIT_REACHED"
         elif self.claimable(answer, place, set(range(slot_of(start), slot_of(start) + minutes // 15))):
             assert document["quote"]["minutes"] == minutes
             self.reference.reserved(document, driver, self.now)
         else:
             assert isinstance(document["alternatives"], list)
+
+    @rule(where=st.integers(0, 1), ahead=slots_ahead, minutes=lengths, shift=st.integers(0, 2))
+    def crowd(self, where: int, ahead: int, minutes: int, shift: int) -> None:
+        """Everybody wants about the same."""
+        for driver in range(3):
+            self.reserve(driver, where, ahead + driver * shift, minutes)
+            self.tables_are_what_the_reference_says()
+
+    @rule(ahead=st.integers(1, 4), minutes=lengths, shift=st.integers(0, 1))
+    def crowd_soon(self, ahead: int, minutes: int, shift: int) -> None:
+        """Everybody wants about the same, soon, at the larger place."""
+        self.crowd(0, ahead, minutes, shift)
 
     @rule(
         driver=st.integers(0, 2),
@@ -163,8 +175,6 @@ class Life(RuleBasedStateMachine):
             assert answer == "409 TERMS_REFUSE"
         elif ahead < 0:
             assert answer == "422 INVALID"
-        elif self.reference.at_limit(item.driver, self.now, without=item.id, request=item.request):
-            assert answer == "409 LIMIT_REACHED"
         elif self.claimable(answer, item.place, slots, ignoring=item.id, won="200"):
             assert document["quote"]["minutes"] == minutes, "the quote is of the new period"
             self.reference.moved(item, start, start + timedelta(minutes=minutes), document["quote"], self.now)
@@ -242,12 +252,12 @@ class Life(RuleBasedStateMachine):
         self, request: RefRequest, held: RefBooking, wanted: dict[str, Any], answer: str, document: dict[str, Any]
     ) -> None:
         start, end = (datetime.fromisoformat(wanted[name]) for name in ("start", "end"))
-        slots = set(range(slot_of(start), slot_of(end)))
+        slots, place = set(range(slot_of(start), slot_of(end))), self.reference.places[wanted["location_id"]]
         if slot_of(start) < slot_of(self.now):
             assert answer == "422 INVALID"
-        elif self.reference.at_limit(request.driver, self.now, without=held.id, request=request.id):
+        elif self.reference.at_limit(request.driver, place, self.now, without=held.id):
             assert answer == "409 LIMIT_REACHED"
-        elif self.claimable(answer, self.reference.places[wanted["location_id"]], slots, ignoring=held.id, won="200"):
+        elif self.claimable(answer, place, slots, ignoring=held.id, won="200"):
             self.reference.canceled(held, self.now)
             made = self.drivers[request.driver].get(f"/booking/bookings/{document['booking_id']}").json()
             assert (made["period"]["start"], made["charge_request_id"]) == (wanted["start"].replace("+00:00", "Z"), request.id)
@@ -310,16 +320,16 @@ class Life(RuleBasedStateMachine):
         if found["status"] == "UNSATISFIABLE":
             request.status = "UNSATISFIABLE"
             self.reference.events[("charge_request_unsatisfiable", request.id)] += 1
-            limit = self.reference.at_limit(request.driver, self.now)
-            assert found["reason"] == ("LIMIT_REACHED" if limit else "ALL_FULL")
-            assert limit or not any(idle(self.reference, place, self.now, 8) for place in self.places)
+            closed = [place for place in self.places if self.reference.at_limit(request.driver, place, self.now)]
+            assert found["reason"] in (("LIMIT_REACHED", "ALL_FULL") if closed else ("ALL_FULL",))
+            assert not any(idle(self.reference, place, self.now, 8) for place in self.places if place not in closed)
             return
         assert found["status"] == ("RESERVED" if request.auto_book else "OFFERED")
-        assert not self.reference.at_limit(request.driver, self.now)
         made = driver.get(f"/booking/bookings/{found['booking_id']}").json()
         start, end = (datetime.fromisoformat(made["period"][name]) for name in ("start", "end"))
         slots = set(range(slot_of(start), slot_of(end)))
         place = self.reference.places[made["location_id"]]
+        assert not self.reference.at_limit(request.driver, place, self.now)
         assert self.reference.may_claim(place, slots, self.now) is not False, "a place that was full was booked"
         item = self.reference.reserved(made, request.driver, self.now, request=request.id)
         assert item.status == ("RESERVED" if request.auto_book else "PENDING")
