@@ -31,7 +31,7 @@ ROLES = ("driver", "owner", "admin", "station_key", "nobody")
 SHOWN = 2
 """Items of a list that an example shows."""
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-SECRET = re.compile(r"(evcsk_\w{38}|eyJ[\w-]+\.[\w-]+\.[\w-]+|\b[\w-]{43}\b)")
+SECRET = re.compile(r"(evcsk_\w{38}|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w-])[\w-]{43}(?![\w-]))")
 PASSWORD = "a horse of 4 batteries"
 
 Example = dict[str, Any]
