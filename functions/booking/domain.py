@@ -212,6 +212,17 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A booking as placements see it. `settled`: its EVSE was told, or the session runs, so it is not moved."""
+
+    start: datetime
+    end: datetime
+    standard: str
+    power_class: str
+    settled: bool
+
+
+@dataclass(frozen=True)
 class RecordedSession:
     """What a fulfilled booking tells of demand: where, when and how much (kWh), nothing of who."""
 

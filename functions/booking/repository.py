@@ -12,6 +12,7 @@ from functions.booking.domain import (
     LIVE,
     Booking,
     Filter,
+    Neighbour,
     RecordedSession,
     RequestStatus,
     ReservationStatus,
@@ -75,6 +76,24 @@ def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
         return {}
     statement = sa.select(booking).where(booking.c.id.in_(wanted)).order_by(booking.c.id)
     return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
+
+
+def neighbours(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Neighbour]:
+    """What a placement must know of bookings by id: no quotes, no terms. They are not locked: whoever changes a booking has
+    its location's lock, and places beside the location that is locked are only looked at."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    columns = booking.c
+    statement = sa.select(
+        columns.id, columns.start, columns.end, columns.standard, columns.power_class, columns.revealed_at, columns.started_at
+    ).where(columns.id.in_(wanted))
+    return {
+        row.id: Neighbour(
+            row.start, row.end, row.standard, row.power_class, row.revealed_at is not None or row.started_at is not None
+        )
+        for row in tx.execute(statement)
+    }
 
 
 def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:

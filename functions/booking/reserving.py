@@ -63,14 +63,14 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
     for evse, slot, owner in rows:
         if owner != ignoring:
             spans.setdefault((owner, evse), []).append(slot)
-    owners = repository.by_ids(tx, {owner for owner, _ in spans})
+    owners = repository.neighbours(tx, {owner for owner, _ in spans})
     pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
     held = []
     for (owner, evse), taken in spans.items():
         start, end = min(taken), max(taken) + 1
         booking = owners[owner]
         whole = start == slot_of(booking.start) and end == slot_of(booking.end) and len(taken) == end - start
-        free_to_move = booking.revealed_at is None and booking.started_at is None and whole
+        free_to_move = whole and not booking.settled
         allowed = pools.get((booking.standard, booking.power_class), ()) if free_to_move else ()
         held.append(Held(owner, evse, start, end, allowed))
     now = slot_of(tx.now)
