@@ -267,7 +267,7 @@ def for_update(statement: S, conn: Connection, *, skip_locked: bool = False) -> 
 def insert_new(conn: Connection, table: sa.Table, **values: Any) -> bool:
     """Inserts one row; False, and nothing changed, where its key is there already. The transaction goes on either way."""
     try:
-        conn.execute(sa.insert(table).values(**values))
+        conn.execute(sa.insert(table), values)  # beside the statement: as values each would be an expression of its own
     except sa.exc.IntegrityError as error:
         if is_duplicate(error):
             return False

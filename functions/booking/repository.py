@@ -46,7 +46,7 @@ def _booking(row: sa.Row[Any]) -> Booking:
 
 def insert(tx: Tx, made: Booking) -> None:
     """Stores a new booking."""
-    tx.execute(sa.insert(booking).values({name: getattr(made, name) for name in _COLUMNS}))
+    tx.execute(sa.insert(booking), {name: getattr(made, name) for name in _COLUMNS})
 
 
 def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
@@ -288,9 +288,8 @@ def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, 
         return
     try:
         tx.execute(
-            sa.insert(slot_claim).values(
-                [{"evse_id": evse, "slot_start": slot_start(slot), "booking_id": owner} for evse, slot, owner in rows]
-            )
+            sa.insert(slot_claim),
+            [{"evse_id": evse, "slot_start": slot_start(slot), "booking_id": owner} for evse, slot, owner in rows],
         )
     except sa.exc.IntegrityError as error:
         if is_duplicate(error):
@@ -318,16 +317,17 @@ def add_request(
 ) -> None:
     """Records what was asked of a booking (OCPI booking_requests)."""
     tx.execute(
-        sa.insert(booking_request).values(
-            id=new_id(),
-            booking_id=made.id,
-            request_status=status.value,
-            start=start,
-            end=end,
-            canceled=canceled,
-            reason=reason,
-            request_received=tx.now,
-        )
+        sa.insert(booking_request),
+        {
+            "id": new_id(),
+            "booking_id": made.id,
+            "request_status": status.value,
+            "start": start,
+            "end": end,
+            "canceled": canceled,
+            "reason": reason,
+            "request_received": tx.now,
+        },
     )
 
 

@@ -12,12 +12,12 @@ from shared.tx import Tx
 
 def add_notification(tx: Tx, made: Notification) -> None:
     """Stores an in-app message."""
-    tx.execute(sa.insert(notification).values(**vars(made)))
+    tx.execute(sa.insert(notification), dict(vars(made)))
 
 
 def add_delivery(tx: Tx, made: Delivery) -> None:
     """Stores what is to be sent."""
-    tx.execute(sa.insert(delivery).values(**vars(made)))
+    tx.execute(sa.insert(delivery), dict(vars(made)))
 
 
 def pending(tx: Tx, message_id: str) -> list[Delivery]:

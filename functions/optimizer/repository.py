@@ -22,15 +22,16 @@ def _charge_request(row: sa.Row[Any]) -> ChargeRequest:
 def insert(tx: Tx, *, id: uuid.UUID, user_id: uuid.UUID, vehicle_id: uuid.UUID | None, wish: Wish) -> None:
     """Stores a new charge request, QUEUED."""
     tx.execute(
-        sa.insert(charge_request).values(
-            id=id,
-            user_id=user_id,
-            vehicle_id=vehicle_id,
-            status=ChargeRequestStatus.QUEUED.value,
-            wish=wish.model_dump(mode="json"),
-            created_at=tx.now,
-            updated_at=tx.now,
-        )
+        sa.insert(charge_request),
+        {
+            "id": id,
+            "user_id": user_id,
+            "vehicle_id": vehicle_id,
+            "status": ChargeRequestStatus.QUEUED.value,
+            "wish": wish.model_dump(mode="json"),
+            "created_at": tx.now,
+            "updated_at": tx.now,
+        },
     )
 
 
@@ -70,13 +71,14 @@ def insert_decision(tx: Tx, id: uuid.UUID, record: dict[str, Any]) -> None:
     """Stores the whole decision on a charge request."""
     shadow = record["shadow"] or {}
     tx.execute(
-        sa.insert(decision).values(
-            charge_request_id=id,
-            challenger=shadow.get("version"),
-            agrees=shadow.get("agrees"),
-            record=record,
-            created_at=tx.now,
-        )
+        sa.insert(decision),
+        {
+            "charge_request_id": id,
+            "challenger": shadow.get("version"),
+            "agrees": shadow.get("agrees"),
+            "record": record,
+            "created_at": tx.now,
+        },
     )
 
 
