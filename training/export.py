@@ -18,10 +18,11 @@ import typer
 
 from functions.optimizer.candidates import Book, Candidates, Requests
 from functions.optimizer.climatology import Tables
-from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION, Climatology, features
+from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, Climatology, features
 from functions.optimizer.graph import opset_of
 from functions.optimizer.manifest import (
     CLIMATOLOGY,
+    EXPECTED,
     MANIFEST,
     MODEL,
     OPSET,
@@ -32,7 +33,6 @@ from functions.optimizer.manifest import (
     Parity,
     Refused,
 )
-from functions.optimizer.objective import PROBLEM_VERSION
 from functions.optimizer.policy import Session, check_rule
 from functions.optimizer.source import SHIPPED
 from training.network import ResidualQ, scores
@@ -86,8 +86,8 @@ def _decisions(scenario: Scenario, seed: int, chooser: Chooser, known: Climatolo
         seed += 1
 
 
-def to_onnx(network: ResidualQ) -> bytes:
-    """The network as one ONNX file with a 2-D input [rows, features]; the mask stays outside. Raises ValueError where a
+def to_onnx(network: torch.nn.Module, width: int = len(FEATURE_NAMES)) -> bytes:
+    """The network as one ONNX file with a 2-D input [rows, width]; the mask stays outside. Raises ValueError where a
     weight is not a finite number."""
     for name, value in network.state_dict().items():
         if not torch.isfinite(value).all():
@@ -98,7 +98,7 @@ def to_onnx(network: ResidualQ) -> bytes:
         path = Path(folder) / MODEL
         torch.onnx.export(
             network,
-            (torch.zeros(2, len(FEATURE_NAMES)),),
+            (torch.zeros(2, width),),
             str(path),
             input_names=["features"],
             output_names=["scores"],
@@ -137,17 +137,14 @@ def git_commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def _about(version: str, **values: Any) -> Manifest:
-    """A manifest with what is the same for every version of this code."""
+def manifest_of(version: str, name: str = POLICY_NAME, **values: Any) -> Manifest:
+    """A manifest with what is the same for every version of a name that this code makes."""
     import onnxruntime
 
     return Manifest(
-        name=POLICY_NAME,
+        name=name,
         version=version,
-        problem_version=PROBLEM_VERSION,
-        feature_version=FEATURE_VERSION,
-        feature_names=FEATURE_NAMES,
-        feature_hash=FEATURE_HASH,
+        **vars(EXPECTED[name]),
         libraries={"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         git_commit=git_commit(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -179,7 +176,7 @@ def write(
         answer = network(torch.from_numpy(sample)).numpy()
     canary = Canary(features=[[float(value) for value in row] for row in sample], scores=[float(value) for value in answer])
     tables = None if climatology is None else climatology.check().to_bytes()
-    manifest = _about(
+    manifest = manifest_of(
         version,
         trained=trained,
         sha256=hashlib.sha256(model).hexdigest(),
@@ -193,7 +190,7 @@ def write(
         parent=parent,
         canary=canary,
     )
-    _write(target, manifest, {MODEL: model} | ({} if tables is None else {CLIMATOLOGY: tables}))
+    write_version(target, manifest, {MODEL: model} | ({} if tables is None else {CLIMATOLOGY: tables}))
     return manifest
 
 
@@ -208,7 +205,7 @@ def write_rule(
 ) -> Manifest:
     """Exports a rule as a version that can serve. Raises Refused for a rule that is none or lacks its climatology."""
     tables = None if climatology is None else climatology.check().to_bytes()
-    manifest = _about(
+    manifest = manifest_of(
         version,
         kind="rule",
         rule=rule,
@@ -220,15 +217,17 @@ def write_rule(
         parent=parent,
     )
     check_rule(manifest)
-    _write(target, manifest, {} if tables is None else {CLIMATOLOGY: tables})
+    write_version(target, manifest, {} if tables is None else {CLIMATOLOGY: tables})
     return manifest
 
 
-def _write(target: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
+def write_version(target: Path, manifest: Manifest, files: dict[str, bytes]) -> None:
+    """Writes a version's files into `target` in the store's layout, the pointer last. Raises ValueError for a manifest longer
+    than MANIFEST_BYTES."""
     text = json.dumps(manifest.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
     if len(text) > MANIFEST_BYTES:
         raise ValueError(f"metrics: the manifest would be {len(text):,} bytes long, at most {MANIFEST_BYTES:,} are allowed")
-    root = target / "models" / POLICY_NAME
+    root = target / "models" / manifest.name
     folder = root / manifest.version
     folder.mkdir(parents=True, exist_ok=True)
     for name in (MODEL, CLIMATOLOGY):

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from functions.optimizer.manifest import (
     CLIMATOLOGY,
+    EXPECTED,
     MANIFEST,
     MODEL,
     POLICY_NAME,
@@ -36,40 +37,51 @@ from training.promotion import Verdict, objections, verdict
 
 console = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Publishes policies: champion, challenger, promotion, rollback."
+    add_completion=False, no_args_is_help=True, help="Publishes models: champion, challenger, promotion, rollback."
 )
 
 
-def version_folder(folder: Path) -> Path:
-    """The folder of one version: itself, or in an export's layout what champion.json there points at. Raises ValueError."""
+def version_folder(folder: Path, only: str | None = None) -> Path:
+    """The folder of one version: itself, or in an export's layout what champion.json there points at, of the model `only`
+    or of the first there is. Raises ValueError."""
     if (folder / MANIFEST).exists():
         return folder
-    pointer = folder / champion_path()
-    if not pointer.exists():
-        raise ValueError(f"{folder}: has neither {MANIFEST} nor {champion_path()}")
-    return pointer.parent / Champion.model_validate_json(pointer.read_text()).version
+    for name in EXPECTED if only is None else (only,):
+        pointer = folder / champion_path(name)
+        if pointer.exists():
+            return pointer.parent / Champion.model_validate_json(pointer.read_text()).version
+    raise ValueError(f"{folder}: has neither {MANIFEST} nor {' nor '.join(map(champion_path, EXPECTED))}")
 
 
-def prove(read: Reader, version: str) -> Model:
+def name_of(folder: Path) -> str:
+    """Of which model a version's folder is, by its manifest; the policy where that does not say."""
+    path = folder / MANIFEST
+    found = json.loads(path.read_text()).get("name") if path.exists() else None
+    return str(found) if found in EXPECTED else POLICY_NAME
+
+
+def prove(read: Reader, version: str, name: str = POLICY_NAME) -> Model:
     """Opens a version as serving would, canary included. Raises Refused."""
-    return open_version(read, version, now=datetime.now(UTC))
+    return open_version(read, version, now=datetime.now(UTC), name=name)
 
 
-def champion_of(blobs: BlobStore) -> tuple[str | None, str | None]:
+def champion_of(blobs: BlobStore, name: str = POLICY_NAME) -> tuple[str | None, str | None]:
     """(version, ETag) of the pointer; None where there is none. Raises ValueError where it cannot be read."""
-    found = blobs.read(champion_path())
+    found = blobs.read(champion_path(name))
     if found is None:
         return None, None
     return Champion.model_validate_json(found[0]).version, found[1]
 
 
 def publish(blobs: BlobStore, folder: Path) -> Manifest:
-    """Proves and uploads a version and makes it the champion; its parent is the champion it replaces. Raises Refused for
-    what may not serve, Conflict where another publisher was quicker or the version is taken: the champion stays then."""
-    replaced, etag = champion_of(blobs)
+    """Proves and uploads a version and makes it the champion of its name; its parent is the champion it replaces. Raises
+    Refused for what may not serve, Conflict where another publisher was quicker or the version is taken: the champion
+    stays then."""
+    name = name_of(version_folder(folder))
+    replaced, etag = champion_of(blobs, name)
     manifest = upload(blobs, folder, parent=replaced)
     if manifest.version != replaced:
-        point(blobs, Champion(version=manifest.version), etag)
+        point(blobs, Champion(version=manifest.version), etag, champion_path(name))
     return manifest
 
 
@@ -77,11 +89,12 @@ def upload(blobs: BlobStore, folder: Path, *, parent: str | None) -> Manifest:
     """Proves a version and puts its files into the store, the manifest last. A version never changes: the same again is
     fine, other content under its name raises Conflict."""
     own = version_folder(folder)
+    model_name = name_of(own)
     read = in_folder(own)
     text = read(MANIFEST)
     version = json.loads(text).get("version", own.name) if text is not None else own.name
-    manifest = prove(read, version).manifest
-    there = stored(blobs, version)
+    manifest = prove(read, version, model_name).manifest
+    there = stored(blobs, version, model_name)
     old = there(MANIFEST)
     before = None if old is None else Manifest.model_validate_json(old)
     if parent == version:  # the champion once more: its parent stays
@@ -92,9 +105,9 @@ def upload(blobs: BlobStore, folder: Path, *, parent: str | None) -> Manifest:
     for name in (MODEL, CLIMATOLOGY):
         data = read(name)
         if data is not None and there(name) != data:
-            blobs.write(version_path(version, name), data)
-    blobs.write(version_path(version, MANIFEST), (manifest.model_dump_json(indent=1) + "\n").encode())
-    prove(there, version)
+            blobs.write(version_path(version, name, model_name), data)
+    blobs.write(version_path(version, MANIFEST, model_name), (manifest.model_dump_json(indent=1) + "\n").encode())
+    prove(there, version, model_name)
     return manifest
 
 
@@ -111,7 +124,11 @@ def point(blobs: BlobStore, to: BaseModel, etag: str | None, path: str = champio
 
 
 def challenge(blobs: BlobStore, folder: Path) -> Manifest:
-    """Proves and uploads a version and has it watched in the champion's shadow. Raises as `publish` does."""
+    """Proves and uploads a version and has it watched in the champion's shadow. Raises as `publish` does, ValueError for a
+    model that is no policy: two forecasts are compared by `training.forecast report`."""
+    name = name_of(version_folder(folder))
+    if name != POLICY_NAME:
+        raise ValueError(f"{name} has no challengers: python -m training.forecast report compares two versions")
     champion, _ = champion_of(blobs)
     etag = blobs.etag(challenger_path())
     manifest = upload(blobs, folder, parent=champion)
@@ -131,33 +148,33 @@ def withdraw(blobs: BlobStore, version: str | None = None) -> bool:
     return True
 
 
-def roll_back(blobs: BlobStore, to: str | None = None) -> tuple[str, str]:
+def roll_back(blobs: BlobStore, to: str | None = None, name: str = POLICY_NAME) -> tuple[str, str]:
     """Points back at the champion's parent, or at `to`, once that has proved that it still serves. Returns (from, to).
     Raises ValueError where there is nowhere to go, Refused or Conflict as `publish` does."""
-    now, etag = champion_of(blobs)
+    now, etag = champion_of(blobs, name)
     if now is None:
         raise ValueError("there is no champion in the store")
     if to is None:
-        text = stored(blobs, now)(MANIFEST)
+        text = stored(blobs, now, name)(MANIFEST)
         # Read leniently: a champion that this code refuses is what one rolls back from.
         to = None if text is None else json.loads(text).get("parent")
         if to is None:
             raise ValueError(f"{now} has no parent; say which version with --to")
     if to == now:
         raise ValueError(f"{now} is the champion already")
-    prove(stored(blobs, to), to)
-    point(blobs, Champion(version=to), etag)
+    prove(stored(blobs, to, name), to, name)
+    point(blobs, Champion(version=to), etag, champion_path(name))
     return now, to
 
 
-def versions(blobs: BlobStore) -> list[tuple[str, str | None]]:
-    """(version, why it may not serve) of everything in the store, by name."""
-    prefix = f"models/{POLICY_NAME}/"
-    names = sorted({name.removeprefix(prefix).split("/")[0] for name in blobs.names(prefix) if name.count("/") > 2})
+def versions(blobs: BlobStore, name: str = POLICY_NAME) -> list[tuple[str, str | None]]:
+    """(version, why it may not serve) of everything in the store, by version."""
+    prefix = f"models/{name}/"
+    names = sorted({file.removeprefix(prefix).split("/")[0] for file in blobs.names(prefix) if file.count("/") > 2})
     found: list[tuple[str, str | None]] = []
     for version in names:
         try:
-            prove(stored(blobs, version), version)
+            prove(stored(blobs, version, name), version, name)
         except Refused as error:
             found.append((version, str(error)))
         else:
@@ -178,6 +195,7 @@ def verdict_table(verdicts: list[Verdict], challenger: str, champion: str) -> Ta
 
 Folder = Annotated[Path, typer.Argument(help="A version's folder, or an export's: its models/... is followed.")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the store. Unset: the one of the environment's settings.")]
+Name = Annotated[str, typer.Option(help=f"Which model: {' or '.join(EXPECTED)}.")]
 
 
 _opened = ExitStack()
@@ -271,26 +289,34 @@ def promote_command(
 def rollback_command(
     to: Annotated[str | None, typer.Option(help="The version to go back to; the champion's parent, unless told.")] = None,
     store: Store = None,
+    name: Name = POLICY_NAME,
 ) -> None:
     """Points back at the version before, if that still serves."""
-    before, now = _run(lambda: roll_back(_store(store), to))
+    before, now = _run(lambda: roll_back(_store(store), to, _known(name)))
     console.print(f"{now} is the champion again; {before} no longer is")
 
 
+def _known(name: str) -> str:
+    if name not in EXPECTED:
+        raise ValueError(f"--name: {name!r} is not one of {', '.join(EXPECTED)}")
+    return name
+
+
 @app.command("status")
-def status_command(store: Store = None) -> None:
+def status_command(store: Store = None, name: Name = POLICY_NAME) -> None:
     """Champion, challenger, and every version in the store."""
+    _run(lambda: _known(name))
     blobs = _run(lambda: _store(store))
-    champion, _ = _run(lambda: champion_of(blobs))
-    pointer = _run(lambda: blobs.read(challenger_path()))
+    champion, _ = _run(lambda: champion_of(blobs, name))
+    pointer = _run(lambda: blobs.read(challenger_path(name)))
     watched = None if pointer is None else _run(lambda: Challenger.model_validate_json(pointer[0])).version
-    table = Table(title=f"{POLICY_NAME}: champion {champion or 'none'}, challenger {watched or 'none'}")
-    for name in ("version", "kind", "trained", "parent", "created", "may serve"):
-        table.add_column(name)
-    for version, why in _run(lambda: versions(blobs)):
-        text = stored(blobs, version)(MANIFEST)
+    table = Table(title=f"{name}: champion {champion or 'none'}, challenger {watched or 'none'}")
+    for column in ("version", "kind", "trained", "parent", "created", "may serve"):
+        table.add_column(column)
+    for version, why in _run(lambda: versions(blobs, name)):
+        text = stored(blobs, version, name)(MANIFEST)
         said = {} if text is None else json.loads(text)
-        shown = [str(said.get(name, "")) for name in ("kind", "trained", "parent", "created_at")]
+        shown = [str(said.get(field, "")) for field in ("kind", "trained", "parent", "created_at")]
         table.add_row(version, *shown, "yes" if why is None else why)
     console.print(table)
 

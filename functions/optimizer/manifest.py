@@ -1,16 +1,21 @@
-"""The manifest of a published policy, and what makes one acceptable. Layout: models/<name>/<version>/{model.onnx,
+"""The manifest of a published model, and what makes one acceptable. Layout: models/<name>/<version>/{model.onnx,
 manifest.json, climatology.npz}; models/<name>/champion.json points at the version that serves and is written last,
 challenger.json at the one that is watched in its shadow."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION
+from functions.optimizer.forecast_features import FORECAST_FEATURES, FORECAST_HASH, FORECAST_VERSION
 from functions.optimizer.objective import PROBLEM_VERSION
 
 POLICY_NAME = "charge-policy"
+FORECAST_NAME = "availability-forecast"
+FORECAST_PROBLEM = 1
+"""Version of what is forecast: docs/forecast.md."""
 OPSET = 17
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """What a version may be called: it is a folder of the store."""
@@ -24,8 +29,24 @@ class Refused(Exception):
     """A model that must not serve; the text says why."""
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What this code computes for the models of a name."""
+
+    problem_version: int
+    feature_version: int
+    feature_names: tuple[str, ...]
+    feature_hash: str
+
+
+EXPECTED = {
+    POLICY_NAME: Expected(PROBLEM_VERSION, FEATURE_VERSION, FEATURE_NAMES, FEATURE_HASH),
+    FORECAST_NAME: Expected(FORECAST_PROBLEM, FORECAST_VERSION, FORECAST_FEATURES, FORECAST_HASH),
+}
+
+
 class Canary(BaseModel):
-    """A fixed input and what the model answered to it when it was exported."""
+    """A fixed input and what the model answered to it when it was exported: all its numbers, row after row."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +62,8 @@ class Parity(BaseModel):
 
     states: int
     max_relative_error: float
-    argmax_equal: bool
+    argmax_equal: bool | None
+    """Whether it chooses the same rows; None where nothing is chosen."""
 
 
 class Manifest(BaseModel):
@@ -90,13 +112,16 @@ class Manifest(BaseModel):
 
     def check_versions(self) -> None:
         """Raises Refused unless it was made for this code's problem and, a network, for its features."""
-        if self.problem_version != PROBLEM_VERSION:
-            raise Refused(f"it solves problem version {self.problem_version}, this code is version {PROBLEM_VERSION}")
+        if self.name not in EXPECTED:
+            raise Refused(f"this code has no models called {self.name}")
+        mine = EXPECTED[self.name]
+        if self.problem_version != mine.problem_version:
+            raise Refused(f"it solves problem version {self.problem_version}, this code is version {mine.problem_version}")
         if self.kind == "rule":
             return
-        if self.feature_version != FEATURE_VERSION or self.feature_hash != FEATURE_HASH:
-            raise Refused(f"feature version {self.feature_version} is not this code's {FEATURE_VERSION}")
-        if self.feature_names != FEATURE_NAMES:
+        if self.feature_version != mine.feature_version or self.feature_hash != mine.feature_hash:
+            raise Refused(f"feature version {self.feature_version} is not this code's {mine.feature_version}")
+        if self.feature_names != mine.feature_names:
             raise Refused("the feature names are not this code's")
 
 

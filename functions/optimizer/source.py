@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from functions.optimizer.climatology import Tables
-from functions.optimizer.features import FEATURE_HASH
 from functions.optimizer.manifest import (
     CLIMATOLOGY,
+    EXPECTED,
     MANIFEST,
     MODEL,
     POLICY_NAME,
@@ -41,7 +41,7 @@ Reader = Callable[[str], bytes | None]
 """Reads a file of a version by its name; None where there is none."""
 
 
-def open_version(read: Reader, version: str, *, now: datetime, etag: str = "") -> Model:
+def open_version(read: Reader, version: str, *, now: datetime, etag: str = "", name: str = POLICY_NAME) -> Model:
     """Opens and proves a version: manifest, hashes, graph, canary, climatology. Raises Refused."""
     text = _needed(read, version, MANIFEST)
     try:
@@ -54,8 +54,8 @@ def open_version(read: Reader, version: str, *, now: datetime, etag: str = "") -
         check_rule(manifest)
     else:
         session = open_model(_needed(read, version, MODEL), manifest)
-    if (manifest.name, manifest.version) != (POLICY_NAME, version):
-        raise Refused(f"its manifest is of {manifest.name} {manifest.version}, not of {POLICY_NAME} {version}")
+    if (manifest.name, manifest.version) != (name, version):
+        raise Refused(f"its manifest is of {manifest.name} {manifest.version}, not of {name} {version}")
     tables = None
     if manifest.climatology_sha256 is not None:
         data = _needed(read, version, CLIMATOLOGY)
@@ -71,11 +71,11 @@ def _needed(read: Reader, version: str, file: str) -> bytes:
     return found
 
 
-def stored(blobs: BlobStore, version: str) -> Reader:
+def stored(blobs: BlobStore, version: str, name: str = POLICY_NAME) -> Reader:
     """A version's files in a store."""
 
     def read(file: str) -> bytes | None:
-        found = blobs.read(version_path(version, file))
+        found = blobs.read(version_path(version, file, name))
         return None if found is None else found[0]
 
     return read
@@ -94,8 +94,9 @@ def in_folder(folder: Path) -> Reader:
 class _Pointed:
     """What one pointer of the store points at: the model that last proved itself, and why a later one did not."""
 
-    def __init__(self, blobs: BlobStore, clock: Clock, path: str, kind: type[Champion] | type[Challenger]) -> None:
-        self._blobs, self._clock, self._path, self._kind = blobs, clock, path, kind
+    def __init__(self, blobs: BlobStore, clock: Clock, name: str, kind: type[Champion] | type[Challenger]) -> None:
+        self._blobs, self._clock, self._name, self._kind = blobs, clock, name, kind
+        self._path = champion_path(name) if kind is Champion else challenger_path(name)
         self.model: Model | None = None
         self.refusal: str | None = None
         self._refused: tuple[str, str] | None = None
@@ -117,7 +118,7 @@ class _Pointed:
             self.refusal = self._refused = None
         except (Unavailable, OSError) as error:
             self.refusal = error.detail if isinstance(error, Unavailable) else f"the store cannot be read: {error}"
-            log.warning("policy store is away: %s", self.refusal)
+            log.warning("%s: the store is away: %s", self._path, self.refusal)
         except Refused as error:
             self.refusal, self._refused = str(error), (etag, str(error))
             log.error("%s: refused, what was loaded stays: %s", self._path, error)
@@ -137,19 +138,21 @@ class _Pointed:
         if version is None:
             self.model = None
             return
-        self.model = open_version(stored(self._blobs, version), version, now=self._clock.now(), etag=etag)
+        read = stored(self._blobs, version, self._name)
+        self.model = open_version(read, version, now=self._clock.now(), etag=etag, name=self._name)
         log.info("%s: %s is loaded", self._path, version)
 
 
 class PolicySource:
-    """The champion and the challenger of a store, loaded at first use and refreshed in the background: the pointers are
-    looked at no more often than once a minute, and a version that does not prove itself leaves the old one serving."""
+    """The champion and the challenger of a store among the models of a name, loaded at first use and refreshed in the
+    background: the pointers are looked at no more often than once a minute, and a version that does not prove itself leaves
+    the old one serving."""
 
-    def __init__(self, blobs: BlobStore, clock: Clock) -> None:
+    def __init__(self, blobs: BlobStore, clock: Clock, name: str = POLICY_NAME) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._champion = _Pointed(blobs, clock, champion_path(), Champion)
-        self._challenger = _Pointed(blobs, clock, challenger_path(), Challenger)
+        self._champion = _Pointed(blobs, clock, name, Champion)
+        self._challenger = _Pointed(blobs, clock, name, Challenger)
         self._checked_at = float("-inf")
 
     @property
@@ -203,36 +206,36 @@ class PolicySource:
             log.exception("looking for a challenger failed; the champion serves on")
 
 
-def install_shipped(blobs: BlobStore) -> bool:
+def install_shipped(blobs: BlobStore, name: str = POLICY_NAME) -> bool:
     """Puts the version that ships in a store, the pointer last, where there is no champion, or one that nobody published:
     the untrained network, or one whose features this code does not compute. True if it did."""
-    pointer = blobs.read(champion_path())
-    root = SHIPPED / "models" / POLICY_NAME
+    pointer = blobs.read(champion_path(name))
+    root = SHIPPED / "models" / name
     version = json.loads((root / "champion.json").read_text())["version"]
-    if pointer is not None and not _gives_way(blobs, pointer[0], root / version):
+    if pointer is not None and not _gives_way(blobs, pointer[0], root / version, name):
         return False
     for file in (MODEL, CLIMATOLOGY, MANIFEST):
         path = root / version / file
         if path.exists():
-            blobs.write(version_path(version, file), path.read_bytes())
+            blobs.write(version_path(version, file, name), path.read_bytes())
     conditions: dict[str, Any] = {"if_none_match": True} if pointer is None else {"if_match": pointer[1]}
     try:
-        blobs.write(champion_path(), (root / "champion.json").read_bytes(), **conditions)
+        blobs.write(champion_path(name), (root / "champion.json").read_bytes(), **conditions)
     except Conflict:
         return False
     return True
 
 
-def _gives_way(blobs: BlobStore, pointer: bytes, shipped: Path) -> bool:
+def _gives_way(blobs: BlobStore, pointer: bytes, shipped: Path, name: str) -> bool:
     """Whether the champion in the store is the untrained network or a network of other features, and not what ships."""
     try:
-        text = stored(blobs, Champion.model_validate_json(pointer).version)(MANIFEST)
+        text = stored(blobs, Champion.model_validate_json(pointer).version, name)(MANIFEST)
         found = None if text is None else json.loads(text)
     except ValueError:
         return False
     if not isinstance(found, dict) or found.get("kind") == "rule" or text == (shipped / MANIFEST).read_bytes():
         return False
-    return not found.get("trained", True) or found.get("feature_hash") != FEATURE_HASH
+    return not found.get("trained", True) or found.get("feature_hash") != EXPECTED[name].feature_hash
 
 
 def describe(source: PolicySource) -> dict[str, Any]:
