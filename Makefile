@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test faults fuzz examples lint golden model train evaluate publish pipeline bench load requirements clean
+.PHONY: help run demo import admin doctor reset test faults fuzz examples lint golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -76,6 +76,17 @@ publish: $(VENV)/dev.stamp ## export the best run of make train as VERSION=name 
 
 pipeline: $(VENV)/dev.stamp ## what the training machine runs: recorded demand of the environment's database, train, evaluate, publish if the rule holds
 	@$(BIN)/python -m training.pipeline
+
+forecast: $(VENV)/dev.stamp ## train the availability forecast on CITY=folder (Dundee where the data is) and export it as VERSION=name; half an hour of one core
+	@if [ -z "$(VERSION)" ]; then echo "make forecast VERSION=name [CITY=folder]"; exit 2; fi
+	@if [ -z "$(CITY)" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee; fi
+	@$(BIN)/python -m training.forecast train --city $(or $(CITY),.data/cities/dundee) --out .data/forecast
+	@$(BIN)/python -m training.forecast export --city $(or $(CITY),.data/cities/dundee) --from .data/forecast --version $(VERSION) --target .data/exports
+	@echo "publish it: $(BIN)/python -m training.publish publish .data/exports/models/availability-forecast/$(VERSION)"
+
+forecast-report: $(VENV)/dev.stamp ## judge the forecast on a city's last fifth beside last observation and table (CITY=folder, FORMAT=table|json, PICTURE=file.png)
+	@if [ -z "$(CITY)" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee >&2; fi
+	@$(BIN)/python -m training.forecast report --city $(or $(CITY),.data/cities/dundee) --format $(or $(FORMAT),table) $(if $(PICTURE),--picture $(PICTURE))
 
 bench: $(VENV)/dev.stamp ## measure every headline figure (ONLY="booking nearby", BASE=revision compares with it in one run); docs/benchmarks.md
 	@$(BIN)/python -m devhost.stack.install

@@ -11,6 +11,7 @@ from devhost.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.discovery import Triggers, discover
 from devhost.pages import dev_router
 from devhost.timers import Timers
+from functions.optimizer.manifest import EXPECTED
 from functions.optimizer.source import install_shipped
 from shared.migrate import upgrade
 from shared.platform import Platform, use_platform
@@ -52,9 +53,10 @@ class Host:
         return f"http://127.0.0.1:{self.port}"
 
     def prepare(self) -> None:
-        """Migrates the database, installs the shipped policy, makes this the process's platform."""
+        """Migrates the database, installs the shipped models, makes this the process's platform."""
         upgrade(self.platform.database)
-        install_shipped(self.platform.blobs)
+        for name in EXPECTED:
+            install_shipped(self.platform.blobs, name)
         use_platform(self.platform)
 
     def app(self) -> FastAPI:

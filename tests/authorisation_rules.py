@@ -366,6 +366,10 @@ RULES: dict[str, Rule] = {
     "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
     "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
     "GET /optimizer/model": Rule(ANYBODY),
+    "GET /optimizer/forecasts/reliability": Rule(ADMINS),
+    "GET /optimizer/forecasts/{location_id}": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
     # notify
     "GET /notify/inbox": Rule(SIGNED_IN),
     "POST /notify/inbox/{notification_id}/read": Rule(SIGNED_IN, sees_all=NONE),

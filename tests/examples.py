@@ -15,6 +15,8 @@ from fastapi.testclient import TestClient
 
 from functions.accounts.passwords import hash_password
 from functions.accounts.tables import user as user_table
+from functions.optimizer.forecast_repository import Tally, add_tallies
+from functions.optimizer.forecast_run import forecast_availability
 from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.migrate import upgrade
@@ -83,6 +85,12 @@ def _rejected(scene: Scene, person: Person, ids: dict[str, str]) -> None:
     ids["location_id"] = draft
 
 
+def _came_true(scene: Scene, *_: Any) -> None:
+    day = MONDAY_EIGHT.replace(hour=0)
+    tally = Tally(day, 15, "MODEL", "1-dundee", 18, 40, 37, 37.2, 2.9, 0.6)
+    scene.world.platform.transact(lambda tx: add_tallies(tx, [tally]))
+
+
 BEFORE: dict[str, Callable[[Scene, Person, dict[str, str]], Any]] = {
     "GET /accounts/me/vehicles": lambda scene, person, _: scene.mine("vehicle", person),
     "GET /booking/bookings": lambda scene, person, _: scene.mine("booking", person),
@@ -91,6 +99,8 @@ BEFORE: dict[str, Callable[[Scene, Person, dict[str, str]], Any]] = {
     "GET /notify/inbox": lambda scene, person, _: scene.mine("notification", person),
     "GET /notify/dead-letters": lambda scene, person, _: scene.mine("dead_letter", person),
     "GET /optimizer/charge-requests": lambda scene, person, _: scene.mine("charge_request", person),
+    "GET /optimizer/forecasts/{location_id}": lambda scene, *_: forecast_availability(scene.world.platform),
+    "GET /optimizer/forecasts/reliability": _came_true,
     "GET /stations/managed-locations": lambda scene, person, _: scene.mine("location", person),
     "GET /stations/locations/{location_id}/blocked-times": lambda scene, person, _: scene.mine("blocked_time", person),
     "GET /stations/locations/{location_id}/submissions": _rejected,

@@ -194,6 +194,32 @@ def fulfilled(
     ]
 
 
+def running(tx: Tx, location_ids: Sequence[uuid.UUID], *, since: datetime) -> list[tuple[uuid.UUID, datetime]]:
+    """(EVSE, start) of the sessions at locations that began after `since` and were not stopped."""
+    columns = booking.c
+    statement = sa.select(columns.evse_id, columns.started_at).where(
+        columns.location_id.in_(list(location_ids)),
+        columns.start >= since - timedelta(hours=1),  # an early start is before the booked one by at most an hour
+        columns.status == ReservationStatus.FULFILLED.value,
+        columns.started_at > since,
+        columns.stopped_at.is_(None),
+    )
+    return [(row.evse_id, row.started_at) for row in tx.execute(statement)]
+
+
+def claims_with_begin(
+    tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int
+) -> list[tuple[uuid.UUID, datetime, datetime | None]]:
+    """(EVSE, slot, when its session began) of every claim on the EVSEs in slots [start, end)."""
+    table = slot_claim.c
+    statement = (
+        sa.select(table.evse_id, table.slot_start, booking.c.started_at)
+        .join(booking, booking.c.id == table.booking_id)
+        .where(table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end))
+    )
+    return [(row.evse_id, row.slot_start, row.started_at) for row in tx.execute(statement)]
+
+
 def due(tx: Tx, *, column: str, status: ReservationStatus, until: datetime, limit: int) -> list[uuid.UUID]:
     """Ids of bookings in `status` whose `column` is at or before `until`, earliest first."""
     at = booking.c[column]

@@ -1,6 +1,8 @@
 """Charging sessions of bookings: started, stopped and settled under the frozen quote, or never begun; and read as demand."""
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.booking import repository
@@ -94,3 +96,29 @@ def recorded_sessions(
     of the next page, None after the last. Measured start, stop and kWh where there are any, else the booked ones."""
     rows = repository.fulfilled(tx, since=since, until=until, after=after, limit=limit)
     return [session for _, session in rows], rows[-1][0] if len(rows) == limit else None
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What bookings make of EVSEs: `running` sessions by EVSE with their start; `claimed` (EVSE, slot's start) of bookings
+    whose session has not begun."""
+
+    running: dict[uuid.UUID, datetime]
+    claimed: set[tuple[uuid.UUID, datetime]]
+
+
+LONGEST_SESSION = timedelta(days=1)
+"""A session that nobody stopped is not taken for a running one after that."""
+
+
+def committed(
+    *, tx: Tx, location_ids: Sequence[uuid.UUID], evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime
+) -> Committed:
+    """The running sessions at locations, and the claims on EVSEs in every slot that [start, end) touches: two statements."""
+    if not evse_ids:
+        return Committed({}, set())
+    claims = repository.claims_with_begin(tx, evse_ids, slot_of(start), slot_after(end))
+    return Committed(
+        dict(repository.running(tx, location_ids, since=tx.now - LONGEST_SESSION)),
+        {(evse_id, slot) for evse_id, slot, began in claims if began is None},
+    )

@@ -1,10 +1,10 @@
-"""The queue trigger that decides charge requests."""
+"""The queue trigger that decides charge requests, and the timer of the availability forecast."""
 
 import azure.functions as func
 
-from functions.optimizer import service
+from functions.optimizer import forecast_run, service
 from shared.platform import platform
-from shared.triggers import consumes, received
+from shared.triggers import consumes, received, traced
 
 bp = func.Blueprint()
 
@@ -15,3 +15,10 @@ def optimize_charge_request(message: func.ServiceBusMessage, context: func.Conte
     """Decides one charge request and reserves the best slot, or ends one whose hold has lapsed."""
     event = received(message)
     service.handle(platform(), message_id=event.id, type=event.type, payload=event.payload)
+
+
+@bp.timer_trigger(arg_name="timer", schedule="5 */5 * * * *", run_on_startup=False, use_monitor=False)
+@traced
+def forecast_availability(timer: func.TimerRequest, context: func.Context) -> None:
+    """Every five minutes: the chance that a charger is free in the coming hour, at every location."""
+    forecast_run.forecast_availability(platform())

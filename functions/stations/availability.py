@@ -5,9 +5,18 @@ from datetime import datetime, timedelta
 
 from functions.booking import service as booking
 from functions.booking.domain import slot_after, slot_of, slot_start
+from functions.optimizer import forecasts
 from functions.stations import service
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
-from functions.stations.schemas import Availability, Calendar, LocationSummary, NearbyQuery, Timeslot, pools_of
+from functions.stations.schemas import (
+    Availability,
+    Calendar,
+    LocationSummary,
+    NearbyQuery,
+    PoolForecast,
+    Timeslot,
+    pools_of,
+)
 from shared.errors import Invalid
 from shared.tx import Tx
 
@@ -65,6 +74,8 @@ def search(
             raise Invalid.one("free_until", "must be after free_from")
         if query.free_until - query.free_from > MAX_RANGE:
             raise Invalid.one("free_until", "may be at most 7 days after free_from")
+    if query.p_free_at is not None:
+        forecasts.check_instant(tx=tx, at=query.p_free_at, field="p_free_at")
     items: list[LocationSummary] = []
     standards = None if query.connector is None else frozenset({query.connector.value})
     while len(items) < limit:
@@ -81,7 +92,7 @@ def search(
         busy = {} if period is None else busy_slots(tx, [location for _, location in found], *period)
         for number, (km, location) in enumerate(found):
             if number == limit or len(items) == limit:
-                return items, after
+                return _with_forecasts(tx, items, query.p_free_at), after
             after = (km, location.id)
             free = None
             if period is not None:
@@ -93,8 +104,20 @@ def search(
                     continue
             items.append(_summary(km, location, free))
         if len(found) <= limit:
-            return items, None
-    return items, after
+            return _with_forecasts(tx, items, query.p_free_at), None
+    return _with_forecasts(tx, items, query.p_free_at), after
+
+
+def _with_forecasts(tx: Tx, items: list[LocationSummary], at: datetime | None) -> list[LocationSummary]:
+    """The page with each pool's forecast for an instant; nothing where none is current."""
+    if at is None:
+        return items
+    found = forecasts.chances_at(tx=tx, location_ids=[item.id for item in items], at=at)
+    for item in items:
+        for pool in item.pools:
+            forecast = found.get((item.id, pool.power_class))
+            pool.forecast = None if forecast is None else PoolForecast.model_validate(forecast)
+    return items
 
 
 def _summary(km: float, location: Location, free: dict[tuple[str, str], int] | None) -> LocationSummary:

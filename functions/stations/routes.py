@@ -27,13 +27,16 @@ def search_locations(
     min_power_kw: Annotated[float, Query(ge=0, le=4000, allow_inf_nan=False)] = 0,
     free_from: Instant | None = None,
     free_until: Instant | None = None,
+    p_free_at: Annotated[
+        Instant | None, Query(description="With the chance that a point is free then; within the coming hour")
+    ] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: PageSize = 20,
 ) -> Page[LocationSummary]:
     """Approved locations, nearest first; with `free_from` and `free_until` those with a place over the whole period."""
     query = NearbyQuery(
         lat=lat, lon=lon, radius_km=radius_km, connector=connector, min_power_kw=min_power_kw, free_from=free_from,
-        free_until=free_until,
+        free_until=free_until, p_free_at=p_free_at,
     )  # fmt: skip
     after = decode_cursor(cursor, float, uuid.UUID) if cursor else None
     items, position = call.read(lambda tx: availability.search(tx=tx, query=query, after=after, limit=limit))

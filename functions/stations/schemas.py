@@ -124,8 +124,20 @@ class EvseOut(Output):
     connectors: list[ConnectorOut]
 
 
+class PoolForecast(Output):
+    """The chance that a point of the pool's power class is free at `target_time`, the instant nearest to the one asked for."""
+
+    p_free: float
+    occupancy: float
+    target_time: datetime
+    generated_at: datetime
+    model_version: str | None
+    source: str
+
+
 class PoolOut(Output):
-    """Interchangeable EVSEs: what is booked. `free` counts those free over the period asked for, if one was."""
+    """Interchangeable EVSEs: what is booked. `free` counts those free over the period asked for, `forecast` is for the
+    instant asked for, if one was."""
 
     connector: str
     power_class: str
@@ -133,6 +145,7 @@ class PoolOut(Output):
     capacity: int
     free: int | None = None
     tariff_id: uuid.UUID | None = None
+    forecast: PoolForecast | None = None
 
 
 MADE = ("pools", "evses")
@@ -240,3 +253,4 @@ class NearbyQuery(Input):
     min_power_kw: float = Field(0, ge=0, le=4000)
     free_from: datetime | None = None
     free_until: datetime | None = None
+    p_free_at: datetime | None = None

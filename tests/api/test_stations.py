@@ -56,7 +56,7 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
     assert found["id"] == id
     assert found["pools"] == [
         {"connector": TYPE2, "power_class": "FAST", "power_kw": 22, "capacity": 1, "free": None,
-         "tariff_id": put.json()["pools"][0]["tariff_id"]}
+         "tariff_id": put.json()["pools"][0]["tariff_id"], "forecast": None}
     ]  # fmt: skip
     assert driver.book(id, "10:00").status_code == 201
     actions = sa.select(audit_entry.c.action).order_by(audit_entry.c.id)

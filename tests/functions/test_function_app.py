@@ -42,6 +42,7 @@ TIMERS = {
     "sweep_no_shows": "10 * * * * *",
     "assign_evses": "20 * * * * *",
     "rehouse_bookings": "15 * * * * *",
+    "forecast_availability": "5 */5 * * * *",
     "mark_silent_feeds": "40 * * * * *",
     "sweep_photos": "0 35 3 * * *",
     "prune_status_history": "0 25 3 * * *",

@@ -1,0 +1,78 @@
+"""The forecast's timer on MariaDB: two runs at once do what one does."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from functions.optimizer.forecast_features import HORIZONS
+from functions.optimizer.forecast_run import Run, forecast_availability
+from functions.optimizer.tables import forecast, forecast_memory, forecast_reliability
+from shared.asgi import create_app
+from shared.clock import ManualClock
+from shared.migrate import upgrade
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.stations_feed import Station
+from tests.world import World
+
+SECRET = "a secret of the tests, 32 bytes or more"
+LOCATIONS = 6
+
+
+@pytest.fixture
+def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
+    platform = Platform(settings, clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
+
+
+def at_once(platform: Platform, runs: int) -> list[Run]:
+    """What runs that begin together did."""
+    meet, done, failures = threading.Barrier(runs), [], []
+
+    def run() -> None:
+        try:
+            meet.wait(20)
+            done.append(forecast_availability(platform))
+        except Exception as error:  # noqa: BLE001 - handed to the test's thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(runs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    return done
+
+
+def rows(world: World, table: sa.Table) -> list[Any]:
+    return world.platform.read(lambda tx: list(tx.execute(sa.select(table))))
+
+
+@pytest.mark.stack
+def test_runs_that_overlap_forecast_once_and_count_what_came_true_once(world: World, clock: ManualClock) -> None:
+    stations = [Station.at(world, evses=2, latitude=52 + number / 10, name=f"S{number}") for number in range(LOCATIONS)]
+    for station in stations:
+        for uid in ("E0", "E1"):
+            assert station.report(uid, "AVAILABLE", clock.now()).status_code == 200
+    for number in range(4):
+        found = at_once(world.platform, 3)
+        assert sum(run.groups for run in found) == LOCATIONS
+        assert sum(run.compared for run in found) == (LOCATIONS if number == 3 else 0)
+        assert len(rows(world, forecast)) == LOCATIONS * (len(HORIZONS) * (number + 1) - (number == 3))
+        assert len(rows(world, forecast_memory)) == LOCATIONS
+        clock.advance(timedelta(minutes=5))
+        for station in stations:
+            assert station.heartbeat().status_code == 200
+    (figures,) = rows(world, forecast_reliability)
+    assert (figures.horizon_minutes, figures.forecasts, figures.came_free) == (15, LOCATIONS, LOCATIONS)
