@@ -24,7 +24,7 @@ class Args:
     """of torch while it learns"""
     scenarios: tuple[str, ...] = ("busy", "overload", "slack")
     """learnt from and chosen by; city:FOLDER:NAME is a city folder's"""
-    varied: int = 8
+    varied: int = 20
     """small cities of their own learnt from beside them"""
     rounds: int = 2
     """DAgger rounds: run days by the policy so far (the bid price at first), label, regress on all labels"""
@@ -32,7 +32,7 @@ class Args:
     """days a reference scenario and round"""
     city_days: int = 8
     """days a city folder's scenario and round: they are longer"""
-    varied_days: int = 5
+    varied_days: int = 4
     """days a varied city and round"""
     quiet_days: int = 16
     """days of slack a round: where nothing is scarce it is to be learnt that greedy is right"""
@@ -45,6 +45,14 @@ class Args:
     """rows labelled of a request, the best by the policy"""
     others: int = 5
     """rows labelled beside them, about"""
+    unusual: float = 0.25
+    """of a round's jobs whose days are not like those of their climatology"""
+    gains: tuple[float, ...] = (0.5, 0.7, 1.0, 1.4)
+    """by which A may be multiplied in a scenario: whichever costs least on training days multiplies its labels; one: none"""
+    gain_days: int = 8
+    """training days a scenario on which they are compared; of a city folder half"""
+    refit_steps: int = 1500
+    """gradient steps of the regression on labels whose gains have changed"""
     half_days: float = 0.0
     """of a round's days whose labels are also found by the midpoint rule; 0: no correction"""
     half_weight: float = 0.5

@@ -9,6 +9,7 @@ are those of one Wednesday for every day, and a session stands at its local wall
 import math
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -47,7 +48,7 @@ class Recorded:
     connector standards as bits, and whether it charged by direct current. `days` are each split's day numbers."""
 
     day_number: np.ndarray
-    weekend: np.ndarray
+    is_weekend: np.ndarray
     minute: np.ndarray
     location: np.ndarray
     kwh: np.ndarray
@@ -63,10 +64,8 @@ class Recorded:
         """`count` requests of whole recorded days of the seed's split laid over each other, the last one thinned. They are
         all weekdays or all days of a weekend, and consecutive seeds begin with different days."""
         rng = np.random.default_rng([seed, 20_252])
-        own = self.days[Split.of(seed)]
-        # Shuffled once a split, so that no two seeds begin with one day before all have been used.
-        first = int(np.random.default_rng([Split.of(seed), 20_255]).permutation(own)[seed % len(own)])
-        ends = np.isin(own, self.day_number[self.weekend])
+        own, first = self.days[Split.of(seed)], self._first(seed)
+        ends = np.isin(own, self.weekends)
         like = own[ends == ends[own == first]]
         order = [first, *rng.permutation(like[like != first]).tolist()]
         chosen: list[np.ndarray] = []
@@ -79,6 +78,20 @@ class Recorded:
             missing -= len(rows)
             turn += 1
         return self._requests(city, rng, np.concatenate(chosen))
+
+    def weekend(self, seed: int) -> bool:
+        """Whether a seed's day is made of days of weekends."""
+        return bool(np.isin(self._first(seed), self.weekends))
+
+    @cached_property
+    def weekends(self) -> np.ndarray:
+        """The day numbers that are of a weekend."""
+        return np.unique(self.day_number[self.is_weekend])
+
+    def _first(self, seed: int) -> int:
+        """The day a seed's begins with; shuffled once a split, so that no two seeds do with one before all have been used."""
+        own = self.days[Split.of(seed)]
+        return int(np.random.default_rng([Split.of(seed), 20_255]).permutation(own)[seed % len(own)])
 
     def _requests(self, city: City, rng: np.random.Generator, rows: np.ndarray) -> Requests:
         where, dc, size = self.location[rows], self.dc[rows], len(rows)
@@ -111,6 +124,10 @@ class Assumed:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Its distributions."""
         return self.arrival, self.need_quantiles, self.evses, self.standards, self.dc
+
+    def weekend(self, seed: int) -> bool:
+        """Its days are of one kind."""
+        return False
 
     def day(self, city: City, seed: int, count: int) -> Requests:
         """Everything is synthetic."""
@@ -164,7 +181,7 @@ def recorded(folder: CityFolder) -> Recorded | None:
     own = [plugs[item.evse_id] for item in sessions]
     return Recorded(
         day_number=day_number,
-        weekend=np.array([start.weekday() >= 5 for start in starts]),
+        is_weekend=np.array([start.weekday() >= 5 for start in starts]),
         minute=np.array([start.hour * 60 + start.minute + start.second / 60.0 for start in starts]),
         location=np.array([index[item.evse_id] for item in sessions], dtype=np.int64),
         kwh=np.array([item.energy_kwh for item in sessions]),

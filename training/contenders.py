@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
+from functions.optimizer.climatology import AS_LEARNT, Trust
 from functions.optimizer.features import FEATURE_NAMES, Climatology, guard_limit
 from functions.optimizer.manifest import MANIFEST, MODEL, Champion, Refused, champion_path, version_path
 from functions.optimizer.policy import Model, rule_of
@@ -50,6 +51,11 @@ class Contender:
         return self.rule in SEEDED
 
     @property
+    def learned(self) -> bool:
+        """Whether it is a network (an exported version may also be a rule)."""
+        return self.weights is not None or (self.folder is not None and opened(self.folder).session is not None)
+
+    @property
     def may_decline(self) -> bool:
         """Whether it can be allowed to turn a request down though a row exists."""
         return not self.rule or self.rule in ("greedy", "static_bid_price")
@@ -86,31 +92,39 @@ class Guarded:
         return np.where(ruled, greedy, choice)
 
 
-def by_model(model: Model, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def by_model(model: Model, trust: Trust, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scores of the rows in `mask` [B, K] by a loaded network, all in one run: [B, K], -inf elsewhere."""
     assert model.session is not None
     found = np.full(mask.shape, -np.inf)
     seen = np.ascontiguousarray(features[mask])
     if len(seen):  # a batch may have no row at all
         (answer,) = model.session.run(None, {"features": seen})
-        found[mask] = np.asarray(answer, dtype=np.float64).reshape(-1)
+        found[mask] = trust.scores(np.asarray(answer, dtype=np.float64).reshape(-1), seen)
     return found
 
 
-def make(one: Contender, known: Climatology, *, seed: int, declines: bool) -> Policy | RollingMilp:
-    """The policy, new. Raises Refused where an exported version does not prove itself."""
+def by_weights(weights: Weights, trust: Trust, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The same by the parameters of a network."""
+    found = scores(weights, features, mask)
+    if trust != AS_LEARNT:
+        found[mask] = trust.scores(found[mask], features[mask])
+    return found
+
+
+def make(one: Contender, known: Climatology, *, seed: int, declines: bool, trust: Trust = AS_LEARNT) -> Policy | RollingMilp:
+    """The policy, new; a network as it is to be trusted. Raises Refused where an exported version does not prove itself."""
     declines = declines and one.may_decline
     if one.rule in SLOW:
         return SLOW[one.rule]()
     if one.rule:
         return FAST[one.rule](known, seed, declines)
     if one.weights is not None:
-        return Guarded(partial(scores, one.weights), declines=declines)
+        return Guarded(partial(by_weights, one.weights, trust), declines=declines)
     assert one.folder is not None
     model = opened(one.folder)
     if model.session is None:
         return ByRule(rule_of(str(model.manifest.rule), known), declines)
-    return Guarded(partial(by_model, model), declines=declines)
+    return Guarded(partial(by_model, model, trust), declines=declines)
 
 
 def opened(folder: Path) -> Model:

@@ -1,7 +1,7 @@
 """Judges policies on days training never saw, in the reference city or any other.  `python -m training.evaluate --help`
 
 The shipped policy (champion) and the offline bound are always in. Every policy decides the same days with the same knowledge:
-climatology tables of the scenario's own training days.
+climatology tables of the scenario's own training days, weekdays and weekends apart.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from functions.optimizer.candidates import Requests
-from functions.optimizer.features import Climatology
+from functions.optimizer.climatology import AS_LEARNT, Trust
 from functions.optimizer.manifest import Refused
 from functions.optimizer.objective import PROBLEM_VERSION
 from functions.optimizer.source import SHIPPED
@@ -28,12 +28,13 @@ from training.baselines import RollingMilp
 from training.bound import NotSolved
 from training.city_scenarios import Recorded, city_scenario, split_dates
 from training.contenders import BOUND, CHAMPION, NEAREST, Contender, contenders, make
-from training.events import CALM, ROUGH
-from training.hindsight import climatology
-from training.judging import Run, bound_cost, by_weights, joined, latencies, latency, metrics, paired, run
+from training.evaluation_jobs import Job, bound_job, requests_of, run_job, trust_job
+from training.gains import TRUST_DAYS, TRUSTS, gain_seeds, proven
+from training.hindsight import by_kind, climatology, side_by_side
+from training.judging import Run, by_weights, joined, latencies, latency, metrics, paired
 from training.pictures import cost_picture, waiting_picture
 from training.reporting import METRICS, as_csv, plain, rendered
-from training.scenarios import SPLIT_SEEDS, Scenario, Split, day, drivers_own_weights, fingerprint, named
+from training.scenarios import SPLIT_SEEDS, Scenario, Split, fingerprint, named
 from training.workers import Workers, workers
 
 BOUND_VERSION = 1
@@ -50,7 +51,8 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 @dataclass(frozen=True)
 class Options:
     """What to judge on what. `seeds`: independent runs of what is random. `requests` a day and `locations`: else the
-    scenario's own. `table_days`: training days that the climatology is the mean of."""
+    scenario's own. `table_days`: training days that the climatology is the mean of. `as_learnt`: networks are not
+    calibrated by training days of the city."""
 
     scenario: str = "busy"
     city: Path | None = None
@@ -63,6 +65,7 @@ class Options:
     decline: bool = False
     own_weights: bool = False
     rough: bool = False
+    as_learnt: bool = False
     store: Path = SHIPPED
     out: Path = Path(".data/evaluation")
     workers: int = 0
@@ -98,52 +101,6 @@ def test_days(scenario: Scenario, days: int) -> list[int]:
     return [Split.TEST.seed(number) for number in range(days)]
 
 
-def requests_of(scenario: Scenario, seed: int, own_weights: bool) -> Requests:
-    """A day's requests."""
-    found = day(scenario, seed)
-    return drivers_own_weights(found, seed) if own_weights else found
-
-
-def bound_job(scenario: Scenario, seed: int, own_weights: bool, kept: Path) -> float:
-    """The offline bound of a day; kept in a file at once, since a large city's may take half a minute."""
-    if kept.exists():
-        found: float = json.loads(kept.read_text())
-        return found
-    cost = bound_cost(scenario, requests_of(scenario, seed, own_weights))
-    draft = kept.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(cost))
-    draft.replace(kept)
-    return cost
-
-
-@dataclass(frozen=True)
-class Job:
-    """Days of one policy, run side by side in a worker process."""
-
-    scenario: Scenario
-    known: Climatology
-    contender: Contender
-    seeds: tuple[int, ...]
-    number: int
-    declines: bool
-    own_weights: bool
-    rough: bool
-
-
-def run_job(job: Job) -> Run:
-    """Runs them."""
-    # Days apart draw apart: what a job draws depends on its first day as well as on its number.
-    seed = job.number * SPLIT_SEEDS + job.seeds[0] % SPLIT_SEEDS
-    return run(
-        job.scenario,
-        [requests_of(job.scenario, item, job.own_weights) for item in job.seeds],
-        make(job.contender, job.known, seed=seed, declines=job.declines),
-        climatology=job.known,
-        disturbances=ROUGH if job.rough else CALM,
-        seed=seed,
-    )
-
-
 Progressing = Callable[[str, int, int], None]
 """Told what is done, how much of it, and of how much."""
 
@@ -161,6 +118,7 @@ class Evaluation:
     say: Progressing = _silent
     report: dict[str, Any] = field(default_factory=dict)
     waits: dict[str, tuple[np.ndarray, int]] = field(default_factory=dict)
+    trust: dict[str, Trust] = field(default_factory=dict)
 
     def judge(self, pool: Workers) -> dict[str, Any]:
         """Runs everything. Raises ValueError, AppError, Refused or NotSolved saying what is wrong."""
@@ -169,9 +127,10 @@ class Evaluation:
         who = contenders(options.policies, options.store)
         self.say("scenario", 0, 1)
         self.scenario = scenario_of(options)
-        self.seeds = test_days(self.scenario, options.days)
+        self.seeds = by_kind(self.scenario, test_days(self.scenario, options.days))
         self.say("climatology of training days", 0, 1)
         self.known = climatology(self.scenario, options.table_days)
+        self.trust = self._trust(pool, who)
         self.bounds = self._bounds(pool)
         if not (self.bounds > 0).all():
             raise ValueError("bound: a day costs nothing at all; there is nothing to compare")
@@ -191,6 +150,14 @@ class Evaluation:
         self.say(what, 0, len(arguments))
         return pool.map(job, arguments, done=lambda number: self.say(what, number + 1, len(arguments)))
 
+    def _trust(self, pool: Workers, who: Sequence[Contender]) -> dict[str, Trust]:
+        """How far each network is to be trusted here, by training days."""
+        networks = [] if self.options.as_learnt else [one for one in who if one.learned]
+        seeds = gain_seeds(self.scenario, TRUST_DAYS)
+        jobs = [(self.scenario, self.known, one, trust, seeds) for one in networks for trust in TRUSTS]
+        found = iter(self._each(pool, "trust, by training days", trust_job, jobs))
+        return {one.name: proven([next(found) for _ in TRUSTS]) for one in networks}
+
     def _bounds(self, pool: Workers) -> np.ndarray:
         """The bound of each day, [D]; those found before are kept by scenario and day."""
         options = self.options
@@ -209,9 +176,12 @@ class Evaluation:
         for one in who:
             together = 1 if one.slow else most
             for number in range(options.seeds if one.seeded or options.rough else 1):
-                for first in range(0, len(self.seeds), together):
-                    part = tuple(self.seeds[first : first + together])
-                    jobs.append(Job(self.scenario, self.known, one, part, number, declines, options.own_weights, options.rough))
+                for weekend, part in side_by_side(self.scenario, self.seeds, together):
+                    known = self.known.of(weekend)
+                    trust = self.trust.get(one.name, AS_LEARNT)
+                    jobs.append(
+                        Job(self.scenario, known, one, part, number, trust, declines, options.own_weights, options.rough)
+                    )
         what = "days by each policy" + (", declining allowed" if declines else "")
         done = self._each(pool, what, run_job, [(job,) for job in jobs])
         found: dict[str, dict[int, list[Run]]] = {}
@@ -239,6 +209,7 @@ class Evaluation:
             own = found[name] = metrics(self.scenario, items, self.bounds, nearest)
             own["paired"] = None if name == CHAMPION else paired(*_same_shape(ratios[name], ratios[CHAMPION]))
             contender = by_name.get(name)
+            own["trust"] = None if name not in self.trust else asdict(self.trust[name])
             own["group"] = None if contender is None else contender.group
             own["slow"] = contender is not None and contender.slow
             times = self._latency(contender or by_name[groups[name][0]], items, days[0], declines)
@@ -273,10 +244,11 @@ class Evaluation:
         }
 
     def _latency(self, one: Contender, runs: list[Run], first: Requests, declines: bool) -> dict[str, Any]:
-        policy = make(one, self.known, seed=0, declines=declines)
+        known = self.known.of(self.scenario.demand.weekend(self.seeds[0]))
+        policy = make(one, known, seed=0, declines=declines, trust=self.trust.get(one.name, AS_LEARNT))
         if one.slow or isinstance(policy, RollingMilp):
             return latencies(np.concatenate([item.seconds for item in runs]))
-        return latencies(latency(self.scenario, first, policy, climatology=self.known))
+        return latencies(latency(self.scenario, first, policy, climatology=known))
 
     def _report(self, who: Sequence[Contender], policies: dict[str, Any], declining: dict[str, Any] | None) -> dict[str, Any]:
         options, scenario = self.options, self.scenario
@@ -294,6 +266,9 @@ class Evaluation:
             )
         if options.own_weights:
             notes.append("every driver has weights of his own; costs and the bound are by them")
+        if any(one != AS_LEARNT for one in self.trust.values()):
+            shown = ", ".join(f"{name} {one.network:g} A + {one.prices:g} bid price" for name, one in self.trust.items())
+            notes.append(f"how far the networks are trusted here, by the city's training days: {shown}")
         groups = {name: one["training_seeds"] for name, one in policies.items() if "training_seeds" in one}
         for name, seeds in groups.items():
             worst = f"the worst is {seeds['worst']} with {seeds['worst_ratio']:.4f}"
@@ -379,6 +354,7 @@ def main(
     decline: bool = typer.Option(False, "--decline", help="A second table: a policy may decline (waitlist)."),
     own_weights: bool = typer.Option(False, "--own-weights", help="Every driver has weights of his own."),
     rough: bool = typer.Option(False, "--rough", help="No-shows, overstays, faults, walk-ins, refusals happen."),
+    as_learnt: bool = typer.Option(False, "--as-learnt", help="Networks as they are, not as far as the city's days bear out."),
     store: Path = typer.Option(SHIPPED, help="The store whose champion is judged: what ships with the project."),
     workers_: int = typer.Option(min(8, os.cpu_count() or 1), "--workers", help="Processes; 0: this one alone."),
 ) -> None:
@@ -388,8 +364,8 @@ def main(
             raise ValueError(f"format: must be one of {', '.join(FORMATS)}, not {format_!r}")
         options = Options(
             scenario=scenario, city=city, policies=policies, days=days, seeds=seeds, requests=requests, locations=locations,
-            table_days=table_days, decline=decline, own_weights=own_weights, rough=rough, store=store, out=out,
-            workers=workers_,
+            table_days=table_days, decline=decline, own_weights=own_weights, rough=rough, as_learnt=as_learnt,
+            store=store, out=out, workers=workers_,
         )  # fmt: skip
         options.check()
         with _progress(errors.is_terminal) as say:

@@ -7,7 +7,9 @@ worth is a difference and not a slope: `at_half` finds the prices with half of t
 that difference. One day's label is noisy; the regression over many days is the expectation.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -31,6 +33,8 @@ AROUND = 8
 """Slots around a session within which its booking moves prices."""
 LONG = 600
 """Requests of a day."""
+UNUSUAL, UNUSUAL_MIN, DAY_MIN = (0.5, 1.3), 60.0, 1440.0
+"""An unusual day has so much of a day's requests, and may be early or late by so many minutes."""
 TABLE_DAYS = 5000
 """The training days from this number on make climatology tables and are not labelled."""
 
@@ -73,21 +77,66 @@ def tables(scenario: Scenario, solved: list[Hindsight]) -> Climatology:
     )
 
 
-def climatology(scenario: Scenario, days: int) -> Climatology:
-    """The climatology of a scenario's first `days` training days kept for it. Raises ValueError below one day."""
+@dataclass(frozen=True)
+class Week:
+    """What training days teach of a weekday and of a day of a weekend; the same where demand has one kind of day. The two
+    differ more than two days of a kind do: at a workplace the morning's scarcity is not there on a Sunday."""
+
+    weekday: Climatology
+    weekend: Climatology
+
+    def of(self, weekend: bool) -> Climatology:
+        """That of a kind of day."""
+        return self.weekend if weekend else self.weekday
+
+
+def by_kind(scenario: Scenario, seeds: Sequence[int]) -> list[int]:
+    """Seeds in order, weekdays first."""
+    return sorted(seeds, key=scenario.demand.weekend)
+
+
+def side_by_side(scenario: Scenario, seeds: Iterable[int], most: int) -> Iterator[tuple[bool, tuple[int, ...]]]:
+    """Days, weekdays first, in parts for one job each: whether they are of weekends, and their seeds, at most `most`."""
+    for weekend, group in groupby(seeds, key=scenario.demand.weekend):
+        own = tuple(group)
+        yield from ((weekend, own[begin : begin + most]) for begin in range(0, len(own), most))
+
+
+def table_seeds(scenario: Scenario, days: int) -> list[int]:
+    """The first `days` training days kept for tables, weekdays first: where there are weekends, one in three of one. Raises
+    ValueError below one day."""
     if days < 1:
         raise ValueError(f"days: must be at least 1, not {days}")
-    seeds = [Split.TRAINING.seed(TABLE_DAYS + number) for number in range(days)]
-    return tables(scenario, [hindsight(scenario, day(scenario, seed)) for seed in seeds])
+    seeds = [Split.TRAINING.seed(TABLE_DAYS + number) for number in range(10 * days)]
+    weekend = [seed for seed in seeds if scenario.demand.weekend(seed)]
+    weekday = [seed for seed in seeds if not scenario.demand.weekend(seed)]
+    few = min(len(weekend), max(1, days // 3) if weekday else days)
+    return [*weekday[: days - few], *weekend[:few]]
+
+
+def week(scenario: Scenario, seeds: Sequence[int], solved: Sequence[Hindsight]) -> Week:
+    """The climatology of solved days, whose seeds say of what kind they are."""
+    kinds = [scenario.demand.weekend(seed) for seed in seeds]
+    parts = {kind: [item for item, own in zip(solved, kinds, strict=True) if own == kind] for kind in (False, True)}
+    weekday, weekend = (tables(scenario, parts[kind] or parts[not kind]) for kind in (False, True))
+    return Week(weekday, weekend)
+
+
+def climatology(scenario: Scenario, days: int) -> Week:
+    """The climatology of a scenario's first `days` training days kept for it. Raises ValueError below one day."""
+    seeds = table_seeds(scenario, days)
+    return week(scenario, seeds, [hindsight(scenario, day(scenario, seed)) for seed in seeds])
 
 
 @dataclass(frozen=True)
 class LabelJob:
-    """Run the days `seeds` of a scenario by a policy (`weights` None: the bid price) and label what it meets: a `share` of
-    requests (of a long day fewer: as many as of LONG requests), of each the `best` rows by the policy and about `others` more.
-    `halves`: by the midpoint rule too. `known`: whether the policy sees the climatology; else its features are zeros."""
+    """Run the days `seeds` of a scenario, all of one kind, by a policy (`weights` None: the bid price) and label what it
+    meets: a `share` of requests (of a long day fewer: as many as of LONG requests), of each the `best` rows by the policy and
+    about `others` more. `place`: which scenario of the run it is. `halves`: by the midpoint rule too. `known`: whether the
+    policy sees the climatology; else its features are zeros. `unusual`: the days are not like those of the climatology."""
 
     scenario: str
+    place: int
     climatology: Climatology
     weights: Weights | None
     seeds: tuple[int, ...]
@@ -97,13 +146,14 @@ class LabelJob:
     halves: bool
     known: bool
     own_weights: bool
+    unusual: bool
 
 
 @dataclass(frozen=True)
 class Labels:
     """Rows met [M, F], end to end by request: how many rows each request has [N], what they would have cost others by the
-    prices as they are [M], how much more by the midpoint rule [M] (zeros where it was not asked for), and what each request
-    counts in a regression [N]. float32.
+    prices as they are [M], how much more by the midpoint rule [M] (zeros where it was not asked for), what each request
+    counts in a regression [N], and which scenario of the run it is of [N]. float32.
 
     A request counts by one over the deviation of its job's labels between rows of a request: where little is scarce, little
     decides.
@@ -114,6 +164,27 @@ class Labels:
     opportunity: np.ndarray
     more: np.ndarray
     weight: np.ndarray
+    place: np.ndarray
+
+
+def at_another_hour(requests: Requests, shift_min: float) -> Requests:
+    """The requests so many minutes later (earlier where below 0), within their day."""
+    depart = np.clip(requests.depart_min + shift_min, 0.0, DAY_MIN - 1.0)
+    book = np.maximum(0.0, depart - (requests.depart_min - requests.book_min))
+    return replace(requests, depart_min=depart, book_min=book).take(np.argsort(book, kind="stable"))
+
+
+def days_of(job: LabelJob, rng: np.random.Generator) -> list[Requests]:
+    """The days of a job: unusual ones have more or fewer requests than their city's tables are of, earlier or later."""
+    scenario, count = named(job.scenario), None
+    if job.unusual:
+        count = max(1, round(scenario.requests_a_day * rng.uniform(*UNUSUAL)))
+    days = [day(scenario, seed, requests=count) for seed in job.seeds]
+    if job.unusual:
+        days = [at_another_hour(item, rng.uniform(-UNUSUAL_MIN, UNUSUAL_MIN)) for item in days]
+    if job.own_weights:
+        days = [drivers_own_weights(item, seed) for item, seed in zip(days, job.seeds, strict=True)]
+    return days
 
 
 def session_worth(sums: np.ndarray, rows: Candidates) -> np.ndarray:
@@ -156,12 +227,9 @@ class Ahead:
 
 def label_job(job: LabelJob) -> Labels:
     """Runs the days side by side and labels rows."""
-    scenario = named(job.scenario)
-    days = [day(scenario, seed) for seed in job.seeds]
-    if job.own_weights:
-        days = [drivers_own_weights(item, seed) for item, seed in zip(days, job.seeds, strict=True)]
+    scenario, rng = named(job.scenario), np.random.default_rng([job.seeds[0], 32])
+    days = days_of(job, rng)
     simulator = Simulator(scenario, days, climatology=job.climatology if job.known else None)
-    rng = np.random.default_rng([job.seeds[0], 32])
     size, capacity = len(days[0]), open_capacity(scenario)
     wholes = [programme(scenario, item) for item in days]
     ahead: list[Ahead | None] = [None] * len(days)
@@ -194,7 +262,8 @@ def label_job(job: LabelJob) -> Labels:
     opportunity = np.concatenate(worth).astype(np.float32)
     between = opportunity - np.repeat(np.add.reduceat(opportunity, np.cumsum(count) - count) / count, count)
     weight = np.full(len(count), 1.0 / max(LEAST_DEVIATION, float(between.std())), dtype=np.float32)
-    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight)
+    place = np.full(len(count), job.place, dtype=np.int64)
+    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight, place)
 
 
 def _labelled(

@@ -49,6 +49,11 @@ class StateValue(nn.Module):
         return found
 
 
+def scaled(weights: Weights, gain: float) -> Weights:
+    """The parameters of the network whose A is `gain` times as large."""
+    return weights | {name: weights[name] * np.float32(gain) for name in ("head.weight", "head.bias")}
+
+
 def scores(weights: Weights, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Q of the rows in `mask` by a network's parameters, in numpy (a worker needs no torch): [B, K], -inf elsewhere."""
     rows = features[mask]

@@ -43,8 +43,11 @@ from training import publish
 from training.arguments import Args
 from training.bound import NotSolved
 from training.city_scenarios import Recorded, city_scenario
+from training.contenders import WEIGHTS, Contender, load_weights
 from training.evaluate import Options, evaluate
+from training.evaluation_jobs import trust_job
 from training.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
+from training.gains import TRUST_DAYS, TRUSTS, gain_seeds, proven
 from training.hindsight import climatology
 from training.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
 from training.recorded import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
@@ -149,7 +152,7 @@ def run_pipeline(platform: Platform, plan: Plan, *, say: Say = shown, quiet: boo
         run, score = train_seeds(plan, city, quiet=quiet)
         tell(f"{run.name} is the best of {len(plan.seeds)} on validation days, {score:.4f} times the bound")
     with steps("climatology") as tell:
-        tables, what = climatology_tables(plan, city, serving)
+        tables, what = climatology_tables(plan, city, serving, run)
         tell(what)
     version = platform.clock.now().strftime("%Y%m%d-%H%M")
     with steps("export") as tell:
@@ -233,9 +236,9 @@ def train_seeds(plan: Plan, city: Path | None, *, quiet: bool) -> tuple[Path, fl
     return best, found[best]
 
 
-def climatology_tables(plan: Plan, city: Path | None, serving: Serving) -> tuple[Tables | None, str]:
-    """The tables the version takes along: of the city's training days with as many requests as were recorded, else the
-    champion's own, which are of the same stations. And what they are."""
+def climatology_tables(plan: Plan, city: Path | None, serving: Serving, run: Path) -> tuple[Tables | None, str]:
+    """The tables the version takes along: of the city's training days with as many requests as were recorded, and what those
+    days prove the run's network to be worth; else the champion's own, which are of the same stations. And what they are."""
     if city is None:
         return serving.tables, "none" if serving.tables is None else f"of {len(serving.tables.keys)} pools, the champion's"
     scenario = city_scenario(city, "slack", requests=1)  # of a large city the most
@@ -243,13 +246,20 @@ def climatology_tables(plan: Plan, city: Path | None, serving: Serving) -> tuple
     if not isinstance(demand, Recorded):
         raise ValueError("city: has too few recorded days around its centre")
     count = max(1, round(len(demand.kwh) / sum(len(days) for days in demand.days)))
-    known = climatology(replace(scenario, requests_a_day=count), plan.args.table_days)
-    tables = tables_of(scenario.city, known)
-    return tables, f"of {len(tables.keys)} pools, training days of {count} requests"
+    scenario = replace(scenario, requests_a_day=count)
+    known = climatology(scenario, plan.args.table_days)
+    one, seeds = Contender(run.name, weights=load_weights(run / WEIGHTS)), gain_seeds(scenario, TRUST_DAYS)
+    trust = proven([trust_job(scenario, known, one, trust, seeds) for trust in TRUSTS])
+    tables = replace(tables_of(scenario.city, known.weekday, known.weekend), trust=trust)
+    return (
+        tables,
+        f"of {len(tables.keys)} pools, training days of {count} requests, trusted {trust.network:g}, {trust.prices:g}",
+    )
 
 
 def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tuple[list[Verdict], dict[str, Any]]:
-    """The verdicts of unseen days on the reference scenarios and the city's, and what the manifest keeps of them."""
+    """The verdicts of unseen days on the reference scenarios, as learnt, and on the city's, as far as its training days bear
+    the networks out; and what the manifest keeps of them."""
     verdicts, reports = [], []
     for place in (None,) if city is None else (None, city):
         for name in (*SLACK, *CONTENDED):
@@ -257,8 +267,8 @@ def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tupl
             label = name if place is None else f"city-{name}"
             options = Options(
                 scenario=name, city=place, policies=f"{folder},{plan.baselines}", days=days, requests=plan.requests,
-                table_days=plan.args.table_days, store=serving.folder, out=plan.args.out / "evaluation" / label,
-                workers=plan.args.workers,
+                table_days=plan.args.table_days, as_learnt=place is None, store=serving.folder,
+                out=plan.args.out / "evaluation" / label, workers=plan.args.workers,
             )  # fmt: skip
             report = evaluate(options).report
             found = verdict(report, challenger=folder.name, champion="champion")

@@ -58,6 +58,10 @@ class Demand(Protocol):
         """`count` requests of one day, in order of booking; the same for the same seed."""
         ...
 
+    def weekend(self, seed: int) -> bool:
+        """Whether a seed's day is of a weekend; never where the demand has one kind of day."""
+        ...
+
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All that defines it, for fingerprints."""
         ...
@@ -75,6 +79,10 @@ class Drawn:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Its distributions."""
         return self.arrival, self.need_quantiles, self.hotspots
+
+    def weekend(self, seed: int) -> bool:
+        """Its days are of one kind."""
+        return False
 
     def day(self, city: City, seed: int, count: int) -> Requests:
         """Origins and lead times are synthetic, arrival and need as ElaadNL measured them."""
@@ -133,7 +141,8 @@ def data_folder() -> Path:
     return Path(os.environ.get("EVCHARGING_DATA", "../shared/data"))
 
 
-def _stations(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, str]:
+def places(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, str]:
+    """`count` stations of ST-EVCDP by seed: latitudes, longitudes, and where they are from."""
     path = data_folder() / "shenzhen_stations" / "stevcdp_stations.csv"
     rng = np.random.default_rng(seed)
     if not path.exists():
@@ -146,7 +155,7 @@ def _stations(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, str
     return points[:, 0], points[:, 1], "ST-EVCDP stations (MIT)"
 
 
-def _tou() -> tuple[np.ndarray, str]:
+def time_of_use() -> tuple[np.ndarray, str]:
     """SCE TOU-EV-4 of March 2019, winter weekday, per kWh by quarter hour over the horizon."""
     path = data_folder() / "tariffs" / "sce_tou_ev_4_march_2019.json"
     times, prices = [0, 8, 12, 18, 23], [0.06087, 0.07492, 0.0869, 0.07492, 0.06087]
@@ -191,11 +200,11 @@ def fingerprint(scenario: Scenario) -> str:
 def reference(name: str) -> Scenario:
     """The reference scenario `slack`, `busy` or `overload`; power and price are a station's. Seed 0 throughout."""
     stations, points, requests = SIZES[name]
-    latitude, longitude, where = _stations(stations)
+    latitude, longitude, where = places(stations)
     rng = np.random.default_rng(0)
     power = rng.choice([22.0, 50.0, 120.0], size=stations, p=[0.4, 0.4, 0.2])
     factor = rng.uniform(0.85, 1.2, stations)
-    tou, tariff = _tou()
+    tou, tariff = time_of_use()
     arrival, need, drawn = elaad()
     surcharge = np.where(power >= 50, 0.15, 0.0) + np.where(power >= 120, 0.15, 0.0)
     energy = (0.25 + 1.5 * tou)[None, :] * factor[:, None] + surcharge[:, None]
@@ -217,42 +226,6 @@ def reference(name: str) -> Scenario:
     return Scenario(name, source, city, Rates.build(energy), Drawn(arrival, need, hotspots), requests, opened)
 
 
-def varied(number: int) -> Scenario:
-    """A small city of its own for training alone, so that a policy learns cities and not one city: 6 to 14 stations of the
-    same area, some with a slow and a fast pool, one to four points each, demand from easy to far too much."""
-    rng = np.random.default_rng([number, 20_254])
-    count = int(rng.integers(6, 15))
-    latitude, longitude, where = _stations(count, seed=1000 + number)
-    both = rng.random(count) < 0.3
-    location = np.concatenate([np.arange(count), np.flatnonzero(both)])
-    power = rng.choice([7.4, 22.0, 50.0, 120.0], size=len(location), p=[0.1, 0.35, 0.35, 0.2])
-    power[count:] = np.where(power[:count][both] <= 22.0, 120.0, 22.0)
-    capacity = rng.integers(1, 5, len(location))
-    factor = rng.uniform(0.85, 1.2, len(location))
-    tou, tariff = _tou()
-    surcharge = np.where(power >= 50, 0.15, 0.0) + np.where(power >= 120, 0.15, 0.0)
-    energy = (0.25 + 1.5 * tou)[None, :] * factor[:, None] + surcharge[:, None]
-    arrival, need, drawn = elaad()
-    city = City.build(
-        name=f"varied {number}",
-        time_zone="UTC",
-        currency="USD",
-        location_ids=[f"station-{item}" for item in range(count)],
-        latitude=latitude,
-        longitude=longitude,
-        pool_location=location,
-        pool_standard=np.full(len(location), STANDARD_BIT[CCS]),
-        pool_power_kw=power,
-        capacity=capacity,
-    )
-    hotspots = rng.choice(count, size=min(6, count), replace=False)
-    hours = (capacity * np.clip(power, 0, 60) / 20.0).sum()
-    requests = int(np.clip(hours * rng.uniform(6.0, 24.0), 150, 700))
-    source = f"varied; {where}; {tariff}; {drawn}"
-    opened = np.ones((len(location), HORIZON), dtype=bool)
-    return Scenario(city.name, source, city, Rates.build(energy), Drawn(arrival, need, hotspots), requests, opened)
-
-
 @lru_cache(maxsize=64)
 def named(name: str) -> Scenario:
     """`slack`, `busy`, `overload`, `varied-N`, or `city:FOLDER:NAME` of a city folder. Raises ValueError for another name,
@@ -266,6 +239,8 @@ def named(name: str) -> Scenario:
         return reference(name)
     kind, _, number = name.partition("-")
     if kind == "varied" and number.isdigit():
+        from training.varied import varied  # it builds on this module
+
         return varied(int(number))
     raise ValueError(f"scenario: must be one of {', '.join(SIZES)} or varied-N, not {name!r}")
 

@@ -20,15 +20,27 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions.optimizer.features import FEATURE_HASH, Climatology
+from functions.optimizer.features import FEATURE_HASH
 from training.arguments import Args
-from training.baselines import ByNetwork
 from training.curves import draw_curve, write_curve
-from training.hindsight import TABLE_DAYS, Hindsight, LabelJob, Labels, hindsight_job, label_job, tables
-from training.judging import bound_cost, run
+from training.gains import better_gain, gain_job, gain_seeds
+from training.hindsight import (
+    TABLE_DAYS,
+    Hindsight,
+    LabelJob,
+    Labels,
+    Week,
+    by_kind,
+    hindsight_job,
+    label_job,
+    side_by_side,
+    table_seeds,
+    week,
+)
+from training.judging import bound_cost
 from training.learning import Lessons, Networks, fit, follow, regression, td_loss
 from training.network import ResidualQ, StateValue, Weights
-from training.scenarios import Split, day, fingerprint, named
+from training.scenarios import SIZES, Split, day, fingerprint, named
 from training.transitions import RunJob, Transitions, batch, joined, run_job
 from training.workers import Workers, workers
 
@@ -47,6 +59,7 @@ class State(Networks):
     best: Weights | None = None
     best_score: float = float("inf")
     curve: list[dict[str, Any]] = field(default_factory=list)
+    gains: dict[str, float] = field(default_factory=dict)
 
 
 NETWORKS = ("network", "value", "target", "target_value", "optimizer")
@@ -58,7 +71,7 @@ CARRIED = ("runs", "more")
 class Base:
     """What all seeds share, by scenario: climatology, the solved days it is of, and bounds of the validation days."""
 
-    known: dict[str, Climatology] = field(default_factory=dict)
+    known: dict[str, Week] = field(default_factory=dict)
     solved: dict[str, list[Hindsight]] = field(default_factory=dict)
     bounds: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -86,10 +99,15 @@ class Trainer:
     def plan(self) -> list[tuple[str, Callable[[], float | None]]]:
         """The units of work: what each is called, and what it does, a loss being its answer."""
         args = self.args
-        rounds = [(f"regression {number + 1}", partial(self._round, number)) for number in range(args.rounds)]
-        correction = [("midpoint", self._correct)] if args.half_days else []
+        rounds: list[tuple[str, Callable[[], float | None]]] = []
+        for number in range(args.rounds):
+            rounds.append((f"regression {number + 1}", partial(self._round, number)))
+            if number + 1 == args.rounds and args.half_days:
+                rounds.append(("midpoint", self._correct))
+            if len(args.gains) > 1:
+                rounds.append((f"gains {number + 1}", partial(self._gain, number)))
         iterations = [(f"Q-learning {number + 1}", partial(self._iterate, number)) for number in range(args.iterations)]
-        return [("greedy", self._solve), *rounds, *correction, *iterations]
+        return [("greedy", self._solve), *rounds, *iterations]
 
     def train(self, until: int | None = None) -> None:
         """Runs what is left, or up to unit `until`; a checkpoint follows each unit."""
@@ -122,28 +140,32 @@ class Trainer:
         args = self.args
         if self.base.bounds:
             return
-        part = {name: 2 if name.startswith("city:") else 1 if name in args.scenarios else 3 for name in args.names}
-        count = {name: max(2, args.table_days // part[name]) for name in args.names}
-        wanted = [(name, Split.TRAINING.seed(TABLE_DAYS + number)) for name in args.names for number in range(count[name])]
-        found = iter(self._map("climatology", hindsight_job, wanted))
+        part = {name: 1 if name in args.scenarios else 3 for name in args.names}
+        seeds = {name: table_seeds(named(name), max(2, args.table_days // part[name])) for name in args.names}
+        found = iter(self._map("climatology", hindsight_job, [(name, seed) for name in args.names for seed in seeds[name]]))
         for name in args.names:
-            self.base.solved[name] = [next(found) for _ in range(count[name])]
-            self.base.known[name] = tables(named(name), self.base.solved[name])
+            self.base.solved[name] = [next(found) for _ in seeds[name]]
+            self.base.known[name] = week(named(name), seeds[name], self.base.solved[name])
         judged = [(name, number) for name in args.scenarios for number in range(args.judged(name))]
         bounds = iter(self._map("bounds", bound_job, judged))
         for name in args.scenarios:
             self.base.bounds[name] = np.array([next(bounds) for _ in range(args.judged(name))])
 
     def _label(self, what: str, number: int, policy: Weights | None, days: float, share: float, halves: bool) -> list[Labels]:
-        """Days of all scenarios run by a policy and labelled. One job in eight knows no climatology, one in two has drivers
-        with weights of their own: a varied city, and every other job of a scenario that is judged by the default weights."""
+        """Days of all scenarios run by a policy and labelled. One job in eight knows no climatology, one in three has drivers
+        with weights of their own, and some are of unusual days: those of cities, not of the reference."""
         args, jobs = self.args, []
         for place, name in enumerate(args.names):
             count, first = max(1, round(args.days_of(name) * days)), self._first(number)
-            for turn, begin in enumerate(range(0, count, SIDE_BY_SIDE)):
-                seeds = tuple(Split.TRAINING.seed(first + item) for item in range(begin, min(count, begin + SIDE_BY_SIDE)))
-                known, own = (place + turn) % 8 != 7, turn % 3 == 2 or name not in args.scenarios
-                job = LabelJob(name, self.base.known[name], policy, seeds, share, args.best, args.others, halves, known, own)
+            seeds = by_kind(named(name), [Split.TRAINING.seed(first + item) for item in range(count)])
+            for turn, (weekend, part) in enumerate(side_by_side(named(name), seeds, SIDE_BY_SIDE)):
+                draw = np.random.default_rng([args.seed, number, place, turn, 62])
+                known, own = (place + turn) % 8 != 7, turn % 3 == 2 or (name not in args.scenarios and place % 2 == 0)
+                unusual = name not in SIZES and draw.random() < args.unusual
+                job = LabelJob(
+                    name, place, self.base.known[name].of(weekend), policy, part, share, args.best, args.others, halves,
+                    known, own, unusual,
+                )  # fmt: skip
                 jobs.append((job,))
         return self._map(what, label_job, jobs)
 
@@ -172,8 +194,27 @@ class Trainer:
         self.more = small.arrays()
         return self._regress("regression, midpoints", args.rounds)
 
+    def _gain(self, number: int) -> float:
+        """Multiplies the labels of each scenario by what A had best be multiplied by there, and regresses anew. The prices
+        are those of an optimum, and where nearly everything is taken the rows a policy that may turn nobody down leaves free
+        are worth less than that."""
+        args, weights, jobs = self.args, self.state.network.arrays(), []
+        names = [name for name in args.names if name != "slack"]
+        for name in names:
+            count = args.gain_days // (2 if name.startswith("city:") else 1)
+            seeds = gain_seeds(named(name), count, number * args.gain_days + args.seed * 40)
+            jobs += [(name, self.base.known[name], weights, gain, seeds) for gain in args.gains]
+        found = iter(self._map(f"gains, round {number + 1}", gain_job, jobs))
+        for name in names:
+            gain = better_gain(args.gains, [next(found) for _ in args.gains])
+            self.state.gains[name] = self.state.gains.get(name, 1.0) * gain
+        if self.say is not None:
+            shown = ", ".join(f"{Path(name).name} {gain:.2g}" for name, gain in self.state.gains.items())
+            self.say.console.print(f"         gains: {shown}", style="dim")
+        return self._regress(f"regression, gains {number + 1}", 100 + number, args.refit_steps)
+
     def _lessons(self) -> Lessons:
-        """All labels, the correction added where there is one."""
+        """All labels, the correction added where there is one, multiplied by the gains of their scenarios."""
         target = -torch.from_numpy(np.concatenate([item.opportunity for item in self.labels]))
         if self.more is not None:
             small = ResidualQ(32)
@@ -182,11 +223,13 @@ class Trainer:
                 parts = [torch.from_numpy(part.features).float().split(1 << 18) for part in self.labels]
                 more = torch.cat([small.advantage(part) for split in parts for part in split])
             target += self.args.half_weight * more
-        return Lessons.of(self.labels, target)
+        gains = np.array([self.state.gains.get(name, 1.0) for name in self.args.names], dtype=np.float32)
+        rows = np.concatenate([np.repeat(gains[item.place], item.count) for item in self.labels])
+        return Lessons.of(self.labels, target * torch.from_numpy(rows))
 
-    def _regress(self, what: str, number: int) -> float:
+    def _regress(self, what: str, number: int, steps: int | None = None) -> float:
         args = self.args
-        steps = args.scaled(args.steps)
+        steps = args.scaled(steps or args.steps)
         return fit(
             self.state.network, self._lessons(), self._track(what, steps), steps=steps, requests=args.batch_requests,
             rate=args.learning_rate, decay=1e-3, seed=args.seed * 1000 + number,
@@ -202,10 +245,14 @@ class Trainer:
         for name in args.names:
             solved = self.base.solved[name]
             count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 4), len(solved))
+            own = table_seeds(named(name), len(solved))
             places = [(number * count + item) % len(solved) for item in range(count)]
-            seeds = tuple(Split.TRAINING.seed(TABLE_DAYS + place) for place in places)
-            prices = np.stack([solved[place].price for place in places])
-            jobs.append((RunJob(name, self.base.known[name], policy, seeds, prices, args.explore, args.seed * 1000 + number),))
+            for weekend in (False, True):
+                there = [place for place in places if named(name).demand.weekend(own[place]) == weekend]
+                if there:
+                    seeds, prices = tuple(own[place] for place in there), np.stack([solved[place].price for place in there])
+                    known, drawn = self.base.known[name].of(weekend), args.seed * 1000 + number
+                    jobs.append((RunJob(name, known, policy, seeds, prices, args.explore, drawn),))
         self.runs = [*self.runs[-1:], joined(self._map(f"days, iteration {number + 1}", run_job, jobs))]
         return self._learn(number)
 
@@ -298,11 +345,12 @@ def bound_job(name: str, number: int) -> float:
     return bound_cost(scenario, day(scenario, Split.VALIDATION.seed(number)))
 
 
-def ratio_job(name: str, known: Climatology, weights: Weights, bounds: np.ndarray) -> float:
-    """Mean ratio to the bound of a network on a scenario's validation days."""
+def ratio_job(name: str, known: Week, weights: Weights, bounds: np.ndarray) -> float:
+    """Mean ratio to the bound of a network on a scenario's validation days, whose bounds are in order of their numbers."""
     scenario = named(name)
-    days = [day(scenario, Split.VALIDATION.seed(number)) for number in range(len(bounds))]
-    return float((run(scenario, days, ByNetwork(weights), climatology=known).costs / bounds).mean())
+    seeds = by_kind(scenario, [Split.VALIDATION.seed(number) for number in range(len(bounds))])
+    costs = gain_job(name, known, weights, 1.0, tuple(seeds))
+    return float((costs / bounds[[seed - Split.VALIDATION.seed(0) for seed in seeds]]).mean())
 
 
 def result(trainer: Trainer) -> None:
@@ -360,7 +408,7 @@ def main(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in OUT.")] = False,
 ) -> None:
     """Trains a policy a seed; training.arguments.Args says what each number is."""
-    cities = [f"city:{path}:busy" for path in city or []]
+    cities = [f"city:{path}:{name}" for path in city or [] for name in ("busy", "overload")]
     own = (*(name for name in scenarios.split(",") if name), *cities)
     base: Base | None = None
     try:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from functions.optimizer.candidates import Candidates
-from functions.optimizer.climatology import Tables
+from functions.optimizer.climatology import AS_LEARNT, Tables
 from functions.optimizer.features import Climatology, guard_limit
 from functions.optimizer.graph import opset_of
 from functions.optimizer.manifest import Manifest, Refused
@@ -108,8 +108,9 @@ class Model:
                 raise ValueError("known: a rule needs the climatology of the rows' pools")
             scores: np.ndarray = rule_of(str(self.manifest.rule), known)(rows)[0, :count]
             return scores
-        (found,) = self.session.run(None, {"features": np.ascontiguousarray(features[0, :count])})
-        return np.asarray(found).reshape(-1)
+        seen = np.ascontiguousarray(features[0, :count])
+        (found,) = self.session.run(None, {"features": seen})
+        return (AS_LEARNT if self.tables is None else self.tables.trust).scores(np.asarray(found).reshape(-1), seen)
 
 
 def check_rule(manifest: Manifest) -> None:

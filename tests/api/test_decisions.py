@@ -46,9 +46,9 @@ def two_places(world: World) -> tuple[str, str]:
 
 def peak_tables(hour: int) -> Tables:
     """The near location is worth a lot around an hour of the local day."""
-    values = np.zeros((1, 3, 96), dtype=np.float32)
-    values[0, 2] = 0.001
-    values[0, 2, hour * 4 : hour * 4 + 8] = 0.05
+    values = np.zeros((1, 2, 3, 96), dtype=np.float32)
+    values[0, :, 2] = 0.001
+    values[0, :, 2, hour * 4 : hour * 4 + 8] = 0.05
     return Tables((pool_key(52.0912, 5.121, TYPE2, "FAST"),), values)
 
 

@@ -32,7 +32,7 @@ from training.promotion import Verdict
 from training.recorded import TooFewDays, record_city
 
 TINY = Args(
-    workers=0, scenarios=("varied-75",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,
+    workers=0, scenarios=("varied-17",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,
     half_days=0.0, steps=10, batch_requests=32, iterations=0, validation_days=1, city_validation_days=1,
 )  # fmt: skip
 VERSION = "20260302-0800"
@@ -66,7 +66,7 @@ def test_a_better_version_becomes_the_champion(
     platform: Platform, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # A climatology of its own: nothing was recorded, so that it goes on.
-    pool = Tables(("5209000,512000,IEC_62196_T2,FAST",), np.zeros((1, 3, 96), dtype=np.float32))
+    pool = Tables(("5209000,512000,IEC_62196_T2,FAST",), np.zeros((1, 2, 3, 96), dtype=np.float32))
     nearest(platform, tmp_path / "old", climatology=pool)
     found = run_pipeline(platform, replace(plan, seeds=(1, 2)), quiet=True)
     assert reported(found) == 0
@@ -118,7 +118,7 @@ def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
     assert len(model.challenger.tables.keys) == 2, "the climatology of the recorded city"
     trained_on = manifest(blobs, VERSION).training
     assert trained_on is not None
-    assert {name.rpartition(":")[2] for name in trained_on["scenario_hashes"]} == {"varied-75", "busy", "overload"}
+    assert {name.rpartition(":")[2] for name in trained_on["scenario_hashes"]} == {"varied-17", "busy", "overload"}
     said = capsys.readouterr().out
     assert "champion: greedy (there is no champion in the store)" in said
     assert "105 sessions of 35 days at 2 locations" in said

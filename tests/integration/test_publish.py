@@ -158,7 +158,7 @@ def test_a_graph_that_cannot_serve_is_not_uploaded(
 
 
 def test_a_rule_with_its_climatology_is_published(blobs: BlobStore, tmp_path: Path, clock: ManualClock) -> None:
-    values = np.ones((1, 3, 96), dtype=np.float32)
+    values = np.ones((1, 2, 3, 96), dtype=np.float32)
     for file, data in policies.rule_version("p", STATIC_BID_PRICE, tables=Tables(("a",), values)).items():
         (tmp_path / file).write_bytes(data)
     assert publish.publish(blobs, tmp_path).rule == STATIC_BID_PRICE

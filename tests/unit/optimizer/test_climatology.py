@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.booking.domain import slot_of
-from functions.optimizer.climatology import Tables, keys_of, local_quarters, pool_key, tables_of
+from functions.optimizer.climatology import AS_LEARNT, Tables, Trust, keys_of, local_quarters, pool_key, tables_of
 from functions.optimizer.features import Climatology
 from functions.optimizer.manifest import Refused
 from training import golden
@@ -21,9 +21,9 @@ from training import golden
 KEYS = ("a", "b")
 
 
-def tables(values: np.ndarray | None = None, keys: tuple[str, ...] = KEYS) -> Tables:
-    made = np.arange(2 * 3 * 96, dtype=np.float32).reshape(2, 3, 96) if values is None else values
-    return Tables(keys, made)
+def tables(values: np.ndarray | None = None, keys: tuple[str, ...] = KEYS, trust: Trust = AS_LEARNT) -> Tables:
+    made = np.arange(2 * 2 * 3 * 96, dtype=np.float32).reshape(2, 2, 3, 96) if values is None else values
+    return Tables(keys, made, trust)
 
 
 def slot(local: str, zone: str = "Europe/Amsterdam") -> int:
@@ -34,6 +34,8 @@ def test_a_file_is_read_as_it_was_written() -> None:
     found = Tables.of_bytes(tables().to_bytes())
     assert found.keys == KEYS
     assert np.array_equal(found.values, tables().values)
+    assert found.trust == AS_LEARNT
+    assert Tables.of_bytes(tables(trust=Trust(0.5, 0.25)).to_bytes()).trust == Trust(0.5, 0.25)
 
 
 def npz(**arrays: Any) -> bytes:
@@ -48,7 +50,7 @@ def changed(change: Callable[[np.ndarray], None]) -> bytes:
     return npz(keys=np.array(KEYS), values=values)
 
 
-def put(where: tuple[int, int, int], value: float) -> Callable[[np.ndarray], None]:
+def put(where: tuple[int, int, int, int], value: float) -> Callable[[np.ndarray], None]:
     def change(values: np.ndarray) -> None:
         values[where] = value
 
@@ -66,12 +68,15 @@ def put(where: tuple[int, int, int], value: float) -> Callable[[np.ndarray], Non
         (npz(keys=np.array(KEYS, dtype=object), values=tables().values), "not an .npz"),
         (npz(keys=np.arange(2), values=tables().values), "keys must be a list of strings"),
         (npz(keys=np.array(KEYS), values=tables().values.astype(np.float64)), "must be float32"),
-        (npz(keys=np.array(KEYS), values=tables().values[:1]), r"values are \[1, 3, 96\], must be \[2, 3, 96\]"),
-        (npz(keys=np.array(KEYS), values=tables().values[:, :, :95]), "must be"),
+        (npz(keys=np.array(KEYS), values=tables().values[:1]), r"values are \[1, 2, 3, 96\], must be \[2, 2, 3, 96\]"),
+        (npz(keys=np.array(KEYS), values=tables().values[..., :95]), "must be"),
         (npz(keys=np.array(["a", "a"]), values=tables().values), "stands twice"),
-        (changed(put((0, 0, 0), np.nan)), "occupancy has values that are not finite"),
-        (changed(put((1, 1, 5), np.inf)), "demand has values that are not finite"),
-        (changed(put((1, 2, 95), -0.1)), "price has values below 0"),
+        (npz(keys=np.array(KEYS), values=tables().values, trust=np.ones(3)), "trust must be two float64"),
+        (npz(keys=np.array(KEYS), values=tables().values, trust=np.array([1.5, 0.0])), "trust must be two numbers from 0 to 1"),
+        (npz(keys=np.array(KEYS), values=tables().values, trust=np.array([np.nan, 0.0])), "trust must be two numbers"),
+        (changed(put((0, 1, 0, 0), np.nan)), "occupancy has values that are not finite"),
+        (changed(put((1, 0, 1, 5), np.inf)), "demand has values that are not finite"),
+        (changed(put((1, 1, 2, 95), -0.1)), "price has values below 0"),
     ],
 )
 def test_a_file_that_is_not_one_is_refused(data: bytes, why: str) -> None:
@@ -81,22 +86,36 @@ def test_a_file_that_is_not_one_is_refused(data: bytes, why: str) -> None:
 
 def test_each_slot_has_its_local_quarter_hour_and_unknown_pools_zeros() -> None:
     found = tables().around(["b", "nowhere"], ["Europe/Amsterdam"] * 2, slot("2026-03-02T23:30"), 4)
-    assert np.array_equal(found.price[0], tables().values[1, 2, [94, 95, 0, 1]])
-    assert np.array_equal(found.occupancy[0], tables().values[1, 0, [94, 95, 0, 1]])
+    assert np.array_equal(found.price[0], tables().values[1, 0, 2, [94, 95, 0, 1]])
+    assert np.array_equal(found.occupancy[0], tables().values[1, 0, 0, [94, 95, 0, 1]])
     assert not found.demand[1].any()
     assert not found.price[1].any()
 
 
+def test_a_weekend_begins_at_midnight_of_its_own_place() -> None:
+    sunday_night = tables().around(["a", "a"], ["Europe/Amsterdam", "Asia/Kathmandu"], slot("2026-03-01T23:45"), 2)
+    assert sunday_night.price[0].tolist() == [tables().values[0, 1, 2, 95], tables().values[0, 0, 2, 0]]
+    assert sunday_night.price[1, 0] == tables().values[0, 0, 2, 4 * 4 + 2], "there it is Monday already"
+
+
+def test_a_file_of_an_average_day_is_of_every_day() -> None:
+    found = Tables.of_bytes(npz(keys=np.array(KEYS), values=tables().values[:, 0]))
+    assert np.array_equal(found.values[:, 0], tables().values[:, 0])
+    assert np.array_equal(found.values[:, 1], tables().values[:, 0])
+    assert found.trust == AS_LEARNT
+
+
 def test_zones_of_their_own() -> None:
     found = tables().around(["a", "a"], ["Europe/Amsterdam", "Asia/Kathmandu"], slot("2026-03-02T12:00", "UTC"), 1)
-    assert found.price[0, 0] == tables().values[0, 2, 13 * 4]
-    assert found.price[1, 0] == tables().values[0, 2, 17 * 4 + 3], "a quarter to six in the afternoon"
+    assert found.price[0, 0] == tables().values[0, 0, 2, 13 * 4]
+    assert found.price[1, 0] == tables().values[0, 0, 2, 17 * 4 + 3], "a quarter to six in the afternoon"
 
 
 def test_the_hour_that_is_skipped_and_the_one_that_comes_twice() -> None:
-    spring = local_quarters("Europe/Amsterdam", slot("2026-03-29T01:45"), 3)
+    weekend, spring = local_quarters("Europe/Amsterdam", slot("2026-03-29T01:45"), 3)
+    assert weekend.tolist() == [1, 1, 1], "a Sunday"
     assert spring.tolist() == [7, 12, 13], "two o'clock is three"
-    autumn = local_quarters("Europe/Amsterdam", slot("2026-10-25T02:45"), 3)
+    _, autumn = local_quarters("Europe/Amsterdam", slot("2026-10-25T02:45"), 3)
     assert autumn.tolist() == [11, 8, 9], "two o'clock comes again"
 
 
@@ -106,20 +125,24 @@ def test_the_hour_that_is_skipped_and_the_one_that_comes_twice() -> None:
 )
 def test_a_slot_is_where_the_clock_on_the_wall_stands(at: datetime, zone: str) -> None:
     first = slot_of(at.replace(tzinfo=UTC))
-    quarters = local_quarters(zone, first, 120)
+    weekend, quarters = local_quarters(zone, first, 120)
     for number in (0, 57, 119):
         local = (datetime.fromtimestamp(first * 900, UTC) + timedelta(minutes=15 * number)).astimezone(ZoneInfo(zone))
         assert quarters[number] == local.hour * 4 + local.minute // 15
+        assert bool(weekend[number]) == (local.strftime("%a") in ("Sat", "Sun"))
 
 
 def test_a_scenarios_first_day_becomes_tables() -> None:
     city, _, known = golden.setting()
-    made = tables_of(city, known)
+    other = Climatology(known.occupancy / 2, known.demand / 2, known.price / 2)
+    made = tables_of(city, known, other)
     keys = keys_of(city)
     assert set(made.keys) == set(keys)
     for kind, table in enumerate((known.occupancy, known.demand, known.price)):
         lonely = next(number for number, key in enumerate(keys) if keys.count(key) == 1)
-        assert made.values[made.keys.index(keys[lonely]), kind] == pytest.approx(table[lonely, :96], rel=1e-6)
+        found = made.values[made.keys.index(keys[lonely])]
+        assert found[0, kind] == pytest.approx(table[lonely, :96], rel=1e-6)
+        assert found[1, kind] == pytest.approx(table[lonely, :96] / 2, rel=1e-6)
 
 
 def test_pools_that_cannot_be_told_apart_share_their_mean() -> None:
@@ -130,13 +153,13 @@ def test_pools_that_cannot_be_told_apart_share_their_mean() -> None:
     )  # fmt: skip
     made = tables_of(twice, Climatology(known.occupancy[:2], known.demand[:2], known.price[:2]))
     assert len(made.keys) == 1
-    assert made.values[0, 2] == pytest.approx(known.price[:2, :96].mean(axis=0), rel=1e-6)
+    assert made.values[0, 0, 2] == pytest.approx(known.price[:2, :96].mean(axis=0), rel=1e-6)
 
 
 def test_less_than_a_day_is_no_day() -> None:
     city, _, known = golden.setting()
     short = Climatology(known.occupancy[:, :95], known.demand[:, :95], known.price[:, :95])
-    with pytest.raises(ValueError, match="known: has 95 slots"):
+    with pytest.raises(ValueError, match="weekday: has 95 slots"):
         tables_of(city, short)
 
 

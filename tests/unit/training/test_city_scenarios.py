@@ -58,7 +58,7 @@ def test_a_day_is_made_of_its_split_s_sessions_alone(tmp_path: Path, split: Spli
     scenario = city_scenario(tmp_path / "city", "busy", requests=30)
     # Mark every session by its day: the kWh of a request then says where it came from.
     marked = Recorded(
-        found.day_number, found.weekend, found.minute, found.location,
+        found.day_number, found.is_weekend, found.minute, found.location,
         5.0 + (found.day_number - found.day_number.min()) / 10.0, found.standards, found.dc, found.days,
     )  # fmt: skip
     own = {round(5.0 + (number - int(found.day_number.min())) / 10.0, 6) for number in found.days[split].tolist()}

@@ -159,7 +159,7 @@ def test_an_exported_version_decides_as_the_network_it_came_from(tmp_path: Path,
     scenario = reference("busy")
     days = [day(scenario, Split.TEST.seed(number), requests=60) for number in range(2)]
     exported = Guarded(partial(by_model, SimpleNamespace(session=session)), declines=False)
-    known = evaluate.climatology(scenario, 1)
+    known = evaluate.climatology(scenario, 1).weekday
     one = run(scenario, days, exported, climatology=known)
     other = run(scenario, days, make(Contender("mine", weights=weights), known, seed=0, declines=False), climatology=known)
     np.testing.assert_allclose(one.costs, other.costs, rtol=1e-9)

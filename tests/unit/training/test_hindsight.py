@@ -10,7 +10,20 @@ from functions.optimizer.features import FEATURE_NAMES, Climatology
 from tests.unit.training.tiny import requests, tiny
 from training import duals
 from training.bound import open_capacity
-from training.hindsight import Ahead, LabelJob, climatology, hindsight, label_job, programme
+from training.hindsight import (
+    Ahead,
+    LabelJob,
+    at_another_hour,
+    by_kind,
+    climatology,
+    days_of,
+    hindsight,
+    label_job,
+    programme,
+    side_by_side,
+    table_seeds,
+    week,
+)
 from training.network import ResidualQ
 from training.scenarios import named
 
@@ -18,8 +31,8 @@ BID_PRICE = FEATURE_NAMES.index("bid_price")
 
 
 def job(**values: object) -> LabelJob:
-    known = climatology(named("varied-104"), 2)
-    plain = LabelJob("varied-104", known, None, (1, 2), 0.5, 4, 2, False, True, False)
+    known = climatology(named("varied-13"), 2).weekday
+    plain = LabelJob("varied-13", 3, known, None, (1, 2), 0.5, 4, 2, False, True, False, False)
     return replace(plain, **values)  # type: ignore[arg-type]
 
 
@@ -68,6 +81,7 @@ def test_labels_are_of_rows_that_exist_and_repeat_for_a_job() -> None:
     assert np.array_equal(first.features, again.features)
     assert np.array_equal(first.opportunity, again.opportunity)
     assert len(np.unique(first.weight)) == 1
+    assert first.place.tolist() == [3] * len(first.count)
 
 
 def test_a_network_runs_the_days_and_its_midpoints_differ_from_slopes() -> None:
@@ -83,10 +97,53 @@ def test_who_knows_no_climatology_sees_none_and_own_weights_change_what_is_met()
 
 
 def test_a_climatology_needs_a_day_and_has_the_shape_of_the_book() -> None:
-    scenario = named("varied-104")
+    scenario = named("varied-13")
     found = climatology(scenario, 1)
-    assert isinstance(found, Climatology)
-    assert found.price.shape == found.occupancy.shape == found.demand.shape == scenario.shape
-    assert found.occupancy.max() <= 1.0
+    assert isinstance(found.weekday, Climatology)
+    assert found.weekday.price.shape == found.weekday.occupancy.shape == found.weekday.demand.shape == scenario.shape
+    assert found.weekday.occupancy.max() <= 1.0
+    assert np.array_equal(found.of(True).price, found.weekday.price), "its days are of one kind"
     with pytest.raises(ValueError, match="days"):
         climatology(scenario, 0)
+
+
+class Worked:
+    """Weekends are free here: two of three days have nobody."""
+
+    def weekend(self, seed: int) -> bool:
+        return seed % 3 != 0
+
+
+def test_weekdays_and_weekends_have_tables_of_their_own() -> None:
+    scenario = replace(tiny((1, 1)), demand=Worked())  # type: ignore[arg-type]
+    seeds = table_seeds(scenario, 6)
+    assert [seed % 3 != 0 for seed in seeds] == [False] * 4 + [True] * 2, "one in three, weekdays first"
+    assert len(set(seeds)) == 6
+    crowd = hindsight(scenario, requests([600.0 + number for number in range(6)]))
+    nobody = hindsight(scenario, requests([60.0]))
+    found = week(scenario, seeds, [crowd] * 4 + [nobody] * 2)
+    assert np.array_equal(found.of(False).price, crowd.price)
+    assert np.array_equal(found.of(True).price, nobody.price)
+    only = week(scenario, [0, 3], [crowd, crowd])
+    assert np.array_equal(only.of(True).price, crowd.price), "what is not known of a kind is known of the other"
+
+
+def test_days_side_by_side_are_of_one_kind() -> None:
+    scenario = replace(tiny((1, 1)), demand=Worked())  # type: ignore[arg-type]
+    parts = list(side_by_side(scenario, by_kind(scenario, range(9)), 4))
+    assert parts == [(False, (0, 3, 6)), (True, (1, 2, 4, 5)), (True, (7, 8))]
+
+
+def test_an_unusual_day_has_other_requests_at_another_hour() -> None:
+    usual, other = job(), job(unusual=True)
+    same, rng = days_of(usual, np.random.default_rng(1)), np.random.default_rng(1)
+    changed = days_of(other, rng)
+    assert len({len(day) for day in changed}) == 1, "they run side by side"
+    assert len(changed[0]) != len(same[0])
+    for day in changed:
+        assert (np.diff(day.book_min) >= 0).all()
+        assert (day.book_min <= day.depart_min).all()
+        assert day.depart_min.max() < 1440.0
+    shifted = at_another_hour(same[0], 30.0)
+    inside = np.sort(same[0].depart_min + 30.0)
+    assert np.allclose(np.sort(shifted.depart_min), np.minimum(inside, 1439.0))

@@ -14,8 +14,9 @@ from training.hindsight import Labels
 from training.train import Trainer, gathered, train
 
 TINY = Args(
-    workers=0, scenarios=("varied-104",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
-    steps=20, half_steps=10, iterations=1, run_days=1, updates=4, batch_decisions=32, batch_requests=32, validation_days=1,
+    workers=0, scenarios=("varied-13",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
+    steps=20, half_steps=10, refit_steps=10, gain_days=2, gains=(0.5, 1.0), iterations=1, run_days=1, updates=4,
+    batch_decisions=32, batch_requests=32, validation_days=1,
 )  # fmt: skip
 
 
@@ -32,10 +33,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
 
 def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(whole: Trainer, tmp_path: Path) -> None:
     args = replace(TINY, out=tmp_path)
-    for stop in (1, 2, 3):  # after the tables, after the round, after the correction
+    for stop in (1, 2, 3, 4):  # after the tables, the round, the correction, the gains
         train(args, quiet=True, until=stop, resume=stop > 1)
     resumed = train(args, quiet=True, resume=True)
-    assert resumed.state.unit == len(whole.plan) == 4
+    assert resumed.state.unit == len(whole.plan) == 5
     assert same(resumed, whole)
     assert [line["score"] for line in resumed.state.curve] == [line["score"] for line in whole.state.curve]
     best, other = resumed.state.best, whole.state.best
@@ -60,8 +61,8 @@ def test_what_a_run_leaves(whole: Trainer) -> None:
     assert report["labelled_rows"] == sum(len(item.opportunity) for item in whole.labels) > 0
     with (out / "learning_curve.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert [line["phase"] for line in lines] == ["greedy", "regression 1", "midpoint", "Q-learning 1"]
-    assert all(float(line["varied-104"]) >= 1.0 - 1e-6 for line in lines), "no policy is better than the bound"
+    assert [line["phase"] for line in lines] == ["greedy", "regression 1", "midpoint", "gains 1", "Q-learning 1"]
+    assert all(float(line["varied-13"]) >= 1.0 - 1e-6 for line in lines), "no policy is better than the bound"
     assert float(lines[0]["score"]) >= report["validation"], "the best is never worse than greedy, the first of the curve"
     assert (out / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
 
@@ -82,7 +83,7 @@ def test_the_budget_scales_days_and_steps_and_never_to_nothing() -> None:
 
 def test_gathered_labels_keep_their_order_and_weights() -> None:
     parts = [
-        Labels(*(np.full(shape, number, dtype=np.float32) for shape in ((2, 3), 1, 2, 2, 1))) for number in (1, 2)
+        Labels(*(np.full(shape, number, dtype=np.float32) for shape in ((2, 3), 1, 2, 2, 1, 1))) for number in (1, 2)
     ]  # fmt: skip
     found = gathered(parts)
     assert found.features.dtype == np.float16

@@ -79,9 +79,10 @@ def test_joined_runs_are_as_if_run_at_once() -> None:
 
 
 def test_a_run_records_every_decision_and_its_potential_is_of_what_is_booked_ahead() -> None:
-    name = "varied-104"
+    name = "varied-13"
     solved = hindsight_job(name, Split.TRAINING.seed(1))
-    job = RunJob(name, climatology(named(name), 1), ResidualQ().arrays(), (Split.TRAINING.seed(1),), solved.price[None], 0.0, 1)
+    known = climatology(named(name), 1).weekday
+    job = RunJob(name, known, ResidualQ().arrays(), (Split.TRAINING.seed(1),), solved.price[None], 0.0, 1)
     found = run_job(job)
     assert len(found.taken) == named(name).requests_a_day
     assert found.potential[0] == 0.0, "nothing is booked before the first"

@@ -16,6 +16,9 @@ class Nobody:
     def day(self, city: City, seed: int, count: int) -> Requests:
         raise NotImplementedError
 
+    def weekend(self, seed: int) -> bool:
+        return False
+
     def arrays(self) -> tuple[np.ndarray, ...]:
         return ()
 
