@@ -53,7 +53,7 @@ class Args:
     """training days a scenario on which they are compared; of a city folder half"""
     refit_steps: int = 1500
     """gradient steps of the regression on labels whose gains have changed"""
-    half_days: float = 0.0
+    half_days: float = 0.25
     """of a round's days whose labels are also found by the midpoint rule; 0: no correction"""
     half_weight: float = 0.5
     """of the correction: 0.5 was best of 0.5, 1 and 1.5 on validation days"""

@@ -29,7 +29,7 @@ from training.bound import NotSolved
 from training.city_scenarios import Recorded, city_scenario, split_dates
 from training.contenders import BOUND, CHAMPION, NEAREST, Contender, contenders, make
 from training.evaluation_jobs import Job, bound_job, requests_of, run_job, trust_job
-from training.gains import TRUST_DAYS, TRUSTS, gain_seeds, proven
+from training.gains import TRUSTS, proven, trust_seeds
 from training.hindsight import by_kind, climatology, side_by_side
 from training.judging import Run, by_weights, joined, latencies, latency, metrics, paired
 from training.pictures import cost_picture, waiting_picture
@@ -153,7 +153,7 @@ class Evaluation:
     def _trust(self, pool: Workers, who: Sequence[Contender]) -> dict[str, Trust]:
         """How far each network is to be trusted here, by training days."""
         networks = [] if self.options.as_learnt else [one for one in who if one.learned]
-        seeds = gain_seeds(self.scenario, TRUST_DAYS)
+        seeds = trust_seeds(self.scenario)
         jobs = [(self.scenario, self.known, one, trust, seeds) for one in networks for trust in TRUSTS]
         found = iter(self._each(pool, "trust, by training days", trust_job, jobs))
         return {one.name: proven([next(found) for _ in TRUSTS]) for one in networks}

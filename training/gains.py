@@ -20,10 +20,11 @@ from training.scenarios import Scenario, Split, day, named
 GAIN_DAYS = 6000
 """The training days from this number on tell gains and trust; they are neither labelled nor in the tables."""
 TRUSTS = (
-    GREEDY, Trust(0.0, 0.25), Trust(0.0, 0.5), Trust(0.0, 1.0), Trust(0.25, 0.0), Trust(0.25, 0.25), Trust(0.5, 0.0),
-    Trust(0.5, 0.25), Trust(0.75, 0.0), Trust(0.75, 0.25), AS_LEARNT,
+    GREEDY, Trust(0.0, 0.5), Trust(0.0, 1.0), Trust(0.25, 0.0), Trust(0.25, 0.25), Trust(0.5, 0.0), Trust(0.5, 0.25),
+    Trust(0.75, 0.0), AS_LEARNT,
 )  # fmt: skip
-TRUST_DAYS = 12
+TRUST_DAYS, LEAST_TRUST_DAYS, TRUST_REQUESTS = 12, 4, 12_000
+"""Days that tell trust: of a large city fewer, about so many requests in all."""
 LEAST_DAYS = 3
 SIDE_BY_SIDE = 12
 NEGLIGIBLE = 1e-3
@@ -48,6 +49,12 @@ def gain_seeds(scenario: Scenario, days: int, first: int = 0) -> tuple[int, ...]
     """Training days that tell gains and trust, weekdays first."""
     seeds = [Split.TRAINING.seed(GAIN_DAYS + first + number) for number in range(days)]
     return tuple(sorted(seeds, key=scenario.demand.weekend))
+
+
+def trust_seeds(scenario: Scenario) -> tuple[int, ...]:
+    """The training days of a scenario that tell how far to trust, weekdays first."""
+    days = min(TRUST_DAYS, max(LEAST_TRUST_DAYS, TRUST_REQUESTS // scenario.requests_a_day))
+    return gain_seeds(scenario, days)
 
 
 def surely_less(costs: np.ndarray, than: np.ndarray) -> bool:

@@ -47,7 +47,7 @@ from training.contenders import WEIGHTS, Contender, load_weights
 from training.evaluate import Options, evaluate
 from training.evaluation_jobs import trust_job
 from training.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
-from training.gains import TRUST_DAYS, TRUSTS, gain_seeds, proven
+from training.gains import TRUSTS, proven, trust_seeds
 from training.hindsight import climatology
 from training.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
 from training.recorded import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
@@ -248,7 +248,7 @@ def climatology_tables(plan: Plan, city: Path | None, serving: Serving, run: Pat
     count = max(1, round(len(demand.kwh) / sum(len(days) for days in demand.days)))
     scenario = replace(scenario, requests_a_day=count)
     known = climatology(scenario, plan.args.table_days)
-    one, seeds = Contender(run.name, weights=load_weights(run / WEIGHTS)), gain_seeds(scenario, TRUST_DAYS)
+    one, seeds = Contender(run.name, weights=load_weights(run / WEIGHTS)), trust_seeds(scenario)
     trust = proven([trust_job(scenario, known, one, trust, seeds) for trust in TRUSTS])
     tables = replace(tables_of(scenario.city, known.weekday, known.weekend), trust=trust)
     return (

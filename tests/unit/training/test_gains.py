@@ -40,7 +40,7 @@ def days(**changed: list[float]) -> list[np.ndarray]:
     return [np.array(changed.get(f"at_{number}", [10.0] * 4)) for number in range(len(TRUSTS))]
 
 
-LEARNT, OTHER = TRUSTS.index(AS_LEARNT), 5
+LEARNT, OTHER = TRUSTS.index(AS_LEARNT), 4
 
 
 @pytest.mark.parametrize(
