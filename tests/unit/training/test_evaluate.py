@@ -20,6 +20,7 @@ import typer  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from cities.generated import generate_city  # noqa: E402
+from functions.optimizer.climatology import AS_LEARNT  # noqa: E402
 from training import evaluate  # noqa: E402
 from training.baselines import FAST  # noqa: E402
 from training.contenders import Contender, Guarded, by_model, make  # noqa: E402
@@ -158,7 +159,7 @@ def test_an_exported_version_decides_as_the_network_it_came_from(tmp_path: Path,
     session = onnxruntime.InferenceSession(to_onnx(network), providers=["CPUExecutionProvider"])
     scenario = reference("busy")
     days = [day(scenario, Split.TEST.seed(number), requests=60) for number in range(2)]
-    exported = Guarded(partial(by_model, SimpleNamespace(session=session)), declines=False)
+    exported = Guarded(partial(by_model, SimpleNamespace(session=session), AS_LEARNT), declines=False)
     known = evaluate.climatology(scenario, 1).weekday
     one = run(scenario, days, exported, climatology=known)
     other = run(scenario, days, make(Contender("mine", weights=weights), known, seed=0, declines=False), climatology=known)
