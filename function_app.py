@@ -9,6 +9,7 @@ gc.disable()  # what an import makes stays: looking for garbage in it takes a si
 
 import azure.functions as func  # noqa: E402
 
+from functions.accounts.triggers import bp as accounts  # noqa: E402
 from functions.booking.triggers import bp as booking  # noqa: E402
 from functions.notify.triggers import bp as notify  # noqa: E402
 from functions.optimizer.triggers import bp as optimizer  # noqa: E402
@@ -20,7 +21,7 @@ from shared.triggers import bp as outbox  # noqa: E402
 
 api = LateApp(lambda: create_app(platform))
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-for blueprint in (http_blueprint(api), booking, notify, optimizer, stations, outbox):
+for blueprint in (http_blueprint(api), accounts, booking, notify, optimizer, stations, outbox):
     app.register_functions(blueprint)
 gc.enable()
 gc.freeze()

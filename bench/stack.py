@@ -72,7 +72,13 @@ class Stack:
 
     def environment(self, url: str, **more: str) -> dict[str, str]:
         """What a process of the platform is told."""
-        found = {"DATABASE_URL": url, "JWT_SECRET": SECRET, "DATA_DIR": str(self.folder / "data"), "LOG_LEVEL": "WARNING"}
+        found = {
+            "DATABASE_URL": url,
+            "JWT_SECRET": SECRET,
+            "DATA_DIR": str(self.folder / "data"),
+            "LOG_LEVEL": "WARNING",
+            "SEARCHES_PER_MINUTE": "100000",
+        }
         if self.broker is not None:
             found["SERVICEBUS_CONNECTION_STRING"] = self.broker.connection_string
         return found | more

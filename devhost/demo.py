@@ -38,7 +38,9 @@ def _host(folder: Path, clock: ManualClock) -> Host:
     embedded = dict.fromkeys(
         ("database_url", "servicebus_connection_string", "blob_connection_string", "communication_endpoint", "jwt_secret")
     )
-    host = Host(Platform(Settings.model_validate(embedded | {"data_dir": folder}), clock), port=free_port())
+    host = Host(
+        Platform(Settings.model_validate(embedded | {"data_dir": folder, "rate_limits": False}), clock), port=free_port()
+    )
     host.prepare()
     return host
 

@@ -14,6 +14,7 @@ import httpx
 from cities.demand import CONSUMPTION, Wish
 from devhost.delivery import EmbeddedDelivery
 from devhost.host import Host
+from functions.accounts import service as accounts
 from functions.booking.domain import REVEAL_BEFORE
 from functions.optimizer.candidates import DETOUR, MAX_WAIT_MIN, RESERVE_KWH, SPEED_KMH
 from functions.optimizer.city import REFERENCE_PRICE_UNIT, CityFolder
@@ -22,6 +23,7 @@ from functions.stations.domain import great_circle_km
 from functions.stations.pricing import Period, price_session
 from shared.clock import ManualClock
 from shared.money import to_major
+from shared.platform import Platform
 
 API = "/api/v1"
 TOKEN_FOR = timedelta(minutes=14)
@@ -73,11 +75,12 @@ class Tally:
 class Driver:
     """A driver's account and his tokens, renewed by the simulated clock."""
 
-    def __init__(self, client: httpx.Client, clock: ManualClock, number: int) -> None:
+    def __init__(self, platform: Platform, client: httpx.Client, clock: ManualClock, number: int) -> None:
         self._client, self._clock = client, clock
         email = f"driver{number}@replay.test"
-        made = client.post(f"{API}/accounts/register", json={"email": email, "password": PASSWORD, "name": f"Driver {number}"})
-        made.raise_for_status()
+        platform.transact(
+            lambda tx: accounts.ensure_user(tx=tx, email=email, password=PASSWORD, name=f"Driver {number}", role="driver")
+        )
         self._take(client.post(f"{API}/accounts/login", json={"email": email, "password": PASSWORD}))
 
     def _take(self, answer: httpx.Response) -> None:
@@ -121,7 +124,10 @@ class Replay:
     def run(self, wishes: Sequence[Wish], *, progress: Callable[[int, int], None]) -> Tally:
         """Serves the wishes in order of booking, starting and stopping each session as booked."""
         tally = Tally("platform")
-        drivers = [Driver(self._client, self._clock, number) for number in range(-(-len(wishes) // REQUESTS_A_DRIVER))]
+        drivers = [
+            Driver(self._host.platform, self._client, self._clock, number)
+            for number in range(-(-len(wishes) // REQUESTS_A_DRIVER))
+        ]
         for number, wish in enumerate(wishes):
             driver = drivers[number % len(drivers)]
             self._at(

@@ -121,6 +121,7 @@ class Call:
     idempotency_key: str | None
     operation: str = "unknown"
     """The domain and name of the route, as its OpenAPI operationId has them: `stations.approve_location`."""
+    user_agent: str = ""
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs a read."""
@@ -197,12 +198,14 @@ def _answer(body: str, status: int, location: str | None, *, replayed: bool = Fa
 
 
 def client_address(request: Request) -> str | None:
-    """The address the trusted proxy wrote last in X-Forwarded-For; on Functions `request.client` is None."""
-    forwarded = request.headers.get("x-forwarded-for")
-    if forwarded:
-        last = forwarded.rsplit(",", 1)[-1].strip()
-        return last.rsplit(":", 1)[0] if last.count(":") == 1 else last
-    return request.client.host if request.client else None
+    """The connection's address. On Functions there is none (`request.client` is None): then what the platform's front end
+    wrote last in X-Forwarded-For. What clients write into that header themselves is never believed."""
+    if request.client is not None:
+        return request.client.host
+    last = request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
+    if last.startswith("["):
+        return last[1:].split("]")[0][:64]
+    return (last.rsplit(":", 1)[0] if last.count(":") == 1 else last)[:64] or None
 
 
 IdempotencyKey = Annotated[
@@ -234,7 +237,7 @@ def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor
     platform: Platform = request.app.state.get_platform()
     return read_access_token(
         credentials.credentials,
-        key=platform.settings.signing_key,
+        keys=platform.settings.verification_keys,
         clock=platform.clock,
         address=client_address(request),
     )
@@ -277,7 +280,18 @@ async def _call(request: Request, actor: Actor, key: str | None) -> Call:
     route = f"{request.method} {request.url.path}"
     domain = request.url.path.removeprefix(f"{PREFIX}/").split("/")[0]
     operation = f"{domain}.{getattr(request.scope.get('endpoint'), '__name__', 'unknown')}"
-    return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key, operation)
+    agent = request.headers.get("user-agent", "")[:255]
+    return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key, operation, agent)
+
+
+def limited(scope: str) -> Any:
+    """What a route lists under `dependencies` to be rate limited by address (shared/ratelimit.py names the scopes)."""
+
+    def count(request: Request) -> None:
+        platform: Platform = request.app.state.get_platform()
+        platform.limits.hit(scope, client_address(request) or "unknown")
+
+    return Depends(count)
 
 
 Public = Annotated[Call, Depends(public)]

@@ -53,7 +53,9 @@ DESCRIPTION = (
 def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     """The app over the platform that `get_platform` gives (at the first request, not before)."""
     from functions.accounts.audit_routes import router as audit
+    from functions.accounts.pages import router as account_pages
     from functions.accounts.routes import router as accounts
+    from functions.accounts.sessions import confirm
     from functions.booking.routes import router as booking
     from functions.notify.routes import router as notify
     from functions.optimizer.routes import router as optimizer
@@ -69,8 +71,14 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
     )
-    app.state.get_platform = get_platform
-    for router in (accounts, audit, stations, booking, optimizer, payments, notify):
+
+    def confirming() -> Platform:
+        platform = get_platform()
+        platform.confirm = confirm
+        return platform
+
+    app.state.get_platform = confirming
+    for router in (accounts, account_pages, audit, stations, booking, optimizer, payments, notify):
         app.include_router(router, prefix=PREFIX)
     _add_root(app)
     app.add_exception_handler(AppError, _on_app_error)

@@ -10,6 +10,7 @@ import secrets
 import string
 import uuid
 import zlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,8 @@ from shared.tx import Actor
 LIFETIME = timedelta(minutes=15)
 ALGORITHM = "HS256"
 ISSUER = "evcharging"
+AUDIENCE = "evcharging-api"
+TYPE = "at+jwt"
 ROLES = ("driver", "owner", "admin")
 STATION_KEY = "station_key"
 """The role of a station key. It is none of ROLES: only routes made with `shared.api.Station` or `.OwnerOrStation` take it."""
@@ -28,31 +31,43 @@ _ALPHABET = string.digits + string.ascii_letters
 _RANDOM, _CHECK = 32, 6
 
 
+def key_id(key: str) -> str:
+    """The `kid` of a key: it names the key and tells nothing of it."""
+    return hashlib.sha256(b"evcharging kid\0" + key.encode()).hexdigest()[:12]
+
+
 def issue_access_token(*, key: str, user_id: uuid.UUID, role: str, session_id: uuid.UUID, now: datetime) -> str:
     """A bearer token for `user_id`, good from `now` for `LIFETIME`."""
     import jwt
 
     claims = {
         "iss": ISSUER,
+        "aud": AUDIENCE,
         "sub": str(user_id),
         "role": role,
         "sid": str(session_id),
         "iat": int(now.timestamp()),
         "exp": int((now + LIFETIME).timestamp()),
     }
-    return jwt.encode(claims, key, algorithm=ALGORITHM)
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id(key), "typ": TYPE})
 
 
-def read_access_token(token: str, *, key: str, clock: Clock, address: str | None = None) -> Actor:
-    """Who the token stands for. Raises TokenExpired or Unauthenticated."""
+def read_access_token(token: str, *, keys: Sequence[str], clock: Clock, address: str | None = None) -> Actor:
+    """Who the token says it stands for, signed by one of `keys`. Whether that still holds, the transaction's `confirm`
+    finds out. Raises TokenExpired or Unauthenticated."""
     import jwt
 
     try:
+        header = jwt.get_unverified_header(token)
+        key = next((key for key in keys if key_id(key) == header.get("kid")), None)
+        if key is None or header.get("typ") != TYPE:
+            raise Unauthenticated("The bearer token is not one of ours.")
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[ALGORITHM],
             issuer=ISSUER,
+            audience=AUDIENCE,
             options={"require": ["sub", "role", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False},
         )
         actor = Actor(role=claims["role"], id=uuid.UUID(claims["sub"]), session_id=uuid.UUID(claims["sid"]), address=address)

@@ -12,7 +12,6 @@
     ├── Conflict                     409  CONFLICT
     │   ├── SlotTaken                409  SLOT_TAKEN
     │   ├── WrongState               409  WRONG_STATE
-    │   ├── EmailTaken               409  EMAIL_TAKEN
     │   ├── TermsRefuse              409  TERMS_REFUSE
     │   ├── LimitReached             409  LIMIT_REACHED
     │   ├── ConfirmationNeeded       409  CONFIRMATION_NEEDED
@@ -145,12 +144,6 @@ class WrongState(Conflict):
     code, title = "WRONG_STATE", "The state does not allow this change"
 
 
-class EmailTaken(Conflict):
-    """An account with this e-mail address exists."""
-
-    code, title = "EMAIL_TAKEN", "An account with this e-mail address exists"
-
-
 class TermsRefuse(Conflict):
     """The booking terms accepted with the booking do not allow it."""
 
@@ -206,7 +199,7 @@ class PreconditionRequired(AppError):
 
 
 class TooManyRequests(AppError):
-    """More than a limit allows in its time; `retry_after_s` says when to come again."""
+    """More than a limit allows in its time, or a lock-out; `retry_after_s` says when to come again."""
 
     status, code, title = 429, "TOO_MANY_REQUESTS", "Too many requests"
 

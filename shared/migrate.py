@@ -39,6 +39,7 @@ def load_tables() -> sa.MetaData:
     import shared.api
     import shared.audit
     import shared.outbox
+    import shared.ratelimit
 
     assert functions.accounts.tables
     assert functions.booking.tables
@@ -49,6 +50,7 @@ def load_tables() -> sa.MetaData:
     assert shared.api
     assert shared.audit
     assert shared.outbox
+    assert shared.ratelimit
     return metadata
 
 

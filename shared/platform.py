@@ -13,10 +13,12 @@ from shared import outbox, telemetry
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.adapters.bus import Bus, EmbeddedBus, ServiceBus
 from shared.adapters.email import EmailSender, make_email_sender
+from shared.adapters.oidc import OidcProvider, make_provider
 from shared.adapters.sms import SmsSender, make_sms_sender
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.ratelimit import RateLimiter
 from shared.settings import Settings
 from shared.tx import SYSTEM, Actor, Tx
 
@@ -34,6 +36,9 @@ class Platform:
         self.clock: Clock = clock or SystemClock()
         self.on_message: Callable[[], None] | None = None
         """Called after a commit that put messages in the outbox; devhost wakes its delivery by it."""
+        self.confirm: Callable[[Tx], None] | None = None
+        """Begins every transaction of an actor who came with a token: raises where the session has ended or the role has
+        changed. The app sets it to the accounts' own."""
         self._relay = _Relay(self)
         self._checked = False
 
@@ -68,6 +73,16 @@ class Platform:
         """Communication Services SMS, or the mailbox."""
         return make_sms_sender(self.settings, self.clock)
 
+    @cached_property
+    def limits(self) -> RateLimiter:
+        """Rate limits that hold across instances."""
+        return RateLimiter(self.database, self.clock, self.settings)
+
+    @cached_property
+    def oidc(self) -> OidcProvider | None:
+        """The identity provider people may sign in by, if one is set up."""
+        return make_provider(self.settings, self.clock)
+
     def check_revision(self) -> None:
         """Refuses to work on a database whose revision this code does not know. Once a process."""
         if not self._checked:
@@ -82,7 +97,7 @@ class Platform:
         wake = False
 
         def use_case(conn: Connection) -> T:
-            tx = Tx(conn, self.clock, self.settings, actor)
+            tx = self._begin(conn, actor)
             result = fn(tx)
             outbox.put(conn, tx.emitted)
             nonlocal wake
@@ -99,7 +114,15 @@ class Platform:
     def read(self, fn: Callable[[Tx], T], *, actor: Actor = SYSTEM) -> T:
         """Runs a read in one consistent view; what it would write is rolled back."""
         self.check_revision()
-        return self.database.read(lambda conn: fn(Tx(conn, self.clock, self.settings, actor)))
+        return self.database.read(lambda conn: fn(self._begin(conn, actor)))
+
+    def _begin(self, conn: Connection, actor: Actor) -> Tx:
+        tx = Tx(conn, self.clock, self.settings, actor)
+        if actor.session_id is not None:
+            if self.confirm is None:
+                raise RuntimeError("an actor with a token, and nothing that confirms him")
+            self.confirm(tx)
+        return tx
 
     def consume(self, fn: Callable[[Tx], T], *, consumer: str, message_id: str) -> T | None:
         """Runs `fn` once for ever for this message: the inbox row commits with its effect. None if it ran before."""

@@ -41,6 +41,10 @@ class Settings(BaseSettings):
         None,
         description="Key that signs access tokens, 32 bytes or more. Unset on SQLite: made once and kept in DATA_DIR.",
     )
+    jwt_other_secrets: SecretStr | None = Field(
+        None,
+        description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
+    )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
     max_photo_bytes: int = Field(8_388_608, ge=1024, description="Largest photo taken, as it is uploaded.")
@@ -52,6 +56,28 @@ class Settings(BaseSettings):
     )
     booking_horizon_days: int = Field(
         90, ge=1, le=365, description="How many days ahead anything may be booked, where a location's terms allow as much."
+    )
+    rate_limits: bool = Field(True, description="`false` switches every rate limit off: load tests, never production.")
+    searches_per_minute: int = Field(
+        600, ge=1, description="Public searches (nearby, availability, quotes) that an address may make in a minute."
+    )
+    sign_ins_per_account: int = Field(
+        10, ge=1, description="Tries to sign in to one e-mail address in 15 minutes before it is locked until they are over."
+    )
+    sign_ins_per_address: int = Field(100, ge=1, description="Sign-ins and links that an address may try in 15 minutes.")
+    account_mails_per_address: int = Field(
+        30, ge=1, description="Registrations, forgotten passwords and repeated verifications an address may ask for in an hour."
+    )
+    oidc_issuer: str | None = Field(
+        None, description="Issuer of an OpenID Connect provider (Entra External ID). Unset: sign-in by password alone."
+    )
+    oidc_client_id: str | None = Field(None, description="Our client id at the provider.")
+    oidc_client_secret: SecretStr | None = Field(None, description="Our client secret at the provider.")
+    oidc_redirect_url: str | None = Field(
+        None, description="Page of the client that the provider sends people back to; it hands `code` and `state` to the API."
+    )
+    oidc_verified_claim: str = Field(
+        "email_verified", description="Claim that says the provider has verified the e-mail address (Entra: `xms_edov`)."
     )
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
@@ -99,3 +125,12 @@ class Settings(BaseSettings):
             finally:
                 draft.unlink()
         return path.read_text()
+
+    @cached_property
+    def verification_keys(self) -> tuple[str, ...]:
+        """Every key whose access tokens are good: the one that signs, then those of a rotation."""
+        others = [] if self.jwt_other_secrets is None else self.jwt_other_secrets.get_secret_value().split(",")
+        found = [key.strip() for key in others if key.strip()]
+        if any(len(key.encode()) < 32 for key in found):
+            raise ValueError("JWT_OTHER_SECRETS: each must be at least 32 bytes")
+        return (self.signing_key, *found)

@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from functions.accounts import repository as account_rows
 from functions.accounts import service as accounts
+from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
 from functions.notify.domain import Notification
@@ -129,6 +132,10 @@ def _dead_letter(world: World, person: Person) -> str:
     return str(made.id)
 
 
+def _session(world: World, person: Person) -> str:
+    return str(Person(world, person.id, person.role).session())
+
+
 WISH: dict[str, Any] = {
     "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
     "origin": {"lat": 52.091, "lon": 5.121},
@@ -191,6 +198,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "notification": _notification,
     "dead_letter": _dead_letter,
     "charge_request": _charge_request,
+    "session": _session,
+    "user": lambda world, _: str(world.user().id),
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
 OBJECTS = {
@@ -204,6 +213,8 @@ OBJECTS = {
     "notification_id": "notification",
     "message_id": "dead_letter",
     "request_id": "charge_request",
+    "session_id": "session",
+    "user_id": "user",
 }
 """What fills a path parameter of this name, where the rule does not say otherwise."""
 
@@ -213,7 +224,8 @@ class Rule:
     """A route's rule. `ids` overrides OBJECTS; `body` may be made from the scene; `status` is what the allowed call answers.
 
     A `body` of bytes goes as it is, with the Content-Type of `headers`. `public` names an object that everybody may see
-    (the ids of `ids` are then those that are hidden from strangers).
+    (the ids of `ids` are then those that are hidden from strangers). `blind` routes are pages and documents that look at no
+    token at all.
     """
 
     who: frozenset[str]
@@ -224,6 +236,7 @@ class Rule:
     sees_all: frozenset[str] = ADMINS
     status: int = 200
     public: Mapping[str, str] = field(default_factory=dict)
+    blind: bool = False
 
 
 def _later(scene: Scene, hours: int) -> str:
@@ -247,6 +260,24 @@ def _picture() -> bytes:
 
 
 PICTURE = _picture()
+
+
+@lru_cache(maxsize=1)
+def _hashed() -> str:
+    return hash_password("a horse of 4 batteries")
+
+
+def _password(scene: Scene, person: Person) -> str:
+    """Gives a person a password; and sees to it that he is not the last administrator."""
+    scene.world.platform.transact(lambda tx: account_rows.update_user(tx, person.id, password_hash=_hashed()))
+    scene.world.user("admin")
+    return "a horse of 4 batteries"
+
+
+def _newcomer(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"}
+
+
 FLAT = {"id": "flat", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 21}]}]}
 PLACE = {
     "name": "New", "address": "Plein 3", "city": "Utrecht", "country": "NLD", "latitude": 52.0, "longitude": 5.0,
@@ -256,17 +287,43 @@ EVSE = {"uid": "E9", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHAS
 
 RULES: dict[str, Rule] = {
     # accounts
-    "POST /accounts/register": Rule(
-        ANYBODY,
-        body=lambda scene, _: {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"},
-        status=201,
-    ),
+    "POST /accounts/register": Rule(ANYBODY, body=_newcomer, status=202),
+    "POST /accounts/verification": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/verify": Rule(ANYBODY | STATIONS, blind=True),
+    "POST /accounts/verify": Rule(ANYBODY, body={"token": "unknown", "password": "any"}, status=401),
     "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    "POST /accounts/password/forgot": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/password/reset": Rule(ANYBODY | STATIONS, blind=True),
+    "POST /accounts/password/reset": Rule(ANYBODY, body={"token": "unknown", "password": "a horse of 4"}, status=401),
+    "GET /accounts/email/confirm": Rule(ANYBODY | STATIONS, blind=True),
+    "POST /accounts/email/confirm": Rule(ANYBODY, body={"token": "unknown"}, status=401),
+    "POST /accounts/oidc/start": Rule(ANYBODY, status=404),
+    "POST /accounts/oidc/finish": Rule(ANYBODY, body={"code": "c", "state": "s", "binding": "b"}, status=404),
     "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
     "GET /accounts/audit": Rule(ADMINS),
     "GET /accounts/me": Rule(SIGNED_IN),
     "PATCH /accounts/me": Rule(SIGNED_IN, body={"name": "Ada L."}),
+    "POST /accounts/me/password": Rule(
+        SIGNED_IN,
+        body=lambda scene, person: {"current_password": _password(scene, person), "new_password": "another horse"},
+        status=204,
+    ),
+    "POST /accounts/me/email": Rule(
+        SIGNED_IN,
+        body=lambda scene, person: {"email": "new@example.org", "password": _password(scene, person)},
+        status=202,
+    ),
+    "GET /accounts/me/sessions": Rule(SIGNED_IN),
+    "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),
+    "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
+    "GET /accounts/me/export": Rule(SIGNED_IN),
+    "POST /accounts/me/deletion": Rule(
+        SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}, status=204
+    ),
+    "GET /accounts/users": Rule(ADMINS),
+    "GET /accounts/users/{user_id}": Rule(ADMINS),
+    "PATCH /accounts/users/{user_id}": Rule(ADMINS, body={"role": "owner", "reason": "hand over"}),
     "GET /accounts/me/vehicles": Rule(SIGNED_IN),
     "POST /accounts/me/vehicles": Rule(
         SIGNED_IN, body={"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]}, status=201
@@ -381,10 +438,10 @@ RULES: dict[str, Rule] = {
         body=_an_hour_somewhere,
     ),
     # the root
-    "GET /health": Rule(ANYBODY | STATIONS),
-    "GET /docs": Rule(ANYBODY | STATIONS),
-    "GET /openapi.json": Rule(ANYBODY | STATIONS),
-    "HEAD /openapi.json": Rule(ANYBODY | STATIONS),
+    "GET /health": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /docs": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
+    "HEAD /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
 }
 MOUNTS = {"/docs/assets"}
 """Folders of files that everybody may read."""

@@ -13,16 +13,19 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from devhost.stack.oidc import OidcIssuer
 from functions.accounts.passwords import hash_password
 from functions.accounts.tables import user as user_table
 from functions.optimizer.forecast_repository import Tally, add_tallies
 from functions.optimizer.forecast_run import forecast_availability
 from shared.asgi import create_app
 from shared.clock import ManualClock
+from shared.db import new_id
 from shared.migrate import upgrade
 from shared.openapi import operations
 from shared.platform import Platform
 from shared.settings import Settings
+from tests import people
 from tests.authorisation_rules import OBJECTS, RULES, Rule, Scene, StationKeyHolder
 from tests.conftest import MONDAY_EIGHT
 from tests.world import API, TYPE2, Person, World
@@ -56,6 +59,31 @@ def _refresh(world: World) -> dict[str, Any]:
     return {"refresh_token": tokens["refresh_token"]}
 
 
+def _verification(world: World) -> dict[str, Any]:
+    assert people.register(world.client, email=f"{new_id()}@example.org").status_code == 202
+    world.drain()
+    return {"token": people.link(world.platform)[1], "password": people.PASSWORD}
+
+
+def _reset(world: World) -> dict[str, Any]:
+    world.client.post(f"{API}/accounts/password/forgot", json={"email": _account(world)})
+    world.drain()
+    return {"token": people.link(world.platform)[1], "password": "another horse of 4"}
+
+
+def _new_address(world: World) -> dict[str, Any]:
+    tokens = world.client.post(f"{API}/accounts/login", json={"email": _account(world), "password": PASSWORD}).json()
+    wanted = {"email": f"{new_id()}@example.org", "password": PASSWORD}
+    world.client.post(f"{API}/accounts/me/email", json=wanted, headers=people.bearer(tokens))
+    world.drain()
+    return {"token": people.link(world.platform)[1]}
+
+
+def _from_provider(world: World) -> dict[str, Any]:
+    begun = world.client.post(f"{API}/accounts/oidc/start").json()
+    return people.visit(begun) | {"binding": begun["binding"]}
+
+
 WISH = {
     "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
     "origin": {"latitude": 52.091, "longitude": 5.121}, "latest_finish": "2026-03-02T12:00:00Z",
@@ -63,6 +91,10 @@ WISH = {
 BODIES: dict[str, Make] = {
     "POST /accounts/login": lambda world: {"email": _account(world), "password": PASSWORD},
     "POST /accounts/refresh": _refresh,
+    "POST /accounts/verify": _verification,
+    "POST /accounts/password/reset": _reset,
+    "POST /accounts/email/confirm": _new_address,
+    "POST /accounts/oidc/finish": _from_provider,
     "POST /optimizer/charge-requests": lambda _: WISH,
     "POST /optimizer/recommendations": lambda _: WISH,
 }
@@ -118,8 +150,10 @@ def record_all() -> dict[str, Example]:
     """An example of every documented operation, by its route."""
     import tempfile
 
-    with tempfile.TemporaryDirectory() as folder:
-        platform = Platform(Settings(data_dir=Path(folder)), ManualClock(MONDAY_EIGHT))  # type: ignore[call-arg]
+    clock = ManualClock(MONDAY_EIGHT)
+    with tempfile.TemporaryDirectory() as folder, OidcIssuer(clock) as issuer:
+        issuer.manners.claims = {"sub": "ada", "email": "ada@provider.example.org", "email_verified": True}
+        platform = Platform(Settings.model_validate({"data_dir": Path(folder)} | issuer.settings()), clock)
         upgrade(platform.database)
         with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
             found = {route: record(World(platform, client), route) for route in documented()}
@@ -131,9 +165,9 @@ def record(world: World, route: str) -> Example:
     """Calls a route by somebody of its rule and tells what went out and what came back."""
     rule = RULES[route]
     role = next(role for role in ROLES if role in rule.who)
-    people = {name: world.user(name) for name in ("driver", "owner", "admin")}
-    scene = Scene(world, people, world.user("owner"))
-    person = StationKeyHolder(world) if role == "station_key" else people.get(role, scene.stranger)
+    cast = {name: world.user(name) for name in ("driver", "owner", "admin")}
+    scene = Scene(world, cast, world.user("owner"))
+    person = StationKeyHolder(world) if role == "station_key" else cast.get(role, scene.stranger)
     names = re.findall(r"{(\w+)}", route)
     kinds = (
         rule.public

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from devhost.delivery import EmbeddedDelivery
 from devhost.host import triggers
 from functions.accounts import repository as account_rows
-from functions.accounts.domain import User
+from functions.accounts.domain import Session, User, session_end
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Connector, LocationRecord
 from functions.stations.opening import Hours
@@ -53,9 +53,11 @@ class World:
     def user(self, role: str = "driver", *, phone: str | None = None) -> "Person":
         """An account with a token; its password is nobody's."""
         id = new_id()
-        made = User(id, f"{id}@example.org", f"Person {role}", phone, role, "x", False, self.platform.clock.now())
+        made = User(id, f"{id}@example.org", f"Person {role}", phone, role, "x", True, self.platform.clock.now())
         self.platform.transact(lambda tx: account_rows.add_user(tx, made))
-        return Person(self, id, role)
+        person = Person(self, id, role)
+        person.session()
+        return person
 
     def location(
         self,
@@ -117,11 +119,21 @@ class Person:
     world: World
     id: uuid.UUID
     role: str
+    session_id: uuid.UUID | None = None
+
+    def session(self) -> uuid.UUID:
+        """His log-in, made when it is first needed."""
+        if self.session_id is None:
+            now, id = self.world.platform.clock.now(), new_id()
+            made = Session(id, self.id, now, now, session_end(now, now), None, None, "tests", None)
+            self.world.platform.transact(lambda tx: account_rows.add_session(tx, made))
+            self.session_id = id
+        return self.session_id
 
     def headers(self) -> dict[str, str]:
         """His bearer token, good from now on."""
         token = issue_access_token(
-            key=self.world.platform.settings.signing_key, user_id=self.id, role=self.role, session_id=new_id(),
+            key=self.world.platform.settings.signing_key, user_id=self.id, role=self.role, session_id=self.session(),
             now=self.world.platform.clock.now(),
         )  # fmt: skip
         return {"Authorization": f"Bearer {token}"}

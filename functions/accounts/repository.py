@@ -1,13 +1,15 @@
-"""Every SQL statement of accounts."""
+"""Every SQL statement of accounts: users, sessions, tokens, identities, vehicles."""
 
 import uuid
 from typing import Any
 
 import sqlalchemy as sa
 
-from functions.accounts.domain import Session, User, Vehicle
-from functions.accounts.tables import session, user, vehicle
-from shared.db import for_update, insert_new
+from functions.accounts.domain import AccountToken, RefreshToken, Session, User, UserStatus, Vehicle
+from functions.accounts.tables import account_token, identity, old_session, refresh_token, session, user, vehicle
+from shared.api import idempotency_key
+from shared.audit import audit_entry
+from shared.db import for_update, insert_new, is_duplicate
 from shared.tx import Tx
 
 
@@ -16,15 +18,23 @@ def add_user(tx: Tx, made: User) -> bool:
     return insert_new(tx.conn, user, **vars(made))
 
 
-def user_by_email(tx: Tx, email: str) -> User | None:
+def replace_unverified(tx: Tx, email: str, **values: Any) -> bool:
+    """Changes the account of an address that nobody has verified; False where there is none."""
+    mine = sa.and_(user.c.email == email, user.c.email_verified.is_(False))
+    return tx.execute(sa.update(user).where(mine).values(**values)).rowcount == 1
+
+
+def user_by_email(tx: Tx, email: str, *, lock: bool = False) -> User | None:
     """The account of a normalised address."""
-    row = tx.execute(sa.select(user).where(user.c.email == email)).one_or_none()
+    statement = sa.select(user).where(user.c.email == email)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else User(**row._asdict())
 
 
-def user_by_id(tx: Tx, id: uuid.UUID) -> User | None:
+def user_by_id(tx: Tx, id: uuid.UUID, *, lock: bool = False) -> User | None:
     """One account."""
-    row = tx.execute(sa.select(user).where(user.c.id == id)).one_or_none()
+    statement = sa.select(user).where(user.c.id == id)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else User(**row._asdict())
 
 
@@ -33,27 +43,159 @@ def update_user(tx: Tx, id: uuid.UUID, **values: Any) -> None:
     tx.execute(sa.update(user).where(user.c.id == id).values(**values))
 
 
+def change_email(tx: Tx, id: uuid.UUID, email: str) -> bool:
+    """Gives an account another, verified address; False, and nothing changed, where it is taken."""
+    try:
+        update_user(tx, id, email=email, email_verified=True)
+    except sa.exc.IntegrityError as error:
+        if is_duplicate(error):
+            return False
+        raise
+    return True
+
+
+def users(
+    tx: Tx, *, role: str | None, status: str | None, email: str | None, after: uuid.UUID | None, limit: int
+) -> list[User]:
+    """Accounts in order of creation, after the cursor; `email` is how the address begins."""
+    statement = sa.select(user).order_by(user.c.id).limit(limit)
+    for column, wanted in ((user.c.role, role), (user.c.status, status)):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if email is not None:
+        statement = statement.where(user.c.email.startswith(email, autoescape=True))
+    if after is not None:
+        statement = statement.where(user.c.id > after)
+    return [User(**row._asdict()) for row in tx.execute(statement)]
+
+
+def lock_administrators(tx: Tx) -> set[uuid.UUID]:
+    """The active administrators, locked in order of id: two who remove each other at once wait for one another."""
+    statement = sa.select(user.c.id).where(user.c.role == "admin", user.c.status == UserStatus.ACTIVE.value).order_by(user.c.id)
+    return set(tx.execute(for_update(statement, tx.conn)).scalars())
+
+
+def standing(tx: Tx, session_id: uuid.UUID, user_id: uuid.UUID) -> tuple[str, str] | None:
+    """(role, status) of the account while the session lives: two primary keys in one read. None where either is gone."""
+    statement = (
+        sa.select(user.c.role, user.c.status)
+        .join_from(session, user, user.c.id == session.c.user_id)
+        .where(session.c.id == session_id, session.c.user_id == user_id, session.c.revoked_at.is_(None))
+    )
+    row = tx.execute(statement).one_or_none()
+    return None if row is None else (row.role, row.status)
+
+
 def add_session(tx: Tx, made: Session) -> None:
-    """Stores a refresh token's hash."""
+    """Stores a log-in."""
     tx.execute(sa.insert(session).values(**vars(made)))
 
 
-def session_by_hash(tx: Tx, token_hash: str) -> Session | None:
-    """The session of a refresh token, locked."""
-    statement = sa.select(session).where(session.c.token_hash == token_hash)
-    row = tx.execute(for_update(statement, tx.conn)).one_or_none()
+def session_by_id(tx: Tx, id: uuid.UUID, *, lock: bool = False) -> Session | None:
+    """One session."""
+    statement = sa.select(session).where(session.c.id == id)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else Session(**row._asdict())
 
 
-def rotate_session(tx: Tx, id: uuid.UUID) -> None:
-    """Marks a refresh token as used."""
-    tx.execute(sa.update(session).where(session.c.id == id).values(rotated_at=tx.now))
+def sessions_of(tx: Tx, user_id: uuid.UUID, *, alive: bool, before: uuid.UUID | None, limit: int | None) -> list[Session]:
+    """A user's sessions, newest first, after the cursor; `alive` leaves out those that have ended."""
+    statement = sa.select(session).where(session.c.user_id == user_id).order_by(session.c.id.desc()).limit(limit)
+    if alive:
+        statement = statement.where(session.c.revoked_at.is_(None), session.c.expires_at > tx.now)
+    if before is not None:
+        statement = statement.where(session.c.id < before)
+    return [Session(**row._asdict()) for row in tx.execute(statement)]
 
 
-def revoke_family(tx: Tx, family_id: uuid.UUID) -> None:
+def touch_session(tx: Tx, id: uuid.UUID, **values: Any) -> None:
+    """Records that a session was used."""
+    tx.execute(sa.update(session).where(session.c.id == id).values(last_used_at=tx.now, **values))
+
+
+def revoke_session(tx: Tx, id: uuid.UUID, *, reason: str) -> None:
     """Ends a log-in with everything it was rotated to."""
-    statement = sa.update(session).where(session.c.family_id == family_id, session.c.revoked_at.is_(None))
-    tx.execute(statement.values(revoked_at=tx.now))
+    statement = sa.update(session).where(session.c.id == id, session.c.revoked_at.is_(None))
+    tx.execute(statement.values(revoked_at=tx.now, revoked_for=reason))
+
+
+def revoke_sessions(tx: Tx, user_id: uuid.UUID, *, reason: str, but: uuid.UUID | None = None) -> int:
+    """Ends a user's log-ins, all of them or all but one. Returns how many."""
+    statement = sa.update(session).where(session.c.user_id == user_id, session.c.revoked_at.is_(None))
+    if but is not None:
+        statement = statement.where(session.c.id != but)
+    return tx.execute(statement.values(revoked_at=tx.now, revoked_for=reason)).rowcount
+
+
+def add_refresh_token(tx: Tx, made: RefreshToken) -> None:
+    """Stores a refresh token's hash."""
+    tx.execute(sa.insert(refresh_token).values(**vars(made)))
+
+
+def refresh_token_by_hash(tx: Tx, token_hash: str) -> RefreshToken | None:
+    """A refresh token, locked."""
+    statement = sa.select(refresh_token).where(refresh_token.c.token_hash == token_hash)
+    row = tx.execute(for_update(statement, tx.conn)).one_or_none()
+    return None if row is None else RefreshToken(**row._asdict())
+
+
+def rotate(tx: Tx, id: uuid.UUID) -> None:
+    """Marks a refresh token as used."""
+    tx.execute(sa.update(refresh_token).where(refresh_token.c.id == id).values(rotated_at=tx.now))
+
+
+def add_token(tx: Tx, made: AccountToken) -> None:
+    """Stores a token's hash."""
+    tx.execute(sa.insert(account_token).values(**vars(made)))
+
+
+def token_by_hash(tx: Tx, token_hash: str) -> AccountToken | None:
+    """A token, locked: of two who bring it at once one is first."""
+    statement = sa.select(account_token).where(account_token.c.token_hash == token_hash)
+    row = tx.execute(for_update(statement, tx.conn)).one_or_none()
+    return None if row is None else AccountToken(**row._asdict())
+
+
+def token_by_id(tx: Tx, id: uuid.UUID) -> AccountToken | None:
+    """A token's row."""
+    row = tx.execute(sa.select(account_token).where(account_token.c.id == id)).one_or_none()
+    return None if row is None else AccountToken(**row._asdict())
+
+
+def count_tokens(tx: Tx, user_id: uuid.UUID, purpose: str, *, since: Any) -> int:
+    """How many tokens of a purpose an account was given since an instant."""
+    table = account_token.c
+    statement = sa.select(sa.func.count()).where(table.user_id == user_id, table.purpose == purpose, table.created_at > since)
+    return int(tx.execute(statement).scalar_one())
+
+
+def use_token(tx: Tx, id: uuid.UUID) -> None:
+    """Marks a token as used."""
+    tx.execute(sa.update(account_token).where(account_token.c.id == id).values(used_at=tx.now))
+
+
+def spend_tokens(tx: Tx, user_id: uuid.UUID) -> None:
+    """Makes every open token of an account useless: an earlier link must not undo what was just done."""
+    mine = sa.and_(account_token.c.user_id == user_id, account_token.c.used_at.is_(None))
+    tx.execute(sa.update(account_token).where(mine).values(used_at=tx.now))
+
+
+def identity_user(tx: Tx, issuer: str, subject: str) -> uuid.UUID | None:
+    """Whose identity this is at a provider."""
+    mine = sa.and_(identity.c.issuer == issuer, identity.c.subject == subject)
+    found: uuid.UUID | None = tx.execute(sa.select(identity.c.user_id).where(mine)).scalar()
+    return found
+
+
+def has_identity(tx: Tx, user_id: uuid.UUID, issuer: str) -> bool:
+    """Whether an account is linked to somebody at a provider."""
+    mine = sa.and_(identity.c.user_id == user_id, identity.c.issuer == issuer)
+    return tx.execute(sa.select(identity.c.subject).where(mine)).first() is not None
+
+
+def add_identity(tx: Tx, issuer: str, subject: str, user_id: uuid.UUID) -> bool:
+    """Links an account to somebody at a provider; False where he is linked already."""
+    return insert_new(tx.conn, identity, issuer=issuer, subject=subject, user_id=user_id, created_at=tx.now)
 
 
 def lock_user(tx: Tx, id: uuid.UUID) -> bool:
@@ -77,7 +219,7 @@ def vehicle_by_id(tx: Tx, id: uuid.UUID) -> Vehicle | None:
     return None if row is None else _vehicle(row)
 
 
-def vehicles_of(tx: Tx, user_id: uuid.UUID, *, after: uuid.UUID | None, limit: int) -> list[Vehicle]:
+def vehicles_of(tx: Tx, user_id: uuid.UUID, *, after: uuid.UUID | None, limit: int | None) -> list[Vehicle]:
     """A driver's vehicles in order of creation, after the cursor."""
     statement = sa.select(vehicle).where(vehicle.c.user_id == user_id).order_by(vehicle.c.id).limit(limit)
     if after is not None:
@@ -93,3 +235,44 @@ def update_vehicle(tx: Tx, id: uuid.UUID, **values: Any) -> None:
 def delete_vehicle(tx: Tx, id: uuid.UUID) -> None:
     """Removes a vehicle; bookings keep the figures they were made with."""
     tx.execute(sa.delete(vehicle).where(vehicle.c.id == id))
+
+
+def identities_of(tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
+    """What an account is linked to."""
+    return [row._asdict() for row in tx.execute(sa.select(identity).where(identity.c.user_id == user_id))]
+
+
+def audit_about(tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
+    """The audit's entries of what a user did, and of what was done to his account, in order."""
+    table = audit_entry.c
+    about = sa.or_(table.actor_id == user_id, sa.and_(table.object_type == "user", table.object_id == user_id))
+    return [row._asdict() for row in tx.execute(sa.select(audit_entry).where(about).order_by(table.id))]
+
+
+def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
+    """Deletes an account and everything of it that this domain holds, stored answers of its calls too."""
+    mine = sa.select(session.c.id).where(session.c.user_id == user_id)
+    tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(mine)))
+    for table in (session, old_session, account_token, identity, vehicle, idempotency_key):
+        tx.execute(sa.delete(table).where(table.c.user_id == user_id))
+    tx.execute(sa.delete(user).where(user.c.id == user_id))
+
+
+def prune(tx: Tx, *, sessions_before: Any, tokens_before: Any, unverified_before: Any, limit: int = 1000) -> int:
+    """Deletes sessions, tokens and never verified accounts that ended before the instants. Returns how many rows."""
+    gone = list(tx.execute(sa.select(session.c.id).where(session.c.expires_at < sessions_before).limit(limit)).scalars())
+    count = len(gone)
+    if gone:
+        tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(gone)))
+        tx.execute(sa.delete(session).where(session.c.id.in_(gone)))
+    count += tx.execute(sa.delete(old_session).where(old_session.c.expires_at < sessions_before)).rowcount
+    count += tx.execute(sa.delete(account_token).where(account_token.c.expires_at < tokens_before)).rowcount
+    held = sa.select(session.c.user_id).union(*(sa.select(item.c.user_id) for item in (old_session, vehicle, identity)))
+    never = sa.select(user.c.id).where(
+        user.c.email_verified.is_(False), user.c.created_at < unverified_before, user.c.id.not_in(held)
+    )
+    unverified = list(tx.execute(never.limit(limit)).scalars())
+    if unverified:
+        tx.execute(sa.delete(account_token).where(account_token.c.user_id.in_(unverified)))
+        tx.execute(sa.delete(user).where(user.c.id.in_(unverified)))
+    return count + len(unverified)

@@ -1,47 +1,88 @@
 """HTTP of accounts: parse, one service call, answer. Answers with tokens are never stored for idempotency."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from functions.accounts import service
-from functions.accounts.passwords import hash_password
+from functions.accounts import administration, closing, oidc, recovery, service, sessions
+from functions.accounts.domain import UserStatus
+from functions.accounts.passwords import check_password, hash_password
 from functions.accounts.schemas import (
+    Account,
+    AccountUpdate,
+    AddressIn,
+    Asked,
+    Deletion,
+    EmailChange,
+    EmailConfirm,
     Login,
+    OidcFinish,
+    OidcStart,
+    PasswordChange,
     Refresh,
     Register,
+    ResetIn,
+    Role,
+    Session,
     Tokens,
     User,
     UserUpdate,
     Vehicle,
     VehicleCreate,
     VehicleUpdate,
+    VerifyIn,
 )
-from shared.api import Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor
+from shared.api import Admin, Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor, limited
 from shared.errors import BadCredentials
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
+Cursor = Annotated[str | None, Query(max_length=200)]
+MAILED = [limited("mail_address")]
+TRIED = [limited("sign_in_address")]
+OUT: dict[int | str, dict[str, Any]] = {403: {"description": "The account is suspended"}}
+NO_PROVIDER: dict[int | str, dict[str, Any]] = {404: {"description": "No identity provider is set up"}}
 
-@router.post("/register", status_code=201, response_model=User)
-def register(register_in: Register, call: Public) -> User:
-    """Opens an account for a driver or a station owner. The e-mail address is the key that makes it happen once."""
+
+@router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED)
+def register(register_in: Register, call: Public) -> Asked:
+    """Asks for an account of a driver or a station owner. The link in the e-mail opens it; the answer is the same where the
+    address has an account, whose holder is told."""
+    check_password(register_in.password, email=register_in.email, name=register_in.name)
     hashed = hash_password(register_in.password)
-    made = call.write(lambda tx: service.register(tx=tx, register_in=register_in, password_hash=hashed))
-    return User.model_validate(made)
+    call.write(lambda tx: service.register(tx=tx, register_in=register_in, password_hash=hashed))
+    return Asked()
 
 
-@router.post("/login", response_model=Tokens)
+@router.post("/verification", status_code=202, response_model=Asked, dependencies=MAILED)
+def ask_for_verification(address: AddressIn, call: Public) -> Asked:
+    """Asks for the link that verifies an address once more."""
+    call.write(lambda tx: recovery.ask_for(tx=tx, event="verification_wanted", email=address.email))
+    return Asked()
+
+
+@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=OUT)
+def verify(verify_in: VerifyIn, call: Public) -> Tokens:
+    """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
+    return recovery.verify(
+        platform=call.platform, actor=call.actor, token=verify_in.token, password=verify_in.password,
+        user_agent=call.user_agent,
+    )  # fmt: skip
+
+
+@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=OUT)
 def log_in(login: Login, call: Public) -> Tokens:
     """Gives an access token for 15 minutes and a refresh token that works once."""
-    return service.log_in(platform=call.platform, email=login.email, password=login.password)
+    return sessions.log_in(
+        platform=call.platform, actor=call.actor, email=login.email, password=login.password, user_agent=call.user_agent
+    )
 
 
 @router.post("/refresh", response_model=Tokens)
 def refresh(refresh_in: Refresh, call: Public) -> Tokens:
     """Exchanges the refresh token for new tokens. A token used twice ends the whole session."""
-    tokens = call.write(lambda tx: service.refresh(tx=tx, refresh_token=refresh_in.refresh_token))
+    tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=refresh_in.refresh_token, user_agent=call.user_agent))
     if tokens is None:
         raise BadCredentials("This refresh token was used before; the session has been ended. Log in.")
     return tokens
@@ -49,8 +90,39 @@ def refresh(refresh_in: Refresh, call: Public) -> Tokens:
 
 @router.post("/logout", status_code=204)
 def log_out(call: SignedIn) -> None:
-    """Ends the session: its refresh tokens are revoked."""
-    call.write(lambda tx: service.log_out(tx=tx))
+    """Ends the session at once: its refresh tokens and its access tokens."""
+    call.write(lambda tx: sessions.log_out(tx=tx))
+
+
+@router.post("/password/forgot", status_code=202, response_model=Asked, dependencies=MAILED)
+def forgot_password(address: AddressIn, call: Public) -> Asked:
+    """Asks for a link to set a new password. The answer is the same whether or not there is an account."""
+    call.write(lambda tx: recovery.ask_for(tx=tx, event="password_forgotten", email=address.email))
+    return Asked()
+
+
+@router.post("/password/reset", status_code=204, dependencies=TRIED)
+def reset_password(reset_in: ResetIn, call: Public) -> None:
+    """Sets a new password by the mailed token. Every session ends."""
+    recovery.reset(platform=call.platform, actor=call.actor, token=reset_in.token, password=reset_in.password)
+
+
+@router.post("/email/confirm", status_code=204, dependencies=TRIED)
+def confirm_email(confirm_in: EmailConfirm, call: Public) -> None:
+    """Gives an account the address that the link was mailed to."""
+    call.write(lambda tx: recovery.confirm_email(tx=tx, token=confirm_in.token))
+
+
+@router.post("/oidc/start", response_model=OidcStart, dependencies=TRIED, responses=NO_PROVIDER)
+def start_oidc(call: Public) -> OidcStart:
+    """Begins to sign in by the identity provider: send the browser to `authorization_url`, keep `binding`."""
+    return oidc.start(platform=call.platform, actor=call.actor)
+
+
+@router.post("/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=OUT | NO_PROVIDER)
+def finish_oidc(finish_in: OidcFinish, call: Public) -> Tokens:
+    """Signs in with the `code` and `state` that the provider sent the browser back with."""
+    return oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
 
 
 @router.get("/me", response_model=User)
@@ -65,10 +137,65 @@ def update_me(update: UserUpdate, call: SignedIn) -> User:
     return User.model_validate(call.write(lambda tx: service.update_me(tx=tx, update=update)))
 
 
+@router.post("/me/password", status_code=204)
+def change_password(change: PasswordChange, call: SignedIn) -> None:
+    """Changes your password; your other sessions end."""
+    recovery.change_password(platform=call.platform, actor=call.actor, current=change.current_password, new=change.new_password)
+
+
+@router.post("/me/email", status_code=202, response_model=Asked)
+def change_email(change: EmailChange, call: SignedIn) -> Asked:
+    """Asks for a link at another address; your account has it once the link is followed."""
+    recovery.ask_for_email(platform=call.platform, actor=call.actor, email=change.email, password=change.password)
+    return Asked()
+
+
+@router.get("/me/sessions", response_model=Page[Session])
+def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Session]:
+    """Where you are signed in, latest log-in first."""
+    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+    found = call.read(lambda tx: sessions.list_sessions(tx=tx, before=before, limit=limit + 1))
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    items = [
+        Session.model_validate(item).model_copy(update={"current": item.id == call.actor.session_id}) for item in found[:limit]
+    ]
+    return Page(items=items, next_cursor=more)
+
+
+@router.delete("/me/sessions", status_code=204)
+def revoke_other_sessions(call: SignedIn) -> None:
+    """Ends all of your sessions but this one, at once."""
+    call.write(lambda tx: sessions.revoke_others(tx=tx))
+
+
+@router.delete("/me/sessions/{session_id}", status_code=204)
+def revoke_session(session_id: uuid.UUID, call: SignedIn) -> None:
+    """Ends one of your sessions at once."""
+    call.write(lambda tx: sessions.revoke(tx=tx, session_id=session_id))
+
+
+@router.get(
+    "/me/export",
+    response_class=Response,
+    responses={200: {"description": "A ZIP of JSON files", "content": {"application/zip": {}}}},
+)
+def export_me(call: SignedIn) -> Response:
+    """Everything we hold about you, as a ZIP of JSON files."""
+    content = call.read(lambda tx: closing.export(tx=tx))
+    headers = {"Content-Disposition": 'attachment; filename="evcharging-export.zip"', "Cache-Control": "no-store"}
+    return Response(content, media_type="application/zip", headers=headers)
+
+
+@router.post("/me/deletion", status_code=204)
+def delete_me(deletion: Deletion, call: SignedIn) -> None:
+    """Deletes your account. 409 lists what stands in the way; open bookings are cancelled where you say so."""
+    closing.delete(
+        platform=call.platform, actor=call.actor, password=deletion.password, cancel_bookings=deletion.cancel_bookings
+    )
+
+
 @router.get("/me/vehicles", response_model=Page[Vehicle])
-def list_vehicles(
-    call: SignedIn, cursor: Annotated[str | None, Query(max_length=200)] = None, limit: PageSize = 20
-) -> Page[Vehicle]:
+def list_vehicles(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Vehicle]:
     """Your vehicles."""
     after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
     found = call.read(lambda tx: service.list_vehicles(tx=tx, after=after, limit=limit + 1))
@@ -93,3 +220,36 @@ def update_vehicle(vehicle_id: uuid.UUID, update: VehicleUpdate, call: SignedIn)
 def delete_vehicle(vehicle_id: uuid.UUID, call: SignedIn) -> None:
     """Removes a vehicle."""
     call.write(lambda tx: service.delete_vehicle(tx=tx, vehicle_id=vehicle_id))
+
+
+@router.get("/users", response_model=Page[Account])
+def list_users(
+    call: Admin,
+    role: Role | None = None,
+    status: UserStatus | None = None,
+    email: Annotated[str | None, Query(max_length=254, description="How the address begins")] = None,
+    cursor: Cursor = None,
+    limit: PageSize = 20,
+) -> Page[Account]:
+    """All accounts, oldest first, by role, status or address."""
+    after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+    found = call.read(
+        lambda tx: administration.list_users(
+            tx=tx, role=role, status=status and status.value, email=email, after=after, limit=limit + 1
+        )
+    )
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    return Page(items=[Account.model_validate(item) for item in found[:limit]], next_cursor=more)
+
+
+@router.get("/users/{user_id}", response_model=Account)
+def get_user(user_id: uuid.UUID, call: Admin) -> Account:
+    """One account."""
+    return Account.model_validate(call.read(lambda tx: service.get_user(tx=tx, user_id=user_id)))
+
+
+@router.patch("/users/{user_id}", response_model=Account)
+def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin) -> Account:
+    """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one."""
+    changed = call.write(lambda tx: administration.update_user(tx=tx, user_id=user_id, update=update))
+    return Account.model_validate(changed)

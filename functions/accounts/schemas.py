@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM
+from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM, UserStatus
+from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.words import ConnectorType
 from shared.api import Input, Output
 
@@ -23,7 +24,12 @@ def _email(value: str) -> str:
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")]
-Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=8, max_length=128)]
+Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+"""A password to be set; which ones are refused, passwords.py knows."""
+Given = Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
+"""A password to be compared."""
+LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Role = Literal["driver", "owner", "admin"]
 Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[60.0])]
 Consumption = Annotated[float, Field(gt=0.01, le=5, examples=[0.18])]
 Power = Annotated[float, Field(ge=0.1, le=1000, examples=[100.0])]
@@ -45,7 +51,76 @@ class Login(Input):
     """Credentials."""
 
     email: Annotated[str, Field(max_length=254, examples=["driver@demo.test"])]
-    password: Annotated[str, StringConstraints(strip_whitespace=False, max_length=128)]
+    password: Given
+
+
+class Asked(Output):
+    """What was asked for is under way; whether there is an account, the e-mail alone tells."""
+
+    detail: str = "If it applies to this address, an e-mail is on its way."
+
+
+class AddressIn(Input):
+    """An e-mail address something is asked for."""
+
+    email: Email = Field(examples=["ada@example.org"])
+
+
+class VerifyIn(Input):
+    """The token of the mailed link, and the password chosen at registration."""
+
+    token: LinkToken
+    password: Given
+
+
+class ResetIn(Input):
+    """The token of the mailed link, and the new password."""
+
+    token: LinkToken
+    password: Password
+
+
+class PasswordChange(Input):
+    """The present password (none where the account has none yet) and the new one."""
+
+    current_password: Given | None = None
+    new_password: Password
+
+
+class EmailChange(Input):
+    """The address wanted, and the present password."""
+
+    email: Email
+    password: Given | None = None
+
+
+class EmailConfirm(Input):
+    """The token of the link that was mailed to the new address."""
+
+    token: LinkToken
+
+
+class Deletion(Input):
+    """The present password, and whether what is booked is cancelled with it."""
+
+    password: Given | None = None
+    cancel_bookings: bool = False
+
+
+class OidcStart(Output):
+    """Where to send the browser, and what the client keeps until it comes back. `binding` never leaves the client."""
+
+    authorization_url: str
+    state: str
+    binding: str
+
+
+class OidcFinish(Input):
+    """What the provider's redirect brought, and the `binding` of the start."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    state: LinkToken
+    binding: LinkToken
 
 
 class Refresh(Input):
@@ -73,6 +148,32 @@ class User(Output):
     role: str
     email_verified: bool
     created_at: datetime
+
+
+class Session(Output):
+    """A log-in of yours: the device (as its browser names itself), the address it last came from, when it was last used."""
+
+    id: uuid.UUID
+    user_agent: str
+    address: str | None
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    current: bool = Field(False, description="This very session")
+
+
+class Account(User):
+    """An account as administrators see it."""
+
+    status: UserStatus
+
+
+class AccountUpdate(Input):
+    """What an administrator changes; absent fields stay. Why goes into the audit."""
+
+    status: UserStatus | None = None
+    role: Role | None = None
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)] | None = None
 
 
 class UserUpdate(Input):

@@ -1,112 +1,56 @@
-"""Use cases of accounts. None commits; passwords are hashed outside the transaction where one is open for writing."""
+"""Use cases of accounts: who somebody is, and his vehicles. None commits. Sessions, links, administration, export and
+deletion, and providers have rooms of their own beside this one."""
 
 import uuid
 from typing import Any
 
 from functions.accounts import repository
-from functions.accounts.domain import (
-    REFRESH_LIFETIME,
-    Contact,
-    Session,
-    User,
-    Vehicle,
-    new_refresh_token,
-    normalise_email,
-    token_hash,
-)
-from functions.accounts.passwords import hash_password, verify_password
-from functions.accounts.schemas import Register, Tokens, UserUpdate, VehicleCreate, VehicleUpdate
-from shared.auth import LIFETIME, issue_access_token
+from functions.accounts.domain import Contact, User, UserStatus, Vehicle, normalise_email
+from functions.accounts.passwords import hash_password
+from functions.accounts.schemas import Register, UserUpdate, VehicleCreate, VehicleUpdate
 from shared.db import new_id
-from shared.errors import BadCredentials, EmailTaken, NotFound, Unauthenticated
-from shared.platform import Platform
+from shared.errors import NotFound, Unauthenticated
+from shared.outbox import NOTIFY
 from shared.tx import Tx
 
 
-def register(*, tx: Tx, register_in: Register, password_hash: str) -> User:
-    """A new account of a driver or owner. Raises EmailTaken."""
-    made = _new_user(
-        tx, email=register_in.email, name=register_in.name, phone=register_in.phone, role=register_in.role,
-        password_hash=password_hash,
-    )  # fmt: skip
-    if not repository.add_user(tx, made):
-        raise EmailTaken()
-    return made
+def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
+    """Opens an account, or does as much work where the address has one, and leaves it to the e-mail to say which.
 
-
-def _new_user(tx: Tx, *, email: str, name: str, phone: str | None, role: str, password_hash: str) -> User:
-    return User(
-        id=new_id(),
-        email=normalise_email(email),
-        name=name,
-        phone=phone,
-        role=role,
-        password_hash=password_hash,
-        email_verified=False,
-        created_at=tx.now,
-    )
+    An account that nobody verified is nobody's yet: its figures are replaced. `functions/accounts/letters.py` writes.
+    """
+    email = normalise_email(register_in.email)
+    values: dict[str, Any] = {
+        "name": register_in.name,
+        "phone": register_in.phone,
+        "role": register_in.role,
+        "password_hash": password_hash,
+        "created_at": tx.now,
+    }
+    if not repository.replace_unverified(tx, email, **values):
+        repository.add_user(tx, User(id=new_id(), email=email, email_verified=False, **values))
+    tx.emit(NOTIFY, "account_registered", {"email": email})
 
 
 def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None) -> User:
-    """The account of `email`, made or brought to this password and role. For operators' commands, not for routes."""
-    found = repository.user_by_email(tx, normalise_email(email))
-    hashed = hash_password(password)
+    """The account of `email`, made or brought to this password and role, verified and active; its sessions end. For
+    operators' commands, not for routes."""
+    email, hashed = normalise_email(email), hash_password(password)
+    found = repository.user_by_email(tx, email, lock=True)
     if found is None:
-        made = _new_user(tx, email=email, name=name, phone=phone, role=role, password_hash=hashed)
+        made = User(
+            id=new_id(), email=email, name=name, phone=phone, role=role, password_hash=hashed, email_verified=True,
+            created_at=tx.now,
+        )  # fmt: skip
         repository.add_user(tx, made)
         tx.audit("user.create", object_type="user", object_id=made.id, after={"role": role})
         return made
-    repository.update_user(tx, found.id, password_hash=hashed, role=role)
-    tx.audit("user.role", object_type="user", object_id=found.id, before={"role": found.role}, after={"role": role})
+    active = UserStatus.ACTIVE.value
+    repository.update_user(tx, found.id, password_hash=hashed, role=role, email_verified=True, status=active)
+    repository.revoke_sessions(tx, found.id, reason="operator")
+    before, after = {"role": found.role, "status": found.status}, {"role": role, "status": active}
+    tx.audit("user.role", object_type="user", object_id=found.id, before=before, after=after)
     return get_user(tx=tx, user_id=found.id)
-
-
-def log_in(*, platform: Platform, email: str, password: str) -> Tokens:
-    """A new session. Raises BadCredentials, after the same work whether or not the account exists."""
-    user = platform.read(lambda tx: repository.user_by_email(tx, normalise_email(email)))
-    if not verify_password(password, user.password_hash if user else None) or user is None:
-        raise BadCredentials()
-    known = user
-    return platform.transact(lambda tx: _open_session(tx, known, family_id=new_id()))
-
-
-def _open_session(tx: Tx, user: User, *, family_id: uuid.UUID) -> Tokens:
-    token = new_refresh_token()
-    made = Session(
-        id=new_id(),
-        family_id=family_id,
-        user_id=user.id,
-        token_hash=token_hash(token),
-        created_at=tx.now,
-        expires_at=tx.now + REFRESH_LIFETIME,
-        rotated_at=None,
-        revoked_at=None,
-    )
-    repository.add_session(tx, made)
-    access = issue_access_token(key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=family_id, now=tx.now)
-    return Tokens(access_token=access, refresh_token=token, expires_in=int(LIFETIME.total_seconds()))
-
-
-def refresh(*, tx: Tx, refresh_token: str) -> Tokens | None:
-    """Rotates a refresh token. None where it was used before: its whole family is revoked then (the transaction must
-    commit, so this is no exception). Raises BadCredentials for an unknown, expired or revoked one."""
-    found = repository.session_by_hash(tx, token_hash(refresh_token))
-    if found is None or found.revoked_at is not None or found.expires_at <= tx.now:
-        raise BadCredentials("The refresh token is not good any more; log in.")
-    if found.rotated_at is not None:
-        repository.revoke_family(tx, found.family_id)
-        return None
-    user = repository.user_by_id(tx, found.user_id)
-    if user is None:
-        raise BadCredentials("The refresh token is not good any more; log in.")
-    repository.rotate_session(tx, found.id)
-    return _open_session(tx, user, family_id=found.family_id)
-
-
-def log_out(*, tx: Tx) -> None:
-    """Ends the caller's session: its refresh tokens are revoked."""
-    if tx.actor.session_id is not None:
-        repository.revoke_family(tx, tx.actor.session_id)
 
 
 def get_user(*, tx: Tx, user_id: uuid.UUID | None) -> User:
@@ -140,6 +84,12 @@ def get_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact:
     """How to reach a user. Raises NotFound."""
     user = get_user(tx=tx, user_id=user_id)
     return Contact(user.id, user.email, user.phone, user.name, user.email_verified)
+
+
+def find_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact | None:
+    """How to reach a user; None where the account has been deleted since."""
+    found = repository.user_by_id(tx, user_id)
+    return None if found is None else Contact(found.id, found.email, found.phone, found.name, found.email_verified)
 
 
 def get_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle:

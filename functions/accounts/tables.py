@@ -1,4 +1,4 @@
-"""Tables of accounts."""
+"""Tables of accounts. A session is a log-in; its refresh tokens are the family that rotation makes. Of secrets only hashes."""
 
 import sqlalchemy as sa
 
@@ -15,9 +15,38 @@ user = sa.Table(
     sa.Column("password_hash", Key(128), nullable=False),
     sa.Column("email_verified", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("status", Key(16), nullable=False, server_default="ACTIVE"),
+    sa.Index("ix_user_account_role", "role", "status", "id"),
 )
 
 session = sa.Table(
+    "account_session",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("user_id", Id, sa.ForeignKey("user_account.id"), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("last_used_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("revoked_at", UtcDateTime),
+    sa.Column("revoked_for", Key(16)),
+    sa.Column("user_agent", sa.String(255), nullable=False),
+    sa.Column("address", sa.String(64)),
+    sa.Index("ix_account_session_user", "user_id", "id"),
+    sa.Index("ix_account_session_expires", "expires_at"),
+)
+
+refresh_token = sa.Table(
+    "refresh_token",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("session_id", Id, sa.ForeignKey("account_session.id"), nullable=False),
+    sa.Column("token_hash", Key(64), nullable=False, unique=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("rotated_at", UtcDateTime),
+    sa.Index("ix_refresh_token_session", "session_id"),
+)
+
+old_session = sa.Table(
     "user_session",
     metadata,
     sa.Column("id", Id, primary_key=True),
@@ -30,6 +59,32 @@ session = sa.Table(
     sa.Column("revoked_at", UtcDateTime),
     sa.Index("ix_user_session_family", "family_id"),
     sa.Index("ix_user_session_user", "user_id"),
+)
+"""Refresh tokens of versions before migration 0003, which copied them. Nothing reads it; a later migration drops it."""
+
+account_token = sa.Table(
+    "account_token",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("user_id", Id, sa.ForeignKey("user_account.id")),
+    sa.Column("purpose", Key(16), nullable=False),
+    sa.Column("token_hash", Key(64), nullable=False, unique=True),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("used_at", UtcDateTime),
+    sa.Index("ix_account_token_user", "user_id", "purpose", "created_at"),
+    sa.Index("ix_account_token_expires", "expires_at"),
+)
+
+identity = sa.Table(
+    "account_identity",
+    metadata,
+    sa.Column("issuer", Key(255), primary_key=True),
+    sa.Column("subject", Key(255), primary_key=True),
+    sa.Column("user_id", Id, sa.ForeignKey("user_account.id"), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_account_identity_user", "user_id"),
 )
 
 vehicle = sa.Table(

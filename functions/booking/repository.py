@@ -96,7 +96,7 @@ def neighbours(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Neighbour]:
     }
 
 
-def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:
+def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | None, limit: int | None) -> list[Booking]:
     """A driver's bookings, newest first, after the cursor."""
     statement = sa.select(booking).where(booking.c.user_id == user_id, *_passing(wanted)).order_by(booking.c.id.desc())
     if before is not None:
@@ -163,6 +163,24 @@ def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
     )
     found = by_ids(tx, tx.execute(statement).scalars())
     return [found[id] for id in sorted(found)]
+
+
+def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
+    """A driver's bookings that are held, reserved or being charged, however long ago they should have ended."""
+    statement = sa.select(booking).where(
+        booking.c.user_id == user_id,
+        sa.or_(
+            booking.c.status.in_([item.value for item in LIVE]),
+            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+        ),
+    )
+    return [_booking(row) for row in tx.execute(statement)]
+
+
+def pseudonymise(tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
+    """Gives a user's bookings to another id and takes his vehicle off them. Returns how many."""
+    statement = sa.update(booking).where(booking.c.user_id == user_id)
+    return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None)).rowcount
 
 
 def fulfilled(

@@ -22,7 +22,7 @@ def _templates() -> Any:
     )  # fmt: skip
 
 
-def html(told: Told, *, name: str, event: dict[str, Any], public_url: str) -> str:
+def html(told: Told, *, name: str, event: dict[str, Any], public_url: str, link: str | None = None) -> str:
     """The e-mail's HTML; everything that people typed is escaped."""
     place = event.get("location")
     map_url = None
@@ -31,17 +31,18 @@ def html(told: Told, *, name: str, event: dict[str, Any], public_url: str) -> st
     made: str = (
         _templates()
         .get_template("message.html")
-        .render(told=told, name=name, map_url=map_url, public_url=public_url, reference=event.get("booking_id"))
+        .render(told=told, name=name, map_url=map_url, link=link, public_url=public_url, reference=event.get("booking_id"))
     )
     return made
 
 
-def text(told: Told, *, name: str, event: dict[str, Any]) -> str:
+def text(told: Told, *, name: str, event: dict[str, Any], link: str | None = None) -> str:
     """The e-mail's plain text."""
     width = max((len(label) for label, _ in told.facts), default=0)
     facts = [f"  {label + ':':<{width + 1}} {value}" for label, value in told.facts]
     reference = [f"Booking {event['booking_id']}"] if event.get("booking_id") else []
-    parts = [f"Hello {name},", *told.lines, "\n".join(facts), *reference, f"Your {SENDER_NAME} team"]
+    links = [link] if link else []
+    parts = [f"Hello {name},", *told.lines, *links, "\n".join(facts), *reference, f"Your {SENDER_NAME} team"]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -26,15 +26,17 @@ def pending(tx: Tx, message_id: str) -> list[Delivery]:
     return [Delivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
 
 
-def settle(tx: Tx, id: uuid.UUID, *, status: str, error: str | None = None) -> None:
-    """Records how a delivery went."""
+def settle(tx: Tx, id: uuid.UUID, *, status: str, error: str | None = None, forget: bool = False) -> None:
+    """Records how a delivery went; `forget` leaves nothing of its text and address."""
     values: dict[str, Any] = {"status": status, "attempts": delivery.c.attempts + 1, "error": error and error[:500]}
     if status != "PENDING":
         values["settled_at"] = tx.now
+    if forget:
+        values |= {"content": {}, "address": ""}
     tx.execute(sa.update(delivery).where(delivery.c.id == id).values(**values))
 
 
-def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int) -> list[Notification]:
+def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int | None) -> list[Notification]:
     """A user's in-app messages, newest first, after the cursor."""
     table = notification
     statement = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(limit)
@@ -55,3 +57,15 @@ def mark_read(tx: Tx, id: uuid.UUID) -> None:
     """Marks a message as read, the first time only."""
     statement = sa.update(notification).where(notification.c.id == id, notification.c.read_at.is_(None))
     tx.execute(statement.values(read_at=tx.now))
+
+
+def deliveries_of(tx: Tx, user_id: uuid.UUID) -> list[Delivery]:
+    """What was sent to a user outside, or is on its way, in order."""
+    statement = sa.select(delivery).where(delivery.c.user_id == user_id).order_by(delivery.c.id)
+    return [Delivery(**row._asdict()) for row in tx.execute(statement)]
+
+
+def erase(tx: Tx, user_id: uuid.UUID) -> None:
+    """Deletes a user's messages."""
+    for table in (notification, delivery):
+        tx.execute(sa.delete(table).where(table.c.user_id == user_id))

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
+from functions.accounts.letters import LETTERS
 from functions.booking import service as booking
-from functions.notify import rendering, repository
+from functions.notify import account_mails, rendering, repository
 from functions.notify.domain import TOLD, Delivery, Notification, Told
 from shared import outbox, telemetry
 from shared.adapters.email import Attachment, Email
@@ -26,7 +27,7 @@ CONSUMER = "send_notifications"
 def handle(platform: Platform, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
     """Tells a user of an event. Once per message: the first delivery records what is to be sent, every one sends what is
     still open. Raises Unavailable while a service is away, so that the bus delivers again."""
-    if type not in TOLD:
+    if type not in TOLD and type not in LETTERS:
         raise ValueError(f"type: {type!r} is not an event that is told")
     platform.consume(
         lambda tx: _record(tx, message_id=message_id, type=type, event=payload),
@@ -41,8 +42,15 @@ def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> Non
         tx=tx, booking_id=uuid.UUID(event["booking_id"]), start=datetime.fromisoformat(event["start"])
     ):
         return
+    if type in LETTERS:
+        _record_letter(tx, message_id=message_id, type=type, event=event)
+        return
     told = TOLD[type](event)
     user_id = uuid.UUID(event["user_id"])
+    contact = accounts.find_contact(tx=tx, user_id=user_id)
+    if contact is None:
+        log.info("%s is not told: the account has been deleted", type)
+        return
     repository.add_notification(
         tx,
         Notification(
@@ -56,13 +64,31 @@ def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> Non
             read_at=None,
         ),
     )
-    contact = accounts.get_contact(tx=tx, user_id=user_id)
     if told.email:
         content = _email_content(tx, told, event=event, name=contact.name, to=contact.email)
         repository.add_delivery(tx, _delivery(tx, message_id, user_id, "EMAIL", contact.email, content))
     if told.sms is not None and contact.phone is not None:
         content = {"text": told.sms}
         repository.add_delivery(tx, _delivery(tx, message_id, user_id, "SMS", contact.phone, content))
+
+
+def _record_letter(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> None:
+    letter = account_mails.letter_of(tx, type=type, event=event)
+    if letter is None:
+        return
+    told, link = account_mails.worded(letter, settings=tx.settings)
+    if letter.in_app:
+        made = Notification(new_id(), letter.user_id, type, told.subject, " ".join(told.lines), {}, tx.now, None)
+        repository.add_notification(tx, made)
+    content: dict[str, Any] = {
+        "subject": told.subject,
+        "text": rendering.text(told, name=letter.name, event={}, link=link),
+        "html": rendering.html(told, name=letter.name, event={}, public_url=tx.settings.public_url, link=link),
+        "keep": letter.keep,
+    }
+    if letter.token_id is not None:
+        content["token_id"] = str(letter.token_id)
+    repository.add_delivery(tx, _delivery(tx, message_id, letter.user_id, "EMAIL", letter.to, content))
 
 
 def _delivery(tx: Tx, message_id: str, user_id: uuid.UUID, channel: str, address: str, content: dict[str, Any]) -> Delivery:
@@ -95,7 +121,8 @@ def _send_pending(platform: Platform, message_id: str) -> None:
         except Unavailable as away:
             failed, status, error = away, "PENDING", away.detail
         telemetry.messages_sent.add(1, {"channel": item.channel, "outcome": status})
-        platform.transact(partial(repository.settle, id=item.id, status=status, error=error))
+        forget = status != "PENDING" and not item.content.get("keep", True)
+        platform.transact(partial(repository.settle, id=item.id, status=status, error=error, forget=forget))
     if failed is not None:
         raise failed
 
@@ -109,6 +136,7 @@ def _send(platform: Platform, item: Delivery) -> None:
     if "calendar" in content:
         kind = f"text/calendar; charset=utf-8; method={content['method']}"
         attachments = (Attachment("booking.ics", kind, base64.b64decode(content["calendar"])),)
+    content = account_mails.with_token(platform, content)
     email = Email(item.address, content["subject"], content["text"], content["html"], attachments)
     platform.email.send(email, operation_id=item.id)
 

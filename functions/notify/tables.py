@@ -33,4 +33,5 @@ delivery = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("settled_at", UtcDateTime),
     sa.Index("ix_delivery_message", "message_id", "status"),
+    sa.Index("ix_delivery_user", "user_id", "id"),
 )

@@ -47,13 +47,20 @@ def update(tx: Tx, id: uuid.UUID, **values: Any) -> None:
     tx.execute(sa.update(charge_request).where(charge_request.c.id == id).values(**values, updated_at=tx.now))
 
 
-def of_user(tx: Tx, user_id: uuid.UUID, *, before: uuid.UUID | None, limit: int) -> list[ChargeRequest]:
+def of_user(tx: Tx, user_id: uuid.UUID, *, before: uuid.UUID | None, limit: int | None) -> list[ChargeRequest]:
     """A driver's charge requests, newest first, after the cursor."""
     table = charge_request
     statement = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(table.c.id < before)
     return [_charge_request(row) for row in tx.execute(statement)]
+
+
+def lock_in_status(tx: Tx, user_id: uuid.UUID, statuses: list[str]) -> list[uuid.UUID]:
+    """Ids of a driver's charge requests in some states, locked in order of id."""
+    table = charge_request.c
+    statement = sa.select(table.id).where(table.user_id == user_id, table.status.in_(statuses)).order_by(table.id)
+    return list(tx.execute(for_update(statement, tx.conn)).scalars())
 
 
 def decisions_since(tx: Tx, since: datetime) -> list[tuple[str, str | None, int]]:
@@ -88,6 +95,11 @@ def get_decision(tx: Tx, id: uuid.UUID) -> tuple[dict[str, Any], datetime] | Non
         sa.select(decision.c.record, decision.c.created_at).where(decision.c.charge_request_id == id)
     ).one_or_none()
     return None if row is None else (row.record, row.created_at)
+
+
+def delete_decision(tx: Tx, id: uuid.UUID) -> None:
+    """Forgets the whole decision on a charge request; its outcome stays with the request."""
+    tx.execute(sa.delete(decision).where(decision.c.charge_request_id == id))
 
 
 def shadowed_since(tx: Tx, challenger: str, since: datetime) -> tuple[int, int]:

@@ -5,12 +5,12 @@ from fastapi import APIRouter
 from functions.booking.quotes import quote_for
 from functions.payments.schemas import QuoteRequest
 from functions.stations.pricing import Quote
-from shared.api import Public
+from shared.api import Public, limited
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 
 
-@router.post("/quotes", response_model=Quote)
+@router.post("/quotes", response_model=Quote, dependencies=[limited("search")])
 def quote(quote_in: QuoteRequest, call: Public) -> Quote:
     """What a booking would cost at most, element by element. Nothing is held."""
     return call.read(

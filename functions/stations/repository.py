@@ -310,3 +310,10 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         if rows:
             tx.execute(sa.insert(table), rows)
     return ids
+
+
+def owned(tx: Tx, owner_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
+    """(id, name) of an owner's locations that are not removed."""
+    table = location.c
+    statement = sa.select(table.id, table.name).where(table.owner_id == owner_id, table.status != "REMOVED")
+    return [(row.id, row.name) for row in tx.execute(statement.order_by(table.id))]

@@ -9,7 +9,7 @@ from functions.stations import availability, owner_routes, service
 from functions.stations.feed_routes import router as feed_router
 from functions.stations.schemas import Availability, LocationOut, LocationSummary, NearbyQuery
 from functions.stations.words import ConnectorType
-from shared.api import Instant, Page, PageSize, Public, decode_cursor, encode_cursor
+from shared.api import Instant, Page, PageSize, Public, decode_cursor, encode_cursor, limited
 from shared.tx import Tx
 
 router = APIRouter(prefix="/stations", tags=["stations"])
@@ -17,7 +17,7 @@ router.include_router(feed_router)
 router.include_router(owner_routes.router)
 
 
-@router.get("/locations", response_model=Page[LocationSummary])
+@router.get("/locations", response_model=Page[LocationSummary], dependencies=[limited("search")])
 def search_locations(
     call: Public,
     lat: Annotated[float, Query(ge=-90, le=90, allow_inf_nan=False, examples=[52.09])],
@@ -57,7 +57,7 @@ def get_location(location_id: uuid.UUID, call: Public, response: Response) -> Lo
     return found
 
 
-@router.get("/locations/{location_id}/availability", response_model=Availability)
+@router.get("/locations/{location_id}/availability", response_model=Availability, dependencies=[limited("search")])
 def get_availability(
     location_id: uuid.UUID,
     call: Public,

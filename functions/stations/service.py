@@ -211,3 +211,8 @@ def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationR
 def count_locations(*, tx: Tx) -> int:
     """How many locations there are."""
     return repository.count(tx)
+
+
+def owned_locations(*, tx: Tx, owner_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
+    """(id, name) of an owner's locations that are not removed."""
+    return repository.owned(tx, owner_id)

@@ -86,7 +86,12 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
     document = client.get(f"{API}/openapi.json").json()
     found = {(method.upper(), path.removeprefix(API)) for path, item in document["paths"].items() for method in item}
     contract = """
-        POST /accounts/register, POST /accounts/login, POST /accounts/refresh, POST /accounts/logout, GET /accounts/me,
+        POST /accounts/register, POST /accounts/verification, POST /accounts/verify, POST /accounts/password/forgot,
+        POST /accounts/password/reset, POST /accounts/email/confirm, POST /accounts/oidc/start, POST /accounts/oidc/finish,
+        POST /accounts/me/password, POST /accounts/me/email, GET /accounts/me/sessions, DELETE /accounts/me/sessions,
+        DELETE /accounts/me/sessions/{session_id}, GET /accounts/me/export, POST /accounts/me/deletion, GET /accounts/users,
+        GET /accounts/users/{user_id}, PATCH /accounts/users/{user_id},
+        POST /accounts/login, POST /accounts/refresh, POST /accounts/logout, GET /accounts/me,
         PATCH /accounts/me, GET /accounts/me/vehicles, POST /accounts/me/vehicles, PATCH /accounts/me/vehicles/{vehicle_id},
         DELETE /accounts/me/vehicles/{vehicle_id}, GET /stations/locations, POST /stations/locations,
         GET /stations/locations/{location_id}, GET /stations/locations/{location_id}/availability,

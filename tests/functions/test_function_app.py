@@ -46,6 +46,7 @@ TIMERS = {
     "mark_silent_feeds": "40 * * * * *",
     "sweep_photos": "0 35 3 * * *",
     "prune_status_history": "0 25 3 * * *",
+    "prune_accounts": "40 7 * * * *",
 }
 QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}
 KEEPERS = {f"keep_dead_{queue.replace('-', '_')}": f"{queue}/$DeadLetterQueue" for queue in outbox.QUEUES}
@@ -99,6 +100,9 @@ def test_importing_needs_no_environment_and_loads_no_sdk() -> None:
         "azure.communication",
         "azure.monitor",
         "stripe",
+        "authlib",
+        "requests",
+        "zxcvbn",
         "onnxruntime",
         "torch",
         "alembic",

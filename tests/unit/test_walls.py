@@ -13,7 +13,10 @@ SOURCES = [
     for folder in ("functions", "shared", "devhost", "cities", "training", "bench")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
-LAZY = ("azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime", "PIL")
+LAZY = (
+    "azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime", "authlib",
+    "requests", "zxcvbn", "PIL",
+)  # fmt: skip
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:

@@ -1,0 +1,49 @@
+"""Use cases of administrators: who there is, and changing an account's status or role at once."""
+
+import uuid
+from typing import Any
+
+from functions.accounts import repository
+from functions.accounts.domain import User, UserStatus
+from functions.accounts.schemas import AccountUpdate
+from functions.accounts.service import get_user
+from shared.errors import Conflict, NotFound
+from shared.tx import Tx
+
+
+def list_users(
+    *, tx: Tx, role: str | None, status: str | None, email: str | None, after: uuid.UUID | None, limit: int
+) -> list[User]:
+    """Accounts in order of creation."""
+    email = email.lower() if email else None
+    return repository.users(tx, role=role, status=status, email=email, after=after, limit=limit)
+
+
+def update_user(*, tx: Tx, user_id: uuid.UUID, update: AccountUpdate) -> User:
+    """Changes an account's status or role. It takes effect with the commit: the next request with an earlier access token
+    is refused. A suspended account's sessions end. Raises NotFound, and Conflict where no administrator would be left."""
+    administrators = repository.lock_administrators(tx)
+    found = repository.user_by_id(tx, user_id, lock=True)
+    if found is None:
+        raise NotFound("There is no such account.")
+    wanted = {name: value for name, value in update.model_dump(mode="json", exclude={"reason"}).items() if value is not None}
+    changed: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(found, name) != value}
+    if not changed:
+        return found
+    after = {"role": found.role, "status": found.status} | changed
+    check_administrator_left(administrators, found.id, stays=after == {"role": "admin", "status": UserStatus.ACTIVE.value})
+    repository.update_user(tx, found.id, **changed)
+    if after["status"] == UserStatus.SUSPENDED:
+        repository.revoke_sessions(tx, found.id, reason="suspended")
+        repository.spend_tokens(tx, found.id)
+    before = {name: getattr(found, name) for name in changed}
+    reason = {"reason": update.reason} if update.reason else {}
+    tx.audit("user.update", object_type="user", object_id=found.id, before=before, after=changed | reason)
+    return get_user(tx=tx, user_id=user_id)
+
+
+def check_administrator_left(administrators: set[uuid.UUID], user_id: uuid.UUID, *, stays: bool) -> None:
+    """Raises Conflict where the account is the last active administrator and would be one no longer. `administrators` are
+    locked by the caller."""
+    if not stays and administrators == {user_id}:
+        raise Conflict("This is the last administrator; make another one first.")

@@ -1,0 +1,100 @@
+"""The pages behind mailed links: plain HTML without anything from elsewhere, for as long as there is no better client.
+
+The token is in the link's fragment: browsers send it to no server. A page spends it only when a person presses its button, so
+that scanners of mailboxes, which follow links, spend nothing.
+"""
+
+import base64
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from shared.api import PREFIX
+
+router = APIRouter(prefix="/accounts", include_in_schema=False)
+
+SCRIPT = """
+const form = document.querySelector("form"), said = document.querySelector("output");
+const token = location.hash.slice(1);
+history.replaceState(null, "", location.pathname);
+if (!token) { form.hidden = true; said.textContent = "This link is not complete. Open it from the e-mail."; }
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const body = Object.assign({ token }, Object.fromEntries(new FormData(form)));
+  const answer = await fetch(form.action, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), referrerPolicy: "no-referrer",
+  });
+  if (answer.ok) { form.hidden = true; said.textContent = form.dataset.done; }
+  else { said.textContent = (await answer.json()).detail; }
+});
+"""
+PAGES: dict[str, dict[str, Any]] = {
+    "verify": {
+        "title": "Confirm your e-mail address",
+        "target": f"{PREFIX}/accounts/verify",
+        "label": "The password you have just chosen",
+        "complete": "current-password",
+        "button": "Confirm",
+        "done": "Thank you. Your account is ready; you can sign in.",
+    },
+    "password/reset": {
+        "title": "Set a new password",
+        "target": f"{PREFIX}/accounts/password/reset",
+        "label": "New password, at least 8 characters",
+        "complete": "new-password",
+        "button": "Set",
+        "done": "Your password is set. Every session has ended; sign in with the new one.",
+    },
+    "email/confirm": {
+        "title": "Confirm your new e-mail address",
+        "target": f"{PREFIX}/accounts/email/confirm",
+        "label": None,
+        "button": "Confirm",
+        "done": "Thank you. Your account has this address now.",
+    },
+}
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined)
+    return made.get_template("link.html")
+
+
+def _page(name: str) -> HTMLResponse:
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return HTMLResponse(_template().render(script=SCRIPT, **PAGES[name]), headers=headers)
+
+
+@router.get("/verify")
+def verify_page() -> HTMLResponse:
+    """The page of the link that verifies an address."""
+    return _page("verify")
+
+
+@router.get("/password/reset")
+def reset_page() -> HTMLResponse:
+    """The page of the link that sets a new password."""
+    return _page("password/reset")
+
+
+@router.get("/email/confirm")
+def email_page() -> HTMLResponse:
+    """The page of the link that confirms a new address."""
+    return _page("email/confirm")

@@ -1,0 +1,191 @@
+"""Use cases of proof: verifying an address, a forgotten password, changing password or address.
+
+What is asked for without signing in is answered alike for every address: the work that depends on whether there is an account
+is done later, by the consumer of the event (functions/accounts/letters.py), and told by e-mail alone.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from functions.accounts import repository
+from functions.accounts.domain import (
+    MAILS_AN_HOUR,
+    TOKEN_LIFETIME,
+    AccountToken,
+    Purpose,
+    User,
+    derive,
+    derived_again,
+    normalise_email,
+    token_hash,
+)
+from functions.accounts.passwords import check_password, hash_password, verify_password
+from functions.accounts.schemas import Tokens
+from functions.accounts.service import get_me
+from functions.accounts.sessions import open_session
+from shared.db import new_id
+from shared.errors import BadCredentials, Conflict
+from shared.outbox import NOTIFY
+from shared.platform import Platform
+from shared.tx import Actor, Tx
+
+BAD_LINK = "This link is not good any more, or the password is not the one chosen with it; ask for a new link."
+NEW_LINK = "This link is not good any more; ask for a new one."
+NOT_YOURS = "The password is wrong."
+
+
+def make_token(*, tx: Tx, purpose: Purpose, user_id: uuid.UUID | None, data: dict[str, Any] | None = None) -> AccountToken:
+    """A single-use token. Its row holds a hash; the token itself is derived from the signing key when it is needed."""
+    id = new_id()
+    hashed = token_hash(derive(tx.settings.signing_key, purpose, id))
+    made = AccountToken(id, user_id, purpose.value, hashed, data or {}, tx.now, tx.now + TOKEN_LIFETIME[purpose], None)
+    repository.add_token(tx, made)
+    return made
+
+
+def may_mail(*, tx: Tx, user_id: uuid.UUID, purpose: Purpose) -> bool:
+    """Whether one more link of this purpose may be mailed to the account in this hour."""
+    return repository.count_tokens(tx, user_id, purpose.value, since=tx.now - timedelta(hours=1)) < MAILS_AN_HOUR
+
+
+def reveal_token(*, tx: Tx, token_id: uuid.UUID, keys: Sequence[str]) -> str | None:
+    """The token of a row, for the e-mail that carries it; None where it is gone or its key retired."""
+    found = repository.token_by_id(tx, token_id)
+    return None if found is None else derived_again(keys, found)
+
+
+def take_token(*, tx: Tx, token: str, purpose: Purpose, detail: str) -> AccountToken:
+    """The row of a token that is good now, locked and marked as used. Raises BadCredentials."""
+    found = repository.token_by_hash(tx, token_hash(token))
+    if found is None or found.purpose != purpose or not found.good(tx.now):
+        raise BadCredentials(detail)
+    repository.use_token(tx, found.id)
+    return found
+
+
+def ask_for(*, tx: Tx, event: str, email: str) -> None:
+    """Passes on what somebody asks for an address: the same work whether or not there is an account."""
+    tx.emit(NOTIFY, event, {"email": normalise_email(email)})
+
+
+def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_agent: str) -> Tokens:
+    """Verifies an address by the mailed token and the password chosen at registration, and opens a session.
+
+    The password is asked for again so that nobody can register another's address and have its holder confirm it.
+    Raises BadCredentials; a wrong password does not spend the token, but its tries are counted.
+    """
+
+    def look(tx: Tx) -> User | None:
+        found = repository.token_by_hash(tx, token_hash(token))
+        good = found is not None and found.purpose == Purpose.VERIFY and found.good(tx.now)
+        return repository.user_by_id(tx, found.user_id) if good and found is not None and found.user_id else None
+
+    user = platform.read(look, actor=actor)
+    if user is not None:
+        platform.limits.hit("sign_in_account", user.email)
+    if not verify_password(password, user.password_hash if user else None) or user is None:
+        raise BadCredentials(BAD_LINK)
+    known = user
+
+    def use_case(tx: Tx) -> Tokens:
+        take_token(tx=tx, token=token, purpose=Purpose.VERIFY, detail=BAD_LINK)
+        found = repository.user_by_id(tx, known.id, lock=True)
+        if found is None or found.password_hash != known.password_hash:
+            raise BadCredentials(BAD_LINK)
+        repository.update_user(tx, found.id, email_verified=True)
+        repository.spend_tokens(tx, found.id)
+        return open_session(tx=tx, user=found, user_agent=user_agent)
+
+    tokens = platform.transact(use_case, actor=actor)
+    platform.limits.lift("sign_in_account", user.email)
+    return tokens
+
+
+def reset(*, platform: Platform, actor: Actor, token: str, password: str) -> None:
+    """Sets a new password by the mailed token and ends every session. Raises BadCredentials, Invalid (the token stays
+    good then)."""
+    check_password(password)
+    hashed = hash_password(password)
+
+    def use_case(tx: Tx) -> User:
+        found = take_token(tx=tx, token=token, purpose=Purpose.RESET, detail=NEW_LINK)
+        assert found.user_id is not None
+        user = repository.user_by_id(tx, found.user_id, lock=True)
+        if user is None:
+            raise BadCredentials(NEW_LINK)
+        check_password(password, email=user.email, name=user.name)
+        _set_password(tx, user, hashed, reason="reset")
+        return user
+
+    user = platform.transact(use_case, actor=actor)
+    platform.limits.lift("sign_in_account", user.email)
+
+
+def _set_password(tx: Tx, user: User, hashed: str, *, reason: str, but: uuid.UUID | None = None) -> None:
+    """The address is verified by it where it came by e-mail; other sessions and open links end; the holder is told."""
+    verified = True if reason == "reset" else user.email_verified
+    repository.update_user(tx, user.id, password_hash=hashed, email_verified=verified)
+    repository.spend_tokens(tx, user.id)
+    repository.revoke_sessions(tx, user.id, reason=reason, but=but)
+    tx.audit(f"user.password_{reason}", object_type="user", object_id=user.id)
+    tx.emit(NOTIFY, "password_changed", {"user_id": str(user.id), "at": tx.now.isoformat()})
+
+
+def require_password(*, platform: Platform, actor: Actor, password: str | None) -> User:
+    """The caller's account, once he has given his password again. An account without one (it signs in by a provider) needs
+    none. Tries are counted. Raises BadCredentials, TooManyRequests."""
+    me = platform.read(lambda tx: get_me(tx=tx), actor=actor)
+    if me.password_hash:
+        platform.limits.hit("sign_in_account", me.email)
+        if not verify_password(password or "", me.password_hash):
+            raise BadCredentials(NOT_YOURS)
+        platform.limits.lift("sign_in_account", me.email)
+    return me
+
+
+def change_password(*, platform: Platform, actor: Actor, current: str | None, new: str) -> None:
+    """Changes the caller's password and ends his other sessions. Raises BadCredentials, Invalid."""
+    me = require_password(platform=platform, actor=actor, password=current)
+    check_password(new, email=me.email, name=me.name, field="new_password")
+    hashed = hash_password(new)
+
+    def use_case(tx: Tx) -> None:
+        found = repository.user_by_id(tx, me.id, lock=True)
+        if found is None or found.password_hash != me.password_hash:
+            raise BadCredentials(NOT_YOURS)
+        _set_password(tx, found, hashed, reason="change", but=tx.actor.session_id)
+
+    platform.transact(use_case, actor=actor)
+
+
+def ask_for_email(*, platform: Platform, actor: Actor, email: str, password: str | None) -> None:
+    """Mails a link to the address the caller wants instead of his; nothing changes until it is followed.
+    Raises BadCredentials."""
+    me = require_password(platform=platform, actor=actor, password=password)
+
+    def use_case(tx: Tx) -> None:
+        tx.emit(NOTIFY, "email_change_wanted", {"user_id": str(me.id), "email": normalise_email(email)})
+        tx.audit("user.email_asked", object_type="user", object_id=me.id)
+
+    platform.transact(use_case, actor=actor)
+
+
+def confirm_email(*, tx: Tx, token: str) -> None:
+    """Gives the account the address the link was mailed to, and tells the old one. Raises BadCredentials, Conflict where
+    somebody has registered it meanwhile."""
+    found = take_token(tx=tx, token=token, purpose=Purpose.EMAIL, detail=NEW_LINK)
+    assert found.user_id is not None
+    user = repository.user_by_id(tx, found.user_id, lock=True)
+    if user is None:
+        raise BadCredentials(NEW_LINK)
+    wanted = str(found.data["email"])
+    holder = repository.user_by_email(tx, wanted, lock=True)
+    if holder is not None and not holder.email_verified:  # whoever registered it could not show that it is his
+        repository.erase_user(tx, holder.id)
+    if not repository.change_email(tx, user.id, wanted):
+        raise Conflict("Another account has this address by now.")
+    repository.spend_tokens(tx, user.id)
+    tx.audit("user.email", object_type="user", object_id=user.id, before={"email": user.email}, after={"email": wanted})
+    tx.emit(NOTIFY, "email_changed", {"user_id": str(user.id), "old": user.email, "at": tx.now.isoformat()})

@@ -1,0 +1,148 @@
+"""Use cases of sessions: log in, refresh with rotation, log out, list, revoke; and what confirms every call's token."""
+
+import uuid
+
+from functions.accounts import repository
+from functions.accounts.domain import (
+    RefreshToken,
+    Session,
+    User,
+    UserStatus,
+    new_refresh_token,
+    normalise_email,
+    session_end,
+    token_hash,
+)
+from functions.accounts.passwords import hash_password, is_outdated, verify_password
+from functions.accounts.schemas import Tokens
+from shared.auth import LIFETIME, issue_access_token
+from shared.db import new_id
+from shared.errors import BadCredentials, Forbidden, NotFound, TokenExpired, Unauthenticated
+from shared.platform import Platform
+from shared.tx import Actor, Tx
+
+WRONG = "E-mail or password is wrong, or the address is not verified yet."
+SUSPENDED = "This account is suspended. Write to us if you think that is wrong."
+OLD = "The refresh token is not good any more; log in."
+
+
+def confirm(tx: Tx) -> None:
+    """Begins every transaction of a caller with a token: his session lives, his account is active, his role is still the
+    token's. One read. Raises Unauthenticated, or TokenExpired where a refresh brings the new role."""
+    actor = tx.actor
+    assert actor.id is not None
+    assert actor.session_id is not None
+    standing = repository.standing(tx, actor.session_id, actor.id)
+    if standing is None:
+        raise Unauthenticated("This session has ended; log in.")
+    role, status = standing
+    if status != UserStatus.ACTIVE:
+        raise Unauthenticated(SUSPENDED)
+    if role != actor.role:
+        raise TokenExpired(f"Your role is {role} now; use the refresh token.")
+
+
+def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_agent: str) -> Tokens:
+    """A new session. Raises TooManyRequests (locked), Forbidden (suspended), and BadCredentials, after the same work
+    whether or not the account exists. Tries are counted before the password is looked at."""
+    email = normalise_email(email)
+    platform.limits.hit("sign_in_account", email)
+    user = platform.read(lambda tx: repository.user_by_email(tx, email))
+    good = verify_password(password, user.password_hash if user else None)
+    if not good or user is None or not user.email_verified:
+        raise BadCredentials(WRONG)
+    fresh = hash_password(password) if is_outdated(user.password_hash) else None
+    known = user
+
+    def use_case(tx: Tx) -> Tokens:
+        found = repository.user_by_id(tx, known.id, lock=True)
+        if found is None or found.password_hash != known.password_hash:  # changed while we looked
+            raise BadCredentials(WRONG)
+        if fresh is not None:
+            repository.update_user(tx, found.id, password_hash=fresh)
+        return open_session(tx=tx, user=found, user_agent=user_agent)
+
+    tokens = platform.transact(use_case, actor=actor)
+    platform.limits.lift("sign_in_account", email)
+    return tokens
+
+
+def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
+    """A new session of somebody who has shown who he is. Raises Forbidden for a suspended account."""
+    if user.status != UserStatus.ACTIVE:
+        raise Forbidden(SUSPENDED)
+    made = Session(
+        id=new_id(),
+        user_id=user.id,
+        created_at=tx.now,
+        last_used_at=tx.now,
+        expires_at=session_end(tx.now, tx.now),
+        revoked_at=None,
+        revoked_for=None,
+        user_agent=user_agent,
+        address=tx.actor.address,
+    )
+    repository.add_session(tx, made)
+    return _tokens(tx, user, made.id)
+
+
+def _tokens(tx: Tx, user: User, session_id: uuid.UUID) -> Tokens:
+    token = new_refresh_token()
+    repository.add_refresh_token(tx, RefreshToken(new_id(), session_id, token_hash(token), tx.now, None))
+    access = issue_access_token(key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=session_id, now=tx.now)
+    return Tokens(access_token=access, refresh_token=token, expires_in=int(LIFETIME.total_seconds()))
+
+
+def refresh(*, tx: Tx, refresh_token: str, user_agent: str) -> Tokens | None:
+    """Rotates a refresh token. None where it was used before: the whole session is revoked then (the transaction must
+    commit, so this is no exception). Raises BadCredentials for an unknown, expired or revoked one."""
+    found = repository.refresh_token_by_hash(tx, token_hash(refresh_token))
+    family = repository.session_by_id(tx, found.session_id, lock=True) if found is not None else None
+    if found is None or family is None or not family.alive(tx.now):
+        raise BadCredentials(OLD)
+    if found.rotated_at is not None:
+        repository.revoke_session(tx, family.id, reason="reuse")
+        return None
+    user = repository.user_by_id(tx, family.user_id)
+    if user is None or user.status != UserStatus.ACTIVE:
+        raise BadCredentials(OLD)
+    repository.rotate(tx, found.id)
+    repository.touch_session(
+        tx,
+        family.id,
+        expires_at=session_end(family.created_at, tx.now),
+        user_agent=user_agent or family.user_agent,
+        address=tx.actor.address,
+    )
+    return _tokens(tx, user, family.id)
+
+
+def log_out(*, tx: Tx) -> None:
+    """Ends the caller's session: its refresh tokens and its access tokens."""
+    assert tx.actor.session_id is not None
+    repository.revoke_session(tx, tx.actor.session_id, reason="logout")
+
+
+def list_sessions(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[Session]:
+    """The caller's living sessions, newest first."""
+    assert tx.actor.id is not None
+    return repository.sessions_of(tx, tx.actor.id, alive=True, before=before, limit=limit)
+
+
+def get_owned(*, tx: Tx, session_id: uuid.UUID) -> Session:
+    """One of the caller's living sessions. Raises NotFound."""
+    found = repository.session_by_id(tx, session_id)
+    if found is None or found.user_id != tx.actor.id or not found.alive(tx.now):
+        raise NotFound(f"There is no session {session_id}.")
+    return found
+
+
+def revoke(*, tx: Tx, session_id: uuid.UUID) -> None:
+    """Ends one of the caller's sessions at once."""
+    repository.revoke_session(tx, get_owned(tx=tx, session_id=session_id).id, reason="revoked")
+
+
+def revoke_others(*, tx: Tx) -> None:
+    """Ends every session of the caller but this one."""
+    assert tx.actor.id is not None
+    repository.revoke_sessions(tx, tx.actor.id, reason="revoked", but=tx.actor.session_id)

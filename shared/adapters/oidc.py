@@ -1,0 +1,154 @@
+"""An OpenID Connect provider (Entra External ID, or any other): authorization code with PKCE, and the ID token checked.
+
+Authlib speaks OAuth, PyJWT verifies the signature by the provider's published keys. Both are imported when first needed.
+"""
+
+import hmac
+import threading
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from shared.clock import Clock
+from shared.errors import BadCredentials, Unavailable
+from shared.settings import Settings
+
+ALGORITHMS = ["RS256", "PS256", "ES256"]
+"""Public keys only: with HS256 allowed, a client secret could sign, and `none` is no signature."""
+SCOPE = "openid email profile"
+TIMEOUT_S = 10
+LEEWAY_S = 60
+"""Seconds the provider's clock may differ from ours."""
+CACHE_S = 3600
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Somebody as the provider knows him. `email` is None unless the provider says that it has verified it."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+
+
+class OidcProvider:
+    """One provider and our client there. Its metadata and keys are cached for an hour."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        issuer, client, redirect = settings.oidc_issuer, settings.oidc_client_id, settings.oidc_redirect_url
+        if not (issuer and client and redirect):
+            raise ValueError("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_REDIRECT_URL: must be set together")
+        parts = urlsplit(issuer)
+        if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+            raise ValueError("OIDC_ISSUER: must be https")
+        self.issuer, self._client, self._redirect = issuer, client, redirect
+        self._secret = settings.oidc_client_secret
+        self._verified_claim = settings.oidc_verified_claim
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._metadata: dict[str, Any] = {}
+        self._fetched = 0.0
+        self._keys: Any = None
+
+    def _session(self, **more: Any) -> Any:
+        from authlib.integrations.requests_client import OAuth2Session
+
+        secret = None if self._secret is None else self._secret.get_secret_value()
+        return OAuth2Session(
+            self._client, secret, scope=SCOPE, redirect_uri=self._redirect, code_challenge_method="S256", **more
+        )
+
+    def _described(self) -> dict[str, Any]:
+        """The provider's metadata (OpenID Connect Discovery). Raises Unavailable."""
+        import jwt
+
+        with self._lock:
+            if self._metadata and self._clock.monotonic() - self._fetched < CACHE_S:
+                return self._metadata
+            with _reaching(self.issuer), self._session() as session:
+                answer = session.get(
+                    f"{self.issuer.rstrip('/')}/.well-known/openid-configuration", withhold_token=True, timeout=TIMEOUT_S
+                )
+                answer.raise_for_status()
+                found = answer.json()
+            if found.get("issuer") != self.issuer:
+                raise Unavailable(f"The identity provider calls itself {found.get('issuer')!r}, not {self.issuer!r}.")
+            self._keys = jwt.PyJWKClient(found["jwks_uri"], lifespan=CACHE_S, timeout=TIMEOUT_S)
+            self._metadata, self._fetched = found, self._clock.monotonic()
+            return self._metadata
+
+    def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str:
+        """Where the browser goes; `verifier` is sent as its SHA-256 only (PKCE, RFC 7636). Raises Unavailable."""
+        described = self._described()
+        with self._session() as session:
+            url, _ = session.create_authorization_url(
+                described["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
+            )
+        return str(url)
+
+    def identify(self, *, code: str, nonce: str, verifier: str) -> Identified:
+        """Exchanges the code and checks the ID token: signature, issuer, audience, times, nonce (OpenID Connect Core,
+        3.1.3.7). Raises BadCredentials, Unavailable."""
+        from authlib.common.errors import AuthlibBaseError
+
+        described = self._described()
+        try:
+            with _reaching(self.issuer), self._session() as session:
+                tokens = session.fetch_token(
+                    described["token_endpoint"], code=code, code_verifier=verifier, timeout=TIMEOUT_S,
+                    grant_type="authorization_code",
+                )  # fmt: skip
+        except AuthlibBaseError as error:
+            raise BadCredentials(f"The identity provider refused: {error.error}.") from error
+        claims = self._checked(str(tokens.get("id_token", "")))
+        if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
+            raise BadCredentials("The identity provider's answer belongs to another sign-in.")
+        verified = claims.get(self._verified_claim) in (True, 1, "1", "true", "True")
+        email = claims.get("email") if verified else None
+        return Identified(self.issuer, str(claims["sub"]), email, claims.get("name"))
+
+    def _checked(self, token: str) -> dict[str, Any]:
+        import jwt
+
+        try:
+            with _reaching(self.issuer):
+                key = self._keys.get_signing_key_from_jwt(token)
+            claims: dict[str, Any] = jwt.decode(
+                token, key, algorithms=ALGORITHMS, audience=self._client, issuer=self.issuer,
+                options={"require": ["iss", "sub", "aud", "exp", "iat"], "verify_exp": False, "verify_iat": False,
+                         "verify_nbf": False},
+            )  # fmt: skip
+        except jwt.PyJWKClientConnectionError as error:
+            raise Unavailable("The identity provider's keys cannot be read right now.") from error
+        except jwt.PyJWTError as error:
+            raise BadCredentials(f"The identity provider's token is not good: {error}.") from error
+        now = self._clock.now().timestamp()
+        if now >= claims["exp"] + LEEWAY_S or claims.get("nbf", 0) > now + LEEWAY_S:
+            raise BadCredentials("The identity provider's token is too old, or too new.")
+        if claims.get("azp", self._client) != self._client:
+            raise BadCredentials("The identity provider's token was made for another client.")
+        return claims
+
+
+class _reaching:
+    """Turns failures of the network, and answers of 4xx and 5xx to what needs no permission, into Unavailable."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: Any, _: Any) -> None:
+        if kind is None:
+            return
+        import requests
+
+        if issubclass(kind, requests.RequestException | OSError):
+            raise Unavailable("The identity provider cannot be reached right now; try again in a moment.") from error
+
+
+def make_provider(settings: Settings, clock: Clock) -> OidcProvider | None:
+    """The provider of the settings; None where there is none."""
+    return None if settings.oidc_issuer is None else OidcProvider(settings, clock)

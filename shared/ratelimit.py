@@ -1,0 +1,153 @@
+"""Rate limits and lock-outs that hold across instances: hits counted in fixed windows, one row a window and subject.
+
+A hit is one upsert on a primary key that only the same subject touches. Wide limits are counted in steps: a process tells the
+database of a twentieth of the limit at a time, so that a search costs no write of its own. Such a limit can be exceeded by
+one step for each further instance; limits up to 20 are exact.
+"""
+
+import hashlib
+import ipaddress
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.engine import Connection
+
+from shared.clock import Clock
+from shared.db import Database, Id, Key, UtcDateTime, metadata
+from shared.errors import TooManyRequests
+from shared.settings import Settings
+
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+REMEMBERED = 20_000
+"""Windows a process keeps in memory before it starts anew: a cache that may be lost."""
+
+rate_limit = sa.Table(
+    "rate_limit",
+    metadata,
+    # The window leads, so that pruning deletes one end of the key.
+    sa.Column("window_start", UtcDateTime, primary_key=True),
+    sa.Column("scope", Key(24), primary_key=True),
+    sa.Column("subject", Id, primary_key=True),
+    sa.Column("hits", sa.Integer, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `hits` in a window; `what` says of what."""
+
+    hits: int
+    window: timedelta
+    what: str
+
+    @property
+    def step(self) -> int:
+        """Hits a process counts before the database hears of them."""
+        return max(1, self.hits // 20)
+
+
+def limits_of(settings: Settings) -> dict[str, Limit]:
+    """Every scope there is."""
+    quarter, hour = timedelta(minutes=15), timedelta(hours=1)
+    return {
+        "search": Limit(settings.searches_per_minute, timedelta(minutes=1), "searches from this address"),
+        "sign_in_account": Limit(settings.sign_ins_per_account, quarter, "tries to sign in to this account"),
+        "sign_in_address": Limit(settings.sign_ins_per_address, quarter, "tries to sign in from this address"),
+        "mail_address": Limit(settings.account_mails_per_address, hour, "requests for e-mails from this address"),
+    }
+
+
+def subject_id(subject: str) -> uuid.UUID:
+    """What is stored of an address or account: 128 bits of its hash. IPv6 counts by /64, what one subscriber holds."""
+    try:
+        parsed = ipaddress.ip_address(subject)
+        if parsed.version == 6:
+            subject = str(ipaddress.ip_network((parsed, 64), strict=False))
+    except ValueError:
+        pass  # not an IP address: an e-mail address, or a name of tests
+    return uuid.UUID(bytes=hashlib.sha256(subject.encode()).digest()[:16])
+
+
+@dataclass
+class _Seen:
+    """A window in this process: what the database was last known to hold, and what it has not heard of yet."""
+
+    known: int = 0
+    unsaid: int = 0
+
+
+class RateLimiter:
+    """The limits of one process, over the database that all share."""
+
+    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+        self._database, self._clock, self._on = database, clock, settings.rate_limits
+        self._limits = limits_of(settings)
+        self._seen: dict[tuple[str, uuid.UUID, datetime], _Seen] = {}
+        self._lock = threading.Lock()
+
+    def hit(self, scope: str, subject: str) -> None:
+        """Counts one. Raises TooManyRequests, saying in how many seconds the limit lifts, above the limit."""
+        if not self._on:
+            return
+        limit, now = self._limits[scope], self._clock.now()
+        start = now - (now - EPOCH) % limit.window
+        if not self._let_in(limit, scope, subject_id(subject), start):
+            wait = max(1, -int(-(start + limit.window - now).total_seconds() // 1))
+            raise TooManyRequests(
+                f"There were too many {limit.what}; try again in {wait} seconds.", limit=scope, retry_after_s=wait
+            )
+
+    def _let_in(self, limit: Limit, scope: str, id: uuid.UUID, start: datetime) -> bool:
+        key = (scope, id, start)
+        with self._lock:
+            if len(self._seen) >= REMEMBERED:
+                self._seen.clear()
+            seen = self._seen.setdefault(key, _Seen())
+            # Exact limits ask the database each time: another instance may have lifted them.
+            if limit.step > 1 and seen.known + seen.unsaid >= limit.hits:
+                return False
+            seen.unsaid += 1
+            if seen.unsaid < limit.step:
+                return True
+            unsaid, seen.unsaid = seen.unsaid, 0
+        total = self._database.transact(lambda conn: _add(conn, start=start, scope=scope, subject=id, hits=unsaid))
+        with self._lock:
+            seen.known = max(seen.known, total)
+        return total <= limit.hits
+
+    def lift(self, scope: str, subject: str) -> None:
+        """Forgets what was counted of a subject: the right password ends a lock-out's count."""
+        if not self._on:
+            return
+        limit, now = self._limits[scope], self._clock.now()
+        start, id = now - (now - EPOCH) % limit.window, subject_id(subject)
+        table = rate_limit.c
+        mine = sa.and_(table.window_start == start, table.scope == scope, table.subject == id)
+        self._database.transact(lambda conn: conn.execute(sa.delete(rate_limit).where(mine)))
+        with self._lock:
+            self._seen.pop((scope, id, start), None)
+
+
+def _add(conn: Connection, *, start: datetime, scope: str, subject: uuid.UUID, hits: int) -> int:
+    """Adds hits in one statement and returns the window's total."""
+    values: dict[str, Any] = {"window_start": start, "scope": scope, "subject": subject, "hits": hits}
+    if conn.dialect.name == "sqlite":
+        made = sqlite.insert(rate_limit).values(**values)
+        upsert = made.on_conflict_do_update(
+            index_elements=["window_start", "scope", "subject"], set_={"hits": rate_limit.c.hits + hits}
+        )
+        return int(conn.execute(upsert.returning(rate_limit.c.hits)).scalar_one())
+    # LAST_INSERT_ID(x) hands x back with the answer; a row that was inserted hands back 0.
+    row = mysql.insert(rate_limit).values(**values)
+    result = conn.execute(row.on_duplicate_key_update(hits=sa.func.last_insert_id(rate_limit.c.hits + hits)))
+    return int(result.lastrowid) or hits
+
+
+def prune(conn: Connection, *, now: datetime, keep: timedelta = timedelta(hours=2)) -> int:
+    """Deletes windows that are over. Returns how many rows."""
+    return conn.execute(sa.delete(rate_limit).where(rate_limit.c.window_start < now - keep)).rowcount

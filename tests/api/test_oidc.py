@@ -1,0 +1,280 @@
+"""Signing in by a provider, against a loopback issuer: code, PKCE, state, nonce, the ID token, and whose account it is."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import jwt
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi.testclient import TestClient
+
+from devhost.stack.oidc import OidcIssuer
+from functions.accounts.tables import account_token, identity, session, user
+from shared.asgi import create_app
+from shared.clock import ManualClock
+from shared.migrate import upgrade
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.people import bearer, letters, log_in, newcomer, register, visit
+from tests.world import API, World
+
+SOMEBODY = {"sub": "subject-1", "email": "Ada@example.org", "email_verified": True, "name": "Ada of the provider"}
+REDIRECT = "https://app.example.org/signed-in"
+
+
+@pytest.fixture
+def issuer(clock: ManualClock) -> Iterator[OidcIssuer]:
+    with OidcIssuer(clock) as server:
+        server.manners.claims = dict(SOMEBODY)
+        yield server
+
+
+@pytest.fixture
+def linked(issuer: OidcIssuer, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    """A world with a provider."""
+    settings = Settings.model_validate({"data_dir": tmp_path / "data"} | issuer.settings())
+    platform = Platform(settings, clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
+
+
+def begin(world: World) -> dict[str, str]:
+    answer = world.client.post(f"{API}/accounts/oidc/start")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, str] = answer.json()
+    return found
+
+
+def finish(world: World, begun: dict[str, str], **changes: str) -> Any:
+    body = visit(begun) | {"binding": begun["binding"]} | changes
+    return world.client.post(f"{API}/accounts/oidc/finish", json=body)
+
+
+def sign_in(world: World) -> Any:
+    return finish(world, begin(world))
+
+
+def stored(world: World, email: str) -> Any:
+    return world.platform.read(lambda tx: tx.execute(sa.select(user).where(user.c.email == email)).one())
+
+
+def test_somebody_new_gets_a_drivers_account_and_comes_back_to_it(linked: World) -> None:
+    tokens = sign_in(linked)
+    assert tokens.status_code == 200, tokens.text
+    me = linked.client.get(f"{API}/accounts/me", headers=bearer(tokens.json())).json()
+    assert (me["email"], me["name"], me["role"], me["email_verified"]) == (
+        "ada@example.org", "Ada of the provider", "driver", True,
+    )  # fmt: skip
+    again = sign_in(linked)
+    assert linked.client.get(f"{API}/accounts/me", headers=bearer(again.json())).json()["id"] == me["id"]
+    assert log_in(linked.client, password="").status_code == 401, "it has no password, and none is not a password"
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 1
+    assert linked.scalar(sa.select(sa.func.count()).select_from(session)) == 2
+
+
+def test_the_request_is_bound_by_pkce_state_and_nonce_and_none_is_stored(linked: World) -> None:
+    begun = begin(linked)
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(begun["authorization_url"]).query).items()}
+    assert asked["response_type"] == "code"
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["state"] == begun["state"]
+    assert asked["scope"] == "openid email profile"
+    assert begun["binding"] not in begun["authorization_url"]
+    row = linked.platform.read(lambda tx: repr(tuple(tx.execute(sa.select(account_token)).one())))
+    for secret in (begun["state"], begun["binding"], asked["nonce"], asked["code_challenge"]):
+        assert len(secret) == 43
+        assert secret not in row
+    assert begin(linked)["state"] != begun["state"]
+
+
+def test_a_state_works_once_in_time_and_where_it_began(linked: World, clock: ManualClock) -> None:
+    def refused(answer: Any) -> None:
+        assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS")
+
+    mine, other = begin(linked), begin(linked)
+    refused(finish(linked, mine, binding=other["binding"]))
+    refused(finish(linked, mine))
+    refused(finish(linked, begin(linked), state="made up"))
+    late, back = begin(linked), None
+    back = visit(late)
+    clock.advance(timedelta(minutes=10))
+    refused(linked.client.post(f"{API}/accounts/oidc/finish", json=back | {"binding": late["binding"]}))
+    good = begin(linked)
+    back = visit(good) | {"binding": good["binding"]}
+    assert linked.client.post(f"{API}/accounts/oidc/finish", json=back).status_code == 200
+    refused(linked.client.post(f"{API}/accounts/oidc/finish", json=back))
+    assert linked.scalar(sa.select(sa.func.count()).select_from(session)) == 1
+
+
+def test_a_code_of_another_sign_in_is_refused_by_pkce(linked: World) -> None:
+    mine, other = begin(linked), begin(linked)
+    answer = finish(linked, mine, code=visit(other)["code"])
+    assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS")
+    assert "invalid_grant" in answer.json()["detail"]
+
+
+ANOTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda claims: claims | {"nonce": "another"},
+        lambda claims: {name: value for name, value in claims.items() if name != "nonce"},
+        lambda claims: claims | {"aud": "another client"},
+        lambda claims: claims | {"iss": "https://evil.example.org"},
+        lambda claims: claims | {"exp": claims["iat"] - 61},
+        lambda claims: claims | {"nbf": claims["iat"] + 61},
+        lambda claims: claims | {"azp": "another client"},
+        lambda claims: {name: value for name, value in claims.items() if name != "sub"},
+        lambda claims: {name: value for name, value in claims.items() if name != "exp"},
+    ],
+)
+def test_a_token_that_is_not_for_this_sign_in_is_refused(
+    linked: World, issuer: OidcIssuer, tamper: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    issuer.manners.tamper = tamper
+    answer = sign_in(linked)
+    assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), answer.text
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        lambda claims: jwt.encode(claims, ANOTHER_KEY, "RS256", headers={"kid": "first"}),
+        lambda claims: jwt.encode(claims, ANOTHER_KEY, "RS256", headers={"kid": "second"}),
+        lambda claims: jwt.encode(claims, None, "none", headers={"kid": "first"}),
+        lambda claims: jwt.encode(claims, "loopback secret of 32 bytes or more", "HS256", headers={"kid": "first"}),
+        lambda claims: "no token",
+    ],
+)
+def test_a_token_that_the_provider_has_not_signed_is_refused(
+    linked: World, issuer: OidcIssuer, sign: Callable[[dict[str, Any]], str]
+) -> None:
+    issuer.manners.sign = sign
+    answer = sign_in(linked)
+    assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), answer.text
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
+
+
+def test_a_verified_account_is_linked_by_its_verified_address_and_told(linked: World) -> None:
+    own = newcomer(linked)
+    before = stored(linked, "ada@example.org")
+    tokens = sign_in(linked)
+    assert tokens.status_code == 200, tokens.text
+    assert stored(linked, "ada@example.org") == before, "nothing else of the account changes"
+    assert log_in(linked.client).status_code == 200, "the password stays good"
+    assert linked.client.get(f"{API}/accounts/me", headers=bearer(own)).status_code == 200
+    linked.drain()
+    assert letters(linked.platform)[-1] == "A new way to sign in"
+
+
+def test_an_account_that_nobody_verified_is_taken_over_without_its_password(linked: World) -> None:
+    register(linked.client, name="Eve", role="owner", phone="+31612345678")
+    tokens = sign_in(linked)
+    assert tokens.status_code == 200
+    found = stored(linked, "ada@example.org")
+    assert (found.name, found.role, found.phone, found.email_verified) == ("Ada of the provider", "driver", None, True)
+    assert log_in(linked.client).status_code == 401, "whoever registered it never showed that it is his"
+    linked.drain()
+    assert letters(linked.platform) == ["You have an account already"], "no link is sent that would let him in"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"email_verified": False},
+        {"email_verified": None},
+        {"email_verified": "false"},
+        {"email": None},
+        {"email_verified": False, "xms_edov": True},
+    ],
+)
+def test_an_address_the_provider_has_not_verified_opens_nothing(
+    linked: World, issuer: OidcIssuer, claims: dict[str, Any]
+) -> None:
+    newcomer(linked)
+    issuer.manners.claims |= claims
+    answer = sign_in(linked)
+    assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS")
+    assert linked.scalar(sa.select(sa.func.count()).select_from(identity)) == 0
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 1
+
+
+def test_an_administrator_is_not_linked_by_himself(linked: World) -> None:
+    newcomer(linked)
+    linked.platform.transact(lambda tx: tx.execute(sa.update(user).values(role="admin")))
+    assert (sign_in(linked).status_code, sign_in(linked).json()["code"]) == (403, "FORBIDDEN")
+    assert linked.scalar(sa.select(sa.func.count()).select_from(identity)) == 0
+
+
+def test_another_subject_with_the_same_address_does_not_get_the_account(linked: World, issuer: OidcIssuer) -> None:
+    assert sign_in(linked).status_code == 200
+    issuer.manners.claims["sub"] = "subject-2"
+    answer = sign_in(linked)
+    assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+
+
+def test_the_subject_counts_and_not_the_address(linked: World, issuer: OidcIssuer) -> None:
+    first = sign_in(linked).json()
+    me = linked.client.get(f"{API}/accounts/me", headers=bearer(first)).json()
+    issuer.manners.claims |= {"email": "moved@example.org", "email_verified": False}
+    again = sign_in(linked)
+    assert again.status_code == 200
+    assert linked.client.get(f"{API}/accounts/me", headers=bearer(again.json())).json() == me
+
+
+def test_a_suspended_account_stays_out(linked: World) -> None:
+    sign_in(linked)
+    linked.platform.transact(lambda tx: tx.execute(sa.update(user).values(status="SUSPENDED")))
+    assert sign_in(linked).status_code == 403
+
+
+def test_an_account_without_a_password_can_set_one_and_be_deleted(linked: World) -> None:
+    tokens = sign_in(linked).json()
+    headers = bearer(tokens)
+    done = linked.client.post(f"{API}/accounts/me/password", json={"new_password": "a horse of 4"}, headers=headers)
+    assert done.status_code == 204
+    assert log_in(linked.client, password="a horse of 4").status_code == 200
+    refused = linked.client.post(f"{API}/accounts/me/deletion", json={}, headers=headers)
+    assert refused.status_code == 401, "now it has one"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_provider_that_fails_is_unavailable(linked: World, issuer: OidcIssuer, status: int) -> None:
+    begun = begin(linked)
+    issuer.manners.token_status = status
+    answer = finish(linked, begun)
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+    assert linked.scalar(sa.select(sa.func.count()).select_from(session)) == 0
+
+
+def test_a_provider_that_is_away_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:
+    settings = Settings(
+        data_dir=tmp_path / "away", oidc_issuer="http://127.0.0.1:1/x", oidc_client_id="c", oidc_redirect_url=REDIRECT
+    )
+    platform = Platform(settings, clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        answer = client.post(f"{API}/accounts/oidc/start")
+    platform.close()
+    assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"oidc_issuer": "http://login.example.org"}, "https"), ({"oidc_client_id": None}, "together")],
+)
+def test_settings_that_would_not_be_safe_are_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    good = {"oidc_issuer": "https://login.example.org", "oidc_client_id": "c", "oidc_redirect_url": REDIRECT}
+    platform = Platform(Settings.model_validate({"data_dir": tmp_path} | good | changes))
+    with pytest.raises(ValueError, match=told):
+        assert platform.oidc
+    platform.close()

@@ -1,0 +1,215 @@
+"""Rate limits and lock-outs: they hold across instances, say when they lift, and lock nobody out for ever."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from shared.asgi import create_app
+from shared.clock import ManualClock
+from shared.errors import TooManyRequests
+from shared.migrate import upgrade
+from shared.platform import Platform
+from shared.ratelimit import limits_of, rate_limit, subject_id
+from shared.settings import Settings
+from tests.people import PASSWORD, log_in, newcomer, register
+from tests.world import API, World
+
+LIMITS = {"searches_per_minute": 10, "sign_ins_per_account": 3, "sign_ins_per_address": 12, "account_mails_per_address": 4}
+SECRET = "a secret of the tests, 32 bytes or more"
+
+
+def instance(tmp_path: Path, clock: ManualClock, url: str | None = None, **changes: Any) -> Platform:
+    given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": SECRET} | LIMITS | changes
+    platform = Platform(Settings.model_validate(given), clock)
+    upgrade(platform.database)
+    return platform
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def instances(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[tuple[World, World]]:
+    """Two instances of the app over one database, on SQLite and on MariaDB."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
+    platforms = [instance(tmp_path, clock, url) for _ in range(2)]
+    clients = [
+        TestClient(create_app(lambda made=made: made), raise_server_exceptions=False)  # type: ignore[misc]
+        for made in platforms
+    ]
+    yield World(platforms[0], clients[0]), World(platforms[1], clients[1])
+    for platform in platforms:
+        platform.close()
+
+
+def refused(answer: Any, limit: str, seconds: int) -> None:
+    assert answer.status_code == 429, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"] == str(seconds)
+    problem = answer.json()
+    assert (problem["code"], problem["limit"], problem["retry_after_s"]) == ("TOO_MANY_REQUESTS", limit, seconds)
+
+
+def search(world: World) -> Any:
+    return world.client.get(f"{API}/stations/locations", params={"lat": 52, "lon": 5})
+
+
+def test_public_search_is_limited_by_address_over_all_instances(instances: tuple[World, World], clock: ManualClock) -> None:
+    place = instances[0].location()
+    clock.advance(timedelta(seconds=15))
+    asked = [
+        *(search(instances[number % 2]) for number in range(4)),
+        *(instances[number % 2].client.get(f"{API}/stations/locations/{place}/availability") for number in range(4)),
+        *(
+            instances[number % 2].client.post(
+                f"{API}/payments/quotes",
+                json={
+                    "location_id": place, "connector": "IEC_62196_T2", "start": "2026-03-02T10:00:00Z", "duration_minutes": 60,
+                },
+            )
+            for number in range(2)
+        ),
+    ]  # fmt: skip
+    assert [answer.status_code for answer in asked] == [200] * 10
+    for world in instances:
+        refused(search(world), "search", 45)
+    assert instances[0].client.get(f"{API}/optimizer/model").status_code == 200
+    clock.advance(timedelta(seconds=45))
+    assert search(instances[1]).status_code == 200
+
+
+def test_sign_in_is_locked_by_account_over_all_instances_and_lifts(instances: tuple[World, World], clock: ManualClock) -> None:
+    first, second = instances
+    newcomer(first)
+    for world in (first, second, first):
+        assert log_in(world.client, password="wrong").status_code == 401
+    for world in instances:
+        refused(log_in(world.client), "sign_in_account", 900)
+    for number in range(3):
+        assert log_in(first.client, email="NOBODY@example.org", password=str(number)).status_code == 401
+    refused(log_in(second.client, email="nobody@example.org"), "sign_in_account", 900)
+    clock.advance(timedelta(minutes=15))
+    assert log_in(second.client).status_code == 200, "the lock lifts by itself"
+    for _ in range(2):
+        assert log_in(first.client, password="wrong").status_code == 401
+    assert log_in(second.client).status_code == 200, "and the right password starts the count anew"
+    for _ in range(2):
+        assert log_in(first.client, password="wrong").status_code == 401
+
+
+def test_sign_in_is_limited_by_address_whatever_the_account(instances: tuple[World, World]) -> None:
+    first, second = instances
+    for number in range(6):
+        assert log_in(first.client, email=f"{number}@example.org").status_code == 401
+    for number in range(6):
+        answer = second.client.post(f"{API}/accounts/password/reset", json={"token": f"{number}", "password": "a horse of 4"})
+        assert answer.status_code == 401, "links tried count too"
+    refused(log_in(first.client, email="another@example.org"), "sign_in_address", 900)
+    verify = second.client.post(f"{API}/accounts/verify", json={"token": "x", "password": "x"})
+    refused(verify, "sign_in_address", 900)
+
+
+def test_mails_are_limited_by_address(instances: tuple[World, World]) -> None:
+    first, second = instances
+    assert register(first.client).status_code == 202
+    for path in ("verification", "password/forgot"):
+        assert second.client.post(f"{API}/accounts/{path}", json={"email": "ada@example.org"}).status_code == 202
+    assert register(second.client, email="b@example.org").status_code == 202
+    refused(register(first.client, email="c@example.org"), "mail_address", 3600)
+    answer = second.client.post(f"{API}/accounts/password/forgot", json={"email": "nobody@example.org"})
+    refused(answer, "mail_address", 3600)
+
+
+def test_parallel_hits_are_all_counted(instances: tuple[World, World]) -> None:
+    """Two instances, eight threads, one subject: exactly the limit gets through."""
+    let_in, turned_away = [], []
+    gate = threading.Barrier(8)
+
+    def knock(platform: Platform) -> None:
+        gate.wait(10)
+        for _ in range(3):
+            try:
+                platform.limits.hit("search", "203.0.113.7")
+                let_in.append(1)
+            except TooManyRequests:
+                turned_away.append(1)
+
+    threads = [threading.Thread(target=knock, args=(instances[number % 2].platform,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (len(let_in), len(turned_away)) == (10, 14)
+
+
+def test_a_wide_limit_is_told_to_the_database_in_steps_and_still_holds(tmp_path: Path, clock: ManualClock) -> None:
+    platform = instance(tmp_path, clock, searches_per_minute=100)
+    step = limits_of(platform.settings)["search"].step
+    assert step == 5
+    written: list[str] = []
+    sa.event.listen(
+        platform.database.engine, "before_cursor_execute", lambda c, cu, statement, *rest: written.append(statement)
+    )
+    for _ in range(100):
+        platform.limits.hit("search", "203.0.113.7")
+    assert len([text for text in written if text.startswith("INSERT")]) == 20
+    with pytest.raises(TooManyRequests):
+        platform.limits.hit("search", "203.0.113.7")
+    other = Platform(platform.settings, clock)
+    for _ in range(step - 1):
+        other.limits.hit("search", "203.0.113.7")
+    for _ in range(2):
+        with pytest.raises(TooManyRequests):
+            other.limits.hit("search", "203.0.113.7")
+    written.clear()
+    for _ in range(20):
+        with pytest.raises(TooManyRequests):
+            platform.limits.hit("search", "203.0.113.7")
+    assert written == [], "who is refused costs nothing more"
+    platform.close()
+    other.close()
+
+
+def test_limits_can_be_switched_off_for_load_tests(tmp_path: Path, clock: ManualClock) -> None:
+    platform = instance(tmp_path, clock, rate_limits=False)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        world = World(platform, client)
+        assert {search(world).status_code for _ in range(30)} == {200}
+        assert {log_in(client).status_code for _ in range(5)} == {401}
+    assert world.scalar(sa.select(sa.func.count()).select_from(rate_limit)) == 0
+    platform.close()
+
+
+def test_no_address_is_stored_in_the_clear_and_a_subscriber_of_ipv6_is_one(world: World) -> None:
+    search(world)
+    assert subject_id("2001:db8:1:2::1") == subject_id("2001:db8:1:2:ffff::9") != subject_id("2001:db8:1:3::1")
+    assert subject_id("203.0.113.7") != subject_id("203.0.113.8")
+    log_in(world.client, password=PASSWORD)
+    rows = world.platform.read(lambda tx: [repr(tuple(row)) for row in tx.execute(sa.select(rate_limit))])
+    assert rows
+    assert not any("ada@" in row or "testclient" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("1.1.1.1, 203.0.113.9:4711", "203.0.113.9"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::7"),
+        (None, None),
+    ],
+)
+def test_the_address_is_what_the_front_end_wrote(header: str | None, address: str | None) -> None:
+    from starlette.requests import Request
+
+    from shared.api import client_address
+
+    headers = [] if header is None else [(b"x-forwarded-for", header.encode())]
+    assert client_address(Request({"type": "http", "headers": headers})) == address
+    mine = Request({"type": "http", "headers": headers, "client": ("198.51.100.1", 1)})
+    assert client_address(mine) == "198.51.100.1", "a header cannot hide a connection's own address"
