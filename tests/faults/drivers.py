@@ -63,7 +63,7 @@ class Progress:
     """How many attempts are done, for who waits to break something in the middle."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.done = total, 0
+        self.total, self.done, self.stopped = total, 0, False
         self._changed = threading.Condition()
 
     def step(self) -> None:
@@ -72,10 +72,16 @@ class Progress:
             self.done += 1
             self._changed.notify_all()
 
+    def stop(self) -> None:
+        """Nobody goes on: the run was interrupted."""
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
+
     def wait(self, share: float) -> None:
         """Until this share of the attempts is done."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self.done >= share * self.total, timeout=1800):
+            if not self._changed.wait_for(lambda: self.stopped or self.done >= share * self.total, timeout=7200):
                 raise TimeoutError(f"only {self.done} of {self.total} attempts were made")
 
 
@@ -114,6 +120,8 @@ class Driver:
     def run(self, count: int, progress: Progress) -> None:
         """Makes `count` attempts, one after the other."""
         for _ in range(count):
+            if progress.stopped:
+                return
             self.attempt()
             progress.step()
 

@@ -213,9 +213,13 @@ def run(arena: Arena, scenario: Scenario, *, attempts: int, drivers: list[Driver
     with ThreadPoolExecutor(CLIENTS + 1) as pool:
         breaking = pool.submit(scenario.break_things, arena, progress)
         done = [pool.submit(driver.run, each, progress) for driver in mine]
-        for future in done:
-            future.result()
-        killed = breaking.result()
+        try:
+            for future in done:
+                future.result()
+            killed = breaking.result()
+        except BaseException:
+            progress.stop()
+            raise
     arena.settle()
     late = sum(driver.find_out() for driver in mine)
     arena.settle()
