@@ -2,8 +2,8 @@
 broker. One at a time, so that nobody waits behind another. Both processes read the same monotonic clock.
 
 Stages: `accept` until the 202; `queue` from then to the handler (outbox, relay, broker, receiver); `look` reads stations
-and bookings around the driver; `candidates` and `features`; `score` is the network; `reserve` claims and books; `record`
-stores the whole decision; `commit`; `other` is what is left of the handler.
+and bookings around the driver; `candidates` lists them with their features; `score` is the network; `reserve` claims and
+books; `record` stores the whole decision; `commit`; `other` is what is left of the handler.
 """
 
 import json
@@ -26,7 +26,7 @@ from shared.api import PREFIX
 ROUNDS = 5
 ASKED, WARM = 40, 15
 PLACES, DRIVERS = 200, 300
-STAGES = ("accept", "queue", "look", "candidates", "features", "score", "reserve", "record", "commit", "other")
+STAGES = ("accept", "queue", "look", "candidates", "score", "reserve", "record", "commit", "other")
 COSTS = {
     "p50_ms": "a charge request from POST to reservation, p50, ms",
     "p95_ms": "a charge request from POST to reservation, p95, ms",
@@ -118,8 +118,9 @@ def opened() -> Iterator[Callable[[], Sample]]:
         def measure(asked: int = ASKED) -> Sample:
             rows = [ask() for _ in range(asked)]
             sample = {f"{name}_ms": stats.mean([row.get(name, 0.0) for row in rows]) * 1000 for name in (*STAGES, "deciding")}
-            # A revision may list candidates and features in one step.
-            sample["candidates_ms"] += stats.mean([row.get("candidates_features", 0.0) for row in rows]) * 1000
+            # Candidates and features are one step, in earlier revisions two.
+            for name in ("features", "candidates_features"):
+                sample["candidates_ms"] += stats.mean([row.get(name, 0.0) for row in rows]) * 1000
             whole = [row["whole"] * 1000 for row in rows]
             return sample | {"p50_ms": stats.percentile(whole, 0.5), "p95_ms": stats.percentile(whole, 0.95)}
 
