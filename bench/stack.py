@@ -78,6 +78,7 @@ class Stack:
             "DATA_DIR": str(self.folder / "data"),
             "LOG_LEVEL": "WARNING",
             "SEARCHES_PER_MINUTE": "100000",
+            "RATE_LIMITS": "false",
         }
         if self.broker is not None:
             found["SERVICEBUS_CONNECTION_STRING"] = self.broker.connection_string
