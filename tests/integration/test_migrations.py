@@ -313,8 +313,8 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
 
 def test_instances_that_run_go_on_while_the_database_is_brought_forward(address: str, tmp_path: Path) -> None:
     """The revision is looked at when a process starts: one of the older version works on until it is replaced."""
-    upgrade(Database(address))
     platform = platform_on(address, tmp_path)
+    upgrade(platform.database)
     with TestClient(create_app(lambda: platform)) as client:
         world = World(platform, client)
         place, driver = world.location(), world.user()
