@@ -302,6 +302,15 @@ Station = Annotated[Call, Depends(station)]
 OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
 
 
+def limited_caller(scope: str) -> Any:
+    """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever he calls from."""
+
+    def count(call: SignedIn) -> None:
+        call.platform.limits.hit(scope, str(call.actor.id))
+
+    return Depends(count)
+
+
 def prune_idempotency(tx: Tx, *, keep: timedelta = timedelta(days=7)) -> int:
     """Forgets keys older than `keep`. Returns how many."""
     return tx.execute(sa.delete(idempotency_key).where(idempotency_key.c.created_at < tx.now - keep)).rowcount

@@ -17,7 +17,7 @@ from functions.optimizer.schemas import (
     Recommendations,
     WholeDecision,
 )
-from shared.api import Admin, Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor
+from shared.api import Admin, Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor, limited_caller
 
 router = APIRouter(prefix="/optimizer", tags=["optimizer"])
 Horizon = Annotated[
@@ -26,7 +26,7 @@ Horizon = Annotated[
 ]
 
 
-@router.post("/charge-requests", status_code=202, response_model=ChargeRequest)
+@router.post("/charge-requests", status_code=202, response_model=ChargeRequest, dependencies=[limited_caller("ask")])
 def create_charge_request(request_in: ChargeRequestCreate, call: SignedIn) -> Response:
     """Asks for a charge; the answer is QUEUED and its Location tells what became of it."""
     return call.create(
@@ -72,7 +72,7 @@ def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:
     return call.create(lambda tx: ChargeRequest.of(service.cancel_charge_request(tx=tx, request_id=request_id)), status=200)
 
 
-@router.post("/recommendations", response_model=Recommendations)
+@router.post("/recommendations", response_model=Recommendations, dependencies=[limited_caller("ask")])
 def recommend(
     request_in: RecommendationRequest, call: SignedIn, limit: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> Recommendations:

@@ -18,9 +18,12 @@ from shared.platform import Platform
 from shared.ratelimit import limits_of, rate_limit, subject_id
 from shared.settings import Settings
 from tests.people import PASSWORD, log_in, newcomer, register
-from tests.world import API, World
+from tests.world import API, Person, World
 
-LIMITS = {"searches_per_minute": 10, "sign_ins_per_account": 3, "sign_ins_per_address": 12, "account_mails_per_address": 4}
+LIMITS = {
+    "searches_per_minute": 10, "asks_per_minute": 3, "sign_ins_per_account": 3, "sign_ins_per_address": 12,
+    "account_mails_per_address": 4,
+}  # fmt: skip
 SECRET = "a secret of the tests, 32 bytes or more"
 
 
@@ -98,6 +101,24 @@ def test_sign_in_is_locked_by_account_over_all_instances_and_lifts(instances: tu
     assert log_in(second.client).status_code == 200, "and the right password starts the count anew"
     for _ in range(2):
         assert log_in(first.client, password="wrong").status_code == 401
+
+
+def test_what_a_driver_asks_for_is_limited_wherever_he_asks(instances: tuple[World, World], clock: ManualClock) -> None:
+    first, second = instances
+    clock.advance(timedelta(seconds=15))
+    driver, other = first.user("driver"), first.user("driver")
+
+    def ask(world: World, person: Person, route: str) -> Any:
+        return world.client.post(f"{API}/optimizer/{route}", json={}, headers=person.headers())
+
+    asked = [ask(world, driver, "recommendations").status_code for world in (first, second, first)]
+    assert asked == [422] * 3, "what is wrong counts too"
+    for world in instances:
+        refused(ask(world, driver, "recommendations"), "ask", 45)
+        refused(ask(world, driver, "charge-requests"), "ask", 45)
+    assert ask(second, other, "charge-requests").status_code == 422, "another driver is not concerned"
+    clock.advance(timedelta(seconds=45))
+    assert ask(second, driver, "charge-requests").status_code == 422
 
 
 def test_sign_in_is_limited_by_address_whatever_the_account(instances: tuple[World, World]) -> None:
