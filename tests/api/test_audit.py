@@ -119,7 +119,7 @@ def test_an_administrators_cancel_of_a_drivers_booking_says_before_and_after(wor
     assert admin.post(f"/booking/bookings/{made['id']}/cancel", {"reason": "TRAFFIC"}).status_code == 200
     (found,) = entries(world, admin)
     assert (found.action, str(found.object_id)) == ("booking.change", made["id"])
-    assert found.before == {"status": "RESERVED", "canceled": None}
+    assert found.before == {"status": "RESERVED", "canceled": None, "ended_at": None}
     assert found.after["status"] == "CANCELED"
     assert found.after["canceled"]["cancellation_reason"] == "TRAFFIC"
     assert entries(world, driver) == [], "what drivers do with their own is not audited"
