@@ -14,7 +14,7 @@ export PORT DATA_DIR STACK CITY DAYS EMAIL
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
 	@echo
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  settings: PORT=7071 DATA_DIR=.data STACK=embedded|full CITY=folder (docs/settings.md)"
 
