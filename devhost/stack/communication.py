@@ -7,15 +7,13 @@ signature is over method, path and query, date, host and the content's hash.
 import base64
 import hashlib
 import hmac
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from devhost.stack.process import free_port
+from devhost.stack.loopback import Loopback
 
 
 @dataclass
@@ -28,14 +26,13 @@ class Accepted:
     bad_numbers: set[str] = field(default_factory=set)
 
 
-class CommunicationServices:
+class CommunicationServices(Loopback):
     """The endpoint in a thread. `key` is what clients sign with. Use it as a context manager."""
 
     def __init__(self, *, key: str = "bG9vcGJhY2sta2V5", port: int | None = None) -> None:
-        self.key, self.port = key, port or free_port()
+        super().__init__(port)
+        self.key = key
         self.accepted = Accepted()
-        self._server: Any = None
-        self._thread: threading.Thread | None = None
 
     @property
     def endpoint(self) -> str:
@@ -106,20 +103,3 @@ class CommunicationServices:
             return JSONResponse({"value": results}, 202)
 
         return app
-
-    def __enter__(self) -> "CommunicationServices":
-        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="communication", daemon=True)
-        self._thread.start()
-        pause = threading.Event()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise OSError(f"port {self.port} could not be served")
-            pause.wait(0.02)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        assert self._thread is not None
-        self._thread.join(timeout=10)

@@ -7,20 +7,18 @@ shows its secret) and can be told to break each one that a client must check.
 import base64
 import hashlib
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 import jwt
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from jwt.algorithms import RSAAlgorithm
 
-from devhost.stack.process import free_port
+from devhost.stack.loopback import Loopback
 from shared.clock import Clock
 
 
@@ -36,16 +34,14 @@ class Manners:
     """Codes that were given and not exchanged yet, with what they were asked for with."""
 
 
-class OidcIssuer:
+class OidcIssuer(Loopback):
     """The provider in a thread. Use it as a context manager."""
 
     def __init__(self, clock: Clock, *, client_id: str = "evcharging", client_secret: str = "loopback secret") -> None:
         self.clock, self.client_id, self.client_secret = clock, client_id, client_secret
-        self.port = free_port()
+        super().__init__()
         self.manners = Manners()
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._server: Any = None
-        self._thread: threading.Thread | None = None
 
     @property
     def issuer(self) -> str:
@@ -124,20 +120,3 @@ class OidcIssuer:
             return JSONResponse(answer)
 
         return app
-
-    def __enter__(self) -> "OidcIssuer":
-        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="oidc", daemon=True)
-        self._thread.start()
-        pause = threading.Event()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise OSError(f"port {self.port} could not be served")
-            pause.wait(0.02)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        assert self._thread is not None
-        self._thread.join(timeout=10)
