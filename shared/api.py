@@ -25,6 +25,7 @@ from shared.errors import BadCursor, Forbidden, IdempotencyKeyReused, Unauthenti
 from shared.fields import Instant as Instant
 from shared.fields import Plain
 from shared.platform import Platform
+from shared.precompiled import Precompiled
 from shared.tx import Actor, Tx
 
 PREFIX = "/api/v1"
@@ -44,6 +45,9 @@ idempotency_key = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index("ix_idempotency_key_created_at", "created_at"),
 )
+_MINE = sa.and_(*(idempotency_key.c[name] == sa.bindparam(name) for name in ("user_id", "route", "key")))
+_STORED = Precompiled(sa.select(idempotency_key).where(_MINE))
+_STORE = Precompiled(sa.update(idempotency_key).where(_MINE), columns=("status", "location", "body"))
 
 
 class Input(Plain):
@@ -162,15 +166,14 @@ class Call:
         new = insert_new(
             tx.conn, idempotency_key, **key, body_hash=body_hash, status=0, location=None, body="", created_at=tx.now
         )
-        mine = sa.and_(*(idempotency_key.c[name] == value for name, value in key.items()))
         if not new:
-            stored = tx.execute(sa.select(idempotency_key).where(mine)).one()
+            (stored,) = _STORED.rows(tx.conn, **key)
             if stored.body_hash != body_hash:
                 raise IdempotencyKeyReused("Idempotency-Key: used before with a different body on this path")
             return _answer(stored.body, stored.status, stored.location, replayed=True)
         made = self._audited(tx, fn)
         body, path = made.model_dump_json(), _location(location, made)
-        tx.execute(sa.update(idempotency_key).where(mine).values(status=status, location=path, body=body))
+        _STORE.execute(tx.conn, **key, status=status, location=path, body=body)
         return _answer(body, status, path)
 
 

@@ -6,7 +6,7 @@ A write is a whole use case: BEGIN, fn, COMMIT, and only then an answer. Deadloc
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeDecorator
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from shared.errors import CommitUnknown, Unavailable
+from shared.precompiled import insertion
 
 log = logging.getLogger(__name__)
 
@@ -264,10 +265,16 @@ def for_update(statement: S, conn: Connection, *, skip_locked: bool = False) -> 
     return statement.with_for_update(skip_locked=skip_locked)
 
 
+def insert_rows(conn: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows that name the same columns, in one statement; none where there are none."""
+    if rows:
+        insertion(table, tuple(rows[0])).execute_many(conn, rows)
+
+
 def insert_new(conn: Connection, table: sa.Table, **values: Any) -> bool:
     """Inserts one row; False, and nothing changed, where its key is there already. The transaction goes on either way."""
     try:
-        conn.execute(sa.insert(table), values)  # beside the statement: as values each would be an expression of its own
+        insertion(table, tuple(values)).execute(conn, **values)
     except sa.exc.IntegrityError as error:
         if is_duplicate(error):
             return False

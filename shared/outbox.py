@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.db import Id, Key, LongText, UtcDateTime, for_update, insert_new, metadata, new_id
+from shared.db import Id, Key, LongText, UtcDateTime, for_update, insert_new, insert_rows, metadata, new_id
 
 CHARGE_REQUESTS = "charge-requests"
 NOTIFY = "notify"
@@ -84,8 +84,7 @@ def put(conn: Connection, messages: Sequence[Message]) -> None:
         }
         for item in messages
     ]
-    if rows:
-        conn.execute(sa.insert(outbox_message), rows)
+    insert_rows(conn, outbox_message, rows)
 
 
 def due(conn: Connection, *, now: datetime, limit: int = 100, queue: str | None = None) -> list[Message]:

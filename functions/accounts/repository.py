@@ -10,6 +10,7 @@ from functions.accounts.tables import account_token, identity, old_session, refr
 from shared.api import idempotency_key
 from shared.audit import audit_entry
 from shared.db import for_update, insert_new, is_duplicate
+from shared.precompiled import Precompiled
 from shared.tx import Tx
 
 
@@ -75,15 +76,22 @@ def lock_administrators(tx: Tx) -> set[uuid.UUID]:
     return set(tx.execute(for_update(statement, tx.conn)).scalars())
 
 
+_STANDING = Precompiled(
+    sa.select(user.c.role, user.c.status)
+    .join_from(session, user, user.c.id == session.c.user_id)
+    .where(
+        session.c.id == sa.bindparam("session_id"),
+        session.c.user_id == sa.bindparam("user_id"),
+        session.c.revoked_at.is_(None),
+    )
+)
+
+
 def standing(tx: Tx, session_id: uuid.UUID, user_id: uuid.UUID) -> tuple[str, str] | None:
     """(role, status) of the account while the session lives: two primary keys in one read. None where either is gone."""
-    statement = (
-        sa.select(user.c.role, user.c.status)
-        .join_from(session, user, user.c.id == session.c.user_id)
-        .where(session.c.id == session_id, session.c.user_id == user_id, session.c.revoked_at.is_(None))
-    )
-    row = tx.execute(statement).one_or_none()
-    return None if row is None else (row.role, row.status)
+    for row in _STANDING.rows(tx.conn, session_id=session_id, user_id=user_id):
+        return row.role, row.status
+    return None
 
 
 def add_session(tx: Tx, made: Session) -> None:
@@ -198,9 +206,12 @@ def add_identity(tx: Tx, issuer: str, subject: str, user_id: uuid.UUID) -> bool:
     return insert_new(tx.conn, identity, issuer=issuer, subject=subject, user_id=user_id, created_at=tx.now)
 
 
+_LOCKED = Precompiled(sa.select(user.c.id).where(user.c.id == sa.bindparam("id")).with_for_update())
+
+
 def lock_user(tx: Tx, id: uuid.UUID) -> bool:
     """Locks an account's row; False where there is none."""
-    return tx.execute(for_update(sa.select(user.c.id).where(user.c.id == id), tx.conn)).first() is not None
+    return bool(_LOCKED.rows(tx.conn, id=id))
 
 
 def add_vehicle(tx: Tx, made: Vehicle) -> None:

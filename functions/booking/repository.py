@@ -21,7 +21,8 @@ from functions.booking.domain import (
 )
 from functions.booking.limits import Standing
 from functions.booking.tables import booking, booking_request, slot_claim
-from shared.db import for_update, is_duplicate, new_id
+from shared.db import for_update, insert_rows, is_duplicate, new_id
+from shared.precompiled import Precompiled
 from shared.tx import Tx
 
 Claim = tuple[uuid.UUID, int]
@@ -46,7 +47,7 @@ def _booking(row: sa.Row[Any]) -> Booking:
 
 def insert(tx: Tx, made: Booking) -> None:
     """Stores a new booking."""
-    tx.execute(sa.insert(booking), {name: getattr(made, name) for name in _COLUMNS})
+    insert_rows(tx.conn, booking, [{name: getattr(made, name) for name in _COLUMNS}])
 
 
 def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
@@ -78,21 +79,25 @@ def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
 
 
+_NEIGHBOURS = Precompiled(
+    sa.select(
+        booking.c.id, booking.c.start, booking.c.end, booking.c.standard, booking.c.power_class, booking.c.revealed_at,
+        booking.c.started_at,
+    ).where(booking.c.id.in_(sa.bindparam("ids", expanding=True)))
+)  # fmt: skip
+
+
 def neighbours(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Neighbour]:
     """What a placement must know of bookings by id: no quotes, no terms. They are not locked: whoever changes a booking has
     its location's lock, and places beside the location that is locked are only looked at."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    columns = booking.c
-    statement = sa.select(
-        columns.id, columns.start, columns.end, columns.standard, columns.power_class, columns.revealed_at, columns.started_at
-    ).where(columns.id.in_(wanted))
     return {
         row.id: Neighbour(
             row.start, row.end, row.standard, row.power_class, row.revealed_at is not None or row.started_at is not None
         )
-        for row in tx.execute(statement)
+        for row in _NEIGHBOURS.rows(tx.conn, ids=wanted)
     }
 
 
@@ -130,22 +135,28 @@ def _passing(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     return found
 
 
+_STANDING = Precompiled(
+    sa.select(
+        booking.c.id, booking.c.location_id, booking.c.vehicle_id, booking.c.start, booking.c.end, booking.c.hold_expires_at,
+        booking.c.status,
+    ).where(
+        booking.c.user_id == sa.bindparam("user_id"),
+        sa.or_(
+            booking.c.status == ReservationStatus.RESERVED.value,
+            sa.and_(
+                booking.c.status == ReservationStatus.PENDING.value, booking.c.hold_expires_at > sa.bindparam("now")
+            ),
+            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+        ),
+        booking.c.end > sa.bindparam("now"),
+    )
+)  # fmt: skip
+
+
 def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:
     """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
-    columns = booking.c
-    statement = sa.select(
-        columns.id, columns.location_id, columns.vehicle_id, columns.start, columns.end, columns.hold_expires_at, columns.status
-    ).where(
-        columns.user_id == user_id,
-        sa.or_(
-            columns.status == ReservationStatus.RESERVED.value,
-            sa.and_(columns.status == ReservationStatus.PENDING.value, columns.hold_expires_at > tx.now),
-            sa.and_(columns.status == ReservationStatus.FULFILLED.value, columns.stopped_at.is_(None)),
-        ),
-        columns.end > tx.now,
-    )
     found = []
-    for row in tx.execute(statement):
+    for row in _STANDING.rows(tx.conn, user_id=user_id, now=tx.now):
         until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
         found.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
     return found
@@ -259,25 +270,35 @@ def to_reveal(tx: Tx, *, until: datetime, limit: int) -> list[uuid.UUID]:
     return list(tx.execute(statement.limit(limit)).scalars())
 
 
+_LAPSED = Precompiled(
+    sa.select(booking.c.id).where(
+        booking.c.location_id == sa.bindparam("location_id"),
+        booking.c.status == ReservationStatus.PENDING.value,
+        booking.c.hold_expires_at <= sa.bindparam("now"),
+    )
+)
+
+
 def lapsed_holds(tx: Tx, location_id: uuid.UUID) -> list[uuid.UUID]:
     """PENDING bookings of a location whose hold has run out."""
-    statement = sa.select(booking.c.id).where(
-        booking.c.location_id == location_id,
-        booking.c.status == ReservationStatus.PENDING.value,
-        booking.c.hold_expires_at <= tx.now,
+    return sorted(row.id for row in _LAPSED.rows(tx.conn, location_id=location_id, now=tx.now))
+
+
+_CLAIMS = Precompiled(
+    sa.select(slot_claim.c.evse_id, slot_claim.c.slot_start, slot_claim.c.booking_id).where(
+        slot_claim.c.evse_id.in_(sa.bindparam("evse_ids", expanding=True)),
+        slot_claim.c.slot_start >= sa.bindparam("begin"),
+        slot_claim.c.slot_start < sa.bindparam("end"),
     )
-    return sorted(tx.execute(statement).scalars())
+)
 
 
 def claims(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[tuple[uuid.UUID, int, uuid.UUID]]:
     """(EVSE, slot, booking) of every claim on the EVSEs in slots [start, end)."""
     if not evse_ids:
         return []
-    table = slot_claim.c
-    statement = sa.select(table.evse_id, table.slot_start, table.booking_id).where(
-        table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end)
-    )
-    return [(row.evse_id, slot_of(row.slot_start), row.booking_id) for row in tx.execute(statement)]
+    rows = _CLAIMS.rows(tx.conn, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
+    return [(evse_id, slot_of(at), booking_id) for evse_id, at, booking_id in rows]
 
 
 def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
@@ -331,8 +352,9 @@ def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, 
     if not rows:
         return
     try:
-        tx.execute(
-            sa.insert(slot_claim),
+        insert_rows(
+            tx.conn,
+            slot_claim,
             [{"evse_id": evse, "slot_start": slot_start(slot), "booking_id": owner} for evse, slot, owner in rows],
         )
     except sa.exc.IntegrityError as error:
@@ -360,19 +382,17 @@ def add_request(
     reason: str | None = None,
 ) -> None:
     """Records what was asked of a booking (OCPI booking_requests)."""
-    tx.execute(
-        sa.insert(booking_request),
-        {
-            "id": new_id(),
-            "booking_id": made.id,
-            "request_status": status.value,
-            "start": start,
-            "end": end,
-            "canceled": canceled,
-            "reason": reason,
-            "request_received": tx.now,
-        },
-    )
+    row = {
+        "id": new_id(),
+        "booking_id": made.id,
+        "request_status": status.value,
+        "start": start,
+        "end": end,
+        "canceled": canceled,
+        "reason": reason,
+        "request_received": tx.now,
+    }
+    insert_rows(tx.conn, booking_request, [row])
 
 
 def requests_of(tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:

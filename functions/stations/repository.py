@@ -3,6 +3,8 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,69 +15,77 @@ from functions.stations.opening import Hours
 from functions.stations.tables import blocked_time, connector, evse, location, pool_tariff, tariff, tariff_period
 from functions.stations.tariffs import Tariff
 from functions.stations.words import EvseStatus, LocationStatus
-from shared.db import for_update, insert_new, new_id
+from shared.db import insert_new, new_id
+from shared.precompiled import Precompiled
 from shared.tx import Tx
+
+_THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_NOT_READ = ("h3_5", "h3_7", "h3_9", "created_at", "updated_at")
+_LOCATIONS = (
+    sa.select(*(column for column in location.columns if column.name not in _NOT_READ))
+    .where(location.c.id.in_(_THESE))
+    .order_by(location.c.id)
+)
+_READ, _LOCKED = Precompiled(_LOCATIONS), Precompiled(_LOCATIONS.with_for_update())
+_PLUGS = Precompiled(
+    sa.select(
+        evse.c.id, evse.c.location_id, evse.c.uid, evse.c.status, connector.c.connector_id, connector.c.standard,
+        connector.c.format, connector.c.power_type, connector.c.max_power_kw,
+    )
+    .outerjoin_from(evse, connector, connector.c.evse_id == evse.c.id)
+    .where(evse.c.location_id.in_(_THESE))
+    .order_by(evse.c.location_id, evse.c.uid, connector.c.connector_id)
+)  # fmt: skip
+_TARIFF_IDS = Precompiled(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(_THESE)))
+_BLOCKED = Precompiled(
+    sa.select(
+        blocked_time.c.location_id, blocked_time.c.id, blocked_time.c.evse_id, blocked_time.c.period_begin,
+        blocked_time.c.period_end, blocked_time.c.reason,
+    )
+    .where(blocked_time.c.location_id.in_(_THESE), blocked_time.c.period_end > sa.bindparam("now"))
+    .order_by(blocked_time.c.period_begin, blocked_time.c.id)
+)  # fmt: skip
 
 
 def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uuid.UUID, Location]:
-    """Locations with EVSEs, connectors, tariff assignments and blocked times: four or five statements, however many.
+    """Locations with EVSEs, connectors, tariff assignments and blocked times: three or four statements, however many.
     `lock`: their rows are locked for this transaction, in order of id, before anything else of them is read: the first step
     of every change of claims."""
     if not ids:
         return {}
-    wanted = list(ids)
-    statement = sa.select(location).where(location.c.id.in_(wanted)).order_by(location.c.id)
-    rows = list(tx.execute(for_update(statement, tx.conn) if lock else statement))
-    evses = list(
-        tx.execute(
-            sa.select(evse.c.id, evse.c.location_id, evse.c.uid, evse.c.status)
-            .where(evse.c.location_id.in_(wanted))
-            .order_by(evse.c.location_id, evse.c.uid)
-        )
-    )
-    plugs = _connectors(tx, wanted)
-    by_location: dict[uuid.UUID, list[Evse]] = {}
-    for row in evses:
-        by_location.setdefault(row.location_id, []).append(Evse(row.id, row.uid, row.status, tuple(plugs.get(row.id, ()))))
+    rows = (_LOCKED if lock else _READ).rows(tx.conn, ids=ids)
+    evses = _evses(tx, ids)
     tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
-    for row in tx.execute(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(wanted))):
+    for row in _TARIFF_IDS.rows(tx.conn, ids=ids):
         tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
     blocked = _blocked(tx, [row.id for row in rows if row.blocked_until is not None and row.blocked_until > tx.now])
     return {
-        row.id: _location(row, tuple(by_location.get(row.id, ())), tariffs.get(row.id, {}), tuple(blocked.get(row.id, ())))
+        row.id: _location(row, tuple(evses.get(row.id, ())), tariffs.get(row.id, {}), tuple(blocked.get(row.id, ())))
         for row in rows
     }
 
 
 def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[BlockedTime]]:
     """The blocked times of locations that have not ended, in order of their begin."""
-    if not location_ids:
-        return {}
-    table = blocked_time.c
-    statement = (
-        sa.select(table.location_id, table.id, table.evse_id, table.period_begin, table.period_end, table.reason)
-        .where(table.location_id.in_(list(location_ids)), table.period_end > tx.now)
-        .order_by(table.period_begin, table.id)
-    )
     found: dict[uuid.UUID, list[BlockedTime]] = {}
-    for row in tx.execute(statement):
+    for row in _BLOCKED.rows(tx.conn, ids=location_ids, now=tx.now) if location_ids else ():
         made = BlockedTime(row.id, row.evse_id, row.period_begin, row.period_end, row.reason)
         found.setdefault(row.location_id, []).append(made)
     return found
 
 
-def _connectors(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Connector]]:
-    statement = (
-        sa.select(connector)
-        .join(evse, evse.c.id == connector.c.evse_id)
-        .where(evse.c.location_id.in_(list(location_ids)))
-        .order_by(connector.c.evse_id, connector.c.connector_id)
-    )
-    plugs: dict[uuid.UUID, list[Connector]] = {}
-    for row in tx.execute(statement):
-        plug = Connector(row.connector_id, row.standard, row.format, row.power_type, row.max_power_kw)
-        plugs.setdefault(row.evse_id, []).append(plug)
-    return plugs
+def _evses(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Evse]]:
+    """The EVSEs of locations with their connectors, in order of uid and connector."""
+    found: dict[uuid.UUID, list[Evse]] = {}
+    for evse_id, rows in groupby(_PLUGS.rows(tx.conn, ids=location_ids), key=attrgetter("id")):
+        first, *_ = plugs = list(rows)
+        connectors = tuple(
+            Connector(row.connector_id, row.standard, row.format, row.power_type, row.max_power_kw)
+            for row in plugs
+            if row.connector_id is not None
+        )
+        found.setdefault(first.location_id, []).append(Evse(evse_id, first.uid, first.status, connectors))
+    return found
 
 
 def _location(
