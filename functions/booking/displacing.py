@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from functions.booking import repository, reserving, service
+from functions.booking import repository, repository_claims, reserving, service
 from functions.booking.domain import (
     Booking,
     CanceledReason,
@@ -172,14 +172,14 @@ def carry_out(*, tx: Tx, location: Location, plan: Plan, reason: CanceledReason 
     is told why, at no cost. An offer that is only held expires as if it had not been accepted.
     """
     uids = {evse.id: evse.uid for evse in location.evses}
-    old = {id: repository.claims_of(tx, id) for id in plan.moves}
+    old = {id: repository_claims.claims_of(tx, id) for id in plan.moves}
     for item in plan.displaced:  # before the moves: what they free may be needed
         if item.outcome is Outcome.CANCELED:
             _cancel(tx, location, item.booking, reason)
     add = {id: {(evse, slot) for _, slot in old[id]} for id, evse in plan.moves.items()}
     try:
-        repository.change_claims(tx, remove=old, add=add)
-    except repository.ClaimTaken:
+        repository_claims.change_claims(tx, remove=old, add=add)
+    except repository_claims.ClaimTaken:
         raise SlotTaken("Somebody else was a moment faster; ask again.", alternatives=[]) from None
     movers = repository.by_ids(tx, plan.moves)
     for id in sorted(movers):

@@ -212,9 +212,15 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """A booking as placements see it. `settled`: its EVSE was told, or the session runs, so it is not moved."""
+class Holding:
+    """What a booking holds of an EVSE among the slots looked at, [first, stop), and the booking as placements see it.
+    `settled`: its EVSE was told, or the session runs, so it is not moved."""
 
+    booking_id: uuid.UUID
+    evse_id: uuid.UUID
+    first: int
+    stop: int
+    slots: int
     start: datetime
     end: datetime
     standard: str

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from functions.booking import repository
+from functions.booking import repository, repository_claims
 from functions.booking.domain import Booking, Filter, slot_after, slot_of, slot_start
 from functions.booking.hosting_schemas import Closed, EvseCalendar, HostedBooking, LocationCalendar, Occupied
 from functions.booking.schemas import Period
@@ -66,7 +66,7 @@ _Held = dict[uuid.UUID, dict[uuid.UUID, tuple[Booking, Span]]]
 
 def _held(tx: Tx, location: Location, begin: int, stop: int) -> _Held:
     slots: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
-    for evse, slot, owner in repository.claims(tx, [evse.id for evse in location.evses], begin, stop):
+    for evse, slot, owner in repository_claims.claims(tx, [evse.id for evse in location.evses], begin, stop):
         slots.setdefault((evse, owner), []).append(slot)
     bookings = repository.read_by_ids(tx, {owner for _, owner in slots})
     found: _Held = {}

@@ -10,7 +10,7 @@ import logging
 import uuid
 from functools import partial
 
-from functions.booking import displacing, repository
+from functions.booking import displacing, repository, repository_claims
 from functions.booking.displacing import Displaced, Outcome, Plan
 from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus, slot_of
 from functions.stations import feed
@@ -31,7 +31,7 @@ def rehouse_bookings(platform: Platform) -> int:
 
     def concerned(tx: Tx) -> list[uuid.UUID]:
         places = feed.out_of_use(tx=tx)
-        return sorted({places[id] for id in repository.claimed_among(tx, sorted(places), from_slot=slot_of(tx.now))})
+        return sorted({places[id] for id in repository_claims.claimed_among(tx, sorted(places), from_slot=slot_of(tx.now))})
 
     done = 0
     for location_id in platform.read(concerned):

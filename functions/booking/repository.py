@@ -1,4 +1,4 @@
-"""Every SQL statement of bookings."""
+"""Every SQL statement of bookings but those of their claims (repository_claims.py)."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -12,21 +12,16 @@ from functions.booking.domain import (
     LIVE,
     Booking,
     Filter,
-    Neighbour,
     RecordedSession,
     RequestStatus,
     ReservationStatus,
-    slot_of,
-    slot_start,
 )
 from functions.booking.limits import Standing
-from functions.booking.tables import booking, booking_request, slot_claim
-from shared.db import for_update, insert_rows, is_duplicate, new_id
+from functions.booking.tables import booking, booking_request
+from shared.db import for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
 
-Claim = tuple[uuid.UUID, int]
-"""An EVSE and a slot number."""
 Position = tuple[datetime, uuid.UUID]
 """The booked start and the id of a booking: where a page of recorded sessions ended."""
 
@@ -34,10 +29,6 @@ LONGEST = timedelta(days=1)
 """No booking is longer: the terms' largest max_booking_minutes."""
 
 _COLUMNS = [field.name for field in fields(Booking)]
-
-
-class ClaimTaken(Exception):
-    """Another transaction holds one of the claims: the primary key refused."""
 
 
 def _booking(row: sa.Row[Any]) -> Booking:
@@ -77,28 +68,6 @@ def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
         return {}
     statement = sa.select(booking).where(booking.c.id.in_(wanted)).order_by(booking.c.id)
     return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
-
-
-_NEIGHBOURS = Precompiled(
-    sa.select(
-        booking.c.id, booking.c.start, booking.c.end, booking.c.standard, booking.c.power_class, booking.c.revealed_at,
-        booking.c.started_at,
-    ).where(booking.c.id.in_(sa.bindparam("ids", expanding=True)))
-)  # fmt: skip
-
-
-def neighbours(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Neighbour]:
-    """What a placement must know of bookings by id: no quotes, no terms. They are not locked: whoever changes a booking has
-    its location's lock, and places beside the location that is locked are only looked at."""
-    wanted = sorted(set(ids))
-    if not wanted:
-        return {}
-    return {
-        row.id: Neighbour(
-            row.start, row.end, row.standard, row.power_class, row.revealed_at is not None or row.started_at is not None
-        )
-        for row in _NEIGHBOURS.rows(tx.conn, ids=wanted)
-    }
 
 
 def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | None, limit: int | None) -> list[Booking]:
@@ -236,19 +205,6 @@ def running(tx: Tx, location_ids: Sequence[uuid.UUID], *, since: datetime) -> li
     return [(row.evse_id, row.started_at) for row in tx.execute(statement)]
 
 
-def claims_with_begin(
-    tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int
-) -> list[tuple[uuid.UUID, datetime, datetime | None]]:
-    """(EVSE, slot, when its session began) of every claim on the EVSEs in slots [start, end)."""
-    table = slot_claim.c
-    statement = (
-        sa.select(table.evse_id, table.slot_start, booking.c.started_at)
-        .join(booking, booking.c.id == table.booking_id)
-        .where(table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end))
-    )
-    return [(row.evse_id, row.slot_start, row.started_at) for row in tx.execute(statement)]
-
-
 def due(tx: Tx, *, column: str, status: ReservationStatus, until: datetime, limit: int) -> list[uuid.UUID]:
     """Ids of bookings in `status` whose `column` is at or before `until`, earliest first."""
     at = booking.c[column]
@@ -284,91 +240,12 @@ def lapsed_holds(tx: Tx, location_id: uuid.UUID) -> list[uuid.UUID]:
     return sorted(row.id for row in _LAPSED.rows(tx.conn, location_id=location_id, now=tx.now))
 
 
-_CLAIMS = Precompiled(
-    sa.select(slot_claim.c.evse_id, slot_claim.c.slot_start, slot_claim.c.booking_id).where(
-        slot_claim.c.evse_id.in_(sa.bindparam("evse_ids", expanding=True)),
-        slot_claim.c.slot_start >= sa.bindparam("begin"),
-        slot_claim.c.slot_start < sa.bindparam("end"),
-    )
-)
-
-
-def claims(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[tuple[uuid.UUID, int, uuid.UUID]]:
-    """(EVSE, slot, booking) of every claim on the EVSEs in slots [start, end)."""
-    if not evse_ids:
-        return []
-    rows = _CLAIMS.rows(tx.conn, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
-    return [(evse_id, slot_of(at), booking_id) for evse_id, at, booking_id in rows]
-
-
-def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
-    """The claims of one booking."""
-    statement = sa.select(slot_claim.c.evse_id, slot_claim.c.slot_start).where(slot_claim.c.booking_id == booking_id)
-    return {(row.evse_id, slot_of(row.slot_start)) for row in tx.execute(statement)}
-
-
-def claimed_among(tx: Tx, evse_ids: Sequence[uuid.UUID], *, from_slot: int) -> set[uuid.UUID]:
-    """Those of the EVSEs that anybody holds a claim on, from a slot on."""
-    table, found = slot_claim.c, set[uuid.UUID]()
-    for begin in range(0, len(evse_ids), 1000):
-        some = list(evse_ids[begin : begin + 1000])
-        statement = (
-            sa.select(table.evse_id).distinct().where(table.evse_id.in_(some), table.slot_start >= slot_start(from_slot))
-        )
-        found |= set(tx.execute(statement).scalars())
-    return found
-
-
 def reserved_on(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -> list[Booking]:
     """The reserved bookings of a location on these EVSEs that have not ended, in order of their start."""
     columns = booking.c
     mine = sa.select(booking).where(columns.location_id == location_id, columns.evse_id.in_(list(evse_ids)))
     standing = mine.where(columns.status == ReservationStatus.RESERVED.value, columns.end > tx.now)
     return [_booking(row) for row in tx.execute(standing.order_by(columns.start, columns.id))]
-
-
-def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, add: dict[uuid.UUID, set[Claim]]) -> None:
-    """Applies the difference of claims, by booking: deletes, then one multi-row INSERT in ascending order.
-
-    A claim that a booking both loses and gains is left alone. Raises ClaimTaken where another booking holds one.
-    """
-    remove = remove or {}
-    for booking_id in sorted(remove):
-        gone = remove[booking_id] - add.get(booking_id, set())
-        by_evse: dict[uuid.UUID, list[datetime]] = {}
-        for evse, slot in sorted(gone):
-            by_evse.setdefault(evse, []).append(slot_start(slot))
-        for evse, starts in by_evse.items():
-            tx.execute(
-                sa.delete(slot_claim).where(
-                    slot_claim.c.evse_id == evse,
-                    slot_claim.c.slot_start.in_(starts),
-                    slot_claim.c.booking_id == booking_id,
-                )
-            )
-    rows = sorted(
-        (evse, slot, booking_id) for booking_id, wanted in add.items() for evse, slot in wanted - remove.get(booking_id, set())
-    )
-    if not rows:
-        return
-    try:
-        insert_rows(
-            tx.conn,
-            slot_claim,
-            [{"evse_id": evse, "slot_start": slot_start(slot), "booking_id": owner} for evse, slot, owner in rows],
-        )
-    except sa.exc.IntegrityError as error:
-        if is_duplicate(error):
-            raise ClaimTaken from error
-        raise
-
-
-def release(tx: Tx, booking_id: uuid.UUID, *, from_slot: int | None = None) -> int:
-    """Deletes a booking's claims (from a slot on). Returns how many."""
-    statement = sa.delete(slot_claim).where(slot_claim.c.booking_id == booking_id)
-    if from_slot is not None:
-        statement = statement.where(slot_claim.c.slot_start >= slot_start(from_slot))
-    return tx.execute(statement).rowcount
 
 
 def add_request(

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from functions.booking import repository
+from functions.booking import repository, repository_claims
 from functions.booking.domain import (
     Booking,
     CanceledReason,
@@ -58,23 +58,18 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
     """The claims around `slots` on every EVSE of the location, its blocked times, and where somebody is now without a
     booking, as placements see them. The location must be locked."""
     evse_ids = [evse.id for evse in location.evses]
-    rows = repository.claims(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
-    spans: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
-    for evse, slot, owner in rows:
-        if owner != ignoring:
-            spans.setdefault((owner, evse), []).append(slot)
-    owners = repository.neighbours(tx, {owner for owner, _ in spans})
+    found = repository_claims.holdings(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
     pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
     held = []
-    for (owner, evse), taken in spans.items():
-        start, end = min(taken), max(taken) + 1
-        booking = owners[owner]
-        whole = start == slot_of(booking.start) and end == slot_of(booking.end) and len(taken) == end - start
-        free_to_move = whole and not booking.settled
-        allowed = pools.get((booking.standard, booking.power_class), ()) if free_to_move else ()
-        held.append(Held(owner, evse, start, end, allowed))
+    for item in found:
+        if item.booking_id == ignoring:
+            continue
+        whole = (item.first, item.stop, item.slots) == (slot_of(item.start), slot_of(item.end), item.stop - item.first)
+        movable = whole and not item.settled
+        allowed = pools.get((item.standard, item.power_class), ()) if movable else ()
+        held.append(Held(item.booking_id, item.evse_id, item.first, item.stop, allowed))
     now = slot_of(tx.now)
-    booked = {evse for evse, slot, _ in rows if slot == now}
+    booked = {item.evse_id for item in found if item.first <= now < item.stop}
     engaged = [Held(evse, evse, now, now + ENGAGED_SLOTS) for evse in location.engaged_evses() if evse not in booked]
     return held + blocked(location) + engaged
 
@@ -108,20 +103,20 @@ def apply(
     booking_id: uuid.UUID,
     slots: range,
     *,
-    old: set[repository.Claim] | None = None,
+    old: set[repository_claims.Claim] | None = None,
 ) -> None:
     """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference. `old`: the claims
     it has, where they are known (none, of a new booking)."""
-    remove = {booking_id: repository.claims_of(tx, booking_id) if old is None else old}
+    remove = {booking_id: repository_claims.claims_of(tx, booking_id) if old is None else old}
     add = {booking_id: {(placement.evse_id, slot) for slot in slots}}
     uids = {evse.id: evse.uid for evse in location.evses}
     for moved, evse in sorted(placement.moves.items()):
-        remove[moved] = repository.claims_of(tx, moved)
+        remove[moved] = repository_claims.claims_of(tx, moved)
         add[moved] = {(evse, slot) for _, slot in remove[moved]}
         repository.update(tx, moved, evse_id=evse, evse_uid=uids[evse])
     try:
-        repository.change_claims(tx, remove=remove, add=add)
-    except repository.ClaimTaken:
+        repository_claims.change_claims(tx, remove=remove, add=add)
+    except repository_claims.ClaimTaken:
         telemetry.claims_lost.add(1, {"where": "primary_key"})
         raise SlotTaken("Somebody else was a moment faster.", alternatives=[]) from None
 
@@ -137,7 +132,7 @@ def end_hold(
     detail: str = "the offer was not accepted in time",
 ) -> None:  # fmt: skip
     """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
-    repository.release(tx, booking.id)
+    repository_claims.release(tx, booking.id)
     canceled = {"cancellation_reason": reason.value, "who_canceled": who.value, "detail": detail, "fee_minor": 0}
     repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled, ended_at=tx.now)
     if booking.charge_request_id is not None:

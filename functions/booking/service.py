@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.accounts import service as accounts
-from functions.booking import repository, reserving
+from functions.booking import repository, repository_claims, reserving
 from functions.booking.domain import (
     DRIVER_REASONS,
     REMIND_BEFORE,
@@ -63,7 +63,7 @@ def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: in
 def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime) -> dict[uuid.UUID, list[datetime]]:
     """The starts of claimed slots by EVSE, over every slot that [start, end) touches; EVSEs without claims are absent."""
     found: dict[uuid.UUID, list[datetime]] = {}
-    for evse, slot, _ in repository.claims(tx, evse_ids, slot_of(start), slot_after(end)):
+    for evse, slot, _ in repository_claims.claims(tx, evse_ids, slot_of(start), slot_after(end)):
         found.setdefault(evse, []).append(slot_start(slot))
     return found
 
@@ -334,7 +334,7 @@ def end(
         "late": late,
         "fee_minor": fee_minor,
     }
-    repository.release(tx, made.id)
+    repository_claims.release(tx, made.id)
     made = change(tx, made, status=ReservationStatus.CANCELED, canceled=canceled)
     repository.add_request(tx, made, start=made.start, end=made.end, canceled=True, reason=reason.value)
     announce(tx, location, made, "booking_canceled", reminder=False)

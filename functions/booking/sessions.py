@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from functions.booking import repository
+from functions.booking import repository, repository_claims
 from functions.booking.domain import (
     CHARGE_EFFICIENCY,
     Booking,
@@ -46,8 +46,8 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
         ):
             raise Conflict("The EVSE is out of use until then; your booking starts as planned.", start=made.start.isoformat())
         try:
-            repository.change_claims(tx, add=wanted)
-        except repository.ClaimTaken:
+            repository_claims.change_claims(tx, add=wanted)
+        except repository_claims.ClaimTaken:
             raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
     return change(tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now)
 
@@ -74,7 +74,7 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
     )
     settlement = final | {"uncapped_minor": final["total_minor"]}
     settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
-    repository.release(tx, made.id, from_slot=slot_after(tx.now))
+    repository_claims.release(tx, made.id, from_slot=slot_after(tx.now))
     made = change(tx, made, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
     announce(tx, location, made, "session_stopped", reminder=False)
     return made
@@ -83,7 +83,7 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
 def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
     """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
     fee = frozen_fee(tx, made, "BOOKING_EXPIRES") if made.terms["noshow_fee"] else 0
-    repository.release(tx, made.id)
+    repository_claims.release(tx, made.id)
     made = change(tx, made, status=ReservationStatus.NO_SHOW, settlement={"no_show_fee_minor": fee})
     announce(tx, location, made, "booking_no_show", reminder=False)
     return made
@@ -117,7 +117,7 @@ def committed(
     """The running sessions at locations, and the claims on EVSEs in every slot that [start, end) touches: two statements."""
     if not evse_ids:
         return Committed({}, set())
-    claims = repository.claims_with_begin(tx, evse_ids, slot_of(start), slot_after(end))
+    claims = repository_claims.claims_with_begin(tx, evse_ids, slot_of(start), slot_after(end))
     return Committed(
         dict(repository.running(tx, location_ids, since=tx.now - LONGEST_SESSION)),
         {(evse_id, slot) for evse_id, slot, began in claims if began is None},
