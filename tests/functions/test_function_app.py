@@ -93,7 +93,7 @@ def test_host_json_and_its_companions_are_what_core_tools_expects() -> None:
     assert "azure-functions" in (ROOT / "requirements.txt").read_text()
 
 
-def test_importing_needs_no_environment_and_loads_no_sdk() -> None:
+def test_importing_needs_no_environment_and_loads_neither_sdk_nor_numpy() -> None:
     lazy = (
         "azure.servicebus",
         "azure.storage",
@@ -106,6 +106,7 @@ def test_importing_needs_no_environment_and_loads_no_sdk() -> None:
         "onnxruntime",
         "torch",
         "alembic",
+        "numpy",
     )
     code = f"import sys, function_app; print([name for name in sys.modules if name.startswith({lazy!r})])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=False)
