@@ -17,6 +17,8 @@ from functions.optimizer.objective import REJECTION_COST
 FEATURE_VERSION = 2
 FIXED_POINT = 1 << 20
 """Expected bookings are added up in millionths of an EVSE: whole numbers have the same sum in every window."""
+_AHEAD = np.array([[4], [8], [16]])
+"""Slots that the state looks ahead: one, two and four hours."""
 ROW_FEATURES = (
     "regret",  # cost above the request's own minimum
     "wait",  # hours
@@ -126,14 +128,20 @@ def _features(
     place: np.ndarray,
 ) -> np.ndarray:
     """The features of the rows at flat indices `at`, which lie at `place` of the look; zeros elsewhere."""
-    made = np.zeros((*rows.cost.shape, len(FEATURE_NAMES)), dtype=np.float32)
-    if not len(at):
-        return made
-    request = at // rows.cost.shape[1]
     described = np.empty((len(at), len(FEATURE_NAMES)), dtype=np.float32)
-    for number, values in enumerate(_row_features(city, requests, book, rows, climatology, look, at, place)):
-        described[:, number] = values
-    described[:, len(ROW_FEATURES) :] = state_features(city, requests, book, climatology).astype(np.float32)[request]
+    if len(at):
+        request = at // rows.cost.shape[1]
+        columns = np.empty(
+            (len(ROW_FEATURES), len(at)), dtype=np.float32
+        )  # a row's features lie far apart: one copy turns them
+        for number, values in enumerate(_row_features(city, requests, book, rows, climatology, look, at, place)):
+            columns[number] = values
+        described[:, : len(ROW_FEATURES)] = columns.T
+        described[:, len(ROW_FEATURES) :] = state_features(city, requests, book, climatology).astype(np.float32)[request]
+    shape = (*rows.cost.shape, len(FEATURE_NAMES))
+    if len(at) == rows.cost.size:
+        return described.reshape(shape)
+    made = np.zeros(shape, dtype=np.float32)
     made.reshape(-1, len(FEATURE_NAMES))[at] = described
     return made
 
@@ -151,7 +159,8 @@ def _row_features(
     """f of the rows at `at`, in order of ROW_FEATURES, each [len(at)]."""
     horizon = book.slots
     request = at // rows.cost.shape[1]
-    pool, start, length = rows.pool.ravel()[at], rows.start.ravel()[at], rows.length.ravel()[at]
+    row = slice(None) if len(at) == rows.cost.size else at
+    pool, start, length = rows.pool.ravel()[row], rows.start.ravel()[row], rows.length.ravel()[row]
     here = city.capacity[pool].astype(np.float64)
     stop = start + length
     spots = length * here
@@ -176,11 +185,11 @@ def _row_features(
 
     lead = np.maximum(0.0, requests.depart_min - requests.book_min) / 240.0
     return (
-        rows.cost.ravel()[at] - rows.floor[request],
-        rows.wait_min.ravel()[at] / 60.0,
-        rows.price.ravel()[at] / city.price_unit,
-        rows.km.ravel()[at] / 10.0,
-        rows.duration_min.ravel()[at] / 60.0,
+        rows.cost.ravel()[row] - rows.floor[request],
+        rows.wait_min.ravel()[row] / 60.0,
+        rows.price.ravel()[row] / city.price_unit,
+        rows.km.ravel()[row] / 10.0,
+        rows.duration_min.ravel()[row] / 60.0,
         length / 16.0,
         at_start / here,
         count(session, BUSY) / spots,
@@ -215,22 +224,22 @@ def state_features(city: City, requests: Requests, book: Book, climatology: Clim
     which = requests.env if taken.shape[0] > 1 else np.zeros_like(requests.env)
     evses = float(city.capacity.sum())
     city_busy = running_sum(taken.sum(axis=1))
-    ahead = [np.minimum(now + slots, horizon) for slots in (4, 8, 16)]
-    booked = [
-        (city_busy[which, until - low] - city_busy[which, now - low]) / (np.maximum(until - now, 1) * evses) for until in ahead
-    ]
-    full = (taken >= city.capacity[:, None]).mean(axis=1)[which, now - low]
-    spread = np.maximum(ahead[1] - now, 1)
+    ahead = np.minimum(now + _AHEAD, horizon)
+    spread = np.maximum(ahead - now, 1) * evses
+    booked = (city_busy[which, ahead - low] - city_busy[which, now - low]) / spread
+    full = (taken[which, :, now - low] >= city.capacity).sum(axis=1) / len(city.capacity)
     expected, demand = climatology.city_occupancy_sum, climatology.city_demand_sum
-    columns = (
-        np.sin(day),
-        np.cos(day),
-        *booked,
-        full,
-        (expected[ahead[1]] - expected[now]) / spread,
-        (demand[ahead[1]] - demand[now]) / (spread * evses),
-    )
-    return np.stack(columns, axis=-1)
+    two_hours = ahead[1]
+    return np.array(
+        (
+            np.sin(day),
+            np.cos(day),
+            *booked,
+            full,
+            (expected[two_hours] - expected[now]) / np.maximum(two_hours - now, 1),
+            (demand[two_hours] - demand[now]) / spread[1],
+        )
+    ).T
 
 
 def guard_limit(greedy: float) -> float:
