@@ -40,7 +40,7 @@ STAGES = {
     "thread": "to the worker thread and back",
     "use_case": "the booking's own rules, rows to objects",
     "quote": "the price frozen with it",
-    "sqlalchemy": "statements compiled and bound, connection taken and given back",
+    "sqlalchemy": "statements and rows by their types, connection taken and given back, transaction around the use case",
     "sql": "PyMySQL and MariaDB",
     "commit": "COMMIT",
     "pool": "the pool's reset",

@@ -123,11 +123,15 @@ DATABASE = (
     ("sqlalchemy.engine.default:DefaultDialect.do_rollback", "pool"),
     ("sqlalchemy.engine.default:DefaultDialect.do_ping", "pool"),
     ("sqlalchemy.engine.base:Connection.execute", "sqlalchemy"),
+    ("shared.precompiled:Precompiled.rows", "sqlalchemy"),
+    ("shared.precompiled:Precompiled.execute", "sqlalchemy"),
+    ("shared.precompiled:Precompiled.execute_many", "sqlalchemy"),
     ("shared.db:Database._transact_once", "sqlalchemy"),
 )
 BOOKING = (
     ("shared.api:read_access_token", "auth"),
     ("fastapi.routing:solve_dependencies", "validate"),
+    ("functions.booking.service:reserve_slot", "use_case"),
     ("functions.booking.schemas:Booking.of", "serialise"),
     ("functions.booking.schemas:Booking.model_dump_json", "serialise"),
     ("functions.booking.service:quote_document", "quote"),

@@ -78,7 +78,8 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         return platform
 
     app.state.get_platform = confirming
-    for router in (accounts, account_pages, audit, stations, booking, optimizer, payments, notify):
+    # A request tries the routes in this order: what is called most comes first.
+    for router in (booking, optimizer, stations, accounts, account_pages, audit, payments, notify):
         app.include_router(router, prefix=PREFIX)
     _add_root(app)
     app.add_exception_handler(AppError, _on_app_error)

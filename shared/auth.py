@@ -11,7 +11,9 @@ import string
 import uuid
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from shared.clock import Clock
@@ -55,6 +57,26 @@ def issue_access_token(*, key: str, user_id: uuid.UUID, role: str, session_id: u
 def read_access_token(token: str, *, keys: Sequence[str], clock: Clock, address: str | None = None) -> Actor:
     """Who the token says it stands for, signed by one of `keys`. Whether that still holds, the transaction's `confirm`
     finds out. Raises TokenExpired or Unauthenticated."""
+    said = _read(token, tuple(keys))
+    if clock.now().timestamp() >= said.expires_at:
+        raise TokenExpired("The access token has expired; use the refresh token.")
+    return Actor(role=said.role, id=said.user_id, session_id=said.session_id, address=address)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a token of ours says; `expires_at` in seconds of the epoch."""
+
+    role: str
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    expires_at: int
+
+
+@lru_cache(maxsize=2048)
+def _read(token: str, keys: tuple[str, ...]) -> _Said:
+    """A token's signature and claims, all but whether it has expired: they hold for ever, and a driver's app sends the same
+    token for a quarter of an hour. What is refused is looked at anew each time."""
     import jwt
 
     try:
@@ -70,14 +92,12 @@ def read_access_token(token: str, *, keys: Sequence[str], clock: Clock, address:
             audience=AUDIENCE,
             options={"require": ["sub", "role", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False},
         )
-        actor = Actor(role=claims["role"], id=uuid.UUID(claims["sub"]), session_id=uuid.UUID(claims["sid"]), address=address)
+        said = _Said(claims["role"], uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), int(claims["exp"]))
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("The bearer token is not one of ours.") from error
-    if actor.role not in ROLES:
+    if said.role not in ROLES:
         raise Unauthenticated("The bearer token names an unknown role.")
-    if clock.now().timestamp() >= claims["exp"]:
-        raise TokenExpired("The access token has expired; use the refresh token.")
-    return actor
+    return said
 
 
 def make_station_key() -> str:

@@ -121,6 +121,15 @@ def is_transient(error: BaseException) -> bool:
     return number in LOCKED or number in CHANGED or error.connection_invalidated
 
 
+_RETRYING = Retrying(
+    retry=retry_if_exception(is_transient),
+    stop=stop_after_attempt(6),
+    wait=wait_random_exponential(multiplier=0.01, max=0.5),
+    reraise=True,
+)
+"""For all threads: what it counts is each thread's own."""
+
+
 class Database:
     """One engine and its write discipline. Made once a process; the engine connects at first use."""
 
@@ -232,14 +241,8 @@ class Database:
             yield
 
     def _again(self, fn: Callable[[], T]) -> T:
-        retrying = Retrying(
-            retry=retry_if_exception(is_transient),
-            stop=stop_after_attempt(6),
-            wait=wait_random_exponential(multiplier=0.01, max=0.5),
-            reraise=True,
-        )
         try:
-            return retrying(fn)
+            return _RETRYING(fn)
         except sa.exc.OperationalError as error:
             raise Unavailable("The database is not available right now; try again in a moment.") from error
 

@@ -27,7 +27,7 @@ from shared.money import minor_digits
 if TYPE_CHECKING:
     pass
 
-HALF_HOUR = timedelta(minutes=30)
+HALF_HOUR, WEEK = timedelta(minutes=30), timedelta(days=7)
 DAYS = tuple(DayOfWeek)
 Dimension = TariffDimensionType
 STEP_UNITS = {Dimension.ENERGY: 1000, Dimension.TIME: 3600, Dimension.PARKING_TIME: 3600}
@@ -160,10 +160,11 @@ def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: 
     """Seconds into the period at which some restriction may begin or end to hold, in order, with both ends."""
     length = _seconds(period.end - period.start)
     cuts = {Fraction(0), length}
-    at = period.start.replace(minute=0, second=0, microsecond=0)
-    while at < period.end:  # offsets change on half hours; local boundaries inside are found per stretch below
-        cuts.add(_seconds(at - period.start))
-        at += HALF_HOUR
+    if not _keeps_offset(zone, period):
+        at = period.start.replace(minute=0, second=0, microsecond=0)
+        while at < period.end:  # offsets change on half hours; local boundaries inside are found per stretch below
+            cuts.add(_seconds(at - period.start))
+            at += HALF_HOUR
     times = {0}
     limits_kwh: set[Fraction] = set()
     limits_s: set[int] = set()
@@ -180,6 +181,12 @@ def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: 
     cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
     cuts |= {Fraction(limit) - _seconds(period.start - begun) for limit in limits_s}
     return sorted(cut for cut in cuts if 0 <= cut <= length)
+
+
+def _keeps_offset(zone: ZoneInfo, period: Period) -> bool:
+    """Whether local time runs on evenly over the period: no zone changes its offset there and back within a week."""
+    offsets = {at.astimezone(zone).utcoffset() for at in (period.start, period.end)}
+    return len(offsets) == 1 and period.end - period.start < WEEK
 
 
 def _local_boundaries(times: set[int], zone: ZoneInfo, period: Period) -> Iterable[datetime]:
