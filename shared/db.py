@@ -157,19 +157,22 @@ class Database:
             sa.event.listen(engine, "connect", _sqlite_on_connect)
             sa.event.listen(engine, "begin", _sqlite_on_begin)
             return engine
-        return sa.create_engine(
+        engine = sa.create_engine(
             self.address,
             isolation_level="READ COMMITTED",
             pool_size=self._pool_size,
             max_overflow=0,
             pool_timeout=10,
             pool_recycle=280,
+            pool_reset_on_return=None,
             connect_args={
                 "connect_timeout": 5,
                 "init_command": "SET SESSION innodb_lock_wait_timeout=5, time_zone='+00:00', "
                 "sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
             },
         )
+        sa.event.listen(engine, "reset", _roll_back_what_is_open)
+        return engine
 
     def dispose(self) -> None:
         """Closes the pool; the next use opens a new one."""
@@ -245,6 +248,15 @@ class Database:
             return _RETRYING(fn)
         except sa.exc.OperationalError as error:
             raise Unavailable("The database is not available right now; try again in a moment.") from error
+
+
+def _roll_back_what_is_open(connection: Any, record: object, state: object) -> None:
+    """What the pool does with a connection that comes back, without a round trip where the server said with its last answer
+    that no transaction is open: after every COMMIT and ROLLBACK."""
+    from pymysql.constants import SERVER_STATUS
+
+    if connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
+        connection.rollback()
 
 
 def _sqlite_on_connect(connection: Any, record: object) -> None:

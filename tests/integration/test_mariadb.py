@@ -193,3 +193,20 @@ def test_a_database_that_is_away_is_unavailable_and_comes_back(tmp_path: Path, c
 def test_locks_wait_five_seconds_at_most(maria: Platform) -> None:
     assert maria.read(lambda tx: tx.conn.exec_driver_sql("SELECT @@innodb_lock_wait_timeout").scalar()) == 5
     assert maria.read(lambda tx: tx.conn.exec_driver_sql("SELECT @@tx_isolation").scalar()) == "READ-COMMITTED"
+
+
+def test_a_connection_that_comes_back_is_rolled_back_only_where_something_is_open(maria: Platform) -> None:
+    database = maria.database
+    database.engine.dispose()
+
+    def rollbacks(conn: sa.Connection) -> int:
+        return int(conn.exec_driver_sql("SHOW SESSION STATUS LIKE 'Com_rollback'").one()[1])
+
+    first = database.transact(rollbacks)
+    assert database.transact(rollbacks) == first, "the only connection there is came back after its COMMIT"
+    left = database.engine.raw_connection()
+    left.cursor().execute("INSERT INTO inbox_message VALUES ('left', 'open', NOW())")
+    left.close()
+    assert database.transact(rollbacks) == first + 1
+    count = "SELECT COUNT(*) FROM inbox_message WHERE consumer = 'left'"
+    assert database.read(lambda conn: conn.exec_driver_sql(count).scalar()) == 0
