@@ -175,8 +175,8 @@ def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: 
         times |= {_minutes_of(text) for text in (found.start_time, found.end_time) if text is not None}
         limits_kwh |= {Fraction(limit) for limit in (found.min_kwh, found.max_kwh) if limit is not None}
         limits_s |= {limit for limit in (found.min_duration, found.max_duration) if limit is not None}
-    for boundary in _local_boundaries(times, zone, period):
-        cuts.add(_seconds(boundary - period.start))
+    inside = {at for at in _local_boundaries(times, zone, period) if period.start < at < period.end}
+    cuts |= {_seconds(at - period.start) for at in inside}
     drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
     cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
     cuts |= {Fraction(limit) - _seconds(period.start - begun) for limit in limits_s}
