@@ -76,6 +76,7 @@ class _Form:
                 raise ValueError(f"{name}: a list comes by sa.bindparam(..., expanding=True)")
             else:
                 self._constants[name] = bind.effective_value if process is None else process(bind.effective_value)
+        self._singles = [(name, process) for name, process in self._binders.items() if name not in self._lists]
         self._texts: dict[tuple[int, ...], _Text] = {}
         if isinstance(statement, sa.Select):
             selected = list(statement.selected_columns)
@@ -89,18 +90,17 @@ class _Form:
         if values.keys() != binders.keys():
             raise TypeError(f"the statement takes {', '.join(binders)}; it got {', '.join(values)}")
         lists = {name: _padded(values[name]) for name in self._lists}
-        shape = tuple(map(len, lists.values()))
+        shape = tuple([len(items) for items in lists.values()])
         text = self._texts.get(shape)
         if text is None:
             text = self._texts[shape] = self._expanded(lists)
-        found = dict(self._constants)
-        for name, value in values.items():
+        found = self._constants | {
+            name: values[name] if process is None else process(values[name]) for name, process in self._singles
+        }
+        for name, items in lists.items():
             process = binders[name]
-            if name in lists:
-                for element, item in zip(text.elements[name], lists[name], strict=True):
-                    found[element] = item if process is None else process(item)
-            else:
-                found[name] = value if process is None else process(value)
+            bound = items if process is None else map(process, items)
+            found.update(zip(text.elements[name], bound, strict=True))
         return text.text, found if text.order is None else tuple([found[name] for name in text.order])
 
     def _expanded(self, lists: Mapping[str, Sequence[Any]]) -> _Text:

@@ -88,8 +88,9 @@ class _Line:
         return self.quantity * Fraction(self.component.price)
 
     @property
-    def gross(self) -> Fraction:
-        return self.net * (1 + Fraction(self.component.vat or 0) / 100)
+    def with_vat(self) -> Fraction:
+        """What a net amount is multiplied by."""
+        return 1 + Fraction(self.component.vat or 0) / 100
 
 
 def _minutes_of(text: str) -> int:
@@ -156,8 +157,11 @@ def _seconds(step: timedelta) -> Fraction:
     return Fraction(step // timedelta(microseconds=1), 1_000_000)
 
 
-def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: Fraction) -> list[Fraction]:
-    """Seconds into the period at which some restriction may begin or end to hold, in order, with both ends."""
+def _cuts(
+    tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: Fraction, drawn: Fraction
+) -> list[Fraction]:  # fmt: skip
+    """Seconds into the period, which draws `drawn` kWh, at which some restriction may begin or end to hold, in order, with
+    both ends."""
     length = _seconds(period.end - period.start)
     cuts = {Fraction(0), length}
     if not _keeps_offset(zone, period):
@@ -177,7 +181,6 @@ def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: 
         limits_s |= {limit for limit in (found.min_duration, found.max_duration) if limit is not None}
     inside = {at for at in _local_boundaries(times, zone, period) if period.start < at < period.end}
     cuts |= {_seconds(at - period.start) for at in inside}
-    drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
     cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
     cuts |= {Fraction(limit) - _seconds(period.start - begun) for limit in limits_s}
     return sorted(cut for cut in cuts if 0 <= cut <= length)
@@ -218,18 +221,19 @@ def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) 
         previous_end = period.end
         drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
         length = _seconds(period.end - period.start)
-        kw = drawn * 3600 / length
+        per_second = drawn / length
+        kw = per_second * 3600
         current = None if period.current_a is None else Fraction(period.current_a)
         timed = Dimension.TIME if period.charging else Dimension.PARKING_TIME
-        cuts = _cuts(tariff, zone, period, begun, kwh)
+        cuts = _cuts(tariff, zone, period, begun, kwh, drawn)
         for since, until in itertools.pairwise(cuts):
             start = period.start + timedelta(microseconds=int(since * 1_000_000))
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
-            used = kwh + drawn * since / length
+            used = kwh + per_second * since
             at = Moment(start.astimezone(zone), _seconds(period.start - begun) + since, used, kw, current)
             amounts = {
                 timed: (until - since) / 3600,
-                Dimension.ENERGY: drawn * (until - since) / length,
+                Dimension.ENERGY: per_second * (until - since),
                 Dimension.FLAT: Fraction(0 if any(line.dimension is Dimension.FLAT for line in lines) else 1),
             }
             for dimension, amount in amounts.items():
@@ -279,8 +283,9 @@ UNITS = {Dimension.ENERGY: "kWh", Dimension.TIME: "h", Dimension.PARKING_TIME: "
 
 def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Quote:
     scale = 10 ** minor_digits(tariff.currency)
-    amounts = [line.gross * scale for line in lines]
-    net = sum((line.net for line in lines), Fraction(0)) * scale
+    nets = [line.net * scale for line in lines]
+    amounts = [net * line.with_vat for net, line in zip(nets, lines, strict=True)]
+    net = sum(nets, Fraction(0))
     gross = sum(amounts, Fraction(0))
     elements = [
         QuoteElement(
