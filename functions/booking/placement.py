@@ -48,7 +48,7 @@ def place(
     best = _best_fit(pool, lanes, start, end)
     if best is not None:
         return Placement(best, {})
-    return _repack(pool, everything, start, end)
+    return None if _full(pool, everything, start, end) else _repack(pool, everything, start, end)
 
 
 def _lanes(held: Iterable[Held]) -> dict[uuid.UUID, list[tuple[int, int]]]:
@@ -84,14 +84,29 @@ def _best_fit(
     return min(free, key=tightness)
 
 
+def _full(pool: Sequence[uuid.UUID], held: Iterable[Held], start: int, end: int) -> bool:
+    """Whether in some slot of [start, end) bookings that cannot leave the pool have all its EVSEs: no move helps then."""
+    own, taken = set(pool), [0] * (end - start)
+    for item in held:
+        inside = item.start < end and item.end > start and item.evse_id in own
+        if inside and (not item.allowed or item.allowed is pool or own.issuperset(item.allowed)):
+            for slot in range(max(start, item.start), min(end, item.end)):
+                taken[slot - start] += 1
+    return max(taken, default=0) >= len(own)
+
+
 def _repack(pool: Sequence[uuid.UUID], held: list[Held], start: int, end: int) -> Placement | None:
-    cluster, rest, lo, hi = [], held, start, end
+    cluster: list[Held] = []
+    rest, lo, hi = held, start, end
     while True:  # the bookings that a move could reach: those that overlap the period, those that overlap them, ...
-        joining = [item for item in rest if item.allowed and item.start < hi and item.end > lo]
+        joining: list[Held] = []
+        apart: list[Held] = []
+        for item in rest:
+            (joining if item.allowed and item.start < hi and item.end > lo else apart).append(item)
         if not joining:
             break
         cluster += joining
-        rest = [item for item in rest if item not in joining]
+        rest = apart
         lo = min(lo, *(item.start for item in joining))
         hi = max(hi, *(item.end for item in joining))
     if not pool:

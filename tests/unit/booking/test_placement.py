@@ -2,11 +2,12 @@
 
 import uuid
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.booking.placement import Held, place
+from functions.booking.placement import Held, _full, _repack, place
 
 A, B, C = (uuid.UUID(int=number) for number in (1, 2, 3))
 
@@ -95,3 +96,18 @@ def test_nothing_is_doubled_where_some_may_not_move(wishes: list[tuple[tuple[int
                 for item in held
             ]
             held.append(booking(number, found.evse_id, start, end, *(pool if movable else ())))
+
+
+@given(st.lists(st.tuples(periods, st.sampled_from([(A, B), (B, C), (A, B, C), ()])), max_size=20), periods)
+def test_what_is_called_full_no_repack_could_place(
+    wishes: list[tuple[tuple[int, int], tuple[uuid.UUID, ...]]], last: tuple[int, int]
+) -> None:
+    """Pools that share an EVSE, and fixed bookings: whoever may leave the pool does not make it full."""
+    held: list[Held] = []
+    for number, ((start, end), allowed) in enumerate(wishes):
+        found = place(allowed or [A, B, C], held, start, end)
+        if found is not None:
+            held = [replace(item, evse_id=found.moves.get(item.booking_id, item.evse_id)) for item in held]
+            held.append(booking(number, found.evse_id, start, end, *allowed))
+    for pool in ((A, B), (B, C), (C,)):
+        assert not (_full(pool, held, *last) and _repack(pool, held, *last) is not None)
