@@ -277,7 +277,7 @@ class Driver:
         code = answer.get("code")
         if attempt.status == 409 and code == "SLOT_TAKEN":
             self._check_alternatives(attempt)
-        elif not (attempt.status == 409 and code in self._fair(attempt)):
+        elif not (attempt.status == 409 and (code in self._fair(attempt) or self._too_late(attempt))):
             self.broken.append(f"an answer that should not be: {attempt} {answer.get('detail', '')}")
 
     def _fair(self, attempt: Attempt) -> frozenset[str]:
@@ -287,6 +287,15 @@ class Driver:
         if attempt.action in ("accept", "withdraw"):  # the offer may have run out between the look and the click
             return frozenset({"WRONG_STATE", "LIMIT_REACHED"})
         return frozenset()
+
+    def _too_late(self, attempt: Attempt) -> bool:
+        """Whether a change is refused because its deadline, which lies before the booking's start, has indeed passed: an
+        alternative that he took may begin sooner than its terms allow changes."""
+        until, told = attempt.answer.get("change_until"), self.bookings.get(attempt.path.split("/")[-2])
+        if attempt.action != "reschedule" or attempt.answer.get("code") != "TERMS_REFUSE" or until is None or told is None:
+            return False
+        now = self.person.world.platform.clock.now()
+        return datetime.fromisoformat(until) < datetime.fromisoformat(told.start) and datetime.fromisoformat(until) <= now
 
     def _check_alternatives(self, attempt: Attempt) -> None:
         alternatives = attempt.answer.get("alternatives")

@@ -3,7 +3,7 @@
 import random
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +276,23 @@ def test_an_answer_that_is_not_fair_is_named(fight: Fight) -> None:
     assert [line.split(":")[0] for line in said] == [
         "a loser without alternatives", "an alternative that is none", "an answer that should not be",
     ]  # fmt: skip
+
+
+def test_a_change_may_be_too_late_but_not_before_its_time(fight: Fight) -> None:
+    """An alternative that a driver took may begin sooner than its terms allow changes: being refused then is fair."""
+    driver, now = fight.drivers[0], fight.world.platform.clock.now()
+    id, told = next((id, told) for id, told in driver.bookings.items() if told.status == "RESERVED")
+    start = datetime.fromisoformat(told.start)
+
+    def refused(until: datetime) -> list[str]:
+        answer = {"code": "TERMS_REFUSE", "change_until": until.isoformat()}
+        path = f"/booking/bookings/{id}/reschedule"
+        driver._remember(Attempt(driver.person.id, "reschedule", path, {}, status=409, answer=answer))
+        return [item.rows for item in fight.broken() if item.promise.startswith("every loser")]
+
+    assert refused(now - timedelta(seconds=1)) == []
+    assert len(refused(min(now + timedelta(minutes=1), start - SLOT))) == 1, "there was time yet"
+    assert len(refused(start)) == 2, "a deadline at the start is none"
 
 
 def test_poison_that_is_not_dead_or_not_shown_is_named(fight: Fight) -> None:
