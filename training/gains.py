@@ -23,7 +23,7 @@ TRUSTS = (
     GREEDY, Trust(0.0, 0.5), Trust(0.0, 1.0), Trust(0.25, 0.0), Trust(0.25, 0.25), Trust(0.5, 0.0), Trust(0.5, 0.25),
     Trust(0.75, 0.0), Trust(0.25, 0.75), Trust(0.5, 0.5), Trust(0.75, 0.25), AS_LEARNT,
 )  # fmt: skip
-TRUST_DAYS, LEAST_TRUST_DAYS, TRUST_REQUESTS = 12, 4, 12_000
+TRUST_DAYS, LEAST_TRUST_DAYS, TRUST_REQUESTS = 12, 8, 12_000
 """Days that tell trust: of a large city fewer, about so many requests in all."""
 LEAST_DAYS = 3
 SIDE_BY_SIDE = 12
