@@ -23,11 +23,9 @@ TRUSTS = (
     GREEDY, Trust(0.0, 0.5), Trust(0.0, 1.0), Trust(0.25, 0.0), Trust(0.25, 0.25), Trust(0.5, 0.0), Trust(0.5, 0.25),
     Trust(0.75, 0.0), Trust(0.25, 0.75), Trust(0.5, 0.5), Trust(0.75, 0.25), AS_LEARNT,
 )  # fmt: skip
-TRUST_DAYS, LEAST_TRUST_DAYS, TRUST_REQUESTS = 12, 8, 12_000
+TRUST_DAYS, LEAST_TRUST_DAYS, TRUST_REQUESTS = 24, 8, 14_400
 """Days that tell trust: of a large city fewer, about so many requests in all."""
 LEAST_DAYS = 3
-BEST_OF_MANY = 2.0
-"""Standard errors by which the best of all pairs must be better than the network as learnt: the best of eleven is lucky too."""
 SIDE_BY_SIDE = 12
 NEGLIGIBLE = 1e-3
 """Where days cost the same but for so much, nothing is at stake, and the network may as well decide."""
@@ -59,10 +57,10 @@ def trust_seeds(scenario: Scenario) -> tuple[int, ...]:
     return gain_seeds(scenario, days)
 
 
-def surely_less(costs: np.ndarray, than: np.ndarray, errors: float = 1.0) -> bool:
-    """Whether days [D] cost less than the same days otherwise, by more than so many standard errors of the mean difference."""
+def surely_less(costs: np.ndarray, than: np.ndarray) -> bool:
+    """Whether days [D] cost less than the same days otherwise, by more than the standard error of the mean difference."""
     less = 1.0 - costs / than
-    return len(less) >= LEAST_DAYS and bool(less.mean() > errors * less.std(ddof=1) / np.sqrt(len(less)))
+    return len(less) >= LEAST_DAYS and bool(less.mean() > less.std(ddof=1) / np.sqrt(len(less)))
 
 
 def better_gain(gains: Sequence[float], costs: Sequence[np.ndarray]) -> float:
@@ -75,8 +73,7 @@ def proven(costs: Sequence[np.ndarray]) -> Trust:
     """Which of TRUSTS days [D each] prove right: the network as it was learnt, unless another surely costs less; and greedy,
     unless that surely costs less than greedy, or about the same."""
     least = min(range(len(TRUSTS)), key=lambda number: float(costs[number].mean()))
-    learnt = TRUSTS.index(AS_LEARNT)
-    own = least if surely_less(costs[least], costs[learnt], BEST_OF_MANY) else learnt
+    own = least if surely_less(costs[least], costs[TRUSTS.index(AS_LEARNT)]) else TRUSTS.index(AS_LEARNT)
     greedy = costs[TRUSTS.index(GREEDY)]
     if surely_less(costs[own], greedy) or abs(float((costs[own] / greedy).mean()) - 1.0) < NEGLIGIBLE:
         return TRUSTS[own]
