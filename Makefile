@@ -50,10 +50,10 @@ fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for 
 faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, broken in turn; no promise may break (ATTEMPTS=5000, KILLS=10, ONLY=name, STORIES=100)
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/python -m tests.faults --attempts $(or $(ATTEMPTS),5000) --kills $(or $(KILLS),10) $(if $(ONLY),--only "$(ONLY)")
-	@if [ -z "$(ONLY)" ]; then LIFE_EXAMPLES=$(or $(STORIES),100) $(BIN)/pytest -q -p no:logging tests/faults/test_life.py; fi
+	@if [ -z "$(ONLY)" ]; then LIFE_EXAMPLES=$(or $(STORIES),100) $(BIN)/pytest -q -p no:logging tests/faults/test_reference_model.py; fi
 
 examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew, by real calls
-	@$(BIN)/python -m tests.examples
+	@$(BIN)/python -m tests.support.examples
 
 lint: $(VENV)/dev.stamp ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -71,9 +71,9 @@ evaluate: $(VENV)/dev.stamp ## judge policies on unseen days (SCENARIO=slack|bus
 	@$(BIN)/python -m training.evaluate --scenario $(or $(SCENARIO),busy) --policies $(or $(POLICIES),fast) --days $(or $(DAYS),20) $(if $(CITY),--city $(CITY))
 
 publish: $(VENV)/dev.stamp ## export the best run of make train as VERSION=name and make it the champion of the store in DATA_DIR (or of the environment's)
-	@if [ -z "$(VERSION)" ]; then echo "make publish VERSION=name [FROM=$(TRAINING)]; python -m training.publish --help has status, challenge, promote, rollback"; exit 2; fi
-	@$(BIN)/python -m training.export --from $(or $(FROM),$(TRAINING)) --version $(VERSION) --target .data/exports
-	@$(BIN)/python -m training.publish publish .data/exports/models/charge-policy/$(VERSION)
+	@if [ -z "$(VERSION)" ]; then echo "make publish VERSION=name [FROM=$(TRAINING)]; python -m training.release.publish --help has status, challenge, promote, rollback"; exit 2; fi
+	@$(BIN)/python -m training.release.export --from $(or $(FROM),$(TRAINING)) --version $(VERSION) --target .data/exports
+	@$(BIN)/python -m training.release.publish publish .data/exports/models/charge-policy/$(VERSION)
 
 pipeline: $(VENV)/dev.stamp ## what the training machine runs: recorded demand of the environment's database, train, evaluate, publish if the rule holds
 	@$(BIN)/python -m training.pipeline
@@ -81,13 +81,13 @@ pipeline: $(VENV)/dev.stamp ## what the training machine runs: recorded demand o
 forecast: $(VENV)/dev.stamp ## train the availability forecast on CITY=folder (Dundee where the data is) and export it as VERSION=name; half an hour of one core
 	@if [ -z "$(VERSION)" ]; then echo "make forecast VERSION=name [CITY=folder]"; exit 2; fi
 	@if [ -z "$(CITY)" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee; fi
-	@$(BIN)/python -m training.forecast train --city $(or $(CITY),.data/cities/dundee) --out .data/forecast
-	@$(BIN)/python -m training.forecast export --city $(or $(CITY),.data/cities/dundee) --from .data/forecast --version $(VERSION) --target .data/exports
-	@echo "publish it: $(BIN)/python -m training.publish publish .data/exports/models/availability-forecast/$(VERSION)"
+	@$(BIN)/python -m training.forecast.commands train --city $(or $(CITY),.data/cities/dundee) --out .data/forecast
+	@$(BIN)/python -m training.forecast.commands export --city $(or $(CITY),.data/cities/dundee) --from .data/forecast --version $(VERSION) --target .data/exports
+	@echo "publish it: $(BIN)/python -m training.release.publish publish .data/exports/models/availability-forecast/$(VERSION)"
 
 forecast-report: $(VENV)/dev.stamp ## judge the forecast on a city's last fifth beside last observation and table (CITY=folder, FORMAT=table|json, PICTURE=file.png)
 	@if [ -z "$(CITY)" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee >&2; fi
-	@$(BIN)/python -m training.forecast report --city $(or $(CITY),.data/cities/dundee) --format $(or $(FORMAT),table) $(if $(PICTURE),--picture $(PICTURE))
+	@$(BIN)/python -m training.forecast.commands report --city $(or $(CITY),.data/cities/dundee) --format $(or $(FORMAT),table) $(if $(PICTURE),--picture $(PICTURE))
 
 bench: $(VENV)/dev.stamp ## measure every headline figure (ONLY="booking nearby", BASE=revision compares with it in one run); docs/benchmarks.md
 	@$(BIN)/python -m devhost.stack.install

@@ -4,9 +4,9 @@ import argparse
 import sys
 import time
 
-from bench import compare, results, table
-from bench.subjects import NAMES, Sample, subject
-from bench.worker import Failed, Worker
+from bench.harness import compare, results, table
+from bench.harness.subject import NAMES, Sample, subject
+from bench.harness.worker import Failed, Worker
 
 
 def measure(name: str, rounds: int | None) -> dict[str, results.Figure]:

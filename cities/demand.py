@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from functions.optimizer.city import CityFolder, FolderSession
-from functions.stations.words import PowerType
+from functions.optimizer.core.city import CityFolder, FolderSession
+from functions.stations.enums import PowerType
 
 LEAD_MEAN_MIN = 90.0
 ORIGIN_SD_DEGREES = 0.012

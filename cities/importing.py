@@ -7,7 +7,7 @@ from pathlib import Path
 from cities import acn, chargeplace, ocpi_locations
 from cities.chargeplace import Progress
 from cities.folder import ImportReport
-from functions.optimizer.city import load_city, load_sessions
+from functions.optimizer.core.city import load_city, load_sessions
 
 Importer = Callable[..., ImportReport]
 FORMATS: dict[str, tuple[Callable[[Path], bool], Importer]] = {

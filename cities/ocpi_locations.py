@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from cities.chargeplace import Progress
 from cities.folder import CityConnector, CityLocation, ImportReport, write_city, write_report
+from functions.stations.enums import ConnectorFormat, ConnectorType, PowerType
 from functions.stations.opening import Hours
-from functions.stations.tariffs import Tariff
-from functions.stations.words import ConnectorFormat, ConnectorType, PowerType
+from functions.tariffs.domain import Tariff
 
 
 def _objects(path: Path) -> list[dict[str, Any]]:

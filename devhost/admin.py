@@ -6,9 +6,9 @@ import sys
 
 from email_validator import EmailNotValidError, validate_email
 
+from app.process import make_platform
 from functions.accounts import service as accounts
 from shared.errors import AppError
-from shared.platform import Platform
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     except EmailNotValidError as error:
         sys.exit(f"EMAIL: {error}")
     password = secrets.token_urlsafe(12)
-    platform = Platform()
+    platform = make_platform()
     try:
         platform.transact(
             lambda tx: accounts.ensure_user(tx=tx, email=email, password=password, name="Administrator", role="admin")

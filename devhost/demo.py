@@ -13,20 +13,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app.process import make_platform
 from cities.__main__ import print_report
 from cities.demand import Wish, crowded_day
-from devhost.delivery import EmbeddedDelivery
-from devhost.host import Host, free_port
-from devhost.pages import mailbox
-from devhost.replay import API, Replay, Tally, first_come
-from devhost.seed import DEMO, Seeded, seed
+from devhost.host.delivery import EmbeddedDelivery
+from devhost.host.pages import mailbox
+from devhost.host.server import Host, free_port
+from devhost.replay.replay import API, Replay, Tally, first_come
+from devhost.replay.seed import DEMO, Seeded, seed
 from functions.notify.domain import connector_name
-from functions.optimizer.city import load_city, load_sessions
+from functions.optimizer.core.city import load_city, load_sessions
 from shared import telemetry
 from shared.clock import ManualClock
 from shared.errors import AppError
 from shared.money import format_money
-from shared.platform import Platform
 from shared.settings import Settings
 
 console = Console(highlight=False, soft_wrap=True, width=max(116, Console().width))
@@ -39,7 +39,7 @@ def _host(folder: Path, clock: ManualClock) -> Host:
         ("database_url", "servicebus_connection_string", "blob_connection_string", "communication_endpoint", "jwt_secret")
     )
     host = Host(
-        Platform(Settings.model_validate(embedded | {"data_dir": folder, "rate_limits": False}), clock), port=free_port()
+        make_platform(Settings.model_validate(embedded | {"data_dir": folder, "rate_limits": False}), clock), port=free_port()
     )
     host.prepare()
     return host
@@ -220,8 +220,8 @@ def _model(host: Host) -> str:
 
 def _price_unit(tally: Tally) -> float:
     """The unit the platform used: found back from a served request that cost something."""
-    from functions.optimizer.city import REFERENCE_PRICE_UNIT
-    from functions.optimizer.objective import DEFAULT_WEIGHTS
+    from functions.optimizer.core.city import REFERENCE_PRICE_UNIT
+    from functions.optimizer.core.objective import DEFAULT_WEIGHTS
 
     a, b, c, d = DEFAULT_WEIGHTS
     for item in tally.served:

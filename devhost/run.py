@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from app.process import make_platform
 from cities.__main__ import print_report
-from devhost.seed import DEMO, Seeded, seed
+from devhost.replay.seed import DEMO, Seeded, seed
 from shared import telemetry
 from shared.errors import AppError
 from shared.platform import Platform
@@ -136,9 +137,9 @@ def main() -> None:
             found = _stack_settings(stack, kind, data_dir)
             given = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
             settings = Settings.model_validate(given | {name.lower(): value for name, value in found.items()})
-            from devhost.host import Host
+            from devhost.host.server import Host
 
-            host = Host(Platform(settings), port=port)
+            host = Host(make_platform(settings), port=port)
             host.prepare()
             seeded = _seed(host.platform, city)
             host.serve_in_thread()

@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 
-from devhost.host import Host
+from app.process import make_platform, use_platform
+from devhost.host.server import Host
 from shared import telemetry
 from shared.errors import AppError
-from shared.platform import Platform, use_platform
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    host = Host(Platform(), port=int(os.environ.get("PORT") or 7071))
+    host = Host(make_platform(), port=int(os.environ.get("PORT") or 7071))
     use_platform(host.platform)
     try:
         host.platform.check_revision()

@@ -25,6 +25,7 @@ request_ms = _meter.create_histogram("evcharging.request.duration", "ms", "Time 
 decisions = _meter.create_counter("evcharging.decisions", "1", "Charge requests decided, by policy, outcome and fallback")
 shadows = _meter.create_counter("evcharging.shadows", "1", "Decisions a challenger scored too, by version and agreement")
 queue_delay_ms = _meter.create_histogram("evcharging.queue.delay", "ms", "Time from outbox row to consumer, by queue")
+sweep_ms = _meter.create_histogram("evcharging.sweep.duration", "ms", "Time a sweep took, by name and outcome")
 model_ms = _meter.create_histogram("evcharging.model.latency", "ms", "Time the policy took to score one request")
 claims_lost = _meter.create_counter("evcharging.claims.lost", "1", "Reservations that found their slot taken")
 messages_sent = _meter.create_counter("evcharging.messages.sent", "1", "E-mails and SMS, by channel and outcome")

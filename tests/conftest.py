@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.asgi import create_app
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from shared.clock import ManualClock
-from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.settings import Settings
-from tests.world import World
+from tests.support.world import World
 
-pytest_plugins = ["tests.stack_fixtures"]
+pytest_plugins = ["tests.support.stack_fixtures"]
 
 MONDAY_EIGHT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def platform(tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
     """A platform on a fresh SQLite file with the embedded bus, folder blobs and the local mailbox."""
-    instance = Platform(Settings(data_dir=tmp_path / "data"), clock)
+    instance = make_platform(Settings(data_dir=tmp_path / "data"), clock)
     upgrade(instance.database)
     yield instance
     instance.close()

@@ -25,12 +25,13 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from functions.optimizer.candidates import MAX_ROWS, Candidates, Requests
-from functions.optimizer.features import FEATURE_NAMES, Climatology
-from training.city_scenarios import city_scenario
-from training.events import CALM, Disturbances
-from training.scenarios import SPLIT_SEEDS, Split, day, drivers_own_weights, named
-from training.simulator import NOT_SERVED, Simulator
+from functions.optimizer.core.candidates import MAX_ROWS, Candidates, Requests
+from functions.optimizer.core.features import FEATURE_NAMES, Climatology
+from training.problem.scenario import SPLIT_SEEDS, Split, day, drivers_own_weights
+from training.scenarios.recorded_city import city_scenario
+from training.scenarios.registry import named
+from training.simulation.disturbances import CALM, Disturbances
+from training.simulation.simulator import NOT_SERVED, Simulator
 
 ENV_ID = "evcharging/ChargingDay-v0"
 DECLINE = MAX_ROWS
@@ -45,7 +46,7 @@ Infos = dict[str, Any]
 class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
     """`num_envs` days side by side. A day that is over begins the next one at the next step, which ignores its action.
 
-    `scenario`: a name of `training.scenarios.named`, or with `city`, a city folder, of `training.city_scenarios`. `split`:
+    `scenario`: a name of `training.scenarios.registry.named`, or with `city`, a city folder, of `training.scenarios.recorded_city`. `split`:
     training, validation or test. `requests` a day, else the scenario's number. `own_weights`: drivers weigh waiting, price,
     distance and duration as they like. Raises ValueError naming what is wrong.
     """

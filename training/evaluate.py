@@ -18,24 +18,25 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions.optimizer.candidates import Requests
-from functions.optimizer.climatology import AS_LEARNT, Trust
-from functions.optimizer.manifest import Refused
-from functions.optimizer.objective import PROBLEM_VERSION
-from functions.optimizer.source import SHIPPED
+from functions.optimizer.core.candidates import Requests
+from functions.optimizer.core.objective import PROBLEM_VERSION
+from functions.optimizer.models.climatology import AS_LEARNT, Trust
+from functions.optimizer.models.manifest import Refused
+from functions.optimizer.models.registry import SHIPPED
 from shared.errors import AppError
-from training.baselines import RollingMilp
-from training.bound import NotSolved
-from training.city_scenarios import Recorded, city_scenario, split_dates
-from training.contenders import BOUND, CHAMPION, NEAREST, Contender, contenders, make
-from training.evaluation_jobs import Job, bound_job, requests_of, run_job, trust_job
-from training.gains import TRUSTS, proven, trust_seeds
-from training.hindsight import by_kind, climatology, side_by_side
-from training.judging import Run, by_weights, joined, latencies, latency, metrics, paired
-from training.pictures import cost_picture, waiting_picture
-from training.reporting import METRICS, as_csv, plain, rendered
-from training.scenarios import SPLIT_SEEDS, Scenario, Split, fingerprint, named
-from training.workers import Workers, workers
+from training.evaluation.baselines import RollingMilp
+from training.evaluation.jobs import Job, bound_job, requests_of, run_job, trust_job
+from training.evaluation.label_scale import TRUSTS, proven, trust_seeds
+from training.evaluation.pictures import cost_picture, waiting_picture
+from training.evaluation.policy_registry import BOUND, CHAMPION, NEAREST, Contender, contenders, make
+from training.evaluation.reporting import METRICS, as_csv, plain, rendered
+from training.evaluation.rollout import Run, by_weights, joined, latencies, latency, metrics, paired
+from training.learning.hindsight import by_kind, climatology, side_by_side
+from training.learning.workers import Workers, workers
+from training.optimum.bound import NotSolved
+from training.problem.scenario import SPLIT_SEEDS, Scenario, Split, fingerprint
+from training.scenarios.recorded_city import Recorded, city_scenario, split_dates
+from training.scenarios.registry import named
 
 BOUND_VERSION = 1
 """Of the bounds that are kept: another way to find them makes another number."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.candidates import Book, Candidates, Rates, Requests, candidates
-from functions.optimizer.city import STANDARD_BIT, City
-from functions.optimizer.features import FEATURE_HASH, Climatology, features
+from functions.optimizer.core.candidates import Book, Candidates, Rates, Requests, candidates
+from functions.optimizer.core.city import STANDARD_BIT, City
+from functions.optimizer.core.features import FEATURE_HASH, Climatology, features
 
 PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v1.npz"
 STATES = 50

@@ -22,8 +22,8 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from functions.optimizer.climatology import Tables, tables_of
-from functions.optimizer.manifest import (
+from functions.optimizer.models.climatology import Tables, tables_of
+from functions.optimizer.models.manifest import (
     CLIMATOLOGY,
     MANIFEST,
     MODEL,
@@ -34,25 +34,25 @@ from functions.optimizer.manifest import (
     champion_path,
     version_path,
 )
-from functions.optimizer.source import open_version, stored
+from functions.optimizer.models.registry import open_version, stored
 from shared.adapters.blobs import BlobStore
 from shared.errors import AppError
 from shared.platform import Platform
 from shared.settings import Settings
-from training import publish
-from training.arguments import Args
-from training.bound import NotSolved
-from training.city_scenarios import Recorded, city_scenario
-from training.contenders import WEIGHTS, Contender, load_weights
 from training.evaluate import Options, evaluate
-from training.evaluation_jobs import trust_job
-from training.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
-from training.gains import TRUSTS, proven, trust_seeds
-from training.hindsight import climatology
-from training.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
-from training.recorded import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
-from training.runs import summary
-from training.scenarios import Split
+from training.evaluation.jobs import trust_job
+from training.evaluation.label_scale import TRUSTS, proven, trust_seeds
+from training.evaluation.policy_registry import WEIGHTS, Contender, load_weights
+from training.learning.arguments import Args
+from training.learning.hindsight import climatology
+from training.optimum.bound import NotSolved
+from training.problem.scenario import Split
+from training.release import publish
+from training.release.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
+from training.release.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
+from training.release.recorded_demand import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
+from training.release.run_folder import summary
+from training.scenarios.recorded_city import Recorded, city_scenario
 from training.train import Base, train
 
 console = Console(highlight=False, soft_wrap=True)

@@ -20,11 +20,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions.optimizer.features import FEATURE_HASH
-from training.arguments import Args
-from training.curves import draw_curve, write_curve
-from training.gains import better_gain, gain_job, gain_seeds
-from training.hindsight import (
+from functions.optimizer.core.features import FEATURE_HASH
+from training.evaluation.label_scale import better_gain, gain_job, gain_seeds
+from training.evaluation.rollout import bound_cost
+from training.learning.arguments import Args
+from training.learning.hindsight import (
     TABLE_DAYS,
     Hindsight,
     LabelJob,
@@ -37,12 +37,14 @@ from training.hindsight import (
     table_seeds,
     week,
 )
-from training.judging import bound_cost
-from training.learning import Lessons, Networks, fit, follow, regression, td_loss
-from training.network import ResidualQ, StateValue, Weights
-from training.scenarios import SIZES, Split, day, fingerprint, named
-from training.transitions import RunJob, Transitions, batch, joined, run_job
-from training.workers import Workers, workers
+from training.learning.learning_curve import draw_curve, write_curve
+from training.learning.losses import Lessons, Networks, fit, follow, regression, td_loss
+from training.learning.network import ResidualQ, StateValue, Weights
+from training.learning.transitions import RunJob, Transitions, batch, joined, run_job
+from training.learning.workers import Workers, workers
+from training.problem.scenario import Split, day, fingerprint
+from training.scenarios.reference import SIZES
+from training.scenarios.registry import named
 
 console = Console(highlight=False, soft_wrap=True)
 SIDE_BY_SIDE = 16
@@ -407,7 +409,7 @@ def main(
     workers_: Annotated[int, typer.Option("--workers", help="Processes; 0: this one alone.")] = Args.workers,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in OUT.")] = False,
 ) -> None:
-    """Trains a policy a seed; training.arguments.Args says what each number is."""
+    """Trains a policy a seed; training.learning.arguments.Args says what each number is."""
     cities = [f"city:{path}:{name}" for path in city or [] for name in ("busy", "overload")]
     own = (*(name for name in scenarios.split(",") if name), *cities)
     base: Base | None = None

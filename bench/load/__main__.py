@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import results
+from bench.harness import results
 from bench.load import picture, report
 from bench.load.run import Options, run
 from devhost.stack.process import Failed, NotThere

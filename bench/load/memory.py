@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.stack import resident_mb
+from bench.harness.stack import resident_mb
 
 ALLOWED_SHARE, ALLOWED_MB = 0.05, 4.0
 """Over the second half of a run a process may grow by a twentieth of what it holds, and by as much as an allocator keeps."""

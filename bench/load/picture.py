@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from bench.drivers import DECIDED
+from bench.harness.drivers import DECIDED
 from bench.load.report import WORDS, milliseconds, summary
 from bench.load.run import Outcome
-from training.pictures import COLOURS, DASHES, GREY
+from training.evaluation.pictures import COLOURS, DASHES, GREY
 
 MARKS = (0.0, 0.5, 0.9, 0.99, 0.999)
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bench import stats
-from bench.drivers import DECIDED, EXPECTED, Act
+from bench.harness import stats
+from bench.harness.drivers import DECIDED, EXPECTED, Act
+from bench.harness.results import Figure
 from bench.load.run import Outcome
-from bench.results import Figure
 
 KINDS = (*EXPECTED, DECIDED)
 PERCENTILES = (0.5, 0.9, 0.95, 0.99)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from bench import drivers, stack
-from bench.drivers import Act, Crowd, Visit
+from bench.harness import drivers, stack
+from bench.harness.drivers import Act, Crowd, Visit
+from bench.harness.stack import Server
+from bench.harness.wire import Wire
 from bench.load.memory import Growth, Watch
-from bench.stack import Server
-from bench.wire import Wire
 from shared.outbox import PENDING, SENT, inbox_message, outbox_message
 from shared.platform import Platform
 

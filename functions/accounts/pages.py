@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from shared.api import PREFIX
+from shared.web.call import PREFIX
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)
 

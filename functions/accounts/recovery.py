@@ -1,7 +1,7 @@
 """Use cases of proof: verifying an address, a forgotten password, changing password or address.
 
 What is asked for without signing in is answered alike for every address: the work that depends on whether there is an account
-is done later, by the consumer of the event (functions/accounts/letters.py), and told by e-mail alone.
+is done later, by the consumer of the event (functions/accounts/account_emails.py), and told by e-mail alone.
 """
 
 import uuid

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 
 from functions.accounts.domain import AccountToken, RefreshToken, Session, User, UserStatus, Vehicle
 from functions.accounts.tables import account_token, identity, old_session, refresh_token, session, user, vehicle
-from shared.api import idempotency_key
 from shared.audit import audit_entry
 from shared.db import for_update, insert_new, is_duplicate
 from shared.precompiled import Precompiled
 from shared.tx import Tx
+from shared.web.idempotency import idempotency_key
 
 
 def add_user(tx: Tx, made: User) -> bool:

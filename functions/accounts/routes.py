@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from functions.accounts import administration, closing, oidc, recovery, service, sessions
+from functions.accounts import administration, oidc, recovery, service, sessions
 from functions.accounts.domain import UserStatus
 from functions.accounts.passwords import check_password, hash_password
 from functions.accounts.schemas import (
@@ -13,7 +13,6 @@ from functions.accounts.schemas import (
     AccountUpdate,
     AddressIn,
     Asked,
-    Deletion,
     EmailChange,
     EmailConfirm,
     Login,
@@ -33,8 +32,9 @@ from functions.accounts.schemas import (
     VehicleUpdate,
     VerifyIn,
 )
-from shared.api import Admin, Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor, limited
 from shared.errors import BadCredentials
+from shared.web.call import Admin, Public, SignedIn, limited
+from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -172,26 +172,6 @@ def revoke_other_sessions(call: SignedIn) -> None:
 def revoke_session(session_id: uuid.UUID, call: SignedIn) -> None:
     """Ends one of your sessions at once."""
     call.write(lambda tx: sessions.revoke(tx=tx, session_id=session_id))
-
-
-@router.get(
-    "/me/export",
-    response_class=Response,
-    responses={200: {"description": "A ZIP of JSON files", "content": {"application/zip": {}}}},
-)
-def export_me(call: SignedIn) -> Response:
-    """Everything we hold about you, as a ZIP of JSON files."""
-    content = call.read(lambda tx: closing.export(tx=tx))
-    headers = {"Content-Disposition": 'attachment; filename="evcharging-export.zip"', "Cache-Control": "no-store"}
-    return Response(content, media_type="application/zip", headers=headers)
-
-
-@router.post("/me/deletion", status_code=204)
-def delete_me(deletion: Deletion, call: SignedIn) -> None:
-    """Deletes your account. 409 lists what stands in the way; open bookings are cancelled where you say so."""
-    closing.delete(
-        platform=call.platform, actor=call.actor, password=deletion.password, cancel_bookings=deletion.cancel_bookings
-    )
 
 
 @router.get("/me/vehicles", response_model=Page[Vehicle])

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM, UserStatus
 from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
-from functions.stations.words import ConnectorType
-from shared.api import Input, Output
+from functions.stations.enums import ConnectorType
+from shared.web.fields import Input, Output
 
 
 def _email(value: str) -> str:
@@ -98,13 +98,6 @@ class EmailConfirm(Input):
     """The token of the link that was mailed to the new address."""
 
     token: LinkToken
-
-
-class Deletion(Input):
-    """The present password, and whether what is booked is cancelled with it."""
-
-    password: Given | None = None
-    cancel_bookings: bool = False
 
 
 class OidcStart(Output):

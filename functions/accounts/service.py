@@ -17,7 +17,7 @@ from shared.tx import Tx
 def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
     """Opens an account, or does as much work where the address has one, and leaves it to the e-mail to say which.
 
-    An account that nobody verified is nobody's yet: its figures are replaced. `functions/accounts/letters.py` writes.
+    An account that nobody verified is nobody's yet: its figures are replaced. `functions/accounts/account_emails.py` writes.
     """
     email = normalise_email(register_in.email)
     values: dict[str, Any] = {

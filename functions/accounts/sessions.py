@@ -15,11 +15,11 @@ from functions.accounts.domain import (
 )
 from functions.accounts.passwords import hash_password, is_outdated, verify_password
 from functions.accounts.schemas import Tokens
-from shared.auth import LIFETIME, issue_access_token
 from shared.db import new_id
 from shared.errors import BadCredentials, Forbidden, NotFound, TokenExpired, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
+from shared.web.auth import LIFETIME, issue_access_token
 
 WRONG = "E-mail or password is wrong, or the address is not verified yet."
 SUSPENDED = "This account is suspended. Write to us if you think that is wrong."

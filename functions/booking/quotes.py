@@ -4,12 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from functions.booking import reserving
+from functions.booking import claims
 from functions.booking.domain import SLOT, check_period, session_energy, session_minutes, whole_slots
-from functions.payments import service as payments
 from functions.stations import service as stations
 from functions.stations.domain import Location
-from functions.stations.pricing import Quote
+from functions.tariffs import quotes as payments
+from functions.tariffs.pricing import Quote
 from shared.tx import Tx
 
 
@@ -26,7 +26,7 @@ def quote_for(
 ) -> Quote:
     """The quote a booking of these wishes would freeze now. Nothing is held. Raises NotFound, Invalid."""
     location = stations.get_visible(tx=tx, location_id=location_id)
-    pool = reserving.choose_pools(location, standard=standard, power_class=power_class)[0]
+    pool = claims.choose_pools(location, standard=standard, power_class=power_class)[0]
     minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)

@@ -1,23 +1,16 @@
 """HTTP of bookings: parse, one service call, answer."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
-from functions.booking import hosting, service, sessions
-from functions.booking.domain import Filter, ReservationStatus
-from functions.booking.hosting_schemas import HostedBooking, LocationCalendar
-from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, SessionStop
-from shared.api import Cursor, Instant, Owner, Page, PageSize, SignedIn, decode_cursor, encode_cursor
-from shared.tx import Tx
+from functions.booking import service, sessions
+from functions.booking.domain import Filter
+from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
+from shared.web.call import SignedIn
+from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/booking", tags=["booking"])
-Statuses = Annotated[Sequence[ReservationStatus], Query(max_length=7, description="One or several; none: any")]
-From = Annotated[Instant | None, Query(alias="from", description="Begin of the period")]
-To = Annotated[Instant | None, Query(description="End of the period")]
 
 
 @router.post("/bookings", status_code=201, response_model=Booking)
@@ -60,38 +53,6 @@ def list_bookings(
     found = call.read(lambda tx: service.list_bookings(tx=tx, wanted=wanted, before=before, limit=limit + 1))
     more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
     return Page(items=[Booking.of(item) for item in found[:limit]], next_cursor=more)
-
-
-@router.get("/hosted", response_model=Page[HostedBooking])
-def list_hosted_bookings(
-    call: Owner,
-    status: Statuses = (),
-    location_id: uuid.UUID | None = None,
-    from_: From = None,
-    to: To = None,
-    cursor: Cursor = None,
-    limit: PageSize = 20,
-) -> Page[HostedBooking]:
-    """Bookings at your locations in order of their start; by state, location, or those that touch a period. Each with its
-    frozen minutes; nothing of who booked. Administrators may name any location."""
-    after = decode_cursor(cursor, datetime, uuid.UUID) if cursor else None
-    wanted = Filter(tuple(status), location_id, None, from_, to)
-
-    def read(tx: Tx) -> list[HostedBooking]:
-        found = hosting.list_hosted(tx=tx, wanted=wanted, after=after, limit=limit + 1)
-        return [HostedBooking.of(item, tx.now) for item in found]
-
-    items = call.read(read)
-    last = items[limit - 1] if len(items) > limit else None
-    more = None if last is None else encode_cursor(last.period.start.isoformat(), str(last.id))
-    return Page(items=items[:limit], next_cursor=more)
-
-
-@router.get("/locations/{location_id}/calendar", response_model=LocationCalendar)
-def get_calendar(location_id: uuid.UUID, call: Owner, from_: From = None, to: To = None) -> LocationCalendar:
-    """The calendar of one of your locations: what holds each EVSE when, what is free, and what is closed or blocked; by
-    default of the next 24 hours, at most 7 days."""
-    return call.read(lambda tx: hosting.calendar(tx=tx, location_id=location_id, start=from_, end=to))
 
 
 @router.get("/bookings/{booking_id}", response_model=Booking)

@@ -1,19 +1,25 @@
 """Payloads and answers of bookings."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+from fastapi import Query
 from pydantic import Field, model_validator
 
 from functions.booking.domain import Booking as Record
 from functions.booking.domain import CanceledReason, ReservationStatus
 from functions.booking.events import shown_evse
-from shared.api import Input, Instant, Output
+from shared.web.fields import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
 Minutes = Annotated[int, Field(gt=0, le=1440, examples=[45])]
 Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[18.5])]
+
+Statuses = Annotated[Sequence[ReservationStatus], Query(max_length=7, description="One or several; none: any")]
+From = Annotated[Instant | None, Query(alias="from", description="Begin of the period")]
+To = Annotated[Instant | None, Query(description="End of the period")]
 
 
 class BookingCreate(Input):

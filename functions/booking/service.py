@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.accounts import service as accounts
-from functions.booking import repository, repository_claims, reserving
+from functions.booking import claims, repository, repository_claims
 from functions.booking.domain import (
     DRIVER_REASONS,
     REMIND_BEFORE,
@@ -35,9 +35,9 @@ from functions.booking.events import described, event
 from functions.booking.limits import Limits
 from functions.booking.placement import place
 from functions.booking.quotes import quote_document
-from functions.payments import service as payments
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
+from functions.tariffs import quotes as payments
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
@@ -105,8 +105,8 @@ def reserve_slot(
     location = stations.lock_location(tx=tx, location_id=location_id)
     if location.status != "APPROVED":
         raise NotFound(f"There is no location {location_id}.")
-    reserving.release_lapsed(tx, location.id)
-    pools = reserving.choose_pools(location, standard=standard, power_class=power_class)
+    claims.release_lapsed(tx, location.id)
+    pools = claims.choose_pools(location, standard=standard, power_class=power_class)
     bounds = limits_of(tx=tx, user_id=user_id)
     refused: tuple[Pool, range] | None = None
     for pool in pools:
@@ -114,8 +114,8 @@ def reserve_slot(
         end = start + SLOT * whole_slots(minutes)
         slots = check_period(start, end)
         _check_limits(tx, bounds, location.booking_terms, location.id, vehicle_id, start, end)
-        reserving.check_open(location, slots)
-        placement = place(pool.evse_ids, reserving.occupied(tx, location, slots), slots.start, slots.stop)
+        claims.check_open(location, slots)
+        placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is not None:
             made = _draft(
                 tx, location, pool, placement.evse_id, user_id=user_id, start=start, end=end, energy_kwh=energy_kwh,
@@ -124,7 +124,7 @@ def reserve_slot(
             repository.insert(tx, made)
             if tx.actor.role in AUDITED_ROLES:
                 tx.audit("booking.create", object_type="booking", object_id=made.id, after=plain(described(made)))
-            reserving.apply(tx, location, placement, made.id, slots, old=set())
+            claims.apply(tx, location, placement, made.id, slots, old=set())
             repository.add_request(tx, made, start=start, end=end)
             if made.status is ReservationStatus.RESERVED:
                 announce(tx, location, made, "booking_reserved")
@@ -134,7 +134,7 @@ def reserve_slot(
     telemetry.claims_lost.add(1, {"where": "occupied"})
     raise SlotTaken(
         f"No {standard} is free at {location.name} over the whole period.",
-        alternatives=reserving.alternatives(tx, location, *refused),
+        alternatives=claims.alternatives(tx, location, *refused),
     )
 
 
@@ -264,7 +264,7 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     minutes = duration_minutes or (old.end - old.start) / timedelta(minutes=1)
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)
-    reserving.release_lapsed(tx, location.id)
+    claims.release_lapsed(tx, location.id)
     energy = old.energy_kwh
     if duration_minutes is not None:
         energy = round(min(energy, session_energy(minutes, old.power_kw, old.vehicle_kw)), 3)
@@ -279,17 +279,17 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     )
     bounds = limits_of(tx=tx, user_id=old.user_id, moving=old.id)
     _check_limits(tx, bounds, terms, location.id, old.vehicle_id, start, end, moved=True)
-    reserving.check_open(location, slots)
+    claims.check_open(location, slots)
     pool = next(
         (item for item in location.pools() if (item.standard, item.power_class) == (old.standard, old.power_class)),
         None,
     )
     placement = None
     if pool is not None:
-        placement = reserving.claim(tx, location, pool, old.id, slots, prefer=old.evse_id)
+        placement = claims.claim(tx, location, pool, old.id, slots, prefer=old.evse_id)
     if pool is None or placement is None:
         telemetry.claims_lost.add(1, {"where": "reschedule"})
-        options = [] if pool is None else reserving.alternatives(tx, location, pool, slots, ignoring=old.id)
+        options = [] if pool is None else claims.alternatives(tx, location, pool, slots, ignoring=old.id)
         raise SlotTaken(
             f"No {old.standard} is free at {location.name} over the new period; your booking stands as it was.",
             alternatives=options,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.booking import repository, repository_claims
+from functions.booking.claims import blocked
 from functions.booking.domain import (
     CHARGE_EFFICIENCY,
     Booking,
@@ -17,7 +18,6 @@ from functions.booking.domain import (
     slot_of,
 )
 from functions.booking.quotes import quote_document
-from functions.booking.reserving import blocked
 from functions.booking.service import announce, change, frozen_fee, locked
 from functions.stations.domain import Location
 from shared.errors import Conflict, Invalid, TermsRefuse, WrongState

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from functions.notify import service
-from functions.notify.schemas import DeadLetter, Notification
-from shared.api import Admin, Page, PageSize, SignedIn, decode_cursor, encode_cursor
+from functions.notify.schemas import Notification
+from shared.web.call import SignedIn
+from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/notify", tags=["notify"])
 
@@ -30,20 +31,3 @@ def list_inbox(
 def mark_read(notification_id: uuid.UUID, call: SignedIn) -> Notification:
     """Marks a message as read."""
     return Notification.model_validate(call.write(lambda tx: service.mark_read(tx=tx, notification_id=notification_id)))
-
-
-@router.get("/dead-letters", response_model=Page[DeadLetter])
-def list_dead_letters(
-    call: Admin, cursor: Annotated[str | None, Query(max_length=200)] = None, limit: PageSize = 20
-) -> Page[DeadLetter]:
-    """Messages of any queue that could not be delivered, newest first, with what failed. For administrators."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_dead_letters(tx=tx, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[DeadLetter.model_validate(item) for item in found[:limit]], next_cursor=more)
-
-
-@router.post("/dead-letters/{message_id}/send-again", status_code=202, response_model=DeadLetter)
-def send_again(message_id: uuid.UUID, call: Admin) -> DeadLetter:
-    """Puts one of them on its way once more, after its cause was mended. For administrators; audited."""
-    return DeadLetter.model_validate(call.write(lambda tx: service.send_again(tx=tx, message_id=message_id)))

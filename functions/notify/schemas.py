@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from shared.api import Output
+from shared.web.fields import Output
 
 
 class Notification(Output):
@@ -17,15 +17,3 @@ class Notification(Output):
     data: dict[str, Any]
     created_at: datetime
     read_at: datetime | None
-
-
-class DeadLetter(Output):
-    """A message that could not be delivered: where it was to go, what it says, how often it was tried and what failed."""
-
-    id: uuid.UUID
-    queue: str
-    type: str
-    payload: Any
-    attempts: int
-    last_error: str | None
-    created_at: datetime

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
-from functions.accounts.letters import LETTERS
+from functions.accounts.account_emails import LETTERS
 from functions.booking import service as booking
-from functions.notify import account_mails, rendering, repository
+from functions.notify import account_emails, rendering, repository
 from functions.notify.domain import TOLD, Delivery, Notification, Told
-from shared import outbox, telemetry
+from shared import telemetry
 from shared.adapters.email import Attachment, Email
 from shared.adapters.sms import Sms
 from shared.db import new_id
@@ -73,10 +73,10 @@ def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> Non
 
 
 def _record_letter(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> None:
-    letter = account_mails.letter_of(tx, type=type, event=event)
+    letter = account_emails.letter_of(tx, type=type, event=event)
     if letter is None:
         return
-    told, link = account_mails.worded(letter, settings=tx.settings)
+    told, link = account_emails.worded(letter, settings=tx.settings)
     if letter.in_app:
         made = Notification(new_id(), letter.user_id, type, told.subject, " ".join(told.lines), {}, tx.now, None)
         repository.add_notification(tx, made)
@@ -136,7 +136,7 @@ def _send(platform: Platform, item: Delivery) -> None:
     if "calendar" in content:
         kind = f"text/calendar; charset=utf-8; method={content['method']}"
         attachments = (Attachment("booking.ics", kind, base64.b64decode(content["calendar"])),)
-    content = account_mails.with_token(platform, content)
+    content = account_emails.with_token(platform, content)
     email = Email(item.address, content["subject"], content["text"], content["html"], attachments)
     platform.email.send(email, operation_id=item.id)
 
@@ -160,21 +160,3 @@ def mark_read(*, tx: Tx, notification_id: uuid.UUID) -> Notification:
     get_owned(tx=tx, notification_id=notification_id)
     repository.mark_read(tx, notification_id)
     return get_owned(tx=tx, notification_id=notification_id)
-
-
-def list_dead_letters(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[outbox.Message]:
-    """Messages that could not be delivered, newest first. For administrators."""
-    return outbox.dead_letters(tx.conn, before=before, limit=limit)
-
-
-def send_again(*, tx: Tx, message_id: uuid.UUID) -> outbox.Message:
-    """Puts a dead letter on its way once more. Raises NotFound."""
-    found = outbox.dead_letter_of(tx.conn, message_id)
-    if found is None or not outbox.revive(tx.conn, message_id, now=tx.now):
-        raise NotFound(f"There is no dead letter {message_id}.")
-    tx.audit(
-        "send_again", object_type="outbox_message", object_id=message_id,
-        before={"state": outbox.DEAD, "last_error": found.last_error}, after={"state": outbox.PENDING},
-    )  # fmt: skip
-    tx.wake = True  # its row is there already
-    return found

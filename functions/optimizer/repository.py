@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.optimizer.requests import ChargeRequest, ChargeRequestStatus, Wish
+from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish
 from functions.optimizer.tables import charge_request, decision
 from shared.db import for_update
 from shared.tx import Tx

@@ -5,9 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.optimizer import forecasts, service
-from functions.optimizer.forecast_features import HORIZONS
-from functions.optimizer.forecast_schemas import LocationForecast, Reliability
+from functions.optimizer import service
 from functions.optimizer.schemas import (
     Accept,
     ChargeRequest,
@@ -17,13 +15,10 @@ from functions.optimizer.schemas import (
     Recommendations,
     WholeDecision,
 )
-from shared.api import Admin, Page, PageSize, Public, SignedIn, decode_cursor, encode_cursor, limited_caller
+from shared.web.call import Public, SignedIn, limited_caller
+from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/optimizer", tags=["optimizer"])
-Horizon = Annotated[
-    int | None,
-    Query(ge=HORIZONS[0], le=HORIZONS[-1], multiple_of=HORIZONS[0], description="Minutes ahead: 15, 30, 45 or 60; unset: all"),
-]
 
 
 @router.post("/charge-requests", status_code=202, response_model=ChargeRequest, dependencies=[limited_caller("ask")])
@@ -84,22 +79,3 @@ def recommend(
 def get_model(call: Public) -> Model:
     """The policy that decides now."""
     return service.describe_model(platform=call.platform)
-
-
-@router.get("/forecasts/reliability", response_model=Reliability)
-def get_forecast_reliability(call: Admin, weeks: Annotated[int, Query(ge=1, le=26)] = 4) -> Reliability:
-    """What was forecast in the last weeks against what came true."""
-    return forecasts.reliability(platform=call.platform, weeks=weeks)
-
-
-@router.get("/forecasts/{location_id}", response_model=LocationForecast)
-def get_forecast(
-    location_id: uuid.UUID,
-    call: Public,
-    horizon: Annotated[
-        int | None,
-        Query(ge=HORIZONS[0], le=HORIZONS[-1], multiple_of=HORIZONS[0], description="Minutes ahead: 15, 30, 45 or 60"),
-    ] = None,
-) -> LocationForecast:
-    """The chance that a point of each power class is free, and the expected occupancy, up to an hour ahead."""
-    return call.read(lambda tx: forecasts.forecast_of(tx=tx, location_id=location_id, horizon=horizon))

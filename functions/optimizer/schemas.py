@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, model_validator
 
-from functions.optimizer.requests import ChargeRequest as Record
-from functions.optimizer.requests import ChargeRequestStatus
-from shared.api import Input, Instant, Output
+from functions.optimizer.domain import ChargeRequest as Record
+from functions.optimizer.domain import ChargeRequestStatus
+from shared.web.fields import Input, Instant, Output
 
 Share = Annotated[float, Field(ge=0, le=1, description="A share between 0 and 1")]
 

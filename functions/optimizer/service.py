@@ -13,10 +13,11 @@ from functions.booking import service as booking
 from functions.booking.domain import OFFER_HOLD, Booking, ReservationStatus
 from functions.booking.events import event
 from functions.optimizer import repository, serving
-from functions.optimizer.city import STANDARD_BIT
-from functions.optimizer.features import FEATURE_VERSION
-from functions.optimizer.record import full_record
-from functions.optimizer.requests import ChargeRequest, ChargeRequestStatus, Wish, check_transition
+from functions.optimizer.core.city import STANDARD_BIT
+from functions.optimizer.core.features import FEATURE_VERSION
+from functions.optimizer.decision_log import full_record
+from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish, check_transition
+from functions.optimizer.models.registry import PolicySource, describe
 from functions.optimizer.schemas import (
     ChargeRequestCreate,
     Model,
@@ -25,7 +26,6 @@ from functions.optimizer.schemas import (
     Recommendations,
     WholeDecision,
 )
-from functions.optimizer.source import PolicySource, describe
 from functions.stations import service as stations
 from shared import telemetry
 from shared.db import new_id

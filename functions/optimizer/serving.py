@@ -13,21 +13,21 @@ import numpy as np
 from functions.booking import service as booking
 from functions.booking.domain import session_minutes, slot_after, slot_of, slot_start
 from functions.booking.limits import Limits
-from functions.optimizer import candidates as core
-from functions.optimizer.candidates import Book, Candidates, Rates, Reason, Requests, candidates
-from functions.optimizer.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
-from functions.optimizer.climatology import pool_key
-from functions.optimizer.features import Climatology, features, observe
-from functions.optimizer.objective import TERMS, cost_terms
-from functions.optimizer.policy import Model, Ranking, rank
-from functions.optimizer.reasons import kept_free, peak_hour, reason_in_words, spares_the_last
-from functions.optimizer.requests import Wish
-from functions.optimizer.shadow import Shadow, watch
-from functions.optimizer.source import PolicySource
-from functions.stations import availability
+from functions.optimizer.core import candidates as core
+from functions.optimizer.core.candidates import Book, Candidates, Rates, Reason, Requests, candidates
+from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
+from functions.optimizer.core.features import Climatology, features, observe
+from functions.optimizer.core.objective import TERMS, cost_terms
+from functions.optimizer.domain import Wish
+from functions.optimizer.explanations import kept_free, peak_hour, reason_in_words, spares_the_last
+from functions.optimizer.models.climatology import pool_key
+from functions.optimizer.models.policy import Model, Ranking, rank
+from functions.optimizer.models.registry import PolicySource
+from functions.optimizer.models.shadow import Shadow, watch
+from functions.search import service as availability
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
-from functions.stations.rates import RateTables
+from functions.tariffs.rates import RateTables
 from shared.errors import LimitReached
 from shared.platform import Platform
 from shared.tx import Tx

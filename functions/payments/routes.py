@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from functions.booking.quotes import quote_for
 from functions.payments.schemas import QuoteRequest
-from functions.stations.pricing import Quote
-from shared.api import Public, limited
+from functions.tariffs.pricing import Quote
+from shared.web.call import Public, limited
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from shared.api import Input, Instant
+from shared.web.fields import Input, Instant
 
 
 class QuoteRequest(Input):

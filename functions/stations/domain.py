@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from functions.stations.enums import EvseStatus, LocationStatus, power_class
 from functions.stations.opening import Hours, close, open_slots
-from functions.stations.tariffs import Tariff
-from functions.stations.words import EvseStatus, LocationStatus, power_class
+from functions.tariffs.domain import Tariff
 
 if TYPE_CHECKING:
     import numpy as np

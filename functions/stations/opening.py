@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from functions.stations.tariffs import LocalTime
+from functions.tariffs.domain import LocalTime
 
 if TYPE_CHECKING:
     import numpy as np

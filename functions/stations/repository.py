@@ -10,11 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.stations.domain import APPROVED, BlockedTime, BookingTerms, Connector, Evse, Location, LocationRecord
+from functions.stations.enums import EvseStatus, LocationStatus
 from functions.stations.nearby import cells_of
 from functions.stations.opening import Hours
 from functions.stations.tables import blocked_time, connector, evse, location, pool_tariff, tariff, tariff_period
-from functions.stations.tariffs import Tariff
-from functions.stations.words import EvseStatus, LocationStatus
+from functions.tariffs.domain import Tariff
 from shared.db import insert_new, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx

@@ -10,11 +10,11 @@ from babel.numbers import is_currency
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from functions.stations.domain import BookingTerms, Location
+from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType
 from functions.stations.opening import Hours
-from functions.stations.tariffs import Tariff
-from functions.stations.words import ConnectorFormat, ConnectorType, PowerClass, PowerType
-from shared.api import Input, Output
-from shared.conditions import etag_of
+from functions.tariffs.domain import Tariff
+from shared.web.conditions import etag_of
+from shared.web.fields import Input, Output
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]

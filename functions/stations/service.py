@@ -3,12 +3,12 @@
 import uuid
 from collections.abc import Sequence
 
-from functions.stations import nearby, preview, repository, repository_history
+from functions.operators import repository as repository_history
+from functions.stations import nearby, repository, terms_text
 from functions.stations.domain import APPROVED, BookingTerms, Location, LocationRecord, TariffPeriod, great_circle_km
-from functions.stations.owner_schemas import TermsInWords
+from functions.stations.enums import LocationStatus
 from functions.stations.schemas import LocationCreate
-from functions.stations.tariffs import Tariff
-from functions.stations.words import LocationStatus
+from functions.tariffs.domain import Tariff
 from shared.db import new_id
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.tx import Tx
@@ -23,11 +23,6 @@ def get_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     if found is None:
         raise NotFound(f"There is no location {location_id}.")
     return found
-
-
-def get_locations(*, tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
-    """Many locations at once, by id; absent ones are left out."""
-    return repository.get_many(tx, location_ids)
 
 
 def approved_locations(*, tx: Tx, after: uuid.UUID | None = None, limit: int = 200) -> list[Location]:
@@ -156,13 +151,13 @@ def tariff_history(*, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, 
     return repository_history.tariff_periods(tx, location.id, before=before, limit=limit)
 
 
-def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None = None) -> TermsInWords:
-    """A location's booking terms as sentences; with `terms` those that its owner thinks of setting."""
+def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None = None) -> tuple[BookingTerms, list[str]]:
+    """A location's booking terms and the sentences that say them; with `terms` those that its owner thinks of setting."""
     access = get_visible if terms is None else get_managed
     location = access(tx=tx, location_id=location_id)
     found = location.booking_terms if terms is None else BookingTerms.model_validate(terms.model_dump())
     tariffs = tariffs_of(tx=tx, location=location).values()
-    return TermsInWords(booking_terms=found, sentences=preview.sentences(found, tariffs, location.currency))
+    return found, terms_text.sentences(found, tariffs, location.currency)
 
 
 def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
@@ -206,11 +201,6 @@ def managed_ids(*, tx: Tx, limit: int = 1000) -> list[uuid.UUID]:
 def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
     """Loads approved locations from a city folder. Returns their ids in order."""
     return repository.insert_records(tx, owner_id, records)
-
-
-def count_locations(*, tx: Tx) -> int:
-    """How many locations there are."""
-    return repository.count(tx)
 
 
 def owned_locations(*, tx: Tx, owner_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:

@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from functions.accounts.tables import refresh_token, session, user
-from shared.auth import key_id
 from shared.clock import ManualClock
-from tests.people import PASSWORD, bearer, link, log_in, newcomer, register
-from tests.world import API, TYPE2, World
+from shared.web.auth import key_id
+from tests.support.people import PASSWORD, bearer, link, log_in, newcomer, register
+from tests.support.world import API, TYPE2, World
 
 
 def test_register_verify_log_in_and_read_oneself(world: World) -> None:

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from shared.audit import REDACTED, audit_entry, without_secrets
 from shared.clock import ManualClock
 from shared.db import new_id
-from tests.authorisation_rules import RULES, Scene
-from tests.world import API, Person, World
+from tests.support.authorisation_rules import RULES, Scene
+from tests.support.world import API, Person, World
 
 ROOT = Path(__file__).parents[2]
 WRITES = ("POST ", "PUT ", "PATCH ", "DELETE ")

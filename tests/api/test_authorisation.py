@@ -1,6 +1,6 @@
 """Every route of the app, with every role, without a token, with an expired one, and with another tenant's ids.
 
-The rules are one readable table, tests/authorisation_rules.py. A route that has no rule fails here.
+The rules are one readable table, tests/support/authorisation_rules.py. A route that has no rule fails here.
 """
 
 import hashlib
@@ -16,11 +16,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount
 
-from shared.asgi import create_app
+from app.asgi import create_app
 from shared.clock import ManualClock
 from shared.db import metadata, new_id
-from tests.authorisation_rules import MOUNTS, OBJECTS, OPEN_OBJECTS, RULES, SIGNED_IN, Rule, Scene, StationKeyHolder
-from tests.world import API, Person, World
+from tests.support.authorisation_rules import MOUNTS, OBJECTS, OPEN_OBJECTS, RULES, SIGNED_IN, Rule, Scene, StationKeyHolder
+from tests.support.world import API, Person, World
 
 HOSTILE = {"id": str(new_id()), "role": "admin", "is_admin": True, "user_id": str(new_id()), "owner_id": str(new_id()), "x": 1}
 """Fields an attacker would like to set. A schema that has one of them by right is not tried with it."""
@@ -49,7 +49,7 @@ def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
     app = create_app(lambda: None)  # type: ignore[arg-type, return-value]
     found = list(routes_of(app))
     without = sorted(set(found) - set(RULES))
-    assert not without, f"add a rule to tests/authorisation_rules.py for {', '.join(without)}"
+    assert not without, f"add a rule to tests/support/authorisation_rules.py for {', '.join(without)}"
     assert sorted(set(RULES) - set(found)) == [], "these rules have no route"
     assert len(found) == len(set(found)), "two routes answer the same path"
     assert mounts_of(app) == MOUNTS

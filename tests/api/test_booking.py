@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from functions.booking.sweeps import assign_evses, release_expired_holds, sweep_no_shows
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import booking_request, slot_claim
-from functions.booking.timers import assign_evses, release_expired_holds, sweep_no_shows
 from functions.stations.domain import BookingTerms
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
-from tests.world import CCS, CHADEMO, TYPE2, World
+from tests.support.world import CCS, CHADEMO, TYPE2, World
 
 CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from shared import outbox
 from shared.audit import audit_entry
 from shared.outbox import inbox_message
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 
 def bury(world: World, payload: dict[str, object]) -> uuid.UUID:

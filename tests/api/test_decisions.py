@@ -10,22 +10,22 @@ import pytest
 import sqlalchemy as sa
 
 from functions.optimizer import serving
-from functions.optimizer.candidates import MAX_ROWS
-from functions.optimizer.climatology import Tables, pool_key
-from functions.optimizer.features import ROW_FEATURES
-from functions.optimizer.manifest import challenger_path
-from functions.optimizer.objective import TERMS
-from functions.optimizer.policy import STATIC_BID_PRICE
-from functions.optimizer.requests import Wish
+from functions.optimizer.core.candidates import MAX_ROWS
+from functions.optimizer.core.features import ROW_FEATURES
+from functions.optimizer.core.objective import TERMS
+from functions.optimizer.domain import Wish
+from functions.optimizer.models.climatology import Tables, pool_key
+from functions.optimizer.models.manifest import challenger_path
+from functions.optimizer.models.policy import STATIC_BID_PRICE
 from functions.optimizer.service import policy_source
 from functions.optimizer.tables import decision
 from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
 from shared.db import new_id
-from tests import policies
 from tests.api.test_optimizer import ask, wish
+from tests.support import policies
+from tests.support.world import API, TYPE2, Person, World
 from tests.unit.optimizer.test_policy import BROKEN
-from tests.world import API, TYPE2, Person, World
 
 CAUTIOUS = policies.weights_of(last_point=-1.0)
 """Greedy, but a last point must be worth one more."""

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.asgi import create_app
+from app.asgi import create_app
+from app.process import make_platform
 from shared.clock import ManualClock
 from shared.errors import every_error
 from shared.platform import Platform
 from shared.settings import Settings
-from tests.world import API, World
+from tests.support.world import API, World
 
 SHAPE = {"type", "title", "status", "code", "detail", "invocation_id"}
 
@@ -64,12 +65,12 @@ def test_a_fault_of_ours_is_a_problem_with_no_secrets(platform: Platform) -> Non
 
 def test_health_says_whether_the_database_is_of_this_revision(tmp_path: Path, clock: ManualClock, client: TestClient) -> None:
     assert client.get(f"{API}/health").json()["status"] == "ok"
-    bare = Platform(Settings(data_dir=tmp_path / "bare"), clock)
+    bare = make_platform(Settings(data_dir=tmp_path / "bare"), clock)
     with TestClient(create_app(lambda: bare), raise_server_exceptions=False) as other:
         answer = other.get(f"{API}/health")
     bare.close()
     assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
-    assert "python -m shared.migrate" in answer.json()["detail"]
+    assert "python -m app.migrate" in answer.json()["detail"]
     assert answer.headers["retry-after"] == "2"
 
 

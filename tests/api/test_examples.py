@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from shared.asgi import create_app
-from shared.openapi import operations
-from tests.examples import Example, documented, record_all
-from tests.world import API
+from app.asgi import create_app
+from app.openapi import operations
+from tests.support.examples import Example, documented, record_all
+from tests.support.world import API
 
 DOCUMENT = create_app(lambda: None).openapi()  # type: ignore[arg-type, return-value]
 OPERATIONS = {f"{method.upper()} {path.removeprefix(API)}": item for path, method, item in operations(DOCUMENT)}

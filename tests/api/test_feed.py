@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.notify.tables import delivery, notification
-from functions.stations import feed, feed_silence
-from functions.stations.feed_tables import evse_status_change
-from functions.stations.words import EvseStatus
+from functions.stations.enums import EvseStatus
+from functions.stations.feed import service as feed
+from functions.stations.feed import silence as feed_silence
+from functions.stations.feed.tables import evse_status_change
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
-from tests.stations_feed import Station, body, instant, minutes
-from tests.world import API, TYPE2, World
+from tests.support.stations_feed import Station, body, instant, minutes
+from tests.support.world import API, TYPE2, World
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_an_evse_that_flutters_is_told_to_wait(station: Station, clock: ManualCl
 
 
 def test_what_its_owner_removed_stays_removed(station: Station) -> None:
-    from functions.stations import feed_repository
+    from functions.stations.feed import repository as feed_repository
 
     id = uuid.UUID(station.evses["E0"])
     station.world.platform.transact(lambda tx: feed_repository.set_status(tx, [id], "REMOVED"))

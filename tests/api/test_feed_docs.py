@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from app.asgi import create_app
 from devhost.stack.process import free_port
-from functions.stations.feed_rules import Outcome
-from functions.stations.words import EvseStatus
-from shared.asgi import create_app
+from functions.stations.enums import EvseStatus
+from functions.stations.feed.domain import Outcome
 from shared.platform import Platform
-from tests.stations_feed import Station
-from tests.world import API, World
+from tests.support.stations_feed import Station
+from tests.support.world import API, World
 
 TEXT = (Path(__file__).parents[2] / "docs" / "feed.md").read_text()
 LINES = re.findall(r"^ {4}(curl .*)$", TEXT, flags=re.M)

@@ -8,19 +8,18 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from functions.optimizer.forecast_features import AHEAD, HORIZONS, Memory, observe
-from functions.optimizer.forecast_memory import Group, unpack
-from functions.optimizer.forecast_model import shipped_table
-from functions.optimizer.forecast_run import Run, forecast_availability, forecast_source, step_of
-from functions.optimizer.manifest import FORECAST_NAME
-from functions.optimizer.source import install_shipped
-from functions.optimizer.tables import forecast, forecast_memory, forecast_reliability
+from functions.forecast.features import AHEAD, HORIZONS, Memory, observe
+from functions.forecast.memory import Group, unpack
+from functions.forecast.model import FORECAST, shipped_table
+from functions.forecast.sweep import Run, forecast_availability, forecast_source, step_of
+from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
+from functions.optimizer.models.registry import install_shipped
 from functions.stations import service as stations
-from functions.stations.feed_silence import mark_silent_feeds
+from functions.stations.feed.silence import mark_silent_feeds
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
-from tests.stations_feed import Station
-from tests.world import API, CCS, TYPE2, World
+from tests.support.stations_feed import Station
+from tests.support.world import API, CCS, TYPE2, World
 
 FIVE = timedelta(minutes=5)
 
@@ -50,7 +49,7 @@ def heard_for(world: World, clock: ManualClock, station: Station, minutes: int, 
 @pytest.fixture
 def learnt(world: World) -> World:
     """With the shipped model published."""
-    assert install_shipped(world.platform.blobs, FORECAST_NAME)
+    assert install_shipped(world.platform.blobs, FORECAST)
     return world
 
 

@@ -13,18 +13,19 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.openapi import operations
+from app.process import make_platform
 from functions.accounts.tables import vehicle
-from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.db import metadata
-from shared.json_body import MAX_DEPTH
-from shared.migrate import upgrade
-from shared.openapi import operations
 from shared.platform import Platform
 from shared.settings import Settings
-from tests.authorisation_rules import RULES, StationKeyHolder
+from shared.web.json_body import MAX_DEPTH
 from tests.conftest import MONDAY_EIGHT
-from tests.world import API, TYPE2, Person, World
+from tests.support.authorisation_rules import RULES, StationKeyHolder
+from tests.support.world import API, TYPE2, Person, World
 
 SHAPE = {"type", "title", "status", "code", "detail", "errors", "invocation_id"}
 DOCUMENT = create_app(lambda: None).openapi()  # type: ignore[arg-type, return-value]
@@ -71,7 +72,7 @@ def problem(answer: Any, *, statuses: tuple[int, ...] = (400, 413, 415, 422)) ->
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One platform for all of them: what is refused changes nothing."""
-    instance = Platform(Settings(data_dir=tmp_path_factory.mktemp("input")), ManualClock(MONDAY_EIGHT))
+    instance = make_platform(Settings(data_dir=tmp_path_factory.mktemp("input")), ManualClock(MONDAY_EIGHT))
     upgrade(instance.database)
     yield instance
     instance.close()

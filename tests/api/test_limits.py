@@ -10,16 +10,16 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import slot_claim
 from functions.stations.domain import BookingTerms
-from shared.asgi import create_app
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
-from tests.world import CCS, TYPE2, Person, World
+from tests.support.world import CCS, TYPE2, Person, World
 
 CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
 DAY = timedelta(days=1)
@@ -99,7 +99,7 @@ def test_a_cancelled_booking_makes_room_and_a_moved_one_needs_none(world: World)
 def narrow(tmp_path: Path) -> Iterator[World]:
     """A platform that allows three open bookings, ten days ahead."""
     settings = Settings(data_dir=tmp_path, open_bookings_per_driver=3, booking_horizon_days=10)  # type: ignore[call-arg]
-    platform = Platform(settings, ManualClock(MONDAY_EIGHT))
+    platform = make_platform(settings, ManualClock(MONDAY_EIGHT))
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)

@@ -12,15 +12,15 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from devhost.stack.oidc import OidcIssuer
 from functions.accounts.tables import account_token, identity, session, user
-from shared.asgi import create_app
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.people import bearer, letters, log_in, newcomer, register, visit
-from tests.world import API, World
+from tests.support.people import bearer, letters, log_in, newcomer, register, visit
+from tests.support.world import API, World
 
 SOMEBODY = {"sub": "subject-1", "email": "Ada@example.org", "email_verified": True, "name": "Ada of the provider"}
 REDIRECT = "https://app.example.org/signed-in"
@@ -37,7 +37,7 @@ def issuer(clock: ManualClock) -> Iterator[OidcIssuer]:
 def linked(issuer: OidcIssuer, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
     """A world with a provider."""
     settings = Settings.model_validate({"data_dir": tmp_path / "data"} | issuer.settings())
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)
@@ -260,7 +260,7 @@ def test_a_provider_that_is_away_is_unavailable(tmp_path: Path, clock: ManualClo
     settings = Settings(
         data_dir=tmp_path / "away", oidc_issuer="http://127.0.0.1:1/x", oidc_client_id="c", oidc_redirect_url=REDIRECT
     )
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         answer = client.post(f"{API}/accounts/oidc/start")
@@ -274,7 +274,7 @@ def test_a_provider_that_is_away_is_unavailable(tmp_path: Path, clock: ManualClo
 )
 def test_settings_that_would_not_be_safe_are_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     good = {"oidc_issuer": "https://login.example.org", "oidc_client_id": "c", "oidc_redirect_url": REDIRECT}
-    platform = Platform(Settings.model_validate({"data_dir": tmp_path} | good | changes))
+    platform = make_platform(Settings.model_validate({"data_dir": tmp_path} | good | changes))
     with pytest.raises(ValueError, match=told):
         assert platform.oidc
     platform.close()

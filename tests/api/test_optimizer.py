@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from functions.booking.sweeps import release_expired_holds
 from functions.booking.tables import slot_claim
-from functions.booking.timers import release_expired_holds
 from functions.stations.domain import BookingTerms
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
-from tests import policies
-from tests.world import CCS, CHADEMO, TYPE2, Person, World
+from tests.support import policies
+from tests.support.world import CCS, CHADEMO, TYPE2, Person, World
 
 CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
 

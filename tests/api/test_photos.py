@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from functions.stations import photos
+from functions.operators import photos
 from shared.clock import ManualClock
 from shared.errors import Unavailable
 from tests.api.test_stations import build
-from tests.unit.stations.test_pictures import SCRIPT, opened, picture, png_of
-from tests.world import API, Person, World
+from tests.support.world import API, Person, World
+from tests.unit.operators.test_image_sanitizer import SCRIPT, opened, picture, png_of
 
 
 @pytest.fixture

@@ -10,15 +10,16 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from shared.asgi import create_app
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from shared.clock import ManualClock
 from shared.errors import TooManyRequests
-from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.ratelimit import limits_of, rate_limit, subject_id
 from shared.settings import Settings
-from tests.people import PASSWORD, log_in, newcomer, register
-from tests.world import API, Person, World
+from tests.support.people import PASSWORD, log_in, newcomer, register
+from tests.support.world import API, Person, World
 
 LIMITS = {
     "searches_per_minute": 10, "asks_per_minute": 3, "sign_ins_per_account": 3, "sign_ins_per_address": 12,
@@ -29,7 +30,7 @@ SECRET = "a secret of the tests, 32 bytes or more"
 
 def instance(tmp_path: Path, clock: ManualClock, url: str | None = None, **changes: Any) -> Platform:
     given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": SECRET} | LIMITS | changes
-    platform = Platform(Settings.model_validate(given), clock)
+    platform = make_platform(Settings.model_validate(given), clock)
     upgrade(platform.database)
     return platform
 
@@ -179,7 +180,7 @@ def test_a_wide_limit_is_told_to_the_database_in_steps_and_still_holds(tmp_path:
     assert len([text for text in written if text.startswith("INSERT")]) == 20
     with pytest.raises(TooManyRequests):
         platform.limits.hit("search", "203.0.113.7")
-    other = Platform(platform.settings, clock)
+    other = make_platform(platform.settings, clock)
     for _ in range(step - 1):
         other.limits.hit("search", "203.0.113.7")
     for _ in range(2):
@@ -228,7 +229,7 @@ def test_no_address_is_stored_in_the_clear_and_a_subscriber_of_ipv6_is_one(world
 def test_the_address_is_what_the_front_end_wrote(header: str | None, address: str | None) -> None:
     from starlette.requests import Request
 
-    from shared.api import client_address
+    from shared.web.call import client_address
 
     headers = [] if header is None else [(b"x-forwarded-for", header.encode())]
     assert client_address(Request({"type": "http", "headers": headers})) == address

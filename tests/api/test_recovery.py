@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from devhost.pages import mailbox
+from devhost.host.pages import mailbox
 from functions.accounts.tables import account_token, session, user
 from functions.notify.tables import delivery
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
 from shared.platform import Platform
-from tests.people import ADA, PASSWORD, bearer, letters, link, log_in, newcomer, register
-from tests.world import API, World
+from tests.support.people import ADA, PASSWORD, bearer, letters, link, log_in, newcomer, register
+from tests.support.world import API, World
 
 
 def post(world: World, path: str, body: dict[str, Any], tokens: dict[str, Any] | None = None) -> Any:

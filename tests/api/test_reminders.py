@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from shared.clock import ManualClock
-from tests.world import World
+from tests.support.world import World
 
 
 def titles(world: World, driver) -> list[str]:  # type: ignore[no-untyped-def]

@@ -21,14 +21,14 @@ from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from shared.asgi import create_app
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.authorisation_rules import StationKeyHolder
 from tests.conftest import MONDAY_EIGHT
-from tests.world import API, TYPE2, Person, World
+from tests.support.authorisation_rules import StationKeyHolder
+from tests.support.world import API, TYPE2, Person, World
 
 load_all_checks()
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
@@ -124,7 +124,7 @@ def _is_uuid(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    platform = Platform(Settings(data_dir=tmp_path_factory.mktemp("fuzz")), ManualClock(MONDAY_EIGHT))
+    platform = make_platform(Settings(data_dir=tmp_path_factory.mktemp("fuzz")), ManualClock(MONDAY_EIGHT))
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield Cast(World(platform, client))

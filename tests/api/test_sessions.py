@@ -11,17 +11,17 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from functions.accounts.tables import account_token, refresh_token, session, user
-from shared.asgi import create_app
-from shared.auth import key_id
 from shared.clock import ManualClock
-from shared.migrate import upgrade
 from shared.outbox import outbox_message
-from shared.platform import Platform
 from shared.ratelimit import rate_limit
 from shared.settings import Settings
-from tests.people import ADA, PASSWORD, bearer, link, log_in, newcomer, register
-from tests.world import API, World
+from shared.web.auth import key_id
+from tests.support.people import ADA, PASSWORD, bearer, link, log_in, newcomer, register
+from tests.support.world import API, World
 
 OLD, NEW = "the old key of thirty-two bytes or more", "the new key of thirty-two bytes or more"
 
@@ -101,7 +101,7 @@ def test_two_who_bring_the_same_refresh_token_end_the_session(world: World) -> N
 @contextmanager
 def keyed(tmp_path: Path, clock: ManualClock, *, signs: str, others: str | None = None) -> Iterator[World]:
     settings = Settings(data_dir=tmp_path / "data", jwt_secret=signs, jwt_other_secrets=others)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)
@@ -148,8 +148,7 @@ def test_short_keys_are_refused() -> None:
 
 
 def test_what_is_over_is_forgotten(world: World, clock: ManualClock) -> None:
-    from functions.accounts.triggers import prune_accounts
-    from shared.platform import use_platform
+    from functions.accounts.sweeps import prune_accounts
 
     def counts() -> list[int]:
         tables = (session, refresh_token, account_token, rate_limit, user)
@@ -160,14 +159,6 @@ def test_what_is_over_is_forgotten(world: World, clock: ManualClock) -> None:
     world.drain()
     assert counts()[0] == 1
     clock.advance(timedelta(days=90))
-    use_platform(world.platform)
-    try:
-        from azure.functions.timer import TimerRequest
-
-        from devhost.discovery import Invocation
-
-        prune_accounts.build().get_user_function()(timer=TimerRequest(past_due=False), context=Invocation("prune"))
-    finally:
-        use_platform(None)
+    prune_accounts(world.platform)
     assert counts() == [0, 0, 0, 0, 1], "the verified account alone stays"
     assert world.scalar(sa.select(sa.func.count()).select_from(outbox_message)) > 0

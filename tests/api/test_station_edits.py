@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_stations import EVSE, PLACE, TARIFF, approved, build
-from tests.world import CCS, TYPE2, Person, World
+from tests.support.world import CCS, TYPE2, Person, World
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from functions.stations.feed_tables import station_key
+from functions.stations.feed.tables import station_key
 from shared.audit import audit_entry
-from shared.auth import KEY_PREFIX, make_station_key, station_key_hash
 from shared.clock import ManualClock
 from shared.errors import Unauthenticated
-from tests.stations_feed import Station
-from tests.world import World
+from shared.web.auth import KEY_PREFIX, make_station_key, station_key_hash
+from tests.support.stations_feed import Station
+from tests.support.world import World
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from functions.stations.opening import Hours
 from shared.audit import audit_entry
-from tests.world import API, CCS, FLAT_TARIFF, TYPE2, Person, World
+from tests.support.world import API, CCS, FLAT_TARIFF, TYPE2, Person, World
 
 PLACE = {
     "name": "Stadhuis", "address": "Plein 1", "city": "Utrecht", "country": "NLD", "latitude": 52.09, "longitude": 5.12,

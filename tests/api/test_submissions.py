@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.test_stations import EVSE, PLACE, TARIFF, build
-from tests.world import Person, World
+from tests.support.world import Person, World
 
 
 @pytest.fixture

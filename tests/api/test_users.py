@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from app.migrate import upgrade
+from app.process import make_platform
 from functions.accounts.tables import session, user
 from shared.audit import audit_entry
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.people import PASSWORD, bearer, log_in, newcomer
-from tests.world import API, Person, World
+from tests.support.people import PASSWORD, bearer, log_in, newcomer
+from tests.support.world import API, Person, World
 
 
 def me_of(world: World, tokens: dict[str, Any]) -> Any:
@@ -113,11 +113,11 @@ def test_an_empty_change_changes_nothing(world: World) -> None:
 def any_world(request: pytest.FixtureRequest, tmp_path: Any, clock: ManualClock) -> Any:
     from fastapi.testclient import TestClient
 
-    from shared.asgi import create_app
+    from app.asgi import create_app
 
     url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
     given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": "a secret of the tests, 32 bytes or more"}
-    platform = Platform(Settings.model_validate(given), clock)
+    platform = make_platform(Settings.model_validate(given), clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from devhost.stack.process import Failed, NotThere
-from tests.faults.arena import Arena
+from tests.faults.cluster import Arena
+from tests.faults.contention import Poison, Row, run, scenarios
 from tests.faults.drivers import Driver
-from tests.faults.scenarios import Poison, Row, run, scenarios
 
 COLUMNS = ("attempts", "won", "refused", "retried", "killed", "lost", "doubled")
 

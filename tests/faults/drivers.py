@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2 as httpx
 
-from tests.world import API, TYPE2, Person
+from tests.support.world import API, TYPE2, Person
 
 QUARTER = timedelta(minutes=15)
 HURRIED_S = 0.03

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from devhost.stack.process import Failed, NotThere
-from tests.faults.arena import Arena
+from tests.faults.cluster import Arena
+from tests.faults.contention import Poison, Scenario, everything, nothing, run
 from tests.faults.drivers import Driver
-from tests.faults.scenarios import Poison, Scenario, everything, nothing, run
 
 pytestmark = [
     pytest.mark.timeout(600),

@@ -14,14 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 import function_app
-from devhost.delivery import as_service_bus
-from devhost.discovery import Invocation
-from devhost.host import triggers
+from app.process import use_platform
+from devhost.host.delivery import as_service_bus
+from devhost.host.discovery import Invocation
+from devhost.host.server import triggers
 from functions.booking.tables import booking
 from shared import outbox
-from shared.platform import Platform, use_platform
+from shared.platform import Platform
 from shared.telemetry import InvocationFilter
-from tests.world import API, World
+from tests.support.world import API, World
 
 ROOT = Path(__file__).parents[2]
 triggers()  # get_functions may be called once an app: the devhost's discovery keeps what it found
@@ -37,16 +38,10 @@ HTTP = {
     "root": r"{page:regex(^(docs|openapi\.json|health)$)}/{*rest}",
 }
 TIMERS = {
-    "relay_outbox": "*/10 * * * * *",
-    "release_expired_holds": "0 * * * * *",
-    "sweep_no_shows": "10 * * * * *",
-    "assign_evses": "20 * * * * *",
-    "rehouse_bookings": "15 * * * * *",
-    "forecast_availability": "5 */5 * * * *",
-    "mark_silent_feeds": "40 * * * * *",
-    "sweep_photos": "0 35 3 * * *",
-    "prune_status_history": "0 25 3 * * *",
-    "prune_accounts": "40 7 * * * *",
+    "every_ten_seconds": "*/10 * * * * *",
+    "every_minute": "0 * * * * *",
+    "every_five_minutes": "5 */5 * * * *",
+    "nightly": "0 25 3 * * *",
 }
 QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}
 KEEPERS = {f"keep_dead_{queue.replace('-', '_')}": f"{queue}/$DeadLetterQueue" for queue in outbox.QUEUES}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devhost.stack.azurite import Azurite
-from functions.optimizer.source import PolicySource, install_shipped
+from functions.optimizer.models.registry import PolicySource, install_shipped
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
 from shared.db import new_id

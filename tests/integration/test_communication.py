@@ -11,17 +11,17 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from devhost.stack.communication import CommunicationServices
 from functions.notify.tables import delivery
 from shared.adapters.email import CommunicationEmail, Email
 from shared.adapters.sms import CommunicationSms, Sms
-from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.errors import Unavailable, Undeliverable
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.world import World
+from tests.support.world import World
 
 LETTER = Email("ada@example.org", "Hello", "text", "<p>html</p>")
 FROM = "noreply@evcharging.test"
@@ -88,7 +88,7 @@ def wired(communication: CommunicationServices, tmp_path: Path, clock: ManualClo
         communication_endpoint=communication.endpoint,
         communication_key=communication.key,  # type: ignore[arg-type]
     )
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)

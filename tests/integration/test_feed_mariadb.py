@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from functions.stations import feed, feed_silence
-from functions.stations.words import EvseStatus
-from shared.asgi import create_app
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
+from functions.stations.enums import EvseStatus
+from functions.stations.feed import service as feed
+from functions.stations.feed import silence
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.stations_feed import Station, body
-from tests.world import World
+from tests.support.stations_feed import Station, body
+from tests.support.world import World
 
 SECRET = "a secret of the tests, 32 bytes or more"
 CLIENTS, REPORTS = 8, 240
@@ -30,7 +31,7 @@ def station(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[St
     settings = Settings(
         data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, feed_updates_per_minute=10_000  # type: ignore[arg-type]
     )  # fmt: skip
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield Station.at(World(platform, client))
@@ -81,7 +82,7 @@ def test_a_silence_is_marked_once_by_many(station: Station, clock: ManualClock) 
     clock.advance(timedelta(minutes=15))
     platform = station.world.platform
     with ThreadPoolExecutor(4) as pool:
-        marked = list(pool.map(lambda _: feed_silence.mark_silent_feeds(platform), range(4)))
+        marked = list(pool.map(lambda _: silence.mark_silent_feeds(platform), range(4)))
     assert sum(marked) == 1
     assert station.shown() == {"E0": "UNKNOWN", "E1": "UNKNOWN"}
     assert station.history("E0") == [("07:59", "AVAILABLE", None), ("08:15", "UNKNOWN", "AVAILABLE")]

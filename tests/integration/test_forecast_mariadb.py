@@ -10,16 +10,17 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from functions.optimizer.forecast_features import HORIZONS
-from functions.optimizer.forecast_run import Run, forecast_availability
-from functions.optimizer.tables import forecast, forecast_memory, forecast_reliability
-from shared.asgi import create_app
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
+from functions.forecast.features import HORIZONS
+from functions.forecast.sweep import Run, forecast_availability
+from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from shared.clock import ManualClock
-from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.settings import Settings
-from tests.stations_feed import Station
-from tests.world import World
+from tests.support.stations_feed import Station
+from tests.support.world import World
 
 SECRET = "a secret of the tests, 32 bytes or more"
 LOCATIONS = 6
@@ -28,7 +29,7 @@ LOCATIONS = 6
 @pytest.fixture
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
     settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)

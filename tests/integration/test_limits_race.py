@@ -15,6 +15,9 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from devhost.stack.mariadb import Mariadb
 from functions.booking import service as booking
 from functions.booking.domain import Booking
@@ -22,15 +25,12 @@ from functions.booking.tables import booking as booking_table
 from functions.optimizer import service as optimizer
 from functions.optimizer.tables import charge_request
 from functions.stations.domain import BookingTerms
-from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.errors import Conflict, LimitReached
-from shared.migrate import upgrade
 from shared.outbox import outbox_message
-from shared.platform import Platform
 from shared.settings import Settings
 from shared.tx import Tx
-from tests.world import TYPE2, Person, World
+from tests.support.world import TYPE2, Person, World
 
 TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
 SECRET = "a secret of the tests, 32 bytes or more"
@@ -41,7 +41,7 @@ def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Worl
     settings = Settings(
         data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, database_pool_size=20, open_bookings_per_driver=3
     )  # type: ignore[call-arg, arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)

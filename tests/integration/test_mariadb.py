@@ -11,17 +11,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import load_tables, upgrade
+from app.process import make_platform
 from devhost.stack.mariadb import Mariadb
 from functions.accounts.tables import user
 from functions.booking.tables import slot_claim
-from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.db import Database, Id, Key, UtcDateTime, insert_new, new_id
 from shared.errors import CommitUnknown, Unavailable
-from shared.migrate import current, head, load_tables, upgrade
 from shared.platform import Platform
+from shared.revision import current, head
 from shared.settings import Settings
-from tests.world import TYPE2, World
+from tests.support.world import TYPE2, World
 
 SECRET = "a secret of the tests, 32 bytes or more"
 
@@ -29,7 +31,7 @@ SECRET = "a secret of the tests, 32 bytes or more"
 @pytest.fixture
 def maria(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
     settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     yield platform
     platform.close()
@@ -174,7 +176,7 @@ def test_a_database_that_is_away_is_unavailable_and_comes_back(tmp_path: Path, c
     except NotThere as error:
         pytest.skip(str(error))
     settings = Settings(data_dir=tmp_path, database_url=server.create("x"), jwt_secret=SECRET)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     try:
         upgrade(platform.database)
         with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:

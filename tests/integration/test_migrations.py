@@ -20,19 +20,21 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
 
-from devhost.delivery import as_service_bus
-from devhost.host import triggers
+from app.asgi import create_app
+from app.migrate import load_tables, upgrade
+from app.process import make_platform, use_platform
+from devhost.host.delivery import as_service_bus
+from devhost.host.server import triggers
 from devhost.stack.process import free_port
 from shared import outbox
-from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.db import Database
 from shared.errors import Unavailable
-from shared.migrate import config, current, head, load_tables, upgrade
-from shared.platform import Platform, use_platform
+from shared.platform import Platform
+from shared.revision import config, current, head
 from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
-from tests.world import API, World
+from tests.support.world import API, World
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, 32 bytes or more"
@@ -227,7 +229,7 @@ def test_upgrades_in_several_processes_at_once_run_one_after_the_other(address: 
     client.round()
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "shared.migrate"], cwd=ROOT, env=environment(address, tmp_path),
+            [sys.executable, "-m", "app.migrate"], cwd=ROOT, env=environment(address, tmp_path),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for _ in range(3)
@@ -252,7 +254,7 @@ def unknown(address: str) -> str:
     return address
 
 
-@pytest.mark.parametrize("program", ["shared.migrate", "devhost.serve", "devhost.run"])
+@pytest.mark.parametrize("program", ["app.migrate", "devhost.serve", "devhost.run"])
 def test_no_process_starts_on_an_unknown_revision(unknown: str, program: str, tmp_path: Path) -> None:
     if program == "devhost.run" and not unknown.startswith("sqlite"):
         pytest.skip("make run has a MariaDB of its own")
@@ -271,7 +273,7 @@ def platform_on(address: str, tmp_path: Path) -> Platform:
     given: dict[str, Any] = {"data_dir": tmp_path / "data", "jwt_secret": SECRET}
     if not address.startswith("sqlite"):
         given["database_url"] = address
-    return Platform(Settings.model_validate(given), ManualClock(MONDAY_EIGHT))
+    return make_platform(Settings.model_validate(given), ManualClock(MONDAY_EIGHT))
 
 
 def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: Path) -> None:

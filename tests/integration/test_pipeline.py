@@ -11,25 +11,26 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch", reason="torch is for training only (requirements-train.txt)")
 
-from functions.optimizer.climatology import Tables
-from functions.optimizer.manifest import Manifest, challenger_path, champion_path
-from functions.optimizer.source import PolicySource, stored
+from app.migrate import upgrade
+from app.process import make_platform
+from functions.optimizer.models.climatology import Tables
+from functions.optimizer.models.manifest import Manifest, challenger_path, champion_path
+from functions.optimizer.models.registry import PolicySource, stored
 from shared.adapters.blobs import BlobStore
 from shared.clock import ManualClock
 from shared.errors import Conflict
-from shared.migrate import upgrade
 from shared.platform import Platform
 from shared.settings import Settings
-from tests import policies
-from tests.recorded import fulfilled_days
-from tests.world import CCS, World
-from training import publish
-from training.arguments import Args
-from training.contenders import champion
-from training.export import write_rule
+from tests.support import policies
+from tests.support.recorded import fulfilled_days
+from tests.support.world import CCS, World
+from training.evaluation.policy_registry import champion
+from training.learning.arguments import Args
 from training.pipeline import Plan, fetch_champion, main, of_city, reported, run_pipeline, settle, without_secrets
-from training.promotion import Verdict
-from training.recorded import TooFewDays, record_city
+from training.release import publish
+from training.release.export import write_rule
+from training.release.promotion import Verdict
+from training.release.recorded_demand import TooFewDays, record_city
 
 TINY = Args(
     workers=0, scenarios=("varied-17",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,
@@ -224,7 +225,7 @@ def run_command(*options: str) -> tuple[int, str]:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder of the environment with an empty database."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
-    platform = Platform(Settings())
+    platform = make_platform(Settings())
     upgrade(platform.database)
     platform.close()
     return tmp_path
@@ -265,7 +266,7 @@ def test_no_secret_is_printed(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_recorded_demand_of_mariadb_is_that_of_sqlite(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> None:
     settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret="a secret of the tests, 32 bytes or more")  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     try:
         upgrade(platform.database)
         world = World(platform, None)  # type: ignore[arg-type]

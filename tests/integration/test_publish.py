@@ -10,17 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from devhost.stack.azurite import Azurite
-from functions.optimizer.climatology import Tables
-from functions.optimizer.manifest import MANIFEST, MODEL, Refused, challenger_path, champion_path, version_path
-from functions.optimizer.policy import STATIC_BID_PRICE
-from functions.optimizer.source import PolicySource
+from functions.optimizer.models.climatology import Tables
+from functions.optimizer.models.manifest import MANIFEST, MODEL, Refused, challenger_path, champion_path, version_path
+from functions.optimizer.models.policy import STATIC_BID_PRICE
+from functions.optimizer.models.registry import PolicySource
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
 from shared.db import new_id
 from shared.errors import Conflict
-from tests import policies
-from training import publish
-from training.publish import app
+from tests.support import policies
+from training.release import publish
+from training.release.publish import app
 
 
 @pytest.fixture(params=["folder", "azurite"])

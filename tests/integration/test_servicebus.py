@@ -13,19 +13,20 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusRece
 from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNotFoundError, ServiceBusError
 from fastapi.testclient import TestClient
 
-from devhost.delivery import ServiceBusDelivery
-from devhost.discovery import Queue
-from devhost.host import triggers
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform, use_platform
+from devhost.host.delivery import ServiceBusDelivery
+from devhost.host.discovery import Queue
+from devhost.host.server import triggers
 from devhost.stack.servicebus import ServiceBusBroker
 from shared import outbox
-from shared.asgi import create_app
 from shared.clock import ManualClock
 from shared.errors import Unavailable
-from shared.migrate import upgrade
-from shared.platform import Platform, use_platform
+from shared.platform import Platform
 from shared.settings import Settings
-from tests.stack_fixtures import SHORT_QUEUE
-from tests.world import World
+from tests.support.stack_fixtures import SHORT_QUEUE
+from tests.support.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -153,7 +154,7 @@ def test_an_unknown_queue_is_not_found(sdk: ServiceBusClient) -> None:
 def bussed(servicebus: ServiceBusBroker, tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
     """A platform whose outbox leaves by the broker."""
     settings = Settings(data_dir=tmp_path / "data", servicebus_connection_string=servicebus.connection_string)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     yield platform
     platform.close()

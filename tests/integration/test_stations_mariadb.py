@@ -9,16 +9,16 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from functions.booking.tables import booking, slot_claim
 from functions.stations.tables import blocked_time, evse, location, tariff, tariff_period
-from shared.asgi import create_app
 from shared.audit import audit_entry
 from shared.clock import ManualClock
 from shared.db import new_id
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.world import World
+from tests.support.world import World
 
 SECRET = "a secret of the tests, 32 bytes or more"
 
@@ -26,7 +26,7 @@ SECRET = "a secret of the tests, 32 bytes or more"
 @pytest.fixture
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
     settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)
@@ -143,10 +143,10 @@ def test_tariffs_that_were_there_get_a_history(mariadb_url: str, tmp_path: Path,
     """The migration on a database with data: every pool's tariff begins when it was made."""
     from alembic import command
 
-    from shared.migrate import config
+    from shared.revision import config
 
     settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     with platform.database.engine.connect() as conn:
         made = config()
         made.attributes["connection"] = conn

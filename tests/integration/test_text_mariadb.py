@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from functions.accounts.tables import vehicle
-from shared.asgi import create_app
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.world import TYPE2, World
+from tests.support.world import TYPE2, World
 
 SECRET = "a secret of the tests, 32 bytes or more"
 CAR = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
@@ -23,7 +23,7 @@ FAMILY = "👨‍👩‍👧‍👦"  # seven code points, 25 bytes of UTF-8
 @pytest.fixture
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
     settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[call-arg, arg-type]
-    platform = Platform(settings, clock)
+    platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield World(platform, client)

@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from shared.api import PREFIX
-from tests.unit.stations.test_pictures import picture
-from tests.world import TYPE2, Person, World
+from shared.web.call import PREFIX
+from tests.support.world import TYPE2, Person, World
+from tests.unit.operators.test_image_sanitizer import picture
 
 PAGE = Path(__file__).parents[2] / "docs" / "owners.md"
 CALL = re.compile(r"^# (\d{3})\n(curl .*?)(?=^# \d{3}\n|\Z)", flags=re.M | re.S)

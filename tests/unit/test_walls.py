@@ -1,26 +1,71 @@
-"""The walls of the house: who may import whom, and what may never be imported at all."""
+"""The walls of the house: which floor stands on which, and what may never be imported at all.
+
+A floor is a package. An import goes to the same floor or to a lower one, never upwards, so packages cannot form a circle; and no
+two files do either. There is no exception.
+"""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOMAINS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__")
-SOURCES = [
-    path
-    for folder in ("functions", "shared", "devhost", "cities", "training", "bench")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-]
+FLOORS = (
+    "function_app",
+    "app",
+    "functions.privacy",
+    "functions.administration",
+    "functions.notify",
+    "functions.operators",
+    "functions.search",
+    "functions.forecast",
+    "functions.optimizer",
+    "functions.optimizer.models",
+    "functions.optimizer.core",
+    "functions.payments",
+    "functions.booking",
+    "functions.accounts",
+    "functions.stations.feed",
+    "functions.stations",
+    "functions.tariffs",
+    "shared.web",
+    "shared.platform",
+    "shared.adapters",
+    "shared",
+)
+"""Of what is deployed, the top floor first."""
+TREES = {
+    "training": (
+        "training", "training.forecast", "training.release", "training.evaluation", "training.learning",
+        "training.simulation", "training.scenarios", "training.optimum", "training.problem",
+    ),
+    "bench": ("bench", "bench.load", "bench.subjects", "bench.harness"),
+    "devhost": ("devhost", "devhost.replay", "devhost.host", "devhost.stack"),
+    "cities": ("cities",),
+}  # fmt: skip
+"""Floors of what stands beside it: each tree may import what is deployed, and of the other trees what BESIDE says."""
+BESIDE = {"training": {"cities"}, "bench": {"devhost", "training", "cities"}, "devhost": {"cities"}, "cities": set()}
 LAZY = (
     "azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime", "authlib",
     "requests", "zxcvbn", "PIL",
 )  # fmt: skip
 
 
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+SOURCES = {
+    _module(path): path
+    for folder in ("app", "functions", "shared", "devhost", "cities", "training", "bench")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "migrations" not in path.parts
+} | {"function_app": ROOT / "function_app.py"}
+
+
 def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """Dotted names a module imports, `from a import b` as `a.b`."""
+    """Dotted names a module imports, `from a import b` as `a.b`; those inside functions and TYPE_CHECKING too."""
     tree = ast.parse(path.read_text())
     nodes = tree.body if top_level_only else list(ast.walk(tree))
     for node in nodes:
@@ -30,43 +75,125 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
             yield from (f"{node.module}.{item.name}" for item in node.names)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_one_way(path: Path) -> None:
-    where = path.relative_to(ROOT).parts
-    for name in imports(path):
-        parts = name.split(".")
-        if where[0] in ("functions", "shared"):
-            assert parts[0] not in ("torch", "training", "devhost", "cities", "tests", "httpx"), f"{path} imports {name}"
-        if where[0] == "functions" and parts[0] == "functions" and len(parts) > 2 and parts[1] != where[1]:
-            rooms = set(parts[2].split("_"))  # feed_repository and repository_history are repositories too
-            assert not rooms & {"repository", "tables", "routes", "triggers"}, f"{path} reaches into {name}"
-        if where[0] == "functions" and where[-1] in ("service.py", "domain.py", "repository.py"):
-            layer = parts[2] if len(parts) > 2 and parts[:2] == ["functions", where[1]] else ""
-            assert layer not in ("routes", "triggers"), f"{path} imports upwards: {name}"
-        if where[-1] == "domain.py":
-            assert parts[0] not in ("sqlalchemy", "fastapi", "azure"), f"{path} is pure and imports {name}"
-        if where[0] == "shared" and parts[0] == "functions":
-            assert path.name in ("asgi.py", "migrate.py"), f"{path} imports {name}"
-        if parts[0] == "torch":
-            assert where[0] == "training", f"{path} imports torch"
+def _imported_modules(module: str) -> set[str]:
+    found = set()
+    for name in imports(SOURCES[module]):
+        while name and name not in SOURCES:
+            name = name.rpartition(".")[0]
+        if name:
+            found.add(name)
+    return found - {module}
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("functions", "shared")])
-def test_sdks_are_imported_inside_functions(path: Path) -> None:
-    for name in imports(path, top_level_only=True):
-        assert not name.startswith(LAZY), f"{path} imports {name} at its top"
+EDGES = {module: _imported_modules(module) for module in SOURCES}
 
 
-def test_every_domain_has_its_rooms() -> None:
-    assert DOMAINS == ["accounts", "booking", "notify", "optimizer", "payments", "stations"]
-    for domain in DOMAINS:
-        for room in ("__init__", "routes", "service", "schemas"):
-            assert (ROOT / "functions" / domain / f"{room}.py").exists(), f"{domain} lacks {room}.py"
+def package_of(module: str) -> str:
+    """The package a module lies in: a folder, or `function_app`."""
+    is_package = SOURCES[module].name == "__init__.py"
+    return module if is_package or "." not in module else module.rpartition(".")[0]
+
+
+def circles(edges: Mapping[str, set[str]]) -> list[set[str]]:
+    """The components of more than one node (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in edges.get(node, ()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            component = set()
+            while node not in component:
+                component.add(stack.pop())
+            if len(component) > 1:
+                found.append(component)
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def test_every_package_stands_on_a_floor() -> None:
+    floors = {*FLOORS, *(name for tree in TREES.values() for name in tree), "functions"}
+    assert {package_of(module) for module in SOURCES} == floors, "a new package takes its place in FLOORS or TREES"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_go_downwards(module: str) -> None:
+    package = package_of(module)
+    tree = TREES.get(package.split(".")[0])
+    for name in EDGES[module]:
+        other = package_of(name)
+        if other == package or other == "functions":
+            continue
+        if tree is None:
+            assert other in FLOORS, f"{module} imports {name}, which is not deployed"
+            assert FLOORS.index(other) > FLOORS.index(package), f"{module} imports upwards: {name}"
+        elif other in tree:
+            assert tree.index(other) > tree.index(package), f"{module} imports upwards: {name}"
+        else:
+            top = other.split(".")[0]
+            assert other in FLOORS or top in BESIDE[package.split(".")[0]], f"{module} imports {name}"
+
+
+def test_no_circle_of_packages_and_none_of_files() -> None:
+    packages: dict[str, set[str]] = {}
+    for module, names in EDGES.items():
+        packages.setdefault(package_of(module), set()).update(package_of(name) for name in names)
+    assert circles(packages) == []
+    assert circles(EDGES) == []
+
+
+def test_a_circle_would_be_seen() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_domain_reaches_another_by_its_service_or_events_alone(module: str) -> None:
+    where = module.split(".")
+    package = package_of(module)
+    for name in EDGES[module]:
+        room = name.rpartition(".")[2]
+        other = package_of(name)
+        if package.startswith("functions.") and other.startswith("functions.") and other != package:
+            private = set(room.split("_")) & {"repository", "tables", "routes"}
+            assert not private, f"{module} reaches into {name}"
+        if where[-1] in ("service", "domain", "repository"):
+            assert room != "routes", f"{module} imports upwards: {name}"
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_what_must_stay_pure_or_apart(module: str) -> None:
+    top, last = module.split(".")[0], module.rpartition(".")[2]
+    for name in imports(SOURCES[module]):
+        imported = name.split(".")[0]
+        if top in ("app", "functions", "shared"):
+            assert imported not in ("torch", "tests", "httpx"), f"{module} imports {name}"
+        if last == "domain" or module.startswith("functions.optimizer.core."):
+            assert imported not in ("sqlalchemy", "fastapi", "azure"), f"{module} is pure and imports {name}"
+        if imported == "torch":
+            assert top == "training", f"{module} imports torch"
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if name.split(".")[0] in ("app", "functions", "shared")])
+def test_sdks_are_imported_inside_functions(module: str) -> None:
+    for name in imports(SOURCES[module], top_level_only=True):
+        assert not name.startswith(LAZY), f"{module} imports {name} at its top"
 
 
 def test_nobody_reads_the_clock_of_the_database_or_the_machine() -> None:
-    for path in SOURCES:
-        if path.relative_to(ROOT).parts[0] not in ("functions", "shared") or path.name == "clock.py":
+    for module, path in SOURCES.items():
+        if module.split(".")[0] not in ("app", "functions", "shared") or module == "shared.clock":
             continue
         text = path.read_text()
         for word in ("datetime.now(", "utcnow(", "time.time(", "func.now(", "time.monotonic("):

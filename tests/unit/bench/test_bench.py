@@ -12,10 +12,10 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from bench import compare, results, spans, stack, subjects, table
-from bench.decision import chained
-from bench.results import Figure
-from bench.wire import request
+from bench.harness import compare, results, stack, subject, table, tracing
+from bench.harness.results import Figure
+from bench.harness.wire import request
+from bench.subjects.decision import chained
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,15 +39,15 @@ def test_rows_stand_for_what_was_measured_alone() -> None:
 
 
 def test_every_subject_is_one_and_every_row_has_a_subject() -> None:
-    for name in subjects.NAMES:
-        found = subjects.subject(name)
+    for name in subject.NAMES:
+        found = subject.subject(name)
         assert found.ROUNDS >= 3
         assert found.COSTS
         assert callable(found.opened)
         assert callable(found.figures)
     with pytest.raises(ValueError, match="must be one of"):
-        subjects.subject("nothing")
-    said = "".join((ROOT / "bench" / f"{name}.py").read_text() for name in subjects.NAMES)
+        subject.subject("nothing")
+    said = "".join((ROOT / "bench" / f"{name}.py").read_text() for name in subject.NAMES)
     for _, names, _ in table.ROWS:
         for name in names:
             prefix, _, rest = name.partition(".")
@@ -59,7 +59,7 @@ def test_docs_name_every_headline_and_subject() -> None:
     for _, names, _ in table.ROWS:
         for name in names:
             assert f"`{name}`" in text, name
-    assert set(re.findall(r"ONLY=\"?([a-z_]+)", text)) <= set(subjects.NAMES)
+    assert set(re.findall(r"ONLY=\"?([a-z_]+)", text)) <= set(subject.NAMES)
 
 
 def test_a_comparison_says_no_more_than_the_rounds_do() -> None:
@@ -79,24 +79,24 @@ def test_an_unknown_revision_is_named() -> None:
 
 def test_stages_count_without_what_is_nested_in_them() -> None:
     async def handle() -> None:
-        with spans.stage("outer"):
-            await run_in_threadpool(spans.wrapped(inner, "inner"))
+        with tracing.stage("outer"):
+            await run_in_threadpool(tracing.wrapped(inner, "inner"))
 
     def inner() -> None:
         until = time.perf_counter() + 0.02
-        with spans.stage("innermost"):
+        with tracing.stage("innermost"):
             while time.perf_counter() < until:
                 pass
 
-    with spans.watching() as watch, spans.stage("all"):
+    with tracing.watching() as watch, tracing.stage("all"):
         asyncio.run(handle())
     assert set(watch.seconds) == {"all", "outer", "inner", "innermost"}
     assert watch.seconds["innermost"] >= 0.019
     assert watch.seconds["inner"] < watch.seconds["innermost"]
-    with spans.stage("unwatched"):
+    with tracing.stage("unwatched"):
         pass
     assert "unwatched" not in watch.seconds
-    assert not spans.wrap("shared.db:no_such_function", "x")
+    assert not tracing.wrap("shared.db:no_such_function", "x")
 
 
 def test_the_wire_client_reads_whole_answers_and_opens_again_what_was_closed() -> None:

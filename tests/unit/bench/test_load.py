@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.drivers import DECIDED, Act
+from bench.harness.drivers import DECIDED, Act
 from bench.load import memory, picture, report
 from bench.load.run import Outcome, arrivals, wrong
 

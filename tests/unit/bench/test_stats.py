@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import stats
+from bench.harness import stats
 
 
 def test_percentiles_lie_straight_between_neighbours() -> None:

@@ -14,7 +14,7 @@ from cities.demand import busiest_day, crowded_day, day_requests
 from cities.folder import ImportReport
 from cities.generated import generate_city
 from cities.importing import import_city, recognise
-from functions.optimizer.city import load_city, load_sessions
+from functions.optimizer.core.city import load_city, load_sessions
 from shared.errors import Invalid
 
 DATA = Path(os.environ.get("EVCHARGING_DATA", "../shared/data"))

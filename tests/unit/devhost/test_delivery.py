@@ -6,8 +6,8 @@ from datetime import timedelta
 import azure.functions as func
 import pytest
 
-from devhost.delivery import MAX_DELIVERIES, EmbeddedDelivery, backoff_s
-from devhost.discovery import Queue
+from devhost.host.delivery import MAX_DELIVERIES, EmbeddedDelivery, backoff_s
+from devhost.host.discovery import Queue
 from shared import outbox
 from shared.clock import ManualClock
 from shared.platform import Platform

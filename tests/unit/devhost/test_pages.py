@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from devhost.host import Host
+from app import sweeps
+from app.process import use_platform
+from devhost.host.server import Host
 from shared import outbox
 from shared.clock import ManualClock
-from shared.platform import Platform, use_platform
-from tests.world import World
+from shared.platform import Platform
+from tests.support.world import World
 
 
 @pytest.fixture
@@ -45,12 +47,14 @@ def test_only_letters_are_shown(page: TestClient, name: str) -> None:
 
 def test_run_now_runs_and_a_foreign_page_cannot_press_it(page: TestClient, platform: Platform) -> None:
     here = {"origin": "http://127.0.0.1:7071", "sec-fetch-site": "same-origin"}
-    pressed = page.post("/dev/timers/assign_evses/run", headers=here, follow_redirects=False)
+    before = sweeps.last_runs["assign_evses"].runs
+    pressed = page.post("/dev/sweeps/assign_evses/run", headers=here, follow_redirects=False)
     assert pressed.status_code == 303
-    assert "run 1" in page.get("/dev").text
+    assert sweeps.last_runs["assign_evses"].runs == before + 1
+    assert f"run {before + 1}" in page.get("/dev").text
     for foreign in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
-        assert page.post("/dev/timers/assign_evses/run", headers=foreign).status_code == 403
-    assert page.post("/dev/timers/nothing/run", headers=here).status_code == 404
+        assert page.post("/dev/sweeps/assign_evses/run", headers=foreign).status_code == 403
+    assert page.post("/dev/sweeps/nothing/run", headers=here).status_code == 404
 
 
 def test_a_dead_letter_is_shown_and_sent_again(page: TestClient, platform: Platform, clock: ManualClock) -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devhost.discovery import Timer
-from devhost.timers import Timers, ncrontab
+from devhost.host.discovery import Timer
+from devhost.host.timers import Timers, ncrontab
 from shared.clock import ManualClock
 
 

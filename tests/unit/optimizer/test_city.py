@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.optimizer.city import STANDARD_BIT, city_of, load_city, load_sessions
+from functions.optimizer.core.city import STANDARD_BIT, city_of, load_city, load_sessions
 from functions.stations.opening import open_slots
 from shared.errors import Invalid
 

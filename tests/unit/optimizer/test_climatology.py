@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.booking.domain import slot_of
-from functions.optimizer.climatology import AS_LEARNT, Tables, Trust, keys_of, local_quarters, pool_key, tables_of
-from functions.optimizer.features import Climatology
-from functions.optimizer.manifest import Refused
+from functions.optimizer.core.features import Climatology
+from functions.optimizer.models.climatology import AS_LEARNT, Tables, Trust, keys_of, local_quarters, pool_key, tables_of
+from functions.optimizer.models.manifest import Refused
 from training import golden
 
 KEYS = ("a", "b")

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from functions.optimizer.candidates import (
+from functions.optimizer.core.candidates import (
     MAX_ROWS,
     REASONS,
     RESERVE_KWH,
@@ -17,8 +17,8 @@ from functions.optimizer.candidates import (
     candidates,
     charge_hours,
 )
-from functions.optimizer.city import STANDARD_BIT, City, standard_bits
-from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, Climatology, features
+from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
+from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, Climatology, features
 from training import golden
 
 CCS = "IEC_62196_T2_COMBO"

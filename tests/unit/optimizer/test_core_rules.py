@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.optimizer.book import AROUND, BUSY, FULL, LAST, SHUT, Look, count
-from functions.optimizer.candidates import (
-    MAX_LOCATIONS,
-    REASONS,
-    Book,
-    Candidates,
-    Rates,
-    Reason,
-    Requests,
-    candidates,
-)
-from functions.optimizer.city import STANDARD_BIT, City, standard_bits
-from functions.optimizer.features import FEATURE_NAMES, Climatology, features, observe
+from functions.optimizer.core.candidates import MAX_LOCATIONS, REASONS, Book, Candidates, Rates, Reason, Requests, candidates
+from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
+from functions.optimizer.core.features import FEATURE_NAMES, Climatology, features, observe
+from functions.optimizer.core.occupancy import AROUND, BUSY, FULL, LAST, SHUT, Look, count
 
 STANDARDS = ("IEC_62196_T2", "IEC_62196_T2_COMBO", "CHADEMO")
 SLOTS = 64

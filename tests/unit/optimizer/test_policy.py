@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from functions.optimizer.candidates import Candidates, candidates
-from functions.optimizer.climatology import tables_of
-from functions.optimizer.features import Climatology, features
-from functions.optimizer.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, challenger_path, champion_path
-from functions.optimizer.policy import RULES, STATIC_BID_PRICE, Model, bid_price, choose, rank
-from functions.optimizer.source import SHIPPED, PolicySource, describe, install_shipped
+from functions.optimizer.core.candidates import Candidates, candidates
+from functions.optimizer.core.features import Climatology, features
+from functions.optimizer.models.climatology import tables_of
+from functions.optimizer.models.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, challenger_path, champion_path
+from functions.optimizer.models.policy import RULES, STATIC_BID_PRICE, Model, bid_price, choose, rank
+from functions.optimizer.models.registry import SHIPPED, PolicySource, describe, install_shipped
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
-from tests import policies
+from tests.support import policies
 from training import golden
 
 Files = dict[str, bytes]

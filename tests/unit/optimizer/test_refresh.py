@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from functions.optimizer.manifest import champion_path
-from functions.optimizer.source import PolicySource
+from functions.optimizer.models.manifest import champion_path
+from functions.optimizer.models.registry import PolicySource
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from shared.errors import Unavailable
-from tests import policies
+from tests.support import policies
 
 
 class Switchable(FolderBlobs):

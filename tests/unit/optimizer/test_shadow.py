@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from functions.optimizer import shadow
-from functions.optimizer.shadow import AT_ONCE, watch
-from tests.unit.optimizer.test_reasons import rows
+from functions.optimizer.models import shadow
+from functions.optimizer.models.shadow import AT_ONCE, watch
+from tests.unit.optimizer.test_explanations import rows
 
 THREE = rows({"cost": 0.5}, {"cost": 0.6}, {"cost": 0.9})
 

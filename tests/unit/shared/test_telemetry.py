@@ -8,11 +8,11 @@ from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from functions.optimizer.manifest import challenger_path
+from functions.optimizer.models.manifest import challenger_path
 from shared.settings import Settings
 from shared.telemetry import JsonFormatter, invocation, invocation_id, start
-from tests import policies
-from tests.world import TYPE2, World
+from tests.support import policies
+from tests.support.world import TYPE2, World
 
 reader = InMemoryMetricReader()
 metrics.set_meter_provider(MeterProvider([reader]))

@@ -9,7 +9,7 @@ from functions.stations import service
 from functions.stations.domain import great_circle_km
 from functions.stations.nearby import complete_radius_km, promising_km, rings
 from shared.platform import Platform
-from tests.world import CCS, TYPE2, World
+from tests.support.world import CCS, TYPE2, World
 
 
 @pytest.fixture

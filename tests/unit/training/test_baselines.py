@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.optimizer.features import Climatology
-from functions.optimizer.objective import REJECTION_COST
+from functions.optimizer.core.features import Climatology
+from functions.optimizer.core.objective import REJECTION_COST
 from tests.unit.training.tiny import requests, tiny
-from training.baselines import FAST, SEEDED, SLOW, Policy, ResolvedBidPrice, View, assign_batch
-from training.scenarios import Scenario, day, named
-from training.simulator import NOT_SERVED, Simulator
+from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, ResolvedBidPrice, View, assign_batch
+from training.problem.scenario import Scenario, day
+from training.scenarios.registry import named
+from training.simulation.simulator import NOT_SERVED, Simulator
 
 
 @pytest.fixture(scope="module")

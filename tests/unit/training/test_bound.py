@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.optimizer.book import Book
-from functions.optimizer.features import Climatology
-from functions.optimizer.objective import REJECTION_COST
+from functions.optimizer.core.features import Climatology
+from functions.optimizer.core.objective import REJECTION_COST
+from functions.optimizer.core.occupancy import Book
 from tests.unit.training.tiny import requests, tiny
-from training.baselines import FAST, View
-from training.bound import Columns, columns, occupancy, offline, open_capacity, prices, solve
-from training.scenarios import Scenario, day, named
-from training.simulator import Simulator
+from training.evaluation.baselines import FAST, View
+from training.optimum.bound import Columns, columns, occupancy, offline, open_capacity, prices, solve
+from training.problem.scenario import Scenario, day
+from training.scenarios.registry import named
+from training.simulation.simulator import Simulator
 
 
 def brute_force(found: Columns, capacity: np.ndarray) -> float:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.optimizer.objective import REJECTION_COST
+from functions.optimizer.core.objective import REJECTION_COST
 from tests.unit.training.tiny import requests, tiny
-from training import bound
-from training.bound import Columns, columns, open_capacity, solve
-from training.duals import Programme, prices
-from training.scenarios import Scenario, day, named
+from training.optimum import bound
+from training.optimum.bound import Columns, columns, open_capacity, solve
+from training.optimum.duals import Programme, prices
+from training.problem.scenario import Scenario, day
+from training.scenarios.registry import named
 
 
 def dual(found: Columns, price: np.ndarray, free: np.ndarray) -> float:

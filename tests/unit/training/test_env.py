@@ -6,11 +6,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
-from functions.optimizer.candidates import MAX_ROWS
-from functions.optimizer.objective import REJECTION_COST
+from functions.optimizer.core.candidates import MAX_ROWS
+from functions.optimizer.core.objective import REJECTION_COST
 from training.env import DECLINE, ENV_ID, ChargingDay, ChargingDays
-from training.events import ROUGH, Disturbances
-from training.scenarios import SPLIT_SEEDS, Split, day
+from training.problem.scenario import SPLIT_SEEDS, Split, day
+from training.simulation.disturbances import ROUGH, Disturbances
 
 SMALL = {"scenario": "overload", "requests": 40}
 

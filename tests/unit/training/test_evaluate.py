@@ -20,15 +20,16 @@ import typer  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from cities.generated import generate_city  # noqa: E402
-from functions.optimizer.climatology import AS_LEARNT  # noqa: E402
+from functions.optimizer.models.climatology import AS_LEARNT  # noqa: E402
 from training import evaluate  # noqa: E402
-from training.baselines import FAST  # noqa: E402
-from training.contenders import Contender, Guarded, by_model, make  # noqa: E402
-from training.export import to_onnx  # noqa: E402
-from training.judging import run  # noqa: E402
-from training.network import ResidualQ  # noqa: E402
-from training.reporting import METRICS  # noqa: E402
-from training.scenarios import Split, day, reference  # noqa: E402
+from training.evaluation.baselines import FAST  # noqa: E402
+from training.evaluation.policy_registry import Contender, Guarded, by_model, make  # noqa: E402
+from training.evaluation.reporting import METRICS  # noqa: E402
+from training.evaluation.rollout import run  # noqa: E402
+from training.learning.network import ResidualQ  # noqa: E402
+from training.problem.scenario import Split, day  # noqa: E402
+from training.release.export import to_onnx  # noqa: E402
+from training.scenarios.reference import reference  # noqa: E402
 
 SMALL = ("--days", "3", "--seeds", "2", "--requests", "25", "--table-days", "2", "--workers", "0")
 app = typer.Typer()

@@ -11,16 +11,17 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from functions.optimizer.climatology import tables_of
-from functions.optimizer.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, features
-from functions.optimizer.graph import opset_of
-from functions.optimizer.manifest import OPSET, POLICY_NAME, Manifest, Refused
-from functions.optimizer.policy import STATIC_BID_PRICE, Model, open_model
-from functions.optimizer.source import in_folder, open_version
-from training.export import MANIFEST_BYTES, main, parity, recorded_features, to_onnx, trained_network, write, write_rule
-from training.network import ResidualQ
-from training.scenarios import day, reference
-from training.states import assumed, replay, unknown
+from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, features
+from functions.optimizer.models.climatology import tables_of
+from functions.optimizer.models.manifest import OPSET, POLICY_NAME, Manifest, Refused
+from functions.optimizer.models.onnx_graph import opset_of
+from functions.optimizer.models.policy import STATIC_BID_PRICE, Model, open_model
+from functions.optimizer.models.registry import in_folder, open_version
+from training.learning.network import ResidualQ
+from training.problem.scenario import day
+from training.release.export import MANIFEST_BYTES, main, parity, recorded_features, to_onnx, trained_network, write, write_rule
+from training.scenarios.reference import reference
+from training.simulation.replay_states import assumed, replay, unknown
 
 app = typer.Typer()
 app.command()(main)

@@ -11,17 +11,17 @@ from typer.testing import CliRunner
 
 from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from cities.generated import generate_city
-from functions.optimizer.forecast_features import AHEAD, FORECAST_FEATURES, HORIZONS, LONGEST
-from functions.optimizer.forecast_model import Chances, score
-from functions.optimizer.manifest import FORECAST_NAME, MANIFEST, MODEL, Refused, champion_path, version_path
-from functions.optimizer.policy import Model
-from functions.optimizer.source import PolicySource, in_folder, open_version
+from functions.forecast.features import AHEAD, FORECAST_FEATURES, HORIZONS, LONGEST
+from functions.forecast.model import FORECAST, FORECAST_NAME, Chances, score
+from functions.optimizer.models.manifest import MANIFEST, MODEL, Refused, champion_path, version_path
+from functions.optimizer.models.policy import Model
+from functions.optimizer.models.registry import PolicySource, in_folder, open_version
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
-from training import publish
-from training.forecast import app, write
-from training.forecast_data import Sample, TooFew, booked_ahead, load_records, replay, sample
-from training.forecast_report import calibration, free_count_table, judge, last_observed
+from training.forecast.commands import app, write
+from training.forecast.data import Sample, TooFew, booked_ahead, load_records, replay, sample
+from training.forecast.report import calibration, free_count_table, judge, last_observed
+from training.release import publish
 
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -189,7 +189,7 @@ def test_a_run_becomes_a_version_that_opens_and_reports(run: tuple[Path, Path], 
     )
     assert said.exit_code == 0, said.output
     version = tmp_path / "models" / FORECAST_NAME / "t1"
-    model = open_version(in_folder(version), "t1", now=FIRST, name=FORECAST_NAME)
+    model = open_version(in_folder(version), "t1", now=FIRST, expected=FORECAST)
     assert model.manifest.metrics is not None
     assert model.manifest.metrics["city"] == trained["city"]
     assert model.manifest.training is not None
@@ -236,7 +236,7 @@ def test_what_is_wrong_is_refused_and_the_old_forecast_serves_on(
     blobs = FolderBlobs(tmp_path / "store")
     made = write(run[1], tmp_path / "exports", version="good", metrics=None)
     publish.publish(blobs, tmp_path / "exports")
-    source = PolicySource(blobs, clock, FORECAST_NAME)
+    source = PolicySource(blobs, clock, FORECAST)
     good = source.current()
     assert good is not None
     folder = tmp_path / "exports" / "models" / FORECAST_NAME / "good"

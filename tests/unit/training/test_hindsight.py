@@ -5,12 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from functions.optimizer.book import running_sum
-from functions.optimizer.features import FEATURE_NAMES, Climatology
+from functions.optimizer.core.features import FEATURE_NAMES, Climatology
+from functions.optimizer.core.occupancy import running_sum
 from tests.unit.training.tiny import requests, tiny
-from training import duals
-from training.bound import open_capacity
-from training.hindsight import (
+from training.learning.hindsight import (
     Ahead,
     LabelJob,
     at_another_hour,
@@ -24,8 +22,10 @@ from training.hindsight import (
     table_seeds,
     week,
 )
-from training.network import ResidualQ
-from training.scenarios import named
+from training.learning.network import ResidualQ
+from training.optimum import duals
+from training.optimum.bound import open_capacity
+from training.scenarios.registry import named
 
 BID_PRICE = FEATURE_NAMES.index("bid_price")
 
@@ -54,7 +54,7 @@ def test_a_contended_hour_has_a_price_and_no_more_is_busy_than_there_is() -> Non
 def test_a_whole_evse_costs_others_at_least_its_slope_at_the_prices_as_they_are() -> None:
     """The worth of what is left is convex in what is taken: the midpoint of a difference lies above the slope at its start."""
     scenario = named("overload")
-    from training.scenarios import Split, day
+    from training.problem.scenario import Split, day
 
     later = programme(scenario, day(scenario, Split.TRAINING.seed(3))).since(150)
     free = open_capacity(scenario).astype(np.float64)

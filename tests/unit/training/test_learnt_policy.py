@@ -9,16 +9,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is for training only (requirements-train.txt)")
 
-from functions.optimizer.features import FEATURE_NAMES, features  # noqa: E402
-from functions.optimizer.manifest import POLICY_NAME  # noqa: E402
-from functions.optimizer.policy import RULES, choose, rank  # noqa: E402
-from functions.optimizer.source import PolicySource  # noqa: E402
+from functions.optimizer.core.features import FEATURE_NAMES, features  # noqa: E402
+from functions.optimizer.models.manifest import POLICY_NAME  # noqa: E402
+from functions.optimizer.models.policy import RULES, choose, rank  # noqa: E402
+from functions.optimizer.models.registry import PolicySource  # noqa: E402
 from shared.adapters.blobs import FolderBlobs  # noqa: E402
 from shared.clock import ManualClock  # noqa: E402
-from training import export  # noqa: E402
-from training.network import ResidualQ  # noqa: E402
-from training.scenarios import reference  # noqa: E402
-from training.states import replay, unknown  # noqa: E402
+from training.learning.network import ResidualQ  # noqa: E402
+from training.release import export  # noqa: E402
+from training.scenarios.reference import reference  # noqa: E402
+from training.simulation.replay_states import replay, unknown  # noqa: E402
 
 
 def awake(seed: int = 1) -> ResidualQ:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.promotion import objections, verdict
+from training.release.promotion import objections, verdict
 
 
 def evaluation(scenario: str, difference: float, *, days: int = 20, spread: float = 0.002, **more: Any) -> dict[str, Any]:

@@ -13,21 +13,21 @@ pytest.importorskip("highspy", reason="HiGHS is for training only (requirements-
 import sqlalchemy as sa
 import typer
 
+from app.migrate import upgrade
+from app.process import make_platform
 from functions.booking import sessions as booking
 from functions.booking.domain import ReservationStatus
-from functions.optimizer.city import load_city, load_sessions
+from functions.optimizer.core.city import load_city, load_sessions
 from functions.stations.opening import Hours
 from functions.stations.tables import evse as evse_table
 from functions.stations.tables import location as location_table
 from shared.clock import ManualClock
-from shared.migrate import upgrade
-from shared.platform import Platform
 from shared.settings import Settings
-from tests.recorded import driver, fulfilled, fulfilled_days
-from tests.world import CCS, TYPE2, World
-from training.city_scenarios import Recorded, city_scenario
-from training.recorded import TooFewDays, main, record_city
-from training.scenarios import Split, day
+from tests.support.recorded import driver, fulfilled, fulfilled_days
+from tests.support.world import CCS, TYPE2, World
+from training.problem.scenario import Split, day
+from training.release.recorded_demand import TooFewDays, main, record_city
+from training.scenarios.recorded_city import Recorded, city_scenario
 
 NIGHT = Hours.model_validate({"regular_hours": [{"weekday": 1, "period_begin": "06:00", "period_end": "22:00"}]})
 
@@ -191,7 +191,7 @@ def test_the_command_says_in_one_line_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
-    platform = Platform(Settings(), clock)
+    platform = make_platform(Settings(), clock)
     upgrade(platform.database)
     platform.close()
     app = typer.Typer()

@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from functions.optimizer.candidates import DETOUR
-from training.scenarios import HORIZON, SIZES, Scenario, data_folder, day, fingerprint, reference
-from training.states import replay
+from functions.optimizer.core.candidates import DETOUR
+from training.problem.scenario import HORIZON, Scenario, day, fingerprint
+from training.scenarios.reference import SIZES, reference
+from training.scenarios.sources import data_folder
+from training.simulation.replay_states import replay
 
 HERE = Path(__file__).parents[3]
 

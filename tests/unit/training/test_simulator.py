@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.optimizer.candidates import Candidates
-from functions.optimizer.objective import REJECTION_COST
-from functions.optimizer.policy import RULES, choose
+from functions.optimizer.core.candidates import Candidates
+from functions.optimizer.core.objective import REJECTION_COST
+from functions.optimizer.models.policy import RULES, choose
 from tests.unit.training.tiny import requests, tiny
-from training.scenarios import Scenario, day, named
-from training.simulator import NOT_SERVED, Days, Served, Simulator
+from training.problem.scenario import Scenario, day
+from training.scenarios.registry import named
+from training.simulation.simulator import NOT_SERVED, Days, Served, Simulator
 
 Choose = Callable[[Candidates], np.ndarray]
 

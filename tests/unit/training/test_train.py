@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.arguments import Args
-from training.contenders import WEIGHTS, load_weights
-from training.hindsight import Labels
+from training.evaluation.policy_registry import WEIGHTS, load_weights
+from training.learning.arguments import Args
+from training.learning.hindsight import Labels
 from training.train import Trainer, gathered, train
 
 TINY = Args(

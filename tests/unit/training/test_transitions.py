@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from functions.optimizer.features import FEATURE_NAMES
-from functions.optimizer.objective import REJECTION_COST
-from training.hindsight import climatology, hindsight_job
-from training.learning import LEVEL, Lessons, Networks, double_goal, follow, regression, td_loss
-from training.network import ResidualQ, StateValue, scores
-from training.scenarios import Split, named
-from training.transitions import Batch, RunJob, Transitions, batch, joined, run_job
+from functions.optimizer.core.features import FEATURE_NAMES
+from functions.optimizer.core.objective import REJECTION_COST
+from training.learning.hindsight import climatology, hindsight_job
+from training.learning.losses import LEVEL, Lessons, Networks, double_goal, follow, regression, td_loss
+from training.learning.network import ResidualQ, StateValue, scores
+from training.learning.transitions import Batch, RunJob, Transitions, batch, joined, run_job
+from training.problem.scenario import Split
+from training.scenarios.registry import named
 
 F = len(FEATURE_NAMES)
 

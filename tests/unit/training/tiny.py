@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.optimizer.candidates import Rates, Requests
-from functions.optimizer.city import STANDARD_BIT, City
-from training.scenarios import CCS, HORIZON, Scenario
+from functions.optimizer.core.candidates import Rates, Requests
+from functions.optimizer.core.city import STANDARD_BIT, City
+from training.problem.scenario import CCS, HORIZON, Scenario
 
 
 @dataclass(frozen=True)

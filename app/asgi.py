@@ -1,0 +1,173 @@
+"""The one FastAPI app: its routers, its docs without internet, and the edge that turns every failure into one shape."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from app.openapi import make_document
+from shared.errors import (
+    AppError,
+    BadRequest,
+    FieldError,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    Unauthenticated,
+)
+from shared.platform import Platform
+from shared.web.call import PREFIX
+from shared.web.edge import Edge, _response, log
+
+DESCRIPTION = (
+    "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
+    "Every failure is an RFC 9457 problem with a `code`; lists answer `{items, next_cursor}`; times carry an offset."
+)
+
+
+def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
+    """The app over the platform that `get_platform` gives (at the first request, not before)."""
+    from functions.accounts.pages import router as account_pages
+    from functions.accounts.routes import router as accounts
+    from functions.administration.routes import audit_router as audit
+    from functions.administration.routes import dead_letter_router as dead_letters
+    from functions.booking.routes import router as booking
+    from functions.forecast.routes import router as forecast
+    from functions.notify.routes import router as notify
+    from functions.operators.calendar_routes import router as calendar
+    from functions.operators.feed_routes import router as operator_feed
+    from functions.operators.routes import router as operators
+    from functions.optimizer.routes import router as optimizer
+    from functions.payments.routes import router as payments
+    from functions.privacy.routes import router as privacy
+    from functions.search.routes import router as search
+    from functions.stations.feed.routes import router as feed
+    from functions.stations.routes import router as stations
+
+    app = FastAPI(
+        title="evcharging",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
+    )
+
+    app.state.get_platform = get_platform
+    # A request tries the routes in this order: what is called most comes first.
+    for router in (
+        booking, calendar, optimizer, forecast, search, feed, operators, operator_feed, stations, accounts, account_pages,
+        privacy, audit, payments, notify, dead_letters,
+    ):  # fmt: skip
+        app.include_router(router, prefix=PREFIX)
+    _add_root(app)
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_middleware(Edge)
+    app.openapi = lambda: make_document(app)  # type: ignore[method-assign]
+    return app
+
+
+class LateApp:
+    """The app over a platform, made with the first request, once, however many come at a time: making routes takes a fifth of
+    a start."""
+
+    def __init__(self, get_platform: Callable[[], Platform]) -> None:
+        self._get_platform = get_platform
+        self._lock = threading.Lock()
+        self._app: FastAPI | None = None
+
+    @property
+    def app(self) -> FastAPI:
+        """The app, made now where it was not."""
+        with self._lock:
+            if self._app is None:
+                self._app = create_app(self._get_platform)
+            return self._app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers as the app does."""
+        await (self._app or self.app)(scope, receive, send)
+
+
+def _add_root(app: FastAPI) -> None:
+    from fastapi_offline import consts
+
+    static = Path(consts.__file__).parent / "static"
+    app.mount(f"{PREFIX}/docs/assets", StaticFiles(directory=static), name="docs_assets")
+
+    @app.get(f"{PREFIX}/docs", include_in_schema=False)
+    def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=f"{PREFIX}/openapi.json",
+            title="evcharging API",
+            swagger_js_url=f"{PREFIX}/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url=f"{PREFIX}/docs/assets/swagger-ui.css",
+            swagger_favicon_url=f"{PREFIX}/docs/assets/favicon.png",
+            swagger_ui_parameters={
+                "persistAuthorization": True,
+                "displayRequestDuration": True,
+                "tryItOutEnabled": True,
+            },
+        )
+
+    @app.get(f"{PREFIX}/health", tags=["root"])
+    def health(request: Request) -> JSONResponse:
+        """Whether the process can reach its database and the database is of this code's revision."""
+        platform: Platform = request.app.state.get_platform()
+        platform.read(lambda tx: tx.conn.exec_driver_sql("SELECT 1").scalar())
+        return JSONResponse({"status": "ok", "time": platform.clock.now().isoformat()})
+
+
+async def _on_app_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AppError)
+    if error.status >= 500:
+        log.error("%s %s: %s", request.method, request.url.path, error.detail)
+    return _response(error)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    fields = [FieldError(_field(item["loc"]), _sentence(item)) for item in error.errors()]
+    named = "; ".join(f"{item.field}: {item.message}" for item in fields[:3])
+    return _response(Invalid(named, fields=fields))
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    parts = [str(part) for part in location]
+    if parts and parts[0] in ("body", "query", "path", "header") and len(parts) > 1:
+        parts = parts[1:]
+    return ".".join(parts)
+
+
+def _sentence(item: dict[str, Any]) -> str:
+    if item["type"] == "json_invalid":
+        return f"the body is not valid JSON ({item.get('ctx', {}).get('error', 'unreadable')})"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kinds: dict[int, type[AppError]] = {
+        400: BadRequest, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed,
+        413: PayloadTooLarge,
+    }  # fmt: skip
+    if isinstance(error.__cause__, AppError):  # FastAPI wraps what reading the body raises
+        return _response(error.__cause__)
+    kind = kinds.get(error.status_code, AppError)
+    response = _response(kind(f"{request.method} {request.url.path}" if kind in (NotFound, MethodNotAllowed) else ""))
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response

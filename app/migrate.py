@@ -1,0 +1,81 @@
+"""Schema migrations: `python -m app.migrate`, run by the deployment under a database lock; never by a request."""
+
+import importlib
+import logging
+import sys
+import threading
+
+import sqlalchemy as sa
+from alembic import command
+
+from shared.db import Database, metadata
+from shared.errors import AppError, Unavailable
+from shared.revision import config, current, head, known
+
+log = logging.getLogger(__name__)
+
+LOCK = "evcharging-migrations"
+TABLES = (
+    "functions.accounts.tables",
+    "functions.booking.tables",
+    "functions.forecast.tables",
+    "functions.notify.tables",
+    "functions.optimizer.tables",
+    "functions.stations.feed.tables",
+    "functions.stations.tables",
+    "shared.audit",
+    "shared.outbox",
+    "shared.ratelimit",
+    "shared.web.idempotency",
+)
+"""Every module that registers tables."""
+_one_at_a_time = threading.Lock()
+"""Alembic's context is the process's."""
+
+
+def load_tables() -> sa.MetaData:
+    """The metadata with every domain's tables registered."""
+    for module in TABLES:
+        importlib.import_module(module)
+    return metadata
+
+
+def upgrade(database: Database) -> str:
+    """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
+    found = current(database)
+    if found is not None and found not in known():
+        raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
+    with _one_at_a_time, database.engine.connect() as conn:
+        if not database.is_sqlite:
+            if conn.execute(sa.text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK}).scalar() != 1:
+                raise Unavailable("Another migration holds the lock; try again when it has ended.")
+            conn.commit()
+        try:
+            made = config()
+            made.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
+            if database.is_sqlite:  # begun before the revision is read: a second upgrade waits, and nothing is half-done
+                conn.begin()
+            command.upgrade(made, "head")
+            conn.commit()
+        finally:
+            if not database.is_sqlite:
+                conn.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK})
+                conn.commit()
+    return head()
+
+
+def main() -> None:
+    """The command of the deployment. Exits 1 with a sentence where it cannot."""
+    from shared.platform import Platform
+
+    platform = Platform()
+    try:
+        print(f"database is at revision {upgrade(platform.database)}")
+    except AppError as error:
+        sys.exit(f"not migrated: {error.detail}")
+    finally:
+        platform.close()
+
+
+if __name__ == "__main__":
+    main()

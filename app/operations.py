@@ -1,0 +1,70 @@
+"""What keeps messages moving: the outbox's relay, forgotten keys, and dead letters kept where administrators see them."""
+
+import json
+import logging
+import uuid
+
+import azure.functions as func
+
+from shared import outbox
+from shared.platform import Platform
+from shared.tx import Tx
+from shared.web import idempotency
+
+log = logging.getLogger(__name__)
+NOT_OURS = uuid.UUID("6f0d3c5e-52f0-5c1b-9a3e-0b6a1f1f9b1d")
+"""Namespace of the ids that dead letters get which never were rows of the outbox."""
+
+
+def relay_outbox(platform: Platform) -> int:
+    """Sends what a commit left in the outbox, and prunes what is a week old. Returns how many were sent."""
+    return platform.relay_outbox()
+
+
+def prune_idempotency(platform: Platform) -> int:
+    """Forgets Idempotency-Keys that are a week old. Returns how many."""
+    return platform.transact(idempotency.prune_idempotency)
+
+
+def properties_of(message: func.ServiceBusMessage) -> dict[str, str]:
+    """A message's application properties as text; the SDK gives bytes."""
+    return {
+        key.decode() if isinstance(key, bytes) else key: value.decode() if isinstance(value, bytes) else str(value)
+        for key, value in (message.application_properties or {}).items()
+    }
+
+
+def outbox_id_of(message: func.ServiceBusMessage) -> uuid.UUID | None:
+    """The outbox row a message came from, None where it is not one of ours."""
+    try:
+        return uuid.UUID(properties_of(message).get("outbox_id") or message.message_id)
+    except (ValueError, AttributeError, TypeError):
+        return None
+
+
+def keep_dead_letter(platform: Platform, queue: str, message: func.ServiceBusMessage) -> None:
+    """Keeps what the bus gave up on, once, as a dead letter that administrators see."""
+    properties = properties_of(message)
+    reason = message.dead_letter_reason or properties.get("DeadLetterReason") or "dead-lettered"
+    why = message.dead_letter_error_description or properties.get("DeadLetterErrorDescription")
+    body = message.get_body()
+    try:
+        payload = json.loads(body)
+    except ValueError:
+        payload = {"not_json": body.decode("utf-8", "replace")[:10_000]}
+    message_id = outbox_id_of(message) or uuid.uuid5(NOT_OURS, f"{queue} {message.message_id} {message.sequence_number}")
+
+    def keep(tx: Tx) -> bool:
+        return outbox.keep_dead(
+            tx.conn,
+            message_id,
+            queue=queue,
+            type=(message.subject or "unknown")[:64],
+            payload=payload,
+            deliveries=message.delivery_count or 0,
+            reason=f"{reason}: {why}" if why else reason,
+            now=tx.now,
+        )
+
+    if platform.transact(keep):
+        log.error("message %s of %s is a dead letter: %s", message_id, queue, why or reason)

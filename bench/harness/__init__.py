@@ -1,0 +1,1 @@
+"""How subjects are measured: processes, wire, recordings, statistics, comparison."""

@@ -1,0 +1,84 @@
+"""The delivering process of measurements: queue triggers and timers of the app, no HTTP. `python -m bench.harness.queue_worker`
+
+With BENCH_SPANS=file it writes a line for each charge request it decided: when, and the seconds of each stage.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.harness import tracing
+from bench.harness.stack import SPANS
+
+DECIDING = (
+    ("functions.optimizer.serving:_surroundings", "look"),
+    ("functions.optimizer.serving:candidates", "candidates"),
+    ("functions.optimizer.serving:features", "features"),
+    ("functions.optimizer.serving:observe", "candidates_features"),
+    ("functions.optimizer.serving:rank", "score"),
+    ("functions.booking.service:reserve_slot", "reserve"),
+    ("functions.optimizer.service:_store", "record"),
+    ("sqlalchemy.engine.default:DefaultDialect.do_commit", "commit"),
+)
+
+
+def _watched(handle: Callable[..., None], path: str) -> Callable[..., None]:
+    lock = threading.Lock()
+
+    def watched(platform: Any, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
+        began = time.perf_counter()
+        with tracing.watching() as watch, tracing.stage("other"):
+            handle(platform, message_id=message_id, type=type, payload=payload)
+        line = {"id": payload["charge_request_id"], "began": began, "ended": time.perf_counter(), "seconds": watch.seconds}
+        with lock, open(path, "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    return watched
+
+
+def _install(path: str) -> None:
+    for target, name in DECIDING:
+        tracing.wrap(target, name)
+    from functions.optimizer import service
+
+    service.handle = _watched(service.handle, path)
+
+
+def main() -> None:
+    """Delivers until SIGTERM."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    if SPANS in os.environ:
+        _install(os.environ[SPANS])
+    from app.process import make_platform, use_platform
+    from devhost.host.delivery import make_delivery
+    from devhost.host.server import triggers
+    from devhost.host.timers import Timers
+    from functions.optimizer.models.registry import install_shipped
+    from shared import telemetry
+
+    telemetry.configure_logging(os.environ.get("LOG_LEVEL", "WARNING"))
+    platform = make_platform()
+    install_shipped(platform.blobs)
+    use_platform(platform)
+    found = triggers()
+    timers, delivery = Timers(found.timers, platform.clock), make_delivery(platform, found.queues)
+    delivery.start()
+    timers.start()
+    print("delivering", flush=True)
+    stopping.wait()
+    logging.getLogger(__name__).info("stopping")
+    timers.stop()
+    delivery.stop()
+    platform.close()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""Reserving over HTTP, a real server process on MariaDB, against the same statements and commits by bare PyMySQL.
+
+Every reservation is made twice, in two databases that began alike: over HTTP with an Idempotency-Key, and by playing back
+what the platform sends to PyMySQL for it, written down beforehand. The two take turns within each round. A third server, with
+a stopwatch around its stages, tells where the rest goes; it counts in no ratio.
+"""
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from app.asgi import create_app
+from bench.harness import fixtures, stack, stats
+from bench.harness.results import Figure
+from bench.harness.sql_recording import Player, Tape, recording
+from bench.harness.stack import Server
+from bench.harness.subject import Sample
+from bench.harness.wire import Wire, request
+from shared.platform import Platform
+from shared.web.call import PREFIX
+
+ROUNDS = 9
+ALONE, TURNS, CLIENTS, TOGETHER = 40, 8, 8, 120
+"""Reservations of a round by one client, the turns they are taken in; clients and reservations of a round side by side."""
+WATCHED = 20
+WARM = 50
+PLACES, EVSES, DAYS, DRIVERS = 24, 4, 7, 800
+"""At the end about an eighth of the EVSEs' hours is booked, as at public chargers, and a driver has two or three bookings."""
+BOOKINGS = f"{PREFIX}/booking/bookings"
+STAGES = {
+    "server": "sockets, uvicorn's loop and HTTP parser, the client",
+    "framework": "middleware, routing, FastAPI around the endpoint",
+    "validate": "parameters and body",
+    "auth": "the bearer token",
+    "thread": "to the worker thread and back",
+    "use_case": "the booking's own rules, rows to objects",
+    "quote": "the price frozen with it",
+    "sqlalchemy": "statements and rows by their types, connection taken and given back, transaction around the use case",
+    "sql": "PyMySQL and MariaDB",
+    "commit": "COMMIT",
+    "pool": "the pool's reset",
+    "serialise": "the answer as JSON",
+}
+COSTS = {
+    "http_ms": "reserve over HTTP, 1 client, ms",
+    "http_8_ms": "reserve over HTTP, 8 clients, ms a reservation",
+    "http_cpu_ms": "processor time of the server a reservation, 1 client, ms",
+    "statements": "statements and commits a reservation",
+}
+
+
+class Work:
+    """Reservations yet to make: an hour at one of a few places, spread over a week, so that every one can be met. Each is made
+    first in this process, on a database of its own, to write down what the platform sends for it."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform, self._rng = platform, random.Random(1)
+        points = [fixtures.UTRECHT.point(self._rng) for _ in range(PLACES)]
+        self._places = fixtures.build(platform, [fixtures.place(number, *at, evses=EVSES) for number, at in enumerate(points)])
+        self._tokens = [fixtures.token(platform, id) for id in fixtures.people(platform, DRIVERS)]
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        self._begin = midnight + timedelta(days=1)
+        self._taken: Counter[tuple[int, int]] = Counter()
+        self._made = 0
+
+    def _wish(self) -> bytes:
+        spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
+        while self._taken[spot] == EVSES:
+            spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
+        self._taken[spot] += 1
+        number, self._made = self._made, self._made + 1
+        body = {
+            "location_id": str(self._places[spot[0]]), "connector": fixtures.TYPE2, "duration_minutes": 60,
+            "start": (self._begin + timedelta(hours=spot[1])).isoformat(),
+        }  # fmt: skip
+        # Drivers take turns, so that the open bookings of each grow over the run as everybody's do.
+        return request("POST", BOOKINGS, token=self._tokens[number % DRIVERS], body=body, key=f"bench-{number}")
+
+    def take(self, count: int) -> tuple[list[bytes], list[Tape]]:
+        """The next requests as bytes, and what the platform sends to the database for each."""
+        requests = [self._wish() for _ in range(count)]
+        tapes = []
+        with stack.served_here(create_app(lambda: self._platform)) as wire:
+            wire.send(request("GET", f"{PREFIX}/health"))
+            with recording(self._platform.database.engine) as steps:
+                for content in requests:
+                    steps.clear()
+                    reserve(wire, [content])
+                    tapes.append(tuple(steps))
+        return requests, tapes
+
+
+def reserve(wire: Wire, requests: Sequence[bytes]) -> float:
+    """Seconds that reserving over HTTP takes. Raises RuntimeError where one is refused."""
+    began = time.perf_counter()
+    for content in requests:
+        answer = wire.send(content)
+        if answer.status != 201:
+            raise RuntimeError(f"{answer.status}: {answer.body.decode()}")
+    return time.perf_counter() - began
+
+
+class Field:
+    """Both sides, with connections open, and what is left to reserve."""
+
+    def __init__(self, server: Server, watched: Server, bare_url: str, work: Work) -> None:
+        self.work, self.pid = work, server.pid
+        self.wires = [server.wire() for _ in range(CLIENTS)]
+        self.players = [Player(bare_url) for _ in range(CLIENTS)]
+        self.watched = watched.wire()
+        self.pool = ThreadPoolExecutor(CLIENTS)
+        self.rounds = itertools.count()
+
+    def round(self) -> Sample:
+        """One client in turns, eight clients in turns, and the stages."""
+        sample = self.alone()
+        http_8, sql_8 = self.together()
+        sample |= {"http_8_ms": http_8 / TOGETHER * 1000, "sql_8_ms": sql_8 / TOGETHER * 1000}
+        return sample | self.stages()
+
+    def warm_up(self) -> None:
+        """A few reservations on every side, which none of the ratios counts."""
+        requests, tapes = self.work.take(WARM)
+        for wire in (self.wires[0], self.watched):
+            reserve(wire, requests)
+        self.players[0].timed(tapes)
+
+    def alone(self) -> Sample:
+        """A round's reservations by one client: milliseconds over HTTP and by PyMySQL, processor time of the server and of
+        this thread, and how much the platform sends."""
+        http = sql = sql_cpu = 0.0
+        http_cpu = stack.processor_ms(self.pid)
+        all_requests, all_tapes = self.work.take(ALONE)
+        for turn in range(TURNS):
+            requests, tapes = all_requests[turn::TURNS], all_tapes[turn::TURNS]
+            if turn % 2:
+                http += reserve(self.wires[0], requests)
+            began = time.thread_time()
+            sql += self.players[0].timed(tapes)
+            sql_cpu += time.thread_time() - began
+            if not turn % 2:
+                http += reserve(self.wires[0], requests)
+        return {
+            "http_ms": http / ALONE * 1000,
+            "sql_ms": sql / ALONE * 1000,
+            "http_cpu_ms": (stack.processor_ms(self.pid) - http_cpu) / ALONE,
+            "sql_cpu_ms": sql_cpu / ALONE * 1000,
+            "statements": stats.mean([float(len(tape)) for tape in all_tapes]),
+        }
+
+    def together(self) -> tuple[float, float]:
+        """Seconds of a round's reservations by eight clients side by side."""
+        requests, tapes = self.work.take(TOGETHER)
+
+        def over_http() -> float:
+            began = time.perf_counter()
+            list(self.pool.map(lambda number: reserve(self.wires[number], requests[number::CLIENTS]), range(CLIENTS)))
+            return time.perf_counter() - began
+
+        def by_sql() -> float:
+            began = time.perf_counter()
+            list(self.pool.map(lambda number: self.players[number].timed(tapes[number::CLIENTS]), range(CLIENTS)))
+            return time.perf_counter() - began
+
+        if next(self.rounds) % 2:
+            return over_http(), by_sql()
+        sql = by_sql()
+        return over_http(), sql
+
+    def stages(self) -> Sample:
+        """Milliseconds of each stage of a reservation, by one client, as its stopwatch and the client's say."""
+        requests, tapes = self.work.take(WATCHED)
+        self.watched.send(request("GET", "/bench/spans"))
+        whole = reserve(self.watched, requests) / WATCHED
+        inside = self.watched.send(request("GET", "/bench/spans")).json()
+        self.players[0].timed(tapes)
+        found = {f"stage_{name}": inside.get(name, 0.0) * 1000 for name in STAGES if name != "server"}
+        return found | {"stage_server": (whole - sum(inside.values())) * 1000}
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self.pool.shutdown()
+        for wire in (*self.wires, self.watched):
+            wire.close()
+        for player in self.players:
+            player.close()
+
+
+@contextmanager
+def opened() -> Iterator[Callable[[], Sample]]:
+    """Three databases that begin alike, two servers, and the connections to them."""
+    with stack.started() as found:
+        work = Work(found.platform("written"))
+        urls = {name: found.copy("written", name) for name in ("http", "bare", "watched")}
+        server = found.serve(urls["http"])
+        watched = found.serve(urls["watched"], name="watched", app="bench.harness.traced_app:api")
+        field = Field(server, watched, urls["bare"], work)
+        try:
+            field.warm_up()
+            yield field.round
+        finally:
+            field.close()
+
+
+def figures(samples: list[Sample]) -> dict[str, Figure]:
+    """The two ratios, the milliseconds behind them, and the share of each stage."""
+    alone = [sample["sql_ms"] / sample["http_ms"] for sample in samples]
+    together = [sample["sql_8_ms"] / sample["http_8_ms"] for sample in samples]
+    what = "reservations a second over HTTP on MariaDB over the same statements and commits by bare PyMySQL"
+    found = {
+        "booking.http_over_sql": Figure(stats.median(alone), "ratio", f"{what}, 1 client; {stats.spread(alone)}"),
+        "booking.http_over_sql_8": Figure(
+            stats.median(together), "ratio", f"{what}, {CLIENTS} clients; {stats.spread(together)}"
+        ),
+    }
+    for key, words in (
+        ("http_ms", "a reservation over HTTP, 1 client"),
+        ("sql_ms", "the same by bare PyMySQL"),
+        ("http_8_ms", f"a reservation over HTTP, {CLIENTS} clients, time over number"),
+        ("sql_8_ms", f"the same by bare PyMySQL, {CLIENTS} threads"),
+        ("http_cpu_ms", "processor time of the server process a reservation, 1 client"),
+        ("sql_cpu_ms", "processor time of the same by bare PyMySQL"),
+    ):
+        values = [sample[key] for sample in samples]
+        found[f"booking.{key}"] = Figure(stats.median(values), "ms", f"{words}; {stats.spread(values)}")
+    sent = stats.median([sample["statements"] for sample in samples])
+    found["booking.statements"] = Figure(sent, "", "statements and commits that the platform sends for a reservation")
+    means = {name: stats.median([sample[f"stage_{name}"] for sample in samples]) for name in STAGES}
+    whole = sum(means.values())
+    for name, words in STAGES.items():
+        share = means[name] / whole
+        found[f"booking.share_{name}"] = Figure(share, "share", f"of a reservation's {whole:.2f} ms, 1 client: {words}")
+    return found

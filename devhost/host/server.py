@@ -1,0 +1,92 @@
+"""`Host`: the whole platform in one process: API over loopback HTTP, queue delivery, timers."""
+
+import socket
+import threading
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.migrate import upgrade
+from app.process import use_platform
+from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
+from devhost.host.discovery import Triggers, discover
+from devhost.host.pages import dev_router
+from devhost.host.timers import Timers
+from functions.forecast.model import FORECAST
+from functions.optimizer.models.manifest import POLICY
+from functions.optimizer.models.registry import install_shipped
+from shared.platform import Platform
+
+_triggers: Triggers | None = None
+
+
+def triggers() -> Triggers:
+    """The app's timers and queues, discovered once a process."""
+    global _triggers
+    if _triggers is None:
+        import function_app
+
+        _triggers = discover(function_app.app)
+    return _triggers
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Host:
+    """Brings a platform up and down. `api` is the ASGI app with the /dev pages."""
+
+    def __init__(self, platform: Platform, *, port: int) -> None:
+        self.platform, self.port = platform, port
+        found = triggers()
+        self.timers = Timers(found.timers, platform.clock)
+        self.delivery: EmbeddedDelivery | ServiceBusDelivery = make_delivery(platform, found.queues)
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the API listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def prepare(self) -> None:
+        """Migrates the database, installs the shipped models, makes this the process's platform."""
+        upgrade(self.platform.database)
+        for expected in (POLICY, FORECAST):
+            install_shipped(self.platform.blobs, expected)
+        use_platform(self.platform)
+
+    def app(self) -> FastAPI:
+        """The API with the /dev pages."""
+        from app.asgi import create_app
+
+        app = create_app(lambda: self.platform)
+        app.include_router(dev_router(self.platform, self.timers))
+        return app
+
+    def serve_in_thread(self) -> None:
+        """Serves HTTP in the background and returns once it answers."""
+        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", access_log=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+        self._thread.start()
+        waiting = threading.Event()
+        while not self._server.started:
+            if not self._thread.is_alive():
+                raise OSError(f"port {self.port} could not be served")
+            waiting.wait(0.02)
+
+    def stop(self) -> None:
+        """Ends HTTP, then timers, then delivery, then connections: what is running ends first."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(timeout=15)
+        self.timers.stop()
+        self.delivery.stop()
+        self.platform.close()
+        use_platform(None)

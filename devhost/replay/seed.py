@@ -1,0 +1,168 @@
+"""Filling a database from a city folder: locations, tariffs, and the accounts that come with them."""
+
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cities.folder import ImportReport
+from cities.generated import generate_city
+from cities.importing import CITY_FOLDER, import_city, recognise
+from functions.accounts import service as accounts
+from functions.accounts.schemas import VehicleCreate
+from functions.optimizer.core.city import CityFolder, load_city
+from functions.stations import service as stations
+from functions.stations.domain import LocationRecord
+from functions.stations.enums import ConnectorType, power_class
+from functions.tariffs.domain import Tariff
+from shared.errors import Conflict
+from shared.platform import Platform
+from shared.tx import Tx
+
+Progress = Callable[[str, int, int], None]
+MARK = "city.json"
+BATCH = 500
+DEMO = {
+    "driver": ("driver@demo.test", "Dana Driver"),
+    "owner": ("owner@demo.test", "Olga Owner"),
+    "admin": ("admin@demo.test", "Ada Admin"),
+}
+CITY_OWNER = "owner@city.test"
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What a data folder was filled with. `password` is that of its accounts."""
+
+    name: str
+    generated: bool
+    source: str
+    locations: int
+    evses: int
+    password: str
+    accounts: tuple[str, ...]
+    latitude: float
+    longitude: float
+
+
+def records(city: CityFolder) -> list[LocationRecord]:
+    """A city folder as the stations domain takes it. A pool's tariff is that of its first connector."""
+    found = []
+    for location in city.locations:
+        tariffs: dict[tuple[str, str], Tariff] = {}
+        for evse, connectors in location.evses:
+            for connector in connectors:
+                tariff = city.tariff_of(evse, connector.connector_id)
+                if tariff is not None:
+                    tariffs.setdefault((connector.standard, power_class(connector.max_power_kw).value), tariff)
+        if location.evses:
+            found.append(
+                LocationRecord(
+                    external_id=location.location_id,
+                    name=location.name[:120],
+                    address=location.address[:200],
+                    city=city.name[:80],
+                    country=city.country[:3] or "XXX",
+                    latitude=location.latitude,
+                    longitude=location.longitude,
+                    time_zone=city.time_zone,
+                    currency=city.currency,
+                    opening_times=location.opening_times,
+                    evses=location.evses,
+                    tariffs=tariffs,
+                )
+            )
+    return found
+
+
+def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str, progress: Progress) -> int:
+    """Loads a city's locations for an owner's account, a few hundred in each transaction. Returns how many."""
+    made = platform.transact(
+        lambda tx: accounts.ensure_user(tx=tx, email=owner, password=password, name="City owner", role="owner")
+    )
+    rows = records(city)
+    for begin in range(0, len(rows), BATCH):
+        progress("loading locations", begin, len(rows))
+        _load(platform, made.id, rows[begin : begin + BATCH])
+    progress("loading locations", len(rows), len(rows))
+    return len(rows)
+
+
+def _load(platform: Platform, owner_id: uuid.UUID, batch: list[LocationRecord]) -> None:
+    platform.transact(lambda tx: stations.import_locations(tx=tx, owner_id=owner_id, records=batch))
+
+
+def read_mark(data_dir: Path) -> Seeded | None:
+    """What a data folder was filled with, None where it is new."""
+    path = data_dir / MARK
+    if not path.exists():
+        return None
+    stored = json.loads(path.read_text())
+    return Seeded(**stored | {"accounts": tuple(stored["accounts"])})
+
+
+def seed(platform: Platform, *, city: Path | None, progress: Progress) -> tuple[Seeded, ImportReport | None]:
+    """Fills an empty data folder from a city, or finds what it was filled with. Raises Conflict where another city was
+    asked for than is there, ValueError where `city` is not recognised."""
+    data_dir = platform.settings.data_dir
+    source = "generated" if city is None else str(city.resolve())
+    known = read_mark(data_dir)
+    if known is not None:
+        if city is not None and known.source != source:
+            raise Conflict(f"{data_dir} holds {known.name}; `make reset` empties it, or use another DATA_DIR for {city}.")
+        return known, None
+    report = None
+    folder = data_dir / "city"
+    if city is None:
+        progress("generating the city", 0, 1)
+        generate_city(folder)
+    elif recognise(city) == CITY_FOLDER:
+        folder = city
+    else:
+        report = import_city(city, folder, progress=progress)
+    loaded = load_city(folder)
+    password = "-".join(secrets.token_hex(2) for _ in range(3))
+    owner = DEMO["owner"][0] if loaded.generated else CITY_OWNER
+    count = load_into(platform, loaded, owner=owner, password=password, progress=progress)
+    names: tuple[str, ...] = (owner,)
+    if loaded.generated:
+        platform.transact(lambda tx: _demo_accounts(tx, loaded, password))
+        names = tuple(email for email, _ in DEMO.values())
+    made = Seeded(
+        name=loaded.name,
+        generated=loaded.generated,
+        source=source,
+        locations=count,
+        evses=sum(len(location.evses) for location in loaded.locations),
+        password=password,
+        accounts=names,
+        latitude=loaded.latitude,
+        longitude=loaded.longitude,
+    )
+    path = data_dir / MARK
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(vars(made), indent=1) + "\n")
+    return made, report
+
+
+def _demo_accounts(tx: Tx, city: CityFolder, password: str) -> None:
+    """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone."""
+    for role, (email, name) in DEMO.items():
+        made = accounts.ensure_user(
+            tx=tx,
+            email=email,
+            password=password,
+            name=name,
+            role=role,
+            phone="+31600000000" if role == "driver" else None,
+        )
+        if role == "driver":
+            vehicle = VehicleCreate(
+                name="Demo car",
+                battery_kwh=60,
+                max_power_kw=100,
+                standards=[ConnectorType.IEC_62196_T2, ConnectorType.IEC_62196_T2_COMBO],
+            )
+            accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=made.id)

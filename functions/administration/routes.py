@@ -1,0 +1,60 @@
+"""HTTP of administration: the audit log, read and never changed, and dead letters. The paths are those of the accounts and of
+notify: no route of the platform may begin with `admin`, which the Functions host keeps for itself."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from functions.administration import service
+from functions.administration.schemas import AuditEntry, DeadLetter
+from shared import audit
+from shared.errors import Invalid
+from shared.web.call import Admin
+from shared.web.fields import Instant
+from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+
+audit_router = APIRouter(prefix="/accounts", tags=["accounts"])
+dead_letter_router = APIRouter(prefix="/notify", tags=["notify"])
+
+Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[\w.]+$")]
+
+
+@audit_router.get("/audit", response_model=Page[AuditEntry])
+def list_audit_entries(
+    call: Admin,
+    actor_id: uuid.UUID | None = None,
+    actor_role: Word = None,
+    action: Annotated[Word, Query(description="A whole action, or a prefix that ends in a dot: `location.`")] = None,
+    object_type: Word = None,
+    object_id: uuid.UUID | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
+    cursor: Cursor = None,
+    limit: PageSize = 20,
+) -> Page[AuditEntry]:
+    """What owners and administrators did, newest first. All filters given must hold; the span is [since, until)."""
+    if since is not None and until is not None and until <= since:
+        raise Invalid.one("until", "must be after since")
+    filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, since, until)
+    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+    found = call.read(lambda tx: audit.search(tx.conn, filters, before=before, limit=limit + 1))
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    return Page(items=[AuditEntry.model_validate(item) for item in found[:limit]], next_cursor=more)
+
+
+@dead_letter_router.get("/dead-letters", response_model=Page[DeadLetter])
+def list_dead_letters(
+    call: Admin, cursor: Annotated[str | None, Query(max_length=200)] = None, limit: PageSize = 20
+) -> Page[DeadLetter]:
+    """Messages of any queue that could not be delivered, newest first, with what failed. For administrators."""
+    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+    found = call.read(lambda tx: service.list_dead_letters(tx=tx, before=before, limit=limit + 1))
+    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    return Page(items=[DeadLetter.model_validate(item) for item in found[:limit]], next_cursor=more)
+
+
+@dead_letter_router.post("/dead-letters/{message_id}/send-again", status_code=202, response_model=DeadLetter)
+def send_again(message_id: uuid.UUID, call: Admin) -> DeadLetter:
+    """Puts one of them on its way once more, after its cause was mended. For administrators; audited."""
+    return DeadLetter.model_validate(call.write(lambda tx: service.send_again(tx=tx, message_id=message_id)))

@@ -1,0 +1,201 @@
+"""Claiming: how a period at a pool becomes claims on one EVSE, and what else is near when it cannot."""
+
+import uuid
+from typing import Any
+
+from functions.booking import repository, repository_claims
+from functions.booking.domain import (
+    Booking,
+    CanceledReason,
+    ReservationStatus,
+    WhoCanceled,
+    slot_after,
+    slot_of,
+    slot_start,
+)
+from functions.booking.placement import Held, Placement, place
+from functions.stations import service as stations
+from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
+from functions.stations.enums import EvseStatus
+from shared import telemetry
+from shared.errors import Invalid, SlotTaken
+from shared.outbox import CHARGE_REQUESTS
+from shared.tx import Tx
+
+WINDOW = 64
+"""Slots around a period that a repack looks at: 16 hours, twice the longest usual booking."""
+ALTERNATIVE_SLOTS = 16
+ALTERNATIVE_KM = 5.0
+
+
+def choose_pools(location: Location, *, standard: str, power_class: str | None, field: str = "connector") -> list[Pool]:
+    """The location's pools of a connector standard, fastest first. Raises Invalid naming the field where there is none,
+    SlotTaken where every EVSE of them is out of order or not heard from now."""
+    found = _pools(location, standard, power_class)
+    if found:
+        return found
+    if _pools(repaired(location, FAULTY | {EvseStatus.UNKNOWN}), standard, power_class):
+        telemetry.claims_lost.add(1, {"where": "out_of_use"})
+        raise SlotTaken(f"No {standard} at {location.name} can be used now: out of order, or not heard from.", alternatives=[])
+    offered = sorted({f"{pool.standard} ({pool.power_class})" for pool in location.pools()})
+    raise Invalid.one(field, f"{standard} is not to be had here; there is {', '.join(offered) or 'no usable EVSE'}")
+
+
+def _pools(location: Location, standard: str, power_class: str | None) -> list[Pool]:
+    fits = [pool for pool in location.pools() if pool.standard == standard and power_class in (None, pool.power_class)]
+    return sorted(fits, key=lambda pool: -pool.power_kw)
+
+
+def check_open(location: Location, slots: range) -> None:
+    """Raises Invalid unless the location is open over all `slots`."""
+    opened = location.opened(slot_start(slots.start), len(slots))
+    if not opened.all():
+        closed = slot_start(slots.start + int(opened.argmin()))
+        raise Invalid.one("start", f"{location.name} is closed at {closed.isoformat()}")
+
+
+def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | None = None) -> list[Held]:
+    """The claims around `slots` on every EVSE of the location, its blocked times, and where somebody is now without a
+    booking, as placements see them. The location must be locked."""
+    evse_ids = [evse.id for evse in location.evses]
+    found = repository_claims.holdings(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
+    pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
+    held = []
+    for item in found:
+        if item.booking_id == ignoring:
+            continue
+        whole = (item.first, item.stop, item.slots) == (slot_of(item.start), slot_of(item.end), item.stop - item.first)
+        movable = whole and not item.settled
+        allowed = pools.get((item.standard, item.power_class), ()) if movable else ()
+        held.append(Held(item.booking_id, item.evse_id, item.first, item.stop, allowed))
+    now = slot_of(tx.now)
+    booked = {item.evse_id for item in found if item.first <= now < item.stop}
+    engaged = [Held(evse, evse, now, now + ENGAGED_SLOTS) for evse in location.engaged_evses() if evse not in booked]
+    return held + blocked(location) + engaged
+
+
+def blocked(location: Location) -> list[Held]:
+    """The blocked times of single EVSEs, as placements see them: nothing fits there, and nothing moves them."""
+    return [
+        Held(item.id, evse, slot_of(item.period_begin), slot_after(item.period_end), ())
+        for evse, item in location.blocked_evses()
+    ]
+
+
+def claim(
+    tx: Tx, location: Location, pool: Pool, booking_id: uuid.UUID, slots: range, *, prefer: uuid.UUID | None = None
+) -> Placement | None:
+    """Finds the EVSE for `slots`, moving others where it must, and changes the claims of all concerned.
+
+    The location row must be locked by this transaction. `booking_id` must be stored. None where nothing is free.
+    """
+    placement = place(pool.evse_ids, occupied(tx, location, slots, ignoring=booking_id), slots.start, slots.stop, prefer=prefer)
+    if placement is None:
+        return None
+    apply(tx, location, placement, booking_id, slots)
+    return placement
+
+
+def apply(
+    tx: Tx,
+    location: Location,
+    placement: Placement,
+    booking_id: uuid.UUID,
+    slots: range,
+    *,
+    old: set[repository_claims.Claim] | None = None,
+) -> None:
+    """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference. `old`: the claims
+    it has, where they are known (none, of a new booking)."""
+    remove = {booking_id: repository_claims.claims_of(tx, booking_id) if old is None else old}
+    add = {booking_id: {(placement.evse_id, slot) for slot in slots}}
+    uids = {evse.id: evse.uid for evse in location.evses}
+    for moved, evse in sorted(placement.moves.items()):
+        remove[moved] = repository_claims.claims_of(tx, moved)
+        add[moved] = {(evse, slot) for _, slot in remove[moved]}
+        repository.update(tx, moved, evse_id=evse, evse_uid=uids[evse])
+    try:
+        repository_claims.change_claims(tx, remove=remove, add=add)
+    except repository_claims.ClaimTaken:
+        telemetry.claims_lost.add(1, {"where": "primary_key"})
+        raise SlotTaken("Somebody else was a moment faster.", alternatives=[]) from None
+
+
+def release_lapsed(tx: Tx, location_id: uuid.UUID) -> None:
+    """Ends the holds of a location that have run out, inline, so that nobody waits for the timer."""
+    for booking in repository.by_ids(tx, repository.lapsed_holds(tx, location_id)).values():
+        end_hold(tx, booking)
+
+
+def end_hold(
+    tx: Tx, booking: Booking, *, reason: CanceledReason = CanceledReason.NO_CANCELED, who: WhoCanceled = WhoCanceled.MSP,
+    detail: str = "the offer was not accepted in time",
+) -> None:  # fmt: skip
+    """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
+    repository_claims.release(tx, booking.id)
+    canceled = {"cancellation_reason": reason.value, "who_canceled": who.value, "detail": detail, "fee_minor": 0}
+    repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled, ended_at=tx.now)
+    if booking.charge_request_id is not None:
+        tx.emit(CHARGE_REQUESTS, "hold_expired", {"charge_request_id": str(booking.charge_request_id)})
+
+
+def alternatives(
+    tx: Tx, location: Location, pool: Pool, slots: range, *, limit: int = 5, ignoring: uuid.UUID | None = None
+) -> list[dict[str, Any]]:
+    """What is free instead: the nearest other starts at this pool, and the nearest other places at this time."""
+    return _in_time(tx, location, pool, slots, limit - 2, ignoring) + _in_place(tx, location, pool, slots, limit - 3)
+
+
+def _in_time(
+    tx: Tx, location: Location, pool: Pool, slots: range, limit: int, ignoring: uuid.UUID | None
+) -> list[dict[str, Any]]:
+    reach = range(slots.start - ALTERNATIVE_SLOTS, slots.stop + ALTERNATIVE_SLOTS)
+    held = occupied(tx, location, reach, ignoring=ignoring)
+    opened = location.opened(slot_start(reach.start), len(reach))
+    length, earliest, found = len(slots), slot_after(tx.now), []
+    for shift in sorted(range(-ALTERNATIVE_SLOTS, ALTERNATIVE_SLOTS + 1), key=lambda step: (abs(step), -step)):
+        start = slots.start + shift
+        offset = start - reach.start
+        if shift == 0 or start < earliest or not opened[offset : offset + length].all():
+            continue
+        if place(pool.evse_ids, held, start, start + length) is not None:
+            found.append(_alternative(location, pool, start, length, 0.0))
+            if len(found) == limit:
+                break
+    return found
+
+
+def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) -> list[dict[str, Any]]:
+    found = []
+    near = stations.locations_near(
+        tx=tx,
+        latitude=location.latitude,
+        longitude=location.longitude,
+        radius_km=ALTERNATIVE_KM,
+        standards=frozenset({pool.standard}),
+        limit=10,
+    )
+    for km, other in near:
+        if other.id == location.id:
+            continue
+        if not other.opened(slot_start(slots.start), len(slots)).all():
+            continue
+        held = occupied(tx, other, slots)
+        for candidate in _pools(other, pool.standard, None):
+            if place(candidate.evse_ids, held, slots.start, slots.stop) is not None:
+                found.append(_alternative(other, candidate, slots.start, len(slots), km))
+                break
+        if len(found) == limit:
+            break
+    return found
+
+
+def _alternative(location: Location, pool: Pool, start: int, length: int, km: float) -> dict[str, Any]:
+    return {
+        "location_id": str(location.id),
+        "location_name": location.name,
+        "connector": pool.standard,
+        "power_kw": pool.power_kw,
+        "distance_km": round(km, 3),
+        "period": {"start": slot_start(start).isoformat(), "end": slot_start(start + length).isoformat()},
+    }

@@ -1,0 +1,83 @@
+"""Bookings at EVSEs that broke or fell silent: moved in their pool as soon as that is known, else ended in time.
+
+A fault may be mended and a feed come back, so what finds no other EVSE waits where it is and is tried again each minute. Half
+an hour before the start, when the driver would be told his EVSE, a booking that is still at a faulty one is cancelled by the
+operator's side (OCPI BROKEN_CHARGER), at no cost. At one that is only silent it stands: the charger may well work. Nobody
+pays for not charging at either.
+"""
+
+import logging
+import uuid
+from functools import partial
+
+from functions.booking import displacements, repository, repository_claims
+from functions.booking.displacements import Displaced, Outcome, Plan
+from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus, slot_of
+from functions.stations import service as stations
+from functions.stations.domain import FAULTY, OUT_OF_USE, Location, repaired
+from functions.stations.enums import EvseStatus
+from functions.stations.feed import service as feed
+from shared.errors import SlotTaken
+from shared.platform import Platform
+from shared.tx import Tx
+
+log = logging.getLogger(__name__)
+GONE = FAULTY | {EvseStatus.REMOVED}
+"""States in which an EVSE certainly cannot be used."""
+
+
+def rehouse_bookings(platform: Platform) -> int:
+    """Moves or ends what is booked at EVSEs out of use, one transaction a location. Returns how many bookings."""
+
+    def concerned(tx: Tx) -> list[uuid.UUID]:
+        places = feed.out_of_use(tx=tx)
+        return sorted({places[id] for id in repository_claims.claimed_among(tx, sorted(places), from_slot=slot_of(tx.now))})
+
+    done = 0
+    for location_id in platform.read(concerned):
+        try:
+            done += platform.transact(partial(_rehouse, location_id=location_id))
+        except SlotTaken:
+            log.warning("location %s: claims changed under the move; the next run tries again", location_id)
+    return done
+
+
+def _rehouse(tx: Tx, *, location_id: uuid.UUID) -> int:
+    location = stations.lock_location(tx=tx, location_id=location_id)
+    plan = displacements.plan(tx=tx, before=repaired(location, OUT_OF_USE), after=location)
+    kept = tuple(item for item in plan.displaced if item.outcome is Outcome.MOVED or _ends(tx, location, item))
+    displacements.carry_out(
+        tx=tx, location=location, plan=Plan(kept, plan.moves), reason=CanceledReason.BROKEN_CHARGER
+    )  # fmt: skip
+    return len(kept)
+
+
+def _ends(tx: Tx, location: Location, item: Displaced) -> bool:
+    """Whether a booking that found no other EVSE ends now. An offer that is only held does: it could not be kept."""
+    if item.outcome is not Outcome.CANCELED:
+        return False
+    made = item.booking
+    near = made.start - tx.now <= REVEAL_BEFORE
+    return made.status is ReservationStatus.PENDING or (near and _status(location, made) in GONE)
+
+
+def _status(location: Location, made: Booking) -> str | None:
+    return next((evse.status for evse in location.evses if evse.id == made.evse_id), None)
+
+
+def cannot_be_used(location: Location, made: Booking) -> bool:
+    """Whether the booking's EVSE is certainly out of use: its driver is not sent there."""
+    return _status(location, made) in GONE
+
+
+def excuse(location: Location, made: Booking) -> CanceledReason | None:
+    """Why somebody who did not come to a booking does not pay for it, None where he does."""
+    status = _status(location, made)
+    if status in GONE:
+        return CanceledReason.BROKEN_CHARGER
+    return CanceledReason.UNKNOWN if status == EvseStatus.UNKNOWN else None
+
+
+def waiting(*, tx: Tx, location: Location) -> list[Booking]:
+    """The bookings at a location's EVSEs out of use: those that no other EVSE could take so far."""
+    return repository.reserved_on(tx, location.id, [evse.id for evse in location.evses if evse.status in OUT_OF_USE])

@@ -1,0 +1,87 @@
+"""Use cases that the clock starts: lapsed holds, no-shows, and telling drivers their EVSE. One transaction a booking."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from functools import partial
+
+from functions.booking import claims, outages, repository, service, sessions
+from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, WhoCanceled, check_transition
+from functions.booking.events import event
+from functions.stations import service as stations
+from functions.stations.domain import Location
+from shared.outbox import NOTIFY
+from shared.platform import Platform
+from shared.tx import Tx
+
+log = logging.getLogger(__name__)
+BATCH = 200
+
+Step = Callable[[Tx, Location, Booking], bool]
+
+
+def _each(platform: Platform, ids: list[uuid.UUID], step: Step) -> int:
+    """Runs `step` for each booking in a transaction of its own, location locked first; it re-checks what it finds."""
+
+    def one(tx: Tx, booking_id: uuid.UUID) -> bool:
+        seen = repository.get(tx, booking_id)
+        if seen is None:
+            return False
+        location = stations.lock_location(tx=tx, location_id=seen.location_id)
+        made = repository.get(tx, booking_id, lock=True)
+        return made is not None and step(tx, location, made)
+
+    return sum(platform.transact(partial(one, booking_id=booking_id)) for booking_id in ids)
+
+
+def release_expired_holds(platform: Platform) -> int:
+    """Cancels PENDING bookings whose hold has run out. Returns how many."""
+
+    def step(tx: Tx, location: Location, made: Booking) -> bool:
+        if made.status is not ReservationStatus.PENDING or made.holds(tx.now):
+            return False
+        claims.end_hold(tx, made)
+        return True
+
+    now = platform.clock.now()
+    pending = ReservationStatus.PENDING
+    ids = platform.read(lambda tx: repository.due(tx, column="hold_expires_at", status=pending, until=now, limit=BATCH))
+    return _each(platform, ids, step)
+
+
+def sweep_no_shows(platform: Platform) -> int:
+    """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'. Where the
+    EVSE is out of use nobody could have come: the booking is cancelled by the operator's side, at no cost."""
+
+    def step(tx: Tx, location: Location, made: Booking) -> bool:
+        if made.status is not ReservationStatus.RESERVED or made.no_show_at > tx.now:
+            return False
+        check_transition(made.status, ReservationStatus.NO_SHOW)
+        excuse = outages.excuse(location, made)
+        if excuse is not None:
+            service.end(tx, location, made, reason=excuse, who=WhoCanceled.CPO)
+            return True
+        sessions.miss(tx=tx, location=location, made=made)
+        return True
+
+    now = platform.clock.now()
+    reserved = ReservationStatus.RESERVED
+    ids = platform.read(lambda tx: repository.due(tx, column="no_show_at", status=reserved, until=now, limit=BATCH))
+    return _each(platform, ids, step)
+
+
+def assign_evses(platform: Platform) -> int:
+    """Thirty minutes before the start a booking's EVSE is settled and told; from then on it is not moved."""
+
+    def step(tx: Tx, location: Location, made: Booking) -> bool:
+        if made.status is not ReservationStatus.RESERVED or made.revealed_at is not None:
+            return False
+        if outages.cannot_be_used(location, made):
+            return False  # it is moved or ended by `rehouse_bookings`
+        revealed = service.reveal(tx=tx, made=made)
+        tx.emit(NOTIFY, "evse_revealed", event(location, revealed, now=tx.now))
+        return True
+
+    until = platform.clock.now() + REVEAL_BEFORE
+    ids = platform.read(lambda tx: repository.to_reveal(tx, until=until, limit=BATCH))
+    return _each(platform, ids, step)

@@ -1,0 +1,1 @@
+"""Forecast: the chance that a charger is free in the coming hour."""

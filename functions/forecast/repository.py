@@ -1,0 +1,166 @@
+"""Every SQL statement of forecasts, of what is remembered between runs, and of what came true."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import sqlalchemy as sa
+
+from functions.forecast.memory import Key
+from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
+from shared.db import for_update, insert_new
+from shared.tx import Tx
+
+NO_VERSION = ""
+"""A key has no NULL: what was forecast without a model counts under this version."""
+PRUNED = 5000
+"""Rows deleted by one statement: locks stay short."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast as it is stored."""
+
+    location_id: uuid.UUID
+    power_class: str
+    target_time: datetime
+    horizon_minutes: int
+    p_free: float
+    occupancy: float
+    generated_at: datetime
+    model_version: str | None
+    source: str
+
+
+def memories(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[Key, bytes]:
+    """What is remembered of the groups of locations, locked: a run beside this one waits, and finds its work done."""
+    table = forecast_memory.c
+    statement = (
+        sa.select(table.location_id, table.power_class, table.memory)
+        .where(table.location_id.in_(list(location_ids)))
+        .order_by(table.location_id, table.power_class)
+    )
+    return {(row.location_id, row.power_class): row.memory for row in tx.execute(for_update(statement, tx.conn))}
+
+
+def put_memories(tx: Tx, step: int, made: Mapping[Key, bytes], old: Sequence[Key]) -> None:
+    """Replaces what is remembered of groups; `old` are those that have a row."""
+    table = forecast_memory
+    for power_class in sorted({power_class for _, power_class in old}):
+        ids = [location_id for location_id, group in old if group == power_class]
+        tx.execute(sa.delete(table).where(table.c.location_id.in_(ids), table.c.power_class == power_class))
+    rows = [
+        {"location_id": location_id, "power_class": power_class, "step": step, "memory": data}
+        for (location_id, power_class), data in sorted(made.items())
+    ]
+    if rows:
+        tx.execute(sa.insert(table), rows)
+
+
+def due(tx: Tx, location_ids: Sequence[uuid.UUID], until: datetime) -> list[Forecast]:
+    """The forecasts of locations for instants until then."""
+    table = forecast.c
+    statement = sa.select(forecast).where(table.location_id.in_(list(location_ids)), table.target_time <= until)
+    return [Forecast(**row._asdict()) for row in tx.execute(statement)]
+
+
+def forget_due(tx: Tx, location_ids: Sequence[uuid.UUID], until: datetime) -> None:
+    """Deletes the forecasts of locations for instants until then."""
+    table = forecast.c
+    tx.execute(sa.delete(forecast).where(table.location_id.in_(list(location_ids)), table.target_time <= until))
+
+
+def insert(tx: Tx, rows: Sequence[Forecast]) -> None:
+    """Stores forecasts."""
+    if rows:
+        tx.execute(sa.insert(forecast), [vars(row) for row in rows])
+
+
+def of_locations(
+    tx: Tx, location_ids: Sequence[uuid.UUID], *, after: datetime, until: datetime | None = None
+) -> list[Forecast]:
+    """The forecasts of locations for instants after `after` (up to `until`), by class, target and when they were made."""
+    table = forecast.c
+    statement = (
+        sa.select(forecast)
+        .where(table.location_id.in_(list(location_ids)), table.target_time > after)
+        .order_by(table.location_id, table.power_class, table.target_time, table.generated_at)
+    )
+    if until is not None:
+        statement = statement.where(table.target_time <= until)
+    return [Forecast(**row._asdict()) for row in tx.execute(statement)]
+
+
+def prune(tx: Tx, *, forecasts_before: datetime, memories_before: int, reliability_before: datetime) -> int:
+    """Deletes forecasts, memories and figures that nobody asks for any more. Returns how many forecasts; call again where
+    it is PRUNED."""
+    table = forecast.c
+    old = sa.select(table.target_time).where(table.target_time < forecasts_before).order_by(table.target_time)
+    last = tx.execute(old.offset(PRUNED - 1).limit(1)).scalar_one_or_none()
+    until = table.target_time < forecasts_before if last is None else table.target_time <= last
+    gone = tx.execute(sa.delete(forecast).where(until)).rowcount
+    tx.execute(sa.delete(forecast_memory).where(forecast_memory.c.step < memories_before))
+    tx.execute(sa.delete(forecast_reliability).where(forecast_reliability.c.day < reliability_before))
+    return max(gone, PRUNED if last is not None else gone)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What became of the forecasts of one bin: sums over them."""
+
+    day: datetime
+    horizon_minutes: int
+    source: str
+    model_version: str
+    bin: int
+    forecasts: int
+    came_free: int
+    p_free_sum: float
+    brier_sum: float
+    squared_error_sum: float
+
+
+_SUMS = ("forecasts", "came_free", "p_free_sum", "brier_sum", "squared_error_sum")
+
+
+def add_tallies(tx: Tx, tallies: Sequence[Tally]) -> None:
+    """Adds to the figures of a day, in order of their key so that two runs do not lock each other."""
+    table = forecast_reliability
+    for item in sorted(tallies, key=lambda item: (item.day, item.horizon_minutes, item.source, item.model_version, item.bin)):
+        values = vars(item)
+        mine = sa.and_(*(table.c[name] == value for name, value in values.items() if name not in _SUMS))
+        more = sa.update(table).where(mine).values({name: table.c[name] + values[name] for name in _SUMS})
+        if tx.execute(more).rowcount == 0 and not insert_new(tx.conn, table, **values):
+            tx.execute(more)
+
+
+def tallies_since(tx: Tx, since: datetime) -> list[Tally]:
+    """The figures since a day, summed over days."""
+    table = forecast_reliability
+    by = [table.c[name] for name in ("horizon_minutes", "source", "model_version", "bin")]
+    sums = [sa.func.sum(table.c[name]).label(name) for name in _SUMS]
+    statement = sa.select(*by, *sums).where(table.c.day >= since).group_by(*by).order_by(*by)
+    return [
+        Tally(
+            since, row.horizon_minutes, row.source, row.model_version, row.bin, int(row.forecasts), int(row.came_free),
+            float(row.p_free_sum), float(row.brier_sum), float(row.squared_error_sum),
+        )
+        for row in tx.execute(statement)
+    ]  # fmt: skip
+
+
+def tally(due: Sequence[Forecast], free: np.ndarray, occupancy: np.ndarray, *, day: datetime, bins: int) -> list[Tally]:
+    """The figures of forecasts whose instant has come: whether one was free, and the busy share, [forecasts]."""
+    found: dict[tuple[int, str, str, int], list[float]] = {}
+    for item, came, share in zip(due, free.tolist(), occupancy.tolist(), strict=True):
+        place = min(int(item.p_free * bins), bins - 1)
+        sums = found.setdefault((item.horizon_minutes, item.source, item.model_version or NO_VERSION, place), [0.0] * 5)
+        squared = (item.p_free - came) ** 2, (item.occupancy - share) ** 2
+        for number, value in enumerate((1.0, float(came), item.p_free, *squared)):
+            sums[number] += value
+    return [
+        Tally(day, horizon, source, version, place, int(sums[0]), int(sums[1]), *sums[2:])
+        for (horizon, source, version, place), sums in found.items()
+    ]

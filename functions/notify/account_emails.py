@@ -1,0 +1,88 @@
+"""E-mails about an account, in words: links to verify and reset, and what its holder must hear of.
+
+A link's token is in no table: the letter is stored with a mark in its place and gets it while it is sent.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from functions.accounts.account_emails import LETTERS, Letter
+from functions.accounts.recovery import reveal_token
+from functions.notify.domain import Told
+from shared.errors import Undeliverable
+from shared.platform import Platform
+from shared.settings import Settings
+from shared.tx import Tx
+from shared.web.call import PREFIX
+
+MARK = "0TOKEN0"
+"""Stands for the token in a stored letter."""
+PAGES = {"verify": "accounts/verify", "reset": "accounts/password/reset", "email": "accounts/email/confirm"}
+NOT_YOU = "If this was not you, set a new password at once: that ends every session."
+
+WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "verify_email": (
+        "Confirm your e-mail address",
+        (
+            "Open the link and give the password you have just chosen; then your account is ready. It is good for two days.",
+            "If you did not register, do nothing: without your click there is no account.",
+        ),
+    ),
+    "account_exists": (
+        "You have an account already",
+        (
+            "Somebody, perhaps you, wanted to use this e-mail address for an account. It has one: sign in with it.",
+            "If you have forgotten the password, ask for a new one. If this was not you, there is nothing to do.",
+        ),
+    ),
+    "reset_password": (
+        "Set a new password",
+        (
+            "Open the link to choose a new password. It is good for an hour and works once; every session ends with it.",
+            "If you did not ask for this, do nothing: your password stays as it is.",
+        ),
+    ),
+    "confirm_email": (
+        "Confirm your new e-mail address",
+        ("Open the link to use this address for your account from now on. It is good for two hours.",),
+    ),
+    "password_changed": ("Your password was changed", ("The password of your account was changed.", NOT_YOU)),
+    "email_changed": (
+        "Your e-mail address was changed",
+        ("Your account has another e-mail address from now on; this one gets nothing more.", NOT_YOU),
+    ),
+    "account_linked": (
+        "A new way to sign in",
+        ("You can sign in to your account by your identity provider from now on.", NOT_YOU),
+    ),
+    "account_deleted": (
+        "Your account is deleted",
+        ("Your account, your vehicles and your messages are gone. What you had booked is kept without your name.",),
+    ),
+}
+
+
+def letter_of(tx: Tx, *, type: str, event: dict[str, Any]) -> Letter | None:
+    """To whom the event is told, if to anybody."""
+    return LETTERS[type](tx, event)
+
+
+def worded(letter: Letter, *, settings: Settings) -> tuple[Told, str | None]:
+    """The letter in words, and its link with MARK for the token (in the fragment, which no server and no log sees)."""
+    subject, lines = WORDS[letter.kind]
+    link = None
+    if letter.page is not None:
+        link = f"{settings.public_url.rstrip('/')}{PREFIX}/{PAGES[letter.page]}#{MARK}"
+    return Told(subject, lines, (), None), link
+
+
+def with_token(platform: Platform, content: dict[str, Any]) -> dict[str, Any]:
+    """A stored letter's content with the token in its place. Raises Undeliverable where its key has been retired."""
+    if "token_id" not in content:
+        return content
+    keys = platform.settings.verification_keys
+    token = platform.read(lambda tx: reveal_token(tx=tx, token_id=uuid.UUID(content["token_id"]), keys=keys))
+    if token is None:
+        raise Undeliverable("The key of the link's token has been retired; ask for a new link.")
+    return content | {part: content[part].replace(MARK, token) for part in ("text", "html")}

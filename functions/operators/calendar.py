@@ -1,0 +1,144 @@
+"""Use cases of owners: the bookings at their locations, and the calendar of each location."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from functions.booking import repository, repository_claims
+from functions.booking.domain import Booking, Filter, slot_after, slot_of, slot_start
+from functions.booking.schemas import Period
+from functions.operators.calendar_schemas import Closed, EvseCalendar, HostedBooking, LocationCalendar, Occupied
+from functions.search import service as availability
+from functions.stations import service as stations
+from functions.stations.domain import UNUSABLE, Evse, Location
+from functions.stations.enums import EvseStatus
+from shared.errors import Invalid
+from shared.tx import Tx
+
+MAX_RANGE = timedelta(days=7)
+Span = tuple[int, int]
+"""Slots [from, until)."""
+
+
+def list_hosted(*, tx: Tx, wanted: Filter, after: repository.Position | None, limit: int) -> list[Booking]:
+    """Bookings at the caller's locations in order of their start; an administrator may name any location. Raises NotFound
+    for a location that is not the caller's."""
+    if wanted.location_id is None:
+        ids = stations.managed_ids(tx=tx)
+    else:
+        ids = [stations.get_managed(tx=tx, location_id=wanted.location_id).id]
+    return repository.hosted(tx, ids, wanted=wanted, after=after, limit=limit) if ids else []
+
+
+def calendar(*, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None) -> LocationCalendar:
+    """What holds each EVSE of the caller's location when, and what is free; by default the next 24 hours, at most 7 days.
+
+    Raises NotFound, Invalid.
+    """
+    location = stations.get_managed(tx=tx, location_id=location_id)
+    begin = slot_of(start or tx.now)
+    stop = slot_after(end) if end is not None else begin + 96
+    if stop <= begin:
+        raise Invalid.one("to", "must be after from")
+    if stop - begin > MAX_RANGE / timedelta(minutes=15):
+        raise Invalid.one("to", "may be at most 7 days after from")
+    held = _held(tx, location, begin, stop)
+    shut = _shut(location, begin, stop)
+    evses = [_evse(tx, location, evse, held.get(evse.id, {}), shut, begin, stop) for evse in location.evses]
+    pools = availability.calendars(
+        tx=tx, location_id=location_id, start=slot_start(begin), end=slot_start(stop), connector=None
+    )
+    return LocationCalendar(
+        location_id=location.id,
+        time_zone=location.time_zone,
+        begin_from=slot_start(begin),
+        end_before=slot_start(stop),
+        evses=evses,
+        pools=pools.calendars,
+        frozen_minutes=sum(item.frozen_minutes for evse in evses for item in evse.bookings),
+        generated_at=tx.now,
+    )
+
+
+_Held = dict[uuid.UUID, dict[uuid.UUID, tuple[Booking, Span]]]
+"""By EVSE and booking: the booking and what it holds there."""
+
+
+def _held(tx: Tx, location: Location, begin: int, stop: int) -> _Held:
+    slots: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
+    for evse, slot, owner in repository_claims.claims(tx, [evse.id for evse in location.evses], begin, stop):
+        slots.setdefault((evse, owner), []).append(slot)
+    bookings = repository.read_by_ids(tx, {owner for _, owner in slots})
+    found: _Held = {}
+    for (evse, owner), taken in slots.items():
+        made = bookings[owner]
+        if made.holds(tx.now):
+            found.setdefault(evse, {})[owner] = (made, (min(taken), max(taken) + 1))
+    return found
+
+
+def _shut(location: Location, begin: int, stop: int) -> list[Closed]:
+    """When the whole location is closed or blocked."""
+    opened = location.opened(slot_start(begin), stop - begin)
+    blocked = [
+        _blocked(item.period_begin, item.period_end, item.reason, begin, stop)
+        for item in location.blocked
+        if item.evse_id is None
+    ]
+    covered = _slots_of(blocked)
+    closed = [number for number in range(begin, stop) if not opened[number - begin] and number not in covered]
+    return [Closed(start=slot_start(a), end=slot_start(b), why="CLOSED") for a, b in _runs(closed)] + [
+        item for item in blocked if item.start < item.end
+    ]
+
+
+def _blocked(since: datetime, until: datetime, reason: str, begin: int, stop: int) -> Closed:
+    first, last = max(slot_of(since), begin), min(slot_after(until), stop)
+    return Closed(start=slot_start(first), end=slot_start(max(first, last)), why="BLOCKED", reason=reason)
+
+
+def _evse(
+    tx: Tx,
+    location: Location,
+    evse: Evse,
+    held: dict[uuid.UUID, tuple[Booking, Span]],
+    shut: list[Closed],
+    begin: int,
+    stop: int,
+) -> EvseCalendar:
+    closed = list(shut)
+    if EvseStatus(evse.status) in UNUSABLE:
+        closed = [Closed(start=slot_start(begin), end=slot_start(stop), why="OUT_OF_SERVICE")]
+    for owner, item in location.blocked_evses():
+        made = _blocked(item.period_begin, item.period_end, item.reason, begin, stop)
+        if owner == evse.id and made.start < made.end:
+            closed.append(made)
+    taken = _slots_of(closed) | {slot for _, (since, until) in held.values() for slot in range(since, until)}
+    bookings = [Occupied(**HostedBooking.of(made, tx.now).model_dump(), holds=_period(span)) for made, span in held.values()]
+    return EvseCalendar(
+        evse_id=evse.id,
+        evse_uid=evse.uid,
+        status=evse.status,
+        bookings=sorted(bookings, key=lambda item: item.holds.start),
+        free=[_period(span) for span in _runs(slot for slot in range(begin, stop) if slot not in taken)],
+        closed=sorted(closed, key=lambda item: item.start),
+    )
+
+
+def _slots_of(periods: Iterable[Closed]) -> set[int]:
+    return {slot for item in periods for slot in range(slot_of(item.start), slot_of(item.end))}
+
+
+def _period(span: Span) -> Period:
+    return Period(start=slot_start(span[0]), end=slot_start(span[1]))
+
+
+def _runs(slots: Iterable[int]) -> list[Span]:
+    """Rising slots as stretches without a gap."""
+    found: list[Span] = []
+    for slot in slots:
+        if found and found[-1][1] == slot:
+            found[-1] = (found[-1][0], slot + 1)
+        else:
+            found.append((slot, slot + 1))
+    return found

@@ -1,0 +1,48 @@
+"""HTTP of owners' calendars: the bookings at their locations. The paths are booking's."""
+
+import uuid
+from datetime import datetime
+
+from fastapi import APIRouter
+
+from functions.booking.domain import Filter
+from functions.booking.schemas import From, Statuses, To
+from functions.operators import calendar
+from functions.operators.calendar_schemas import HostedBooking, LocationCalendar
+from shared.tx import Tx
+from shared.web.call import Owner
+from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+
+router = APIRouter(prefix="/booking", tags=["booking"])
+
+
+@router.get("/hosted", response_model=Page[HostedBooking])
+def list_hosted_bookings(
+    call: Owner,
+    status: Statuses = (),
+    location_id: uuid.UUID | None = None,
+    from_: From = None,
+    to: To = None,
+    cursor: Cursor = None,
+    limit: PageSize = 20,
+) -> Page[HostedBooking]:
+    """Bookings at your locations in order of their start; by state, location, or those that touch a period. Each with its
+    frozen minutes; nothing of who booked. Administrators may name any location."""
+    after = decode_cursor(cursor, datetime, uuid.UUID) if cursor else None
+    wanted = Filter(tuple(status), location_id, None, from_, to)
+
+    def read(tx: Tx) -> list[HostedBooking]:
+        found = calendar.list_hosted(tx=tx, wanted=wanted, after=after, limit=limit + 1)
+        return [HostedBooking.of(item, tx.now) for item in found]
+
+    items = call.read(read)
+    last = items[limit - 1] if len(items) > limit else None
+    more = None if last is None else encode_cursor(last.period.start.isoformat(), str(last.id))
+    return Page(items=items[:limit], next_cursor=more)
+
+
+@router.get("/locations/{location_id}/calendar", response_model=LocationCalendar)
+def get_calendar(location_id: uuid.UUID, call: Owner, from_: From = None, to: To = None) -> LocationCalendar:
+    """The calendar of one of your locations: what holds each EVSE when, what is free, and what is closed or blocked; by
+    default of the next 24 hours, at most 7 days."""
+    return call.read(lambda tx: calendar.calendar(tx=tx, location_id=location_id, start=from_, end=to))

@@ -1,0 +1,330 @@
+"""Edits of locations by their owners and by administrators. Each holds If-Match, finds the bookings it displaces, and leaves
+a version, a revision and an audit entry, all in the one transaction that has the location's row lock."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from functions.booking import displacements
+from functions.operators import repository as repository_history
+from functions.operators import revisions
+from functions.operators.revisions import Change, Document
+from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
+from functions.stations import repository, service
+from functions.stations.domain import (
+    APPROVED,
+    OUT_OF_USE,
+    BlockedTime,
+    BookingTerms,
+    Connector,
+    Evse,
+    Location,
+    great_circle_km,
+    repaired,
+)
+from functions.stations.enums import EvseStatus, LocationStatus
+from functions.stations.schemas import ConnectorCreate, EvseCreate, TariffsPut
+from shared.db import new_id
+from shared.errors import ConfirmationNeeded, Conflict, Invalid, NotFound, PreconditionFailed, WrongState
+from shared.tx import Tx
+from shared.web.conditions import etag_of, matches, version_in
+
+MOVE_KM = 0.25
+"""How far an owner may move an approved location: a correction on the map, not another place."""
+FAULTS = OUT_OF_USE - {EvseStatus.REMOVED}
+MAX_EVSES = 200
+MAX_BLOCKED_TIMES = 200
+FURTHEST_BLOCK = timedelta(days=366)
+
+
+def document_of(tx: Tx, location: Location) -> Document:
+    """The location as it is compared and submitted."""
+    tariffs = service.tariffs_of(tx=tx, location=location)
+    return revisions.document(location, tariffs, repository_history.photos(tx, location.id))
+
+
+def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
+    """Raises PreconditionRequired without If-Match, PreconditionFailed with what changed since where it does not match."""
+    if matches(if_match, location.version):
+        return
+    assert if_match is not None
+    seen = version_in(if_match)
+    since: list[Change] = []
+    if seen is not None:
+        since = revisions.merged(repository_history.changes_since(tx, location.id, seen))
+    names = ", ".join(item["field"] for item in since[:5]) + (", ..." if len(since) > 5 else "")
+    raise PreconditionFailed(
+        f"{location.name} has changed since you read it: {names}." if since else f"{location.name} is not what you read.",
+        changes=since,
+        etag=etag_of(location.version),
+    )
+
+
+def edit(
+    *, tx: Tx, location_id: uuid.UUID, if_match: str | None, action: str, change: Callable[[Location], None],
+    confirmation: str | None = None, displaces: bool = False,
+) -> Location:  # fmt: skip
+    """Runs `change` on the caller's location. Raises NotFound, PreconditionRequired, PreconditionFailed, WrongState, and
+    ConfirmationNeeded where `displaces` and bookings cannot stay (nothing is changed then)."""
+    location = service.get_owned(tx=tx, location_id=location_id)
+    check_version(tx, location, if_match)
+    if location.status == LocationStatus.SUBMITTED and tx.actor.role == "owner":
+        raise WrongState("The location is being looked at; withdraw it to change it.", location_status=location.status)
+    return apply(tx=tx, before=location, action=action, change=change, confirmation=confirmation, displaces=displaces)
+
+
+def apply(
+    *, tx: Tx, before: Location, action: str, change: Callable[[Location], None], confirmation: str | None = None,
+    displaces: bool = False,
+) -> Location:  # fmt: skip
+    """An edit of a location that is locked and may be changed. What changes nothing makes no version."""
+    was = document_of(tx, before)
+    change(before)
+    after = service.get_location(tx=tx, location_id=before.id)
+    if displaces:
+        _displace(tx, before, after, action=action, confirmation=confirmation)
+    changes = revisions.differences(was, document_of(tx, after))
+    if not changes:
+        return after
+    version = before.version + 1
+    repository_history.add_revision(tx, before.id, version=version, changes=changes)
+    tx.audit(
+        action,
+        object_type="location",
+        object_id=before.id,
+        before={item["field"]: item["before"] for item in changes if item["before"] is not None},
+        after={item["field"]: item["after"] for item in changes if item["after"] is not None},
+    )
+    return replace(after, version=version)
+
+
+def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirmation: str | None) -> None:
+    # A fault is no part of an edit: who waits at a broken EVSE is concerned by its removal, and by nobody else's.
+    plan = displacements.plan(tx=tx, before=repaired(before, FAULTS), after=after, judged=repaired(after, FAULTS))
+    if not plan.displaced:
+        return
+    token = plan.token(str(before.id), str(before.version), action)
+    if confirmation != token:
+        counts = {outcome.value: 0 for outcome in displacements.Outcome}
+        for item in plan.displaced:
+            counts[item.outcome.value] += 1
+        new = "" if confirmation is None else "The list is another one than you confirmed. "
+        raise ConfirmationNeeded(
+            f"{new}{len(plan.displaced)} bookings are concerned: {counts['MOVED']} move to another EVSE, "
+            f"{counts['CANCELED']} are cancelled at no cost to the driver, {counts['GOES_ON']} are charging and go on.",
+            bookings=plan.listed(),
+            confirmation=token,
+        )
+    displacements.carry_out(tx=tx, location=after, plan=plan)
+
+
+def update_location(
+    *, tx: Tx, location_id: uuid.UUID, update: LocationUpdate, if_match: str | None, confirmation: str | None = None
+) -> Location:
+    """Changes what is given. Hours that shrink, or another time zone, displace bookings."""
+    values: dict[str, Any] = update.model_dump(exclude_unset=True, mode="json")
+
+    def change(location: Location) -> None:
+        _check_place(tx, location, values)
+        if values:
+            point = {name: values.get(name, getattr(location, name)) for name in ("latitude", "longitude")}
+            repository.update_location(tx, location.id, **values | point)
+
+    return edit(
+        tx=tx, location_id=location_id, if_match=if_match, action="location.update", change=change,
+        confirmation=confirmation, displaces=bool(values.keys() & {"opening_times", "time_zone"}),
+    )  # fmt: skip
+
+
+def _check_place(tx: Tx, location: Location, values: dict[str, Any]) -> None:
+    """What drivers have booked does not wander off: an approved place is corrected on the map, and that is all."""
+    latitude, longitude = (values.get(name, getattr(location, name)) for name in ("latitude", "longitude"))
+    if latitude == longitude == 0:
+        raise Invalid.one("latitude", "0, 0 lies in the Gulf of Guinea")
+    if values.get("currency", location.currency) != location.currency and location.tariff_ids:
+        raise Invalid.one("currency", f"the tariffs are in {location.currency}: remove them first (PUT tariffs, an empty list)")
+    if tx.actor.role != "owner" or location.status not in (APPROVED, LocationStatus.SUSPENDED):
+        return
+    for name in ("country", "time_zone", "currency"):
+        if values.get(name, getattr(location, name)) != getattr(location, name):
+            raise Invalid.one(name, "cannot change once the location was approved; an administrator can")
+    moves = (latitude, longitude) != (location.latitude, location.longitude)
+    if moves and great_circle_km(*_approved_point(tx, location), latitude, longitude) > MOVE_KM:
+        field = "latitude" if "latitude" in values else "longitude"
+        raise Invalid.one(field, f"an approved location moves {MOVE_KM * 1000:.0f} m at most; an administrator can do more")
+
+
+def _approved_point(tx: Tx, location: Location) -> tuple[float, float]:
+    """Where the location was approved, or loaded: many small moves from there are one large one."""
+    for item in repository_history.submissions(tx, location.id, before=None, limit=50):
+        if item.decision == "APPROVED":
+            return float(item.document["latitude"]), float(item.document["longitude"])
+    changes = revisions.merged(repository_history.changes_since(tx, location.id, 1))
+    first = {item["field"]: item["before"] for item in changes}
+    return float(first.get("latitude", location.latitude)), float(first.get("longitude", location.longitude))
+
+
+def _plugs(connectors: list[ConnectorCreate]) -> tuple[Connector, ...]:
+    return tuple(
+        Connector(item.connector_id, item.standard.value, item.format.value, item.power_type.value, item.max_power_kw)
+        for item in connectors
+    )
+
+
+def add_evse(*, tx: Tx, location_id: uuid.UUID, evse_in: EvseCreate, if_match: str | None) -> tuple[Location, Evse]:
+    """A new EVSE; a removed one of that uid comes back with these connectors. Raises Conflict where the uid is there."""
+    plugs = _plugs(evse_in.connectors)
+
+    def change(location: Location) -> None:
+        found = next((item for item in location.evses if item.uid == evse_in.uid), None)
+        if found is not None and found.status != EvseStatus.REMOVED:
+            raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
+        if len(location.evses) >= MAX_EVSES:
+            raise Conflict(f"uid: {location.name} has {MAX_EVSES} EVSEs, which is the most; make a second location")
+        if found is not None:
+            repository.update_evse(tx, found.id, status=EvseStatus.AVAILABLE.value, plugs=plugs)
+        elif not repository.insert_evse(tx, location.id, Evse(new_id(), evse_in.uid, EvseStatus.AVAILABLE.value, plugs)):
+            raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
+
+    after = edit(tx=tx, location_id=location_id, if_match=if_match, action="evse.create", change=change)
+    return after, next(item for item in after.evses if item.uid == evse_in.uid)
+
+
+def find_evse(location: Location, evse_id: uuid.UUID) -> Evse:
+    """An EVSE that is there. Raises NotFound."""
+    for item in location.evses:
+        if item.id == evse_id and item.status != EvseStatus.REMOVED:
+            return item
+    raise NotFound(f"{location.name} has no EVSE {evse_id}.")
+
+
+def update_evse(
+    *, tx: Tx, location_id: uuid.UUID, evse_id: uuid.UUID, update: EvseUpdate, if_match: str | None,
+    confirmation: str | None = None,
+) -> tuple[Location, Evse]:  # fmt: skip
+    """Replaces an EVSE's connectors. Bookings of a connector or a power class that goes are displaced."""
+
+    def change(location: Location) -> None:
+        repository.update_evse(tx, find_evse(location, evse_id).id, plugs=_plugs(update.connectors))
+
+    after = edit(
+        tx=tx, location_id=location_id, if_match=if_match, action="evse.update", change=change, confirmation=confirmation,
+        displaces=True,
+    )  # fmt: skip
+    return after, find_evse(after, evse_id)
+
+
+def remove_evse(
+    *, tx: Tx, location_id: uuid.UUID, evse_id: uuid.UUID, if_match: str | None, confirmation: str | None = None
+) -> Location:
+    """Takes an EVSE away for good. Its bookings are displaced; what was charged there stays on record."""
+
+    def change(location: Location) -> None:
+        repository.update_evse(tx, find_evse(location, evse_id).id, status=EvseStatus.REMOVED.value)
+
+    return edit(
+        tx=tx, location_id=location_id, if_match=if_match, action="evse.remove", change=change, confirmation=confirmation,
+        displaces=True,
+    )  # fmt: skip
+
+
+def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_match: str | None) -> Location:
+    """Replaces the tariffs of a location's pools from now on. What is booked keeps the quote it was booked with."""
+
+    def change(location: Location) -> None:
+        pools = {(pool.standard, pool.power_class) for pool in location.pools()}
+        assignment: dict[tuple[str, str], uuid.UUID] = {}
+        for number, item in enumerate(tariffs_in.tariffs):
+            if item.tariff.currency != location.currency:
+                raise Invalid.one(
+                    f"tariffs.{number}.tariff.currency",
+                    f"must be the location's, {location.currency}, not {item.tariff.currency}",
+                )
+            wanted = [
+                pool
+                for pool in sorted(pools)
+                if (not item.applies_to.standards or pool[0] in item.applies_to.standards)
+                and (not item.applies_to.power_classes or pool[1] in item.applies_to.power_classes)
+            ]
+            if not wanted:
+                raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
+            id = repository.insert_tariff(tx, location.id, item.tariff)
+            for pool in wanted:
+                assignment.setdefault(pool, id)
+        repository.assign_tariffs(tx, location.id, assignment)
+
+    return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
+
+
+def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms, if_match: str | None) -> Location:
+    """Replaces the booking terms for bookings to come."""
+
+    def change(location: Location) -> None:
+        repository.update_location(tx, location.id, booking_terms=terms.model_dump(mode="json"))
+
+    return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.booking_terms", change=change)
+
+
+def block_time(
+    *, tx: Tx, location_id: uuid.UUID, block_in: BlockedTimeCreate, if_match: str | None, confirmation: str | None = None
+) -> tuple[Location, BlockedTime]:
+    """Takes an EVSE, or the whole location, out of booking for a time. Bookings then are displaced."""
+    made = BlockedTime(new_id(), block_in.evse_id, block_in.period_begin, block_in.period_end, block_in.reason)
+
+    def change(location: Location) -> None:
+        if made.evse_id is not None:
+            try:
+                find_evse(location, made.evse_id)
+            except NotFound as error:
+                raise Invalid.one("evse_id", error.detail) from error
+        if made.period_end <= tx.now:
+            raise Invalid.one("period_end", f"must be in the future: it is {tx.now.isoformat(timespec='seconds')}")
+        if made.period_end - max(made.period_begin, tx.now) > FURTHEST_BLOCK:
+            raise Invalid.one("period_end", "may be at most 366 days after period_begin; remove the EVSE instead")
+        if len(location.blocked) >= MAX_BLOCKED_TIMES:
+            raise Conflict(f"{location.name} has {MAX_BLOCKED_TIMES} blocked times that have not ended, which is the most")
+        repository.add_blocked_time(tx, location.id, made)
+
+    after = edit(
+        tx=tx, location_id=location_id, if_match=if_match, action="location.block", change=change, confirmation=confirmation,
+        displaces=True,
+    )  # fmt: skip
+    return after, made
+
+
+def unblock_time(*, tx: Tx, location_id: uuid.UUID, blocked_time_id: uuid.UUID, if_match: str | None) -> Location:
+    """Ends a blocked time now, or takes it back before it begins. Raises NotFound where it is over."""
+
+    def change(location: Location) -> None:
+        found = next((item for item in location.blocked if item.id == blocked_time_id), None)
+        if found is None:
+            raise NotFound(f"{location.name} has no blocked time {blocked_time_id} that has not ended.")
+        repository.end_blocked_time(tx, location.id, found)
+
+    return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.unblock", change=change)
+
+
+def list_blocked_times(*, tx: Tx, location_id: uuid.UUID, past: bool, after: uuid.UUID | None, limit: int) -> list[BlockedTime]:
+    """A location's blocked times, those that have ended too where `past`."""
+    location = service.get_managed(tx=tx, location_id=location_id)
+    return repository.blocked_times(tx, location.id, ended_after=None if past else tx.now, after=after, limit=limit)
+
+
+def delete_location(
+    *, tx: Tx, location_id: uuid.UUID, if_match: str | None, confirmation: str | None = None
+) -> list[uuid.UUID]:
+    """Takes a location away for good; its bookings are displaced, those of the past stay on record. Returns the ids of the
+    photos whose bytes the caller deletes after the commit."""
+    photos = [item.id for item in repository_history.photos(tx, location_id)]
+
+    def change(location: Location) -> None:
+        repository_history.remove_photos(tx, photos)
+        repository.update_location(tx, location.id, status=LocationStatus.REMOVED.value)
+
+    edit(
+        tx=tx, location_id=location_id, if_match=if_match, action="location.delete", change=change,
+        confirmation=confirmation, displaces=True,
+    )  # fmt: skip
+    return photos

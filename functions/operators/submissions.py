@@ -1,0 +1,151 @@
+"""From draft to approved and back: submit, withdraw, approve, reject, suspend, lift; what differs between submissions.
+
+    DRAFT -> SUBMITTED -> APPROVED -> SUSPENDED -> APPROVED
+    SUBMITTED -> DRAFT (withdrawn)
+    SUBMITTED -> REJECTED -> SUBMITTED
+
+What lies with the administrators cannot be changed by its owner: they approve what they read.
+"""
+
+import uuid
+from typing import Any
+
+from functions.operators import repository as repository_history
+from functions.operators import revisions
+from functions.operators import service as editing
+from functions.stations import repository, service
+from functions.stations.domain import APPROVED, Location, Submission
+from functions.stations.enums import LocationStatus
+from shared.db import new_id
+from shared.errors import WrongState
+from shared.outbox import NOTIFY
+from shared.tx import Tx
+
+_S = LocationStatus
+NOT_SUBMITTED = ("status", "status_reason", "blocked_times")
+"""Members of the document that are no part of what is submitted."""
+
+
+def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
+    """Hands a draft, or what was rejected, to the administrators as it is now. Raises WrongState where it is not ready."""
+    location = service.get_owned(tx=tx, location_id=location_id)
+    editing.check_version(tx, location, if_match)
+    _must_be(location, _S.DRAFT, _S.REJECTED, what="submitted")
+    _must_be_bookable(location)
+    after = _become(tx, location, _S.SUBMITTED, action="location.submit")
+    stored = {name: value for name, value in editing.document_of(tx, after).items() if name not in NOT_SUBMITTED}
+    repository_history.add_submission(
+        tx, Submission(new_id(), location.id, after.version, stored, tx.now, tx.actor.id, None, None, None, None)
+    )
+    return after
+
+
+def withdraw(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
+    """Takes a submission back; the location is a draft again."""
+    location = service.get_owned(tx=tx, location_id=location_id)
+    editing.check_version(tx, location, if_match)
+    _must_be(location, _S.SUBMITTED, what="withdrawn")
+    _decide(tx, location, "WITHDRAWN", None)
+    return _become(tx, location, _S.DRAFT, action="location.withdraw")
+
+
+def approve(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Location:
+    """An administrator lets a submitted location be searched and booked. Approving twice changes nothing."""
+    location = _looked_at(tx, location_id, if_match)
+    if location.status == APPROVED:
+        return location
+    _must_be(location, _S.SUBMITTED, what="approved")
+    _must_be_bookable(location)
+    _decide(tx, location, "APPROVED", None)
+    return _told(tx, _become(tx, location, _S.APPROVED, action="location.approve"), "location_approved")
+
+
+def reject(*, tx: Tx, location_id: uuid.UUID, reason: str, if_match: str | None = None) -> Location:
+    """An administrator sends a submission back with the reason."""
+    location = _looked_at(tx, location_id, if_match)
+    _must_be(location, _S.SUBMITTED, what="rejected")
+    _decide(tx, location, "REJECTED", reason)
+    return _told(tx, _become(tx, location, _S.REJECTED, action="location.reject", reason=reason), "location_rejected")
+
+
+def suspend(
+    *, tx: Tx, location_id: uuid.UUID, reason: str, if_match: str | None = None, confirmation: str | None = None
+) -> Location:
+    """An administrator takes an approved location out of search and booking. What is booked there is displaced as if its
+    EVSEs were removed: listed first, then ended at no cost; sessions that run go on to their end."""
+    location = _looked_at(tx, location_id, if_match)
+    _must_be(location, _S.APPROVED, what="suspended")
+    after = _become(tx, location, _S.SUSPENDED, action="location.suspend", reason=reason, confirmation=confirmation)
+    return _told(tx, after, "location_suspended")
+
+
+def lift(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Location:
+    """An administrator ends a suspension."""
+    location = _looked_at(tx, location_id, if_match)
+    _must_be(location, _S.SUSPENDED, what="lifted")
+    return _told(tx, _become(tx, location, _S.APPROVED, action="location.lift"), "location_lifted")
+
+
+def _looked_at(tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
+    """A location locked for an administrator's decision; If-Match counts where it is sent."""
+    location = service.get_owned(tx=tx, location_id=location_id)
+    if if_match is not None:
+        editing.check_version(tx, location, if_match)
+    return location
+
+
+def _must_be(location: Location, *states: LocationStatus, what: str) -> None:
+    if location.status not in states:
+        wanted = " or ".join(states)
+        raise WrongState(
+            f"A {location.status} location cannot be {what}: it must be {wanted}.", location_status=location.status
+        )
+
+
+def _must_be_bookable(location: Location) -> None:
+    if not location.pools():
+        raise WrongState("The location has no EVSE that can be used; add one first.", location_status=location.status)
+
+
+def _become(
+    tx: Tx, location: Location, status: LocationStatus, *, action: str, reason: str | None = None,
+    confirmation: str | None = None,
+) -> Location:  # fmt: skip
+    def change(found: Location) -> None:
+        repository.update_location(tx, found.id, status=status.value, status_reason=reason)
+
+    displaces = location.status == APPROVED
+    return editing.apply(tx=tx, before=location, action=action, change=change, confirmation=confirmation, displaces=displaces)
+
+
+def _decide(tx: Tx, location: Location, decision: str, reason: str | None) -> None:
+    """Closes the submission that waits. One that was made before submissions were kept has none."""
+    for found in repository_history.submissions(tx, location.id, before=None, limit=1):
+        if found.decision is None:
+            repository_history.decide_submission(tx, found.id, decision=decision, reason=reason)
+
+
+def _told(tx: Tx, location: Location, event: str) -> Location:
+    payload: dict[str, Any] = {
+        "at": tx.now.isoformat(),
+        "user_id": str(location.owner_id),
+        "location": {
+            "id": str(location.id), "name": location.name, "latitude": location.latitude, "longitude": location.longitude,
+        },
+        "reason": location.status_reason,
+    }  # fmt: skip
+    tx.emit(NOTIFY, event, payload)
+    return location
+
+
+def list_submissions(
+    *, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int
+) -> list[tuple[Submission, list[revisions.Change] | None]]:
+    """A location's submissions, newest first, each with what differs from the one before it (None for the first)."""
+    location = service.get_managed(tx=tx, location_id=location_id)
+    found = repository_history.submissions(tx, location.id, before=before, limit=limit + 1)
+    older: list[Submission | None] = [*found[1:], None]
+    return [
+        (item, None if previous is None else revisions.differences(dict(previous.document), dict(item.document)))
+        for item, previous in zip(found, older, strict=False)
+    ][:limit]

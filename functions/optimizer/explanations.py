@@ -1,0 +1,76 @@
+"""Why a row was chosen, in words. Pure."""
+
+import numpy as np
+
+from functions.optimizer.core.candidates import Candidates
+from functions.optimizer.core.features import ROW_FEATURES, Climatology
+from functions.stations.enums import PowerClass
+
+LAST_POINT, BID_PRICE, DEMAND = (ROW_FEATURES.index(name) for name in ("last_point", "bid_price", "demand_ahead"))
+CLASS_WORDS = {
+    PowerClass.SLOW: "slow",
+    PowerClass.FAST: "fast",
+    PowerClass.RAPID: "rapid",
+    PowerClass.ULTRA: "ultra-rapid",
+    PowerClass.MEGA: "high-power",
+}
+PEAK = 1.25
+"""How far above its mean over the horizon a pool must be wanted for it to be a peak."""
+DAY_PARTS = ((6, "night"), (11, "morning"), (16, "midday"), (22, "evening"), (24, "night"))
+"""Until which local hour a part of the day lasts."""
+
+
+def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> str:
+    """How row `row` differs from the nearest one (of request 0): `12 min later than the nearest, 2.10 EUR cheaper`."""
+    if row == nearest:
+        return (
+            "the nearest, with no wait"
+            if rows.wait_min[0, row] < 1
+            else f"the nearest, {rows.wait_min[0, row]:.0f} min after arrival"
+        )
+    parts = []
+    farther = float(rows.km[0, row] - rows.km[0, nearest])
+    if farther >= 0.1:
+        parts.append(f"{farther:.1f} km farther than the nearest")
+    done = [float(rows.start[0, item] * 15 + rows.duration_min[0, item]) for item in (row, nearest)]
+    sooner = done[1] - done[0]
+    if abs(sooner) >= 1:
+        parts.append(f"done {abs(sooner):.0f} min {'sooner' if sooner > 0 else 'later'}")
+    cheaper = float(rows.price[0, nearest] - rows.price[0, row])
+    if abs(cheaper) >= 0.005:
+        parts.append(f"{abs(cheaper):.2f} {currency} {'cheaper' if cheaper > 0 else 'dearer'}")
+    return ", ".join(parts) or "as good as the nearest"
+
+
+def spares_the_last(rows: Candidates, features: np.ndarray, row: int, cheapest: int) -> bool:
+    """Whether row `row` leaves somebody the last EVSE that the cheapest row would have taken (of request 0, `features`
+    [1, K, F]): and, where anything is known of demand, one that is worth more to others than what it takes itself."""
+    seen = features[0]
+    if row == cheapest or not seen[cheapest, LAST_POINT]:
+        return False
+    begin, stop = rows.start[0], rows.start[0] + rows.length[0]
+    apart = stop[row] <= begin[cheapest] or stop[cheapest] <= begin[row]
+    if rows.pool[0, row] == rows.pool[0, cheapest] and not apart:
+        return False
+    for known in (BID_PRICE, DEMAND):
+        if seen[cheapest, known] != seen[row, known]:
+            return bool(seen[cheapest, known] > seen[row, known])
+    return not seen[cheapest, BID_PRICE] and not seen[cheapest, DEMAND]
+
+
+def peak_hour(known: Climatology, pool: int, start: int, stop: int, hour0: float) -> float | None:
+    """The local hour at which a pool is most wanted within slots [start, stop), by bid price, else by expected demand;
+    None unless that is PEAK times its mean over the horizon. `hour0` is the local hour at which the horizon begins."""
+    for table in (known.price[pool], known.demand[pool]):
+        if table.any():
+            slot = start + int(table[start:stop].argmax())
+            return (hour0 + slot / 4.0) % 24.0 if table[slot] > PEAK * table.mean() else None
+    return None
+
+
+def kept_free(power_class: str, place: str, hour: float | None, *, plug: bool) -> str:
+    """`keeps the last rapid charger at Stadhuis free for the evening peak`; `hour` is the peak's local hour, None: for
+    others. `plug`: the place has pools of this class with other connectors."""
+    when = "others" if hour is None else f"the {next(name for until, name in DAY_PARTS if hour < until)} peak"
+    kind = CLASS_WORDS[PowerClass(power_class)]
+    return f"keeps the last {kind} charger{' with this plug' if plug else ''} at {place} free for {when}"

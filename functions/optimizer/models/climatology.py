@@ -1,0 +1,157 @@
+"""Climatology in serving: what training days taught of an average weekday and an average day of a weekend, tables a pool, as
+a file beside the model.
+
+A pool is known by where it is and what it has, not by the id a database gave it: a city is learnt from its folder and
+served from a database that numbers its locations anew.
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from functions.booking.domain import slot_start
+from functions.optimizer.core.city import City
+from functions.optimizer.core.features import ROW_FEATURES, Climatology
+from functions.optimizer.models.manifest import Refused
+from functions.stations.enums import ConnectorType, power_class
+
+QUARTERS = 96
+KINDS = ("occupancy", "demand", "price")
+DAYS = ("weekday", "weekend")
+REGRET, BID_PRICE = ROW_FEATURES.index("regret"), ROW_FEATURES.index("bid_price")
+_STANDARDS = tuple(ConnectorType)
+
+
+def pool_key(latitude: float, longitude: float, standard: str, power_class: str) -> str:
+    """A pool's key: the place to a metre (in hundred-thousandths of a degree), connector standard and power class."""
+    return f"{round(latitude * 1e5)},{round(longitude * 1e5)},{standard},{power_class}"
+
+
+def keys_of(city: City) -> list[str]:
+    """The keys of a city's pools: [P]."""
+    return [
+        pool_key(float(city.latitude[location]), float(city.longitude[location]), _STANDARDS[bit].value, power_class(kw).value)
+        for location, bit, kw in zip(
+            city.pool_location.tolist(), city.pool_standard.tolist(), city.pool_power_kw.tolist(), strict=True
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far a city's own training days bear out the network's A and the bid prices: Q = network x A - regret - prices x
+    bid price, each from 0 to 1. (0, 0) is greedy, (1, 0) the network as it was learnt, (0, 1) the static bid price."""
+
+    network: float = 1.0
+    prices: float = 0.0
+
+    def scores(self, scores: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """Scores A - regret of rows [M], by their features [M, F], as they are to be trusted."""
+        if self == AS_LEARNT:
+            return scores
+        regret = features[:, REGRET]
+        found: np.ndarray = self.network * (scores + regret) - regret - self.prices * features[:, BID_PRICE]
+        return found
+
+
+AS_LEARNT, GREEDY = Trust(), Trust(0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Average local days of pools: `values` float32 [N, 2, 3, 96], a row a key: for each of DAYS, KINDS (share busy, EVSEs,
+    cost) by quarter hour of local time. `trust` is what those days bore out."""
+
+    keys: tuple[str, ...]
+    values: np.ndarray
+    trust: Trust = AS_LEARNT
+
+    def check(self) -> "Tables":
+        """Itself. Raises Refused for a wrong shape, a key that stands twice, or numbers below 0 or not finite."""
+        wanted = (len(self.keys), len(DAYS), len(KINDS), QUARTERS)
+        if self.values.shape != wanted:
+            raise Refused(f"climatology: values are {list(self.values.shape)}, must be {list(wanted)}")
+        if not (0.0 <= self.trust.network <= 1.0 and 0.0 <= self.trust.prices <= 1.0):
+            raise Refused(f"climatology: trust must be two numbers from 0 to 1, not {self.trust}")
+        if len(set(self.keys)) != len(self.keys):
+            raise Refused("climatology: a key stands twice")
+        for number, kind in enumerate(KINDS):
+            if not np.isfinite(self.values[:, :, number]).all():
+                raise Refused(f"climatology: {kind} has values that are not finite")
+            if (self.values[:, :, number] < 0).any():
+                raise Refused(f"climatology: {kind} has values below 0")
+        return self
+
+    def to_bytes(self) -> bytes:
+        """The file: an .npz of `keys`, `values` and `trust`, without pickle."""
+        out = io.BytesIO()
+        keys, values = np.array(self.keys, dtype=np.str_), self.values.astype(np.float32)
+        trust = np.array([self.trust.network, self.trust.prices])
+        np.savez_compressed(out, keys=keys, values=values, trust=trust)
+        return out.getvalue()
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> "Tables":
+        """Reads the file; one of an average day [N, 3, 96] is of every day, one without trust is as it was learnt. Raises
+        Refused where it is not one."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as found:
+                keys, values = found["keys"], found["values"]
+                trust = found["trust"] if "trust" in found.files else np.array([AS_LEARNT.network, AS_LEARNT.prices])
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise Refused(f"climatology: not an .npz of keys and values: {str(error)[:200]}") from error
+        if keys.ndim != 1 or keys.dtype.kind != "U":
+            raise Refused("climatology: keys must be a list of strings")
+        if values.dtype != np.float32:
+            raise Refused(f"climatology: values are {values.dtype}, must be float32")
+        if values.ndim == 3:
+            values = np.repeat(values[:, None], len(DAYS), axis=1)
+        if trust.shape != (2,) or trust.dtype != np.float64:
+            raise Refused("climatology: trust must be two float64")
+        return cls(tuple(keys.tolist()), values, Trust(*trust.tolist())).check()
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {key: number for number, key in enumerate(self.keys)}
+
+    def around(self, keys: Sequence[str], zones: Sequence[str], slot0: int, slots: int) -> Climatology:
+        """The core's climatology of pools [P] by key and IANA zone, over `slots` from `slot0` on: each slot has its local
+        quarter hour's value of its local kind of day, so the day the clocks go back has an hour twice. Zeros for pools that are
+        not known."""
+        made = np.zeros((len(KINDS), len(keys), slots))
+        local = {zone: local_quarters(zone, slot0, slots) for zone in set(zones)}
+        for number, (key, zone) in enumerate(zip(keys, zones, strict=True)):
+            row = self._index.get(key)
+            if row is not None:
+                weekend, quarter = local[zone]
+                made[:, number] = self.values[row][weekend, :, quarter].T
+        return Climatology(*made)
+
+
+def local_quarters(zone: str, slot0: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each slot begins on a day of a weekend (0 or 1), and in which quarter hour of the local day: [slots] each."""
+    place = ZoneInfo(zone)
+    local = [slot_start(slot0 + number).astimezone(place) for number in range(slots)]
+    weekend = np.array([int(at.weekday() >= 5) for at in local], dtype=np.int64)
+    return weekend, np.array([at.hour * 4 + at.minute // 15 for at in local], dtype=np.int64)
+
+
+def tables_of(city: City, weekday: Climatology, weekend: Climatology | None = None) -> Tables:
+    """A training scenario's climatologies [P, T], which begin at local midnight, as tables: their first 96 slots. Pools with
+    the same key share their mean; without a `weekend` every day is alike. Raises ValueError below 96 slots, Refused for
+    numbers no table may have."""
+    days = [np.stack([item.occupancy, item.demand, item.price], axis=1) for item in (weekday, weekend or weekday)]
+    whole = np.stack(days, axis=1)
+    if whole.shape[3] < QUARTERS:
+        raise ValueError(f"weekday: has {whole.shape[3]} slots, must have a day's {QUARTERS}")
+    groups: dict[str, list[int]] = {}
+    for number, key in enumerate(keys_of(city)):
+        groups.setdefault(key, []).append(number)
+    rows = [whole[group, ..., :QUARTERS].mean(axis=0) for group in groups.values()]
+    values = np.stack(rows) if rows else np.zeros((0, len(DAYS), len(KINDS), QUARTERS))
+    return Tables(tuple(groups), values.astype(np.float32)).check()

@@ -1,0 +1,127 @@
+"""Use cases of leaving: the export of everything about a person, and the deletion of his account."""
+
+import dataclasses
+import io
+import json
+import uuid
+import zipfile
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from functions.accounts import repository
+from functions.accounts.administration import check_administrator_left
+from functions.accounts.domain import User
+from functions.accounts.recovery import require_password
+from functions.accounts.service import get_me
+from functions.booking import privacy as bookings
+from functions.booking.domain import Booking
+from functions.notify import privacy as messages
+from functions.optimizer import privacy as charge_requests
+from functions.stations import service as stations
+from shared.errors import Conflict, Unauthenticated
+from shared.outbox import NOTIFY
+from shared.platform import Platform
+from shared.tx import Actor, Tx
+
+SECRET = {"password_hash", "token_hash"}
+README = """Everything evcharging holds about you, as JSON; times are UTC, money is in minor units of its currency.
+
+profile.json          your account, and the providers you sign in by
+vehicles.json         your vehicles
+bookings.json         your bookings, with quote, terms and what was asked of them
+charge_requests.json  what you asked for, and what was decided
+notifications.json    your messages in the app, and what was sent to you by e-mail and SMS
+sessions.json         your log-ins
+audit.json            what is on record of what you changed, and of what was changed about your account
+"""
+
+
+def export(*, tx: Tx) -> bytes:
+    """A ZIP of JSON files with everything about the caller."""
+    me = get_me(tx=tx)
+    notifications, deliveries = messages.export(tx=tx, user_id=me.id)
+    parts: dict[str, Any] = {
+        "profile": _plain(me) | {"identities": repository.identities_of(tx, me.id)},
+        "vehicles": repository.vehicles_of(tx, me.id, after=None, limit=None),
+        "bookings": bookings.export(tx=tx, user_id=me.id),
+        "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
+        "notifications": {"in_app": notifications, "sent": deliveries},
+        "sessions": repository.sessions_of(tx, me.id, alive=False, before=None, limit=None),
+        "audit": repository.audit_about(tx, me.id),
+    }
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {"README.txt": README, **{f"{key}.json": _json(part) for key, part in parts.items()}}.items():
+            at = tx.now.timetuple()[:6]
+            archive.writestr(zipfile.ZipInfo(name, at), content, zipfile.ZIP_DEFLATED)
+    return made.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON types; hashes of secrets are left out."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items() if name not in SECRET}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    return value
+
+
+def _json(part: Any) -> str:
+    return json.dumps(_plain(part), indent=1, ensure_ascii=False) + "\n"
+
+
+def delete(*, platform: Platform, actor: Actor, password: str | None, cancel_bookings: bool) -> None:
+    """Deletes the caller's account once he has given his password. Raises BadCredentials, and Conflict with a list of what
+    stands in the way: open bookings unless they are to be cancelled, a running charging session, locations, the last
+    administrator."""
+    me = require_password(platform=platform, actor=actor, password=password)
+    platform.transact(lambda tx: _delete(tx, me, cancel_bookings=cancel_bookings), actor=actor)
+
+
+def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
+    check_administrator_left(repository.lock_administrators(tx) if seen.role == "admin" else set(), seen.id, stays=False)
+    me = repository.user_by_id(tx, seen.id, lock=True)
+    if me is None or me.password_hash != seen.password_hash:
+        raise Unauthenticated("The account has changed meanwhile; try again.")
+    owned = stations.owned_locations(tx=tx, owner_id=me.id)
+    if owned:
+        raise Conflict(
+            f"You own {len(owned)} locations. Remove them, or have an administrator hand them over, before you go.",
+            locations=[{"id": str(id), "name": name} for id, name in owned],
+        )
+    charge_requests.lock_open(tx=tx, user_id=me.id)
+    standing = bookings.open_bookings(tx=tx, user_id=me.id)
+    charging = [item for item in standing if item.charging()]
+    if charging:
+        raise Conflict("You are charging right now; stop the session first.", bookings=_listed(charging))
+    if standing and not cancel_bookings:
+        raise Conflict(
+            f"You have {len(standing)} open bookings. Cancel them, or say cancel_bookings: true (their terms apply).",
+            bookings=_listed(standing),
+        )
+    charge_requests.withdraw_open(tx=tx, user_id=me.id)
+    bookings.cancel_open(tx=tx, user_id=me.id)
+    pseudonym = uuid.uuid4()
+    bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
+    charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
+    messages.erase(tx=tx, user_id=me.id)
+    repository.erase_user(tx, me.id)
+    tx.audit("user.delete", object_type="user", object_id=me.id, before={"role": me.role})
+    tx.emit(NOTIFY, "account_deleted", {"user_id": str(me.id), "email": me.email, "name": me.name})
+
+
+def _listed(found: list[Booking]) -> list[dict[str, Any]]:
+    return [
+        {"id": str(item.id), "start": item.start.isoformat(), "end": item.end.isoformat(), "status": item.status.value}
+        for item in found
+    ]

@@ -1,0 +1,188 @@
+"""Search with free counts, and calendars: what of a location's pools is free when. Reads bookings by their service."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from functions.booking import service as booking
+from functions.booking.domain import slot_after, slot_of, slot_start
+from functions.forecast import service as forecasts
+from functions.stations import service
+from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
+from functions.stations.schemas import (
+    Availability,
+    Calendar,
+    LocationSummary,
+    NearbyQuery,
+    PoolForecast,
+    Timeslot,
+    pools_of,
+)
+from shared.errors import Invalid
+from shared.tx import Tx
+
+MAX_RANGE = timedelta(days=7)
+Busy = dict[uuid.UUID, set[int]]
+
+
+def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy:
+    """The claimed and the blocked slots of every EVSE of the locations in [start, stop), and the next ones of EVSEs that
+    somebody is at now without a booking."""
+    evse_ids = [evse.id for location in locations for evse in location.evses]
+    now = slot_of(tx.now)
+    first = now if now < start < now + ENGAGED_SLOTS else start
+    found = booking.occupancy(tx=tx, evse_ids=evse_ids, start=slot_start(first), end=slot_start(stop))
+    busy = {evse: {slot_of(at) for at in starts} for evse, starts in found.items()}
+    for location in locations:
+        for evse in location.engaged_evses():
+            if now not in busy.get(evse, ()):
+                busy.setdefault(evse, set()).update(range(now, now + ENGAGED_SLOTS))
+        for evse, slots in blocked_slots(location, start, stop).items():
+            busy.setdefault(evse, set()).update(slots)
+    return busy
+
+
+def blocked_slots(location: Location, start: int, stop: int) -> Busy:
+    """The slots in [start, stop) that blocked times of single EVSEs touch."""
+    found: Busy = {}
+    for evse, item in location.blocked_evses():
+        slots = range(max(start, slot_of(item.period_begin)), min(stop, slot_after(item.period_end)))
+        if slots:
+            found.setdefault(evse, set()).update(slots)
+    return found
+
+
+def free_over(location: Location, pool: Pool, busy: Busy, start: int, stop: int) -> int:
+    """How many bookings of the whole period [start, stop) the pool still takes: EVSEs less the densest slot's claims,
+    since the platform may repack; none where the location is closed in between."""
+    if not location.opened(slot_start(start), stop - start).all():
+        return 0
+    taken = max(sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) for slot in range(start, stop))
+    return len(pool.evse_ids) - taken
+
+
+def search(
+    *, tx: Tx, query: NearbyQuery, after: tuple[float, uuid.UUID] | None, limit: int
+) -> tuple[list[LocationSummary], tuple[float, uuid.UUID] | None]:
+    """A page of the nearest approved locations and the position to go on from, None at the end."""
+    period = None
+    if (query.free_from is None) != (query.free_until is None):
+        missing = "free_until" if query.free_until is None else "free_from"
+        raise Invalid.one(missing, "must be given with the other end of the period")
+    if query.free_from is not None and query.free_until is not None:
+        period = (slot_of(query.free_from), slot_after(query.free_until))
+        if query.free_until <= query.free_from:
+            raise Invalid.one("free_until", "must be after free_from")
+        if query.free_until - query.free_from > MAX_RANGE:
+            raise Invalid.one("free_until", "may be at most 7 days after free_from")
+    if query.p_free_at is not None:
+        forecasts.check_instant(tx=tx, at=query.p_free_at, field="p_free_at")
+    items: list[LocationSummary] = []
+    standards = None if query.connector is None else frozenset({query.connector.value})
+    while len(items) < limit:
+        found = service.locations_near(
+            tx=tx,
+            latitude=query.lat,
+            longitude=query.lon,
+            radius_km=query.radius_km,
+            standards=standards,
+            min_power_kw=query.min_power_kw,
+            limit=limit + 1,
+            after=after,
+        )
+        busy = {} if period is None else busy_slots(tx, [location for _, location in found], *period)
+        for number, (km, location) in enumerate(found):
+            if number == limit or len(items) == limit:
+                return _with_forecasts(tx, items, query.p_free_at), after
+            after = (km, location.id)
+            free = None
+            if period is not None:
+                free = {
+                    (pool.standard, pool.power_class): free_over(location, pool, busy, *period) for pool in location.pools()
+                }
+                fits = [count for (standard, _), count in free.items() if standards is None or standard in standards]
+                if not any(fits):
+                    continue
+            items.append(_summary(km, location, free))
+        if len(found) <= limit:
+            return _with_forecasts(tx, items, query.p_free_at), None
+    return _with_forecasts(tx, items, query.p_free_at), after
+
+
+def _with_forecasts(tx: Tx, items: list[LocationSummary], at: datetime | None) -> list[LocationSummary]:
+    """The page with each pool's forecast for an instant; nothing where none is current."""
+    if at is None:
+        return items
+    found = forecasts.chances_at(tx=tx, location_ids=[item.id for item in items], at=at)
+    for item in items:
+        for pool in item.pools:
+            forecast = found.get((item.id, pool.power_class))
+            pool.forecast = None if forecast is None else PoolForecast.model_validate(forecast)
+    return items
+
+
+def _summary(km: float, location: Location, free: dict[tuple[str, str], int] | None) -> LocationSummary:
+    return LocationSummary(
+        id=location.id,
+        name=location.name,
+        address=location.address,
+        city=location.city,
+        latitude=location.latitude,
+        longitude=location.longitude,
+        distance_km=round(km, 3),
+        time_zone=location.time_zone,
+        currency=location.currency,
+        pools=pools_of(location, free),
+    )
+
+
+def calendars(
+    *, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None, connector: str | None
+) -> Availability:
+    """The free counts of a location's pools by stretches of quarter hours; by default of the next 24 hours."""
+    location = service.get_visible(tx=tx, location_id=location_id)
+    begin = slot_of(start or tx.now)
+    stop = slot_after(end) if end is not None else begin + 96
+    if stop <= begin:
+        raise Invalid.one("to", "must be after from")
+    if stop - begin > MAX_RANGE / timedelta(minutes=15):
+        raise Invalid.one("to", "may be at most 7 days after from")
+    busy = busy_slots(tx, [location], begin, stop)
+    opened = location.opened(slot_start(begin), stop - begin)
+    made = []
+    for pool in location.pools():
+        if connector is not None and pool.standard != connector:
+            continue
+        free = [
+            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) if opened[slot - begin] else 0
+            for slot in range(begin, stop)
+        ]
+        made.append(
+            Calendar(
+                connector=pool.standard,
+                power_class=pool.power_class,
+                power_kw=pool.power_kw,
+                begin_from=slot_start(begin),
+                end_before=slot_start(stop),
+                available_timeslots=_stretches(free, begin, len(pool.evse_ids)),
+            )
+        )
+    return Availability(location_id=location.id, calendars=made, generated_at=tx.now)
+
+
+def _stretches(free: list[int], begin: int, capacity: int) -> list[Timeslot]:
+    stretches: list[Timeslot] = []
+    since = 0
+    for number in range(1, len(free) + 1):
+        if number < len(free) and free[number] == free[since]:
+            continue
+        if free[since] > 0:
+            stretches.append(
+                Timeslot(
+                    start_date_time=slot_start(begin + since),
+                    end_date_time=slot_start(begin + number),
+                    free=free[since],
+                    capacity=capacity,
+                )
+            )
+        since = number
+    return stretches

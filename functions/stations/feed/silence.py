@@ -1,0 +1,76 @@
+"""Feeds that fall silent or end: their EVSEs become UNKNOWN, the owner is told once; and old history is pruned."""
+
+import logging
+import uuid
+from datetime import timedelta
+from functools import partial
+
+from functions.stations import service
+from functions.stations.enums import EvseStatus, LocationStatus
+from functions.stations.feed import repository as repository
+from functions.stations.feed import station_keys
+from functions.stations.feed.domain import LASTING, UNKNOWN, Change, Edit
+from functions.stations.feed.events import tell_owner
+from shared.platform import Platform
+from shared.tx import Tx
+
+log = logging.getLogger(__name__)
+BATCH = 500
+PRUNED = 5000
+"""Rows of history deleted in one transaction."""
+
+
+def mark_silent_feeds(platform: Platform) -> int:
+    """Marks the EVSEs of every feed that was not heard for FEED_SILENT_AFTER_S as UNKNOWN and tells the owners, one
+    transaction a location. Returns how many feeds fell silent. Running twice does nothing more."""
+    before = platform.clock.now() - timedelta(seconds=platform.settings.feed_silent_after_s)
+    total = 0
+    while ids := platform.read(lambda tx: repository.overdue(tx, heard_before=before, limit=BATCH)):
+        total += sum(platform.transact(partial(_mark, location_id=id)) for id in ids)
+        if len(ids) < BATCH:
+            break
+    return total
+
+
+def _mark(tx: Tx, *, location_id: uuid.UUID) -> bool:
+    heard = repository.lock_feed(tx, location_id)
+    limit = timedelta(seconds=tx.settings.feed_silent_after_s)
+    if heard is None or heard.silent_since is not None or tx.now - heard.at < limit:
+        return False
+    if service.get_location(tx=tx, location_id=location_id).status == LocationStatus.REMOVED:
+        repository.end_feed(tx, location_id)
+        return False
+    fed = repository.evses_of(tx, [location_id]).get(location_id, [])
+    lost = [item for item in fed if item.known is not None and item.known.unknown_since is None and item.status not in LASTING]
+    repository.fall_silent(tx, location_id, [item.evse_id for item in lost])
+    for item in lost:
+        if item.known is not None and item.known.status != UNKNOWN:
+            repository.edit_history(tx, item.evse_id, Edit(write=(Change(tx.now, UNKNOWN, item.known.status),)))
+    tell_owner(tx, location_id, "feed_silent", heard=heard.at, silent_since=tx.now, evses=len(lost))
+    log.warning("the feed of location %s is silent since %s", location_id, heard.at.isoformat())
+    return True
+
+
+def prune_status_history(platform: Platform) -> int:
+    """Deletes changes older than FEED_HISTORY_DAYS. Returns how many."""
+    before = platform.clock.now() - timedelta(days=platform.settings.feed_history_days)
+    total = 0
+    while gone := platform.transact(lambda tx: repository.prune_changes(tx, before=before, limit=PRUNED)):
+        total += gone
+    return total
+
+
+def end_feed(*, tx: Tx, location_id: uuid.UUID) -> None:
+    """Ends the feed of the caller's location: its keys are revoked, and its EVSEs, except planned and removed ones, are
+    AVAILABLE as those that never had one. Raises NotFound for others' locations."""
+    location = service.get_owned(tx=tx, location_id=location_id)
+    for key in repository.keys_of(tx, location.id):
+        station_keys.revoke_key(tx=tx, key_id=key.id)
+    repository.lock_feed(tx, location.id)
+    fed = repository.evses_of(tx, [location.id]).get(location.id, [])
+    mine = [item for item in fed if item.known is not None and item.status not in LASTING]
+    repository.end_feed(tx, location.id)
+    if mine:
+        repository.set_status(tx, [item.evse_id for item in mine], EvseStatus.AVAILABLE.value)
+    before = {item.uid: item.status for item in mine}
+    tx.audit("feed.end", object_type="location", object_id=location.id, before=before)

@@ -1,0 +1,102 @@
+"""Booking terms in the sentences a driver reads. No I/O."""
+
+from collections.abc import Iterable
+
+from functions.stations.domain import BookingTerms
+from functions.stations.enums import AccessMethod
+from functions.tariffs.domain import BookingRestriction, Tariff
+from functions.tariffs.pricing import booking_fee
+from shared.money import format_money
+
+ACCESS = {
+    AccessMethod.OPEN: "the place is open to everybody",
+    AccessMethod.TOKEN: "a charge card or app",
+    AccessMethod.LICENSE_PLATE: "your licence plate",
+    AccessMethod.ACCESS_CODE: "an access code",
+    AccessMethod.INTERCOM: "the intercom",
+    AccessMethod.PARKING_TICKET: "a parking ticket",
+}
+
+
+def span(minutes: int) -> str:
+    """`90` as `1 hour 30 minutes`, `2880` as `2 days`."""
+    days, rest = divmod(minutes, 1440)
+    hours, rest = divmod(rest, 60)
+    parts = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((days, "day"), (hours, "hour"), (rest, "minute"))
+        if count
+    ]
+    return " ".join(parts) or "0 minutes"
+
+
+def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str) -> list[str]:
+    """The terms as a driver reads them, with what a late cancel and a no-show cost by the tariffs in force."""
+    known = list(tariffs)
+    late = _cost(known, BookingRestriction.BOOKING_CANCELLATION_FEES, currency)
+    missed = _cost(known, BookingRestriction.BOOKING_EXPIRES, currency) if terms.noshow_fee else None
+    said = [_how_long(terms), _how_far(terms)]
+    many = terms.open_bookings_per_driver
+    said.append(f"You can have {many} open booking{'' if many == 1 else 's'} at most when you book here.")
+    before = "the start" if terms.cancel_until_minutes == 0 else f"{span(terms.cancel_until_minutes)} before the start"
+    if terms.cancel_until_minutes == 0:
+        said.append("You can cancel free of charge until the start.")
+    elif late is None:
+        said.append("You can cancel free of charge at any time before the start.")
+    else:
+        said.append(f"You can cancel free of charge until {before}; after that it costs {late}.")
+    if terms.change_not_allowed:
+        said.append("You cannot move a booking; cancel it and book anew.")
+    elif terms.change_until_minutes == 0:
+        said.append("You can move a booking until its start.")
+    else:
+        said.append(f"You can move a booking until {span(terms.change_until_minutes)} before its start.")
+    if terms.early_start_minutes:
+        said.append(f"You can start up to {span(terms.early_start_minutes)} early if your charger is free then.")
+    else:
+        said.append("You cannot start before the booked time.")
+    cost = "; it costs nothing" if missed is None else f", and it costs {missed}"
+    said.append(
+        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start, your place is given free{cost}."
+    )
+    if terms.late_stop_allowed:
+        said.append("You can stay after the booked end while nobody else has booked.")
+    else:
+        said.append("Please leave by the booked end: the next driver may have booked.")
+    said.append(_access(terms))
+    if terms.booking_terms_url:
+        said.append(f"The operator's own terms: {terms.booking_terms_url}")
+    return said
+
+
+def _how_long(terms: BookingTerms) -> str:
+    least, most = terms.min_booking_minutes, terms.max_booking_minutes
+    if least == most:
+        return f"A booking here is for {span(least)}."
+    return f"You can book for {span(least)} to {span(most)}."
+
+
+def _how_far(terms: BookingTerms) -> str:
+    far = f"{terms.booking_horizon_days} day{'' if terms.booking_horizon_days == 1 else 's'} ahead"
+    if terms.min_lead_minutes:
+        return f"You can book up to {far}, and {span(terms.min_lead_minutes)} before the start at the latest."
+    return f"You can book up to {far}, also at short notice."
+
+
+def _cost(tariffs: list[Tariff], kind: BookingRestriction, currency: str) -> str | None:
+    fees = sorted({booking_fee(tariff, kind) for tariff in tariffs})
+    if not fees or fees[-1] == 0:
+        return None
+    if len(fees) == 1:
+        return format_money(fees[0], currency)
+    return f"{format_money(fees[0], currency)} to {format_money(fees[-1], currency)}, by charger"
+
+
+def _access(terms: BookingTerms) -> str:
+    # Stored terms may be older than the list of words.
+    methods = [word for word in terms.supported_access_methods if word in AccessMethod.__members__]
+    ways = [ACCESS[AccessMethod(word)] for word in methods if word != AccessMethod.OPEN]
+    if not ways:
+        return "You need nothing to get in: the place is open to everybody."
+    joined = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
+    return f"You get in with {joined}."

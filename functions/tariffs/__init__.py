@@ -1,0 +1,1 @@
+"""Tariffs: OCPI tariffs, exact pricing, rate tables, booking fees and quotes."""

@@ -1,0 +1,23 @@
+"""Quotes: what a booking will cost at most, frozen with it; and the fees of missed and late cancelled ones."""
+
+from datetime import datetime
+
+from functions.tariffs.domain import BookingRestriction, Tariff
+from functions.tariffs.pricing import Period, Quote, price_session
+from functions.tariffs.pricing import booking_fee as fee_of
+
+
+def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> Quote:
+    """The price of `energy_kwh` drawn evenly over [start, end), minor units with VAT. Without a tariff it is free."""
+    if tariff is None:
+        minutes = (end - start).total_seconds() / 60
+        return Quote(
+            currency=currency, total_minor=0, total_excl_vat_minor=0, energy_kwh=energy_kwh, minutes=minutes,
+            tariff_id=None, elements=[],
+        )  # fmt: skip
+    return price_session(tariff, time_zone=time_zone, periods=[Period(start, end, energy_kwh)])
+
+
+def booking_fee(*, tariff: Tariff, kind: str) -> int:
+    """The fee in minor units of an OCPI `booking` restriction, 0 where the tariff has none."""
+    return fee_of(tariff, BookingRestriction(kind))

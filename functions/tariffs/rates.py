@@ -1,0 +1,138 @@
+"""A tariff as rates for the optimizer: what energy and time cost in each quarter hour; tables of stored tariffs, kept.
+
+Restrictions are evaluated in the location's local time by the tariff engine itself (`pricing.active`), once for each quarter
+hour of the local week that somebody asks about, not for each slot of each decision.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from functions.tariffs.domain import PriceComponent, Tariff
+from functions.tariffs.pricing import Dimension, Moment, active
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MONDAY = datetime(2024, 1, 1)
+"""A Monday: what depends on weekday and time alone may be asked of any week."""
+DAY_MIN, WEEK_MIN = 1440, 10080
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A tariff as the optimizer sees it, VAT included, major units: per kWh and per hour in each slot, and once."""
+
+    energy: "np.ndarray"
+    time: "np.ndarray"
+    flat: float
+
+
+@lru_cache(maxsize=256)
+def local_minutes(time_zone: str, slot0: int, slots: int) -> "np.ndarray":
+    """The minute of the local week (Monday 00:00 is 0) at which each quarter hour from number `slot0` on begins: [slots]. Not
+    to be written to: it is kept."""
+    import numpy as np
+
+    found = [local.weekday() * DAY_MIN + local.hour * 60 + local.minute for local in _local(time_zone, slot0, slots)]
+    made = np.array(found, dtype=np.int64)
+    made.flags.writeable = False
+    return made
+
+
+def _local(time_zone: str, slot0: int, slots: int) -> Iterable[datetime]:
+    zone = ZoneInfo(time_zone)
+    return (datetime.fromtimestamp((slot0 + number) * 900, UTC).astimezone(zone) for number in range(slots))
+
+
+class RateTable:
+    """One tariff at one power. `rates` may be asked by many threads: what it fills in is the same whoever does."""
+
+    def __init__(self, tariff: Tariff, power_kw: float) -> None:
+        restricted = [element.restrictions for element in tariff.elements if element.restrictions is not None]
+        self._tariff = tariff
+        self._kw = Fraction(power_kw).limit_denominator(1000)
+        self._dated = any(item.start_date is not None or item.end_date is not None for item in restricted)
+        self._period = WEEK_MIN if any(item.day_of_week for item in restricted) else DAY_MIN
+        priced = {item.type for element in tariff.elements for item in element.price_components}
+        self._known: dict[Dimension, dict[int, float]] = {dimension: {} for dimension in Dimension if dimension in priced}
+
+    def _at(self, dimension: Dimension, local: datetime) -> float:
+        found = active(self._tariff, dimension, Moment(local, kw=self._kw))
+        return 0.0 if found is None else _gross(found)
+
+    def _by_minute(self, dimension: Dimension, minute: int) -> float:
+        """The rate at a minute of the local week (of the day, where no day differs)."""
+        known = self._known[dimension]
+        if minute not in known:
+            known[minute] = self._at(dimension, MONDAY + timedelta(minutes=minute))
+        return known[minute]
+
+    def rates(self, *, time_zone: str, slot0: int, slots: int) -> Rates:
+        """See `compile_rates`."""
+        import numpy as np
+
+        if self._dated:
+            local = list(_local(time_zone, slot0, slots))
+            flat = self._at(Dimension.FLAT, local[0]) if slots else 0.0
+            energy, time = (
+                np.array([self._at(dimension, at) for at in local], dtype=np.float64)
+                for dimension in (Dimension.ENERGY, Dimension.TIME)
+            )
+            return Rates(energy, time, flat)
+        minutes = local_minutes(time_zone, slot0, slots) % self._period
+        asked, place = np.unique(minutes, return_inverse=True)
+
+        def row(dimension: Dimension) -> "np.ndarray":
+            if dimension not in self._known:
+                return np.zeros(slots)
+            found: np.ndarray = np.array([self._by_minute(dimension, minute) for minute in asked.tolist()])[place]
+            return found
+
+        flat = self._by_minute(Dimension.FLAT, int(minutes[0])) if slots and Dimension.FLAT in self._known else 0.0
+        return Rates(row(Dimension.ENERGY), row(Dimension.TIME), flat)
+
+
+def _gross(component: PriceComponent) -> float:
+    return float(Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100))
+
+
+def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
+    """Rates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
+
+    What depends on consumption or duration is taken as at a session's start; min_price, max_price and step_size are left
+    out. Where a tariff has none of those, a session on slot boundaries costs by these rates what `price_session` says.
+    """
+    return RateTable(tariff, power_kw).rates(time_zone=time_zone, slot0=slot0, slots=slots)
+
+
+class RateTables:
+    """Tables of stored tariffs by id, kept: a stored tariff never changes. Tariffs of the same text, as an operator gives
+    to all of his stations, share one table. Beyond `size` ids it forgets all and begins anew. Safe to use from many threads."""
+
+    def __init__(self, size: int = 20_000) -> None:
+        self._size = size
+        self._by_id: dict[tuple[uuid.UUID, float], RateTable] = {}
+        self._by_text: dict[tuple[str, float], RateTable] = {}
+
+    @property
+    def tables(self) -> int:
+        """How many tables are kept."""
+        return len(self._by_text)
+
+    def rates(self, id: uuid.UUID, tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
+        """`compile_rates` of the stored tariff `id`."""
+        table = self._by_id.get((id, power_kw))
+        if table is None:
+            if len(self._by_id) >= self._size:
+                self._by_id.clear()
+                self._by_text.clear()
+            text = tariff.model_dump_json(exclude={"id", "last_updated"})
+            table = self._by_text.setdefault((text, power_kw), RateTable(tariff, power_kw))
+            self._by_id[id, power_kw] = table
+        return table.rates(time_zone=time_zone, slot0=slot0, slots=slots)

@@ -1,0 +1,1 @@
+"""What HTTP routes share: the call, pages, idempotency, tokens, fields, and bodies."""

@@ -1,0 +1,120 @@
+"""What every payload has in common: instants, text in one form, numbers that are numbers. Pure; docs/input.md says why.
+
+Text is normalised to NFC before its length is counted, in code points, as MariaDB's utf8mb4 columns count. One line of
+text has no control or direction-changing characters. JSON types are not converted: "60" is no number, and true is not 1.
+"""
+
+import re
+import types
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+)
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_CONTROL = frozenset({"Cc", "Zl", "Zp", "Cs"})
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _written(value: Any) -> Any:
+    """Only RFC 3339 text (or a datetime of ours): pydantic would take 1772445600 as well."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
+        return value
+    raise ValueError("must be a date and time with offset such as 2026-03-02T10:15:00Z (in a URL write + as %2B)")
+
+
+def _in_range(value: datetime) -> datetime:
+    if not EARLIEST - timedelta(days=1) <= value.replace(tzinfo=UTC) <= LATEST + timedelta(days=1):
+        raise ValueError(f"must be between the years {EARLIEST.year} and {LATEST.year}")  # before UTC, which year 1 has not
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_range)]
+"""A date and time with offset in the input (RFC 3339), UTC inside, of this century."""
+
+
+def one_line(text: str) -> str:
+    """The text in NFC. Raises ValueError where it has line breaks, control or direction-changing characters."""
+    return _clean(text, breaks=False)
+
+
+def _clean(text: str, *, breaks: bool) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    for place, char in enumerate(text):
+        if breaks and char in "\n\t":
+            continue
+        if unicodedata.category(char) in _CONTROL or char in _BIDI:
+            raise ValueError(f"must not contain control or direction-changing characters (U+{ord(char):04X} at {place})")
+    return unicodedata.normalize("NFC", text)
+
+
+@lru_cache(maxsize=2048)
+def _kinds_of(model: type[BaseModel], name: str) -> frozenset[type]:
+    return _kinds(model.model_fields[name].annotation)
+
+
+def _kinds(annotation: Any) -> frozenset[type]:
+    """The plain types a field may hold; unions and Annotated are looked into, containers are themselves."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _kinds(get_args(annotation)[0])
+    if origin is Union or isinstance(annotation, types.UnionType):
+        return frozenset[type]().union(*(_kinds(part) for part in get_args(annotation)))
+    if origin is Literal:
+        return frozenset(type(value) for value in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return frozenset({str if issubclass(annotation, str) else annotation})
+    return frozenset({annotation if isinstance(annotation, type) else object})
+
+
+class Plain(BaseModel):
+    """A payload whose values are taken as they are written: see the module. Subclasses name what differs."""
+
+    several_lines: ClassVar[frozenset[str]] = frozenset()
+    """Text fields that may have line breaks and tabs."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        name = info.field_name or ""
+        if isinstance(value, str):
+            kinds = _kinds_of(cls, name)
+            if kinds and kinds <= {int, float, bool, types.NoneType}:
+                raise ValueError("must be a number, not text" if bool not in kinds else "must be true or false, not text")
+            if "password" in name or "token" in name:
+                return value  # secrets are taken exactly as received (ASVS 6.2.8)
+            return _clean(value, breaks=name in cls.several_lines)
+        if isinstance(value, bool | int | float):
+            kinds = _kinds_of(cls, name)
+            if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+                raise ValueError("must be a number, not true or false")
+            if not isinstance(value, bool) and bool in kinds and not kinds & {int, float}:
+                raise ValueError("must be true or false, not a number")
+        elif isinstance(value, list):
+            return [one_line(item) if isinstance(item, str) else item for item in value]
+        return value
+
+
+class Input(Plain):
+    """A payload: an unknown field is an error that names it; text and numbers as `shared/web/fields.py` says."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+class Output(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(from_attributes=True)

@@ -1,0 +1,235 @@
+"""The life of bookings and charge requests as a reference in memory: what must be there after each step, and what may.
+
+The reference counts places; it does not choose EVSEs. Where the platform may or may not find one (settled bookings lie in the
+way of a repack) it takes either answer, and holds it to that from then on.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE, slot_after, slot_of
+
+LIMIT = 3
+CHANGE_UNTIL = CANCEL_UNTIL = timedelta(minutes=60)
+EARLY = timedelta(minutes=10)
+NO_SHOW_AFTER = timedelta(minutes=15)
+CANCEL_FEE, NO_SHOW_FEE = 242, 605
+"""Minor units with VAT, of tests.support.world.FLAT_TARIFF: 2 and 5 EUR, 21 %."""
+
+Event = tuple[str, str]
+"""Its type, and the booking or charge request it is of."""
+
+
+@dataclass
+class Place:
+    """A pool of interchangeable EVSEs."""
+
+    id: str
+    evses: int
+
+
+@dataclass
+class RefBooking:
+    """A booking as it must be."""
+
+    id: str
+    driver: int
+    place: Place
+    start: datetime
+    end: datetime
+    status: str
+    quote: dict[str, Any]
+    request: str | None = None
+    hold_expires: datetime | None = None
+    revealed: bool = False
+    started: datetime | None = None
+    stopped: datetime | None = None
+    fee: int | None = None
+    slots: set[int] = field(default_factory=set)
+    evse: bytes | None = None
+    """As the table had it last: a settled booking keeps it."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether the platform may not move it to another EVSE."""
+        whole = self.slots == set(range(slot_of(self.start), slot_of(self.end)))
+        return self.revealed or self.started is not None or not whole
+
+    def lapsed(self, now: datetime) -> bool:
+        """Whether it is a hold whose time has run out."""
+        return self.status == "PENDING" and self.hold_expires is not None and self.hold_expires <= now
+
+    def counts(self, now: datetime) -> bool:
+        """Whether it counts against its driver's limit."""
+        live = self.status in ("PENDING", "RESERVED") or (self.status == "FULFILLED" and self.stopped is None)
+        return live and self.end > now and not self.lapsed(now)
+
+
+@dataclass
+class RefRequest:
+    """A charge request as it must be. `status` is what is stored; `at` what is shown."""
+
+    id: str
+    driver: int
+    auto_book: bool
+    status: str = "QUEUED"
+    booking: str | None = None
+    expires: datetime | None = None
+    offers: list[dict[str, Any]] = field(default_factory=list)
+
+    def at(self, now: datetime) -> str:
+        """An offer whose time has run out shows as EXPIRED."""
+        lapsed = self.status == "OFFERED" and self.expires is not None and self.expires <= now
+        return "EXPIRED" if lapsed else self.status
+
+
+class Reference:
+    """Everything that must be there. Its methods are what happens; `may_` and `must_` say what the platform has to answer."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self.places = {place.id: place for place in places}
+        self.bookings: dict[str, RefBooking] = {}
+        self.requests: dict[str, RefRequest] = {}
+        self.events: Counter[Event] = Counter()
+
+    def may_claim(self, place: Place, slots: set[int], now: datetime, *, ignoring: str | None = None) -> bool | None:
+        """Whether the period can be had there: True, False, or None where that depends on the settled bookings."""
+        there = [
+            item for item in self.bookings.values()
+            if item.place is place and item.slots and not item.lapsed(now) and item.id != ignoring
+        ]  # fmt: skip
+        taken = Counter(slot for item in there for slot in item.slots)
+        if any(taken[slot] >= place.evses for slot in slots):
+            return False
+        lanes: dict[bytes | None, set[int]] = {}
+        for item in there:
+            lanes.setdefault(item.evse, set()).update(item.slots)
+        if len(lanes) < place.evses or any(not lane & slots for lane in lanes.values()):
+            return True
+        return None if any(item.settled for item in there) else True
+
+    def at_limit(self, driver: int, place: Place, now: datetime, *, without: str | None = None) -> bool:
+        """Whether a driver has as many open bookings at a place as he may."""
+        open_ = [
+            item for item in self.bookings.values()
+            if item.driver == driver and item.place is place and item.counts(now) and item.id != without
+        ]  # fmt: skip
+        return len(open_) >= LIMIT
+
+    def announce(self, item: RefBooking, type: str, now: datetime, *, reminder: bool = True) -> None:
+        """The driver is told, and reminded an hour before where that is still to come."""
+        self.events[(type, item.id)] += 1
+        if reminder and item.start - REMIND_BEFORE > now:
+            self.events[("booking_reminder", item.id)] += 1
+
+    def end_lapsed(self, place: Place, now: datetime) -> None:
+        """Holds of a place that have run out end with the next successful claim there, or by the timer."""
+        for item in self.bookings.values():
+            if item.place is place and item.lapsed(now):
+                item.status, item.slots = "CANCELED", set()
+                self.events[("hold_expired", str(item.request))] += 1
+
+    def reserved(self, answer: dict[str, Any], driver: int, now: datetime, *, request: str | None = None) -> RefBooking:
+        """A booking was made: RESERVED, or PENDING as the held offer of a request."""
+        place = self.places[answer["location_id"]]
+        self.end_lapsed(place, now)
+        start, end = (datetime.fromisoformat(answer["period"][name]) for name in ("start", "end"))
+        item = RefBooking(
+            answer["id"], driver, place, start, end, answer["reservation_status"], answer["quote"], request=request,
+            slots=set(range(slot_of(start), slot_of(end))),
+        )  # fmt: skip
+        if item.status == "RESERVED":
+            item.revealed = start - now <= REVEAL_BEFORE
+            self.announce(item, "booking_reserved", now)
+        else:
+            item.hold_expires = now + OFFER_HOLD
+        self.bookings[item.id] = item
+        return item
+
+    def canceled(self, item: RefBooking, now: datetime) -> None:
+        """By its driver; late it costs what the terms say."""
+        late = item.status == "RESERVED" and now > item.start - CANCEL_UNTIL
+        item.status, item.slots, item.fee = "CANCELED", set(), CANCEL_FEE if late else 0
+        self.announce(item, "booking_canceled", now, reminder=False)
+
+    def moved(self, item: RefBooking, start: datetime, end: datetime, quote: dict[str, Any], now: datetime) -> None:
+        """To another period, with the quote of that."""
+        self.end_lapsed(item.place, now)
+        item.start, item.end, item.quote = start, end, quote
+        item.slots = set(range(slot_of(start), slot_of(end)))
+        item.revealed = start - now <= REVEAL_BEFORE
+        item.evse = None
+        self.announce(item, "booking_rescheduled", now)
+
+    def confirmed(self, item: RefBooking, now: datetime) -> None:
+        """A hold was taken."""
+        item.status, item.hold_expires = "RESERVED", None
+        item.revealed = item.start - now <= REVEAL_BEFORE
+        self.announce(item, "booking_reserved", now)
+
+    def may_start(self, item: RefBooking, now: datetime) -> str:
+        """What an attempt to start charging must answer: a status code and an error code."""
+        if item.status != "RESERVED":
+            return "409 WRONG_STATE"
+        if now < item.start - EARLY:
+            return "409 TERMS_REFUSE"
+        if now >= item.end:
+            return "409 WRONG_STATE"
+        early = set(range(slot_of(now), slot_of(item.start)))
+        others = (other for other in self.bookings.values() if other is not item and other.evse == item.evse)
+        return "409 CONFLICT" if any(other.slots & early for other in others) else "200"
+
+    def began(self, item: RefBooking, now: datetime) -> None:
+        """Charging: the slots before the start are his too where he came early."""
+        item.status, item.started, item.revealed = "FULFILLED", now, True
+        item.slots |= set(range(slot_of(now), slot_of(item.start)))
+
+    def ended(self, item: RefBooking, now: datetime) -> None:
+        """Charging has ended: what is left is free."""
+        item.stopped = now
+        item.slots = {slot for slot in item.slots if slot < slot_after(now)}
+        self.announce(item, "session_stopped", now, reminder=False)
+
+    def timers(self, now: datetime) -> None:
+        """Lapsed holds, no-shows, and EVSEs that are told."""
+        for place in self.places.values():
+            self.end_lapsed(place, now)
+        for item in self.bookings.values():
+            if item.status == "RESERVED" and item.start + NO_SHOW_AFTER <= now:
+                item.status, item.slots, item.fee = "NO_SHOW", set(), NO_SHOW_FEE
+                self.announce(item, "booking_no_show", now, reminder=False)
+        for item in self.bookings.values():
+            if item.status == "RESERVED" and not item.revealed and item.start <= now + REVEAL_BEFORE:
+                item.revealed = True
+                self.events[("evse_revealed", item.id)] += 1
+
+    def holds_told(self) -> None:
+        """The queue was worked off: requests whose hold ran out are expired."""
+        for request in self.requests.values():
+            if request.status == "OFFERED" and self.events[("hold_expired", request.id)]:
+                request.status = "EXPIRED"
+                self.events[("charge_request_expired", request.id)] += 1
+
+
+def event_of(type: str, payload: dict[str, Any]) -> Event:
+    """An outbox row as the reference counts it."""
+    if type in ("charge_requested", "hold_expired") or type.startswith("charge_request_"):
+        return type, payload["charge_request_id"]
+    return type, payload["booking_id"]
+
+
+def idle(reference: Reference, place: Place, now: datetime, hours: int) -> bool:
+    """Whether an EVSE of a place is surely free for so long."""
+    first = slot_of(now)
+    slots = set(range(first, first + 4 * hours))
+    taken = Counter(slot for item in reference.bookings.values() if item.place is place for slot in item.slots)
+    return sum(taken[slot] > 0 for slot in slots) == 0
+
+
+def as_uuid(text: str) -> uuid.UUID:
+    """An id of an answer."""
+    return uuid.UUID(text)

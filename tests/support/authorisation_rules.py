@@ -1,0 +1,452 @@
+"""Who may call what: one line a route, read by tests/api/test_authorisation.py, which fails for a route without a line.
+
+A new route: add a line to RULES. `who` may call it, everybody else gets 401 (no token) or 403 (another role). Path parameters
+are filled by `OBJECTS` with something of the caller's own; with another tenant's id, and with one that does not exist, the
+answer must be the same 404, unless the role is in `sees_all`. `body` makes the call with one's own object succeed, so that a
+rule cannot hold by accident; every schema is also tried with fields it does not have.
+"""
+
+import io
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from functions.accounts import repository as account_rows
+from functions.accounts import service as accounts
+from functions.accounts.passwords import hash_password
+from functions.accounts.schemas import VehicleCreate
+from functions.notify import repository as messages
+from functions.notify.domain import Notification
+from functions.operators import image_sanitizer, photos
+from functions.operators import service as editing
+from functions.operators.schemas import BlockedTimeCreate
+from functions.stations import service as stations
+from functions.stations.domain import Connector, LocationRecord
+from functions.stations.feed import station_keys
+from functions.stations.tables import evse, location
+from shared import outbox
+from shared.db import new_id
+from shared.tx import Tx
+from tests.support.world import TYPE2, Person, World
+
+ANYBODY = frozenset({"nobody", "driver", "owner", "admin"})
+SIGNED_IN = frozenset({"driver", "owner", "admin"})
+OWNERS = frozenset({"owner", "admin"})
+ADMINS = frozenset({"admin"})
+STATIONS = frozenset({"station_key"})
+NONE: frozenset[str] = frozenset()
+
+
+@dataclass
+class Scene:
+    """A world and the people in it. `mine` makes objects of a person: a fresh one at each call."""
+
+    world: World
+    people: dict[str, Person]
+    stranger: Person
+
+    def mine(self, kind: str, person: Person) -> str:
+        """The id of a new `kind` of object that is `person`'s; of a station key only what a station has."""
+        if isinstance(person, StationKeyHolder) and kind not in ("fed_location", "evse"):
+            return str(new_id())
+        return MAKERS[kind](self.world, person)
+
+
+def _booking(world: World, person: Person, *, start: str = "12:00") -> str:
+    made = person.book(world.location(name=f"Place {new_id()}"), start)
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+def _started_booking(world: World, person: Person) -> str:
+    id = _booking(world, person, start="08:00")
+    assert person.post(f"/booking/bookings/{id}/start").status_code == 200
+    return id
+
+
+def _owned(world: World, person: Person, *, status: str) -> str:
+    plug = Connector("1", TYPE2, "CABLE", "AC_3_PHASE", 22.0)
+    record = LocationRecord(
+        external_id="x", name="Own place", address="Plein 2", city="Utrecht", country="NLD", latitude=52.1, longitude=5.1,
+        time_zone="Europe/Amsterdam", currency="EUR", opening_times=None, evses=(("E1", (plug,)),), tariffs={},
+    )  # fmt: skip
+
+    def make(tx: Tx) -> str:
+        from functions.stations import repository
+
+        (id,) = stations.import_locations(tx=tx, owner_id=person.id, records=[record])
+        repository.update_location(tx, id, status=status)
+        return str(id)
+
+    return world.platform.transact(make)
+
+
+def _newest_location(world: World, person: Person) -> uuid.UUID:
+    """The location made for `location_id` a moment ago: what lies in it is made after it."""
+    found: uuid.UUID = world.scalar(
+        sa.select(location.c.id).where(location.c.owner_id == person.id).order_by(location.c.id.desc()).limit(1)
+    )
+    return found
+
+
+def _evse_there(world: World, person: Person) -> str:
+    return str(world.scalar(sa.select(evse.c.id).where(evse.c.location_id == _newest_location(world, person))))
+
+
+def _blocked_time(world: World, person: Person) -> str:
+    now = world.platform.clock.now()
+    body = BlockedTimeCreate(period_begin=now + timedelta(days=1), period_end=now + timedelta(days=2), reason="Inspection")
+    where = _newest_location(world, person)
+    made = world.platform.transact(lambda tx: editing.block_time(tx=tx, location_id=where, block_in=body, if_match="*"))
+    return str(made[1].id)
+
+
+def _photo(world: World, person: Person) -> str:
+    id, where, picture = new_id(), _newest_location(world, person), image_sanitizer.clean(PICTURE)
+    photos.store(world.platform.blobs, id, picture)
+    world.platform.transact(
+        lambda tx: photos.add_photo(tx=tx, location_id=where, photo_id=id, picture=picture, caption=None, if_match="*")
+    )
+    return str(id)
+
+
+def _vehicle(world: World, person: Person) -> str:
+    vehicle = VehicleCreate.model_validate({"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]})
+    made = world.platform.transact(lambda tx: accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=person.id))
+    return str(made.id)
+
+
+def _notification(world: World, person: Person) -> str:
+    made = Notification(new_id(), person.id, "test", "Title", "Body", {}, world.platform.clock.now(), None)
+    world.platform.transact(lambda tx: messages.add_notification(tx, made))
+    return str(made.id)
+
+
+def _dead_letter(world: World, person: Person) -> str:
+    now = world.platform.clock.now()
+    made = world.platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {}))
+    world.platform.database.transact(lambda conn: outbox.dead_letter(conn, made.id, error="ValueError", now=now))
+    return str(made.id)
+
+
+def _session(world: World, person: Person) -> str:
+    return str(Person(world, person.id, person.role).session())
+
+
+WISH: dict[str, Any] = {
+    "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+    "origin": {"lat": 52.091, "lon": 5.121},
+}  # fmt: skip
+
+
+def _charge_request(world: World, person: Person, *, drained: bool = True, auto_book: bool = True) -> str:
+    world.location(name=f"Place {new_id()}")
+    made = person.post("/optimizer/charge-requests", WISH | {"auto_book": auto_book})
+    assert made.status_code == 202, made.text
+    if drained:
+        world.drain()
+    return str(made.json()["id"])
+
+
+class StationKeyHolder(Person):
+    """Whoever holds a key of a location: the role `station_key`. What is `mine` to him is of that location."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, new_id(), "station_key")
+        self.location = _owned(world, world.user("owner"), status="APPROVED")
+        place = uuid.UUID(self.location)
+        _, self.key = world.platform.transact(lambda tx: station_keys.create_key(tx=tx, location_id=place, name="gateway"))
+
+    def headers(self) -> dict[str, str]:
+        """The key, which does not run out."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+
+def _fed_location(world: World, person: Person) -> str:
+    return person.location if isinstance(person, StationKeyHolder) else _owned(world, person, status="APPROVED")
+
+
+def _evse(world: World, person: Person) -> str:
+    place = uuid.UUID(_fed_location(world, person))
+    return str(world.platform.read(lambda tx: stations.get_location(tx=tx, location_id=place)).evses[0].id)
+
+
+def _station_key(world: World, person: Person) -> str:
+    place = uuid.UUID(_owned(world, person, status="APPROVED"))
+    made, _ = world.platform.transact(lambda tx: station_keys.create_key(tx=tx, location_id=place, name="gateway"))
+    return str(made.id)
+
+
+MAKERS: dict[str, Callable[[World, Person], str]] = {
+    "booking": _booking,
+    "booking_due": lambda world, person: _booking(world, person, start="08:00"),
+    "booking_started": _started_booking,
+    "location": lambda world, person: _owned(world, person, status="APPROVED"),
+    "location_submitted": lambda world, person: _owned(world, person, status="SUBMITTED"),
+    "fed_location": _fed_location,
+    "evse": _evse,
+    "station_key": _station_key,
+    "location_draft": lambda world, person: _owned(world, person, status="DRAFT"),
+    "location_suspended": lambda world, person: _owned(world, person, status="SUSPENDED"),
+    "evse_there": _evse_there,
+    "blocked_time": _blocked_time,
+    "photo": _photo,
+    "vehicle": _vehicle,
+    "notification": _notification,
+    "dead_letter": _dead_letter,
+    "charge_request": _charge_request,
+    "session": _session,
+    "user": lambda world, _: str(world.user().id),
+    "offer": lambda world, person: _charge_request(world, person, auto_book=False),
+}
+OBJECTS = {
+    "booking_id": "booking",
+    "location_id": "location",
+    "evse_id": "evse",
+    "key_id": "station_key",
+    "blocked_time_id": "blocked_time",
+    "photo_id": "photo",
+    "vehicle_id": "vehicle",
+    "notification_id": "notification",
+    "message_id": "dead_letter",
+    "request_id": "charge_request",
+    "session_id": "session",
+    "user_id": "user",
+}
+"""What fills a path parameter of this name, where the rule does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A route's rule. `ids` overrides OBJECTS; `body` may be made from the scene; `status` is what the allowed call answers.
+
+    A `body` of bytes goes as it is, with the Content-Type of `headers`. `public` names an object that everybody may see
+    (the ids of `ids` are then those that are hidden from strangers). `blind` routes are pages and documents that look at no
+    token at all.
+    """
+
+    who: frozenset[str]
+    ids: Mapping[str, str] = field(default_factory=dict)
+    body: Any | Callable[[Scene, Person], Any] = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sees_all: frozenset[str] = ADMINS
+    status: int = 200
+    public: Mapping[str, str] = field(default_factory=dict)
+    blind: bool = False
+
+
+def _later(scene: Scene, hours: int) -> str:
+    return (scene.world.platform.clock.now() + timedelta(hours=hours)).isoformat()
+
+
+def _an_hour_somewhere(scene: Scene, person: Person) -> dict[str, Any]:
+    place = scene.world.location(name=f"Place {new_id()}")
+    return {"location_id": place, "connector": TYPE2, "start": _later(scene, 3), "duration_minutes": 60}
+
+
+OVERWRITE = {"If-Match": "*"}
+
+
+def _picture() -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", (80, 80), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+PICTURE = _picture()
+
+
+@lru_cache(maxsize=1)
+def _hashed() -> str:
+    return hash_password("a horse of 4 batteries")
+
+
+def _password(scene: Scene, person: Person) -> str:
+    """Gives a person a password; and sees to it that he is not the last administrator."""
+    scene.world.platform.transact(lambda tx: account_rows.update_user(tx, person.id, password_hash=_hashed()))
+    scene.world.user("admin")
+    return "a horse of 4 batteries"
+
+
+def _newcomer(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"}
+
+
+FLAT = {"id": "flat", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 21}]}]}
+PLACE = {
+    "name": "New", "address": "Plein 3", "city": "Utrecht", "country": "NLD", "latitude": 52.0, "longitude": 5.0,
+    "time_zone": "Europe/Amsterdam",
+}  # fmt: skip
+EVSE = {"uid": "E9", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHASE", "max_power_kw": 22}]}
+
+RULES: dict[str, Rule] = {
+    # accounts
+    "POST /accounts/register": Rule(ANYBODY, body=_newcomer, status=202),
+    "POST /accounts/verification": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/verify": Rule(ANYBODY | STATIONS, blind=True),
+    "POST /accounts/verify": Rule(ANYBODY, body={"token": "unknown", "password": "any"}, status=401),
+    "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    "POST /accounts/password/forgot": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/password/reset": Rule(ANYBODY | STATIONS, blind=True),
+    "POST /accounts/password/reset": Rule(ANYBODY, body={"token": "unknown", "password": "a horse of 4"}, status=401),
+    "GET /accounts/email/confirm": Rule(ANYBODY | STATIONS, blind=True),
+    "POST /accounts/email/confirm": Rule(ANYBODY, body={"token": "unknown"}, status=401),
+    "POST /accounts/oidc/start": Rule(ANYBODY, status=404),
+    "POST /accounts/oidc/finish": Rule(ANYBODY, body={"code": "c", "state": "s", "binding": "b"}, status=404),
+    "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
+    "POST /accounts/logout": Rule(SIGNED_IN, status=204),
+    "GET /accounts/audit": Rule(ADMINS),
+    "GET /accounts/me": Rule(SIGNED_IN),
+    "PATCH /accounts/me": Rule(SIGNED_IN, body={"name": "Ada L."}),
+    "POST /accounts/me/password": Rule(
+        SIGNED_IN,
+        body=lambda scene, person: {"current_password": _password(scene, person), "new_password": "another horse"},
+        status=204,
+    ),
+    "POST /accounts/me/email": Rule(
+        SIGNED_IN,
+        body=lambda scene, person: {"email": "new@example.org", "password": _password(scene, person)},
+        status=202,
+    ),
+    "GET /accounts/me/sessions": Rule(SIGNED_IN),
+    "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),
+    "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
+    "GET /accounts/me/export": Rule(SIGNED_IN),
+    "POST /accounts/me/deletion": Rule(
+        SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}, status=204
+    ),
+    "GET /accounts/users": Rule(ADMINS),
+    "GET /accounts/users/{user_id}": Rule(ADMINS),
+    "PATCH /accounts/users/{user_id}": Rule(ADMINS, body={"role": "owner", "reason": "hand over"}),
+    "GET /accounts/me/vehicles": Rule(SIGNED_IN),
+    "POST /accounts/me/vehicles": Rule(
+        SIGNED_IN, body={"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]}, status=201
+    ),
+    "PATCH /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, body={"name": "Zoe"}, sees_all=NONE),
+    "DELETE /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
+    # stations
+    "GET /stations/locations": Rule(ANYBODY, query={"lat": 52.09, "lon": 5.12}),
+    "GET /stations/locations/{location_id}": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "GET /stations/locations/{location_id}/availability": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "POST /stations/locations": Rule(OWNERS, body=PLACE, status=201),
+    "GET /stations/managed-locations": Rule(OWNERS),
+    "PATCH /stations/locations/{location_id}": Rule(OWNERS, body={"name": "Newer"}, headers=OVERWRITE),
+    "DELETE /stations/locations/{location_id}": Rule(OWNERS, headers=OVERWRITE, status=204),
+    "POST /stations/locations/{location_id}/evses": Rule(OWNERS, body=EVSE, headers=OVERWRITE, status=201),
+    "PATCH /stations/locations/{location_id}/evses/{evse_id}": Rule(
+        OWNERS, ids={"evse_id": "evse_there"}, body={"connectors": EVSE["connectors"]}, headers=OVERWRITE
+    ),
+    "DELETE /stations/locations/{location_id}/evses/{evse_id}": Rule(OWNERS, ids={"evse_id": "evse_there"}, headers=OVERWRITE),
+    "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}, headers=OVERWRITE),
+    "GET /stations/locations/{location_id}/tariffs": Rule(OWNERS),
+    "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}, headers=OVERWRITE),
+    "GET /stations/locations/{location_id}/booking-terms": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "POST /stations/locations/{location_id}/booking-terms/preview": Rule(OWNERS, body={"booking_horizon_days": 7}),
+    "POST /stations/locations/{location_id}/blocked-times": Rule(
+        OWNERS,
+        body=lambda scene, _: {"period_begin": _later(scene, 24), "period_end": _later(scene, 26), "reason": "Inspection"},
+        headers=OVERWRITE,
+        status=201,
+    ),
+    "GET /stations/locations/{location_id}/blocked-times": Rule(OWNERS),
+    "DELETE /stations/locations/{location_id}/blocked-times/{blocked_time_id}": Rule(OWNERS, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/photos": Rule(
+        OWNERS, body=PICTURE, headers=OVERWRITE | {"Content-Type": "image/png"}, status=201
+    ),
+    "GET /stations/locations/{location_id}/photos": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    "GET /stations/locations/{location_id}/photos/{photo_id}": Rule(
+        ANYBODY, ids={"location_id": "location_suspended"}, public={"location_id": "location", "photo_id": "photo"}
+    ),
+    "DELETE /stations/locations/{location_id}/photos/{photo_id}": Rule(OWNERS, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/submit": Rule(OWNERS, ids={"location_id": "location_draft"}, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/withdraw": Rule(
+        OWNERS, ids={"location_id": "location_submitted"}, headers=OVERWRITE
+    ),
+    "GET /stations/locations/{location_id}/submissions": Rule(OWNERS),
+    "POST /stations/locations/{location_id}/approve": Rule(ADMINS, ids={"location_id": "location_submitted"}),
+    # the feed, by station key
+    "PUT /stations/evses/{evse_id}/status": Rule(
+        STATIONS, body=lambda scene, _: {"status": "CHARGING", "last_updated": _later(scene, 0)}, sees_all=NONE
+    ),
+    "PUT /stations/locations/{location_id}/status": Rule(
+        STATIONS,
+        ids={"location_id": "fed_location"},
+        body=lambda scene, _: {"evses": [{"uid": "E1", "status": "CHARGING", "last_updated": _later(scene, 0)}]},
+        sees_all=NONE,
+    ),
+    "POST /stations/locations/{location_id}/heartbeat": Rule(STATIONS, ids={"location_id": "fed_location"}, sees_all=NONE),
+    "GET /stations/locations/{location_id}/feed": Rule(OWNERS | STATIONS, ids={"location_id": "fed_location"}),
+    "DELETE /stations/locations/{location_id}/feed": Rule(OWNERS, status=204),
+    "POST /stations/locations/{location_id}/keys": Rule(OWNERS, body={"name": "gateway"}, status=201),
+    "GET /stations/locations/{location_id}/keys": Rule(OWNERS),
+    "POST /stations/keys/{key_id}/rotate": Rule(OWNERS, body={"grace_minutes": 0}, status=201),
+    "DELETE /stations/keys/{key_id}": Rule(OWNERS, status=204),
+    "POST /stations/locations/{location_id}/reject": Rule(
+        ADMINS, ids={"location_id": "location_submitted"}, body={"reason": "No such street"}
+    ),
+    "POST /stations/locations/{location_id}/suspend": Rule(ADMINS, body={"reason": "Unsafe cables"}),
+    "POST /stations/locations/{location_id}/lift": Rule(ADMINS, ids={"location_id": "location_suspended"}),
+    # booking
+    "POST /booking/bookings": Rule(
+        SIGNED_IN,
+        body=_an_hour_somewhere,
+        status=201,
+    ),
+    "GET /booking/bookings": Rule(SIGNED_IN),
+    "GET /booking/hosted": Rule(OWNERS),
+    "GET /booking/locations/{location_id}/calendar": Rule(OWNERS),
+    "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
+    "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
+    "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "TRAFFIC"}),
+    "POST /booking/bookings/{booking_id}/start": Rule(SIGNED_IN, ids={"booking_id": "booking_due"}),
+    "POST /booking/bookings/{booking_id}/stop": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, body={}),
+    # optimizer
+    "POST /optimizer/charge-requests": Rule(SIGNED_IN, body=WISH, status=202),
+    "GET /optimizer/charge-requests": Rule(SIGNED_IN),
+    "GET /optimizer/charge-requests/{request_id}": Rule(SIGNED_IN),
+    "GET /optimizer/charge-requests/{request_id}/decision": Rule(SIGNED_IN),
+    "POST /optimizer/charge-requests/{request_id}/accept": Rule(SIGNED_IN, ids={"request_id": "offer"}, body={"offer": 0}),
+    "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
+    "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
+    "GET /optimizer/model": Rule(ANYBODY),
+    "GET /optimizer/forecasts/reliability": Rule(ADMINS),
+    "GET /optimizer/forecasts/{location_id}": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
+    # notify
+    "GET /notify/inbox": Rule(SIGNED_IN),
+    "POST /notify/inbox/{notification_id}/read": Rule(SIGNED_IN, sees_all=NONE),
+    "GET /notify/dead-letters": Rule(ADMINS),
+    "POST /notify/dead-letters/{message_id}/send-again": Rule(ADMINS, status=202),
+    # payments
+    "POST /payments/quotes": Rule(
+        ANYBODY,
+        body=_an_hour_somewhere,
+    ),
+    # the root
+    "GET /health": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /docs": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
+    "HEAD /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
+}
+MOUNTS = {"/docs/assets"}
+"""Folders of files that everybody may read."""
+
+OPEN_OBJECTS = {"Tariff", "TariffElement", "PriceComponent", "PriceLimit", "TariffRestrictions"}
+"""Payloads that ignore what they do not know instead of refusing it: OCPI's own objects, whose receivers must."""

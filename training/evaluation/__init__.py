@@ -1,0 +1,1 @@
+"""Policies compared on unseen days: baselines, rollouts, metrics, reports."""

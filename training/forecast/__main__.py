@@ -1,0 +1,5 @@
+"""`python -m training.forecast`."""
+
+from training.forecast.commands import app
+
+app()

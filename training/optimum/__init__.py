@@ -1,0 +1,1 @@
+"""The offline optimum: the bound, dual prices, and column generation."""

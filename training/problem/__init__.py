@@ -1,0 +1,1 @@
+"""What training is about: scenarios, their days and their splits."""

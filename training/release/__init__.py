@@ -1,0 +1,1 @@
+"""From a run to a champion: export, publishing, promotion, recorded demand."""

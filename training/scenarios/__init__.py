@@ -1,0 +1,1 @@
+"""Where days come from: the reference city, recorded cities, random cities."""

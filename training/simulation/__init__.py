@@ -1,0 +1,1 @@
+"""Days decided one request after the other: simulator, disturbances, replayed states."""
