@@ -19,9 +19,9 @@ from functions.booking.domain import REVEAL_BEFORE
 from functions.optimizer.core.candidates import DETOUR, MAX_WAIT_MIN, RESERVE_KWH, SPEED_KMH
 from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, CityFolder
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, REJECTION_COST
-from functions.stations.domain import great_circle_km
 from functions.tariffs.pricing import Period, price_session
 from shared.clock import ManualClock
+from shared.geo import great_circle_km
 from shared.money import to_major
 from shared.platform import Platform
 

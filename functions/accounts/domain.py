@@ -15,7 +15,6 @@ IDLE_LIFETIME = timedelta(days=30)
 """A session that is not refreshed for so long has ended."""
 WHOLE_LIFETIME = timedelta(days=180)
 """No session is older than this, however often it is refreshed."""
-DEFAULT_CONSUMPTION_KWH_PER_KM = 0.18
 """PROBLEM.md, Candidates."""
 NO_PASSWORD = ""
 """The password hash of an account that signs in by a provider alone."""

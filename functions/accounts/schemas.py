@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from functions.accounts.domain import DEFAULT_CONSUMPTION_KWH_PER_KM, UserStatus
+from functions.accounts.domain import UserStatus
 from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.enums import ConnectorType
+from shared.energy import CONSUMPTION_KWH_PER_KM
 from shared.web.fields import Input, Output
 
 
@@ -182,7 +183,7 @@ class VehicleCreate(Input):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = "My car"
     plate: Plate | None = None
     battery_kwh: Kwh
-    consumption_kwh_per_km: Consumption = DEFAULT_CONSUMPTION_KWH_PER_KM
+    consumption_kwh_per_km: Consumption = CONSUMPTION_KWH_PER_KM
     max_power_kw: Power = Field(description="The most it takes, kW")
     standards: Standards
 

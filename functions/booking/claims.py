@@ -4,15 +4,7 @@ import uuid
 from typing import Any
 
 from functions.booking import repository, repository_claims
-from functions.booking.domain import (
-    Booking,
-    CanceledReason,
-    ReservationStatus,
-    WhoCanceled,
-    slot_after,
-    slot_of,
-    slot_start,
-)
+from functions.booking.domain import Booking, CanceledReason, ReservationStatus, WhoCanceled
 from functions.booking.placement import Held, Placement, place
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
@@ -20,6 +12,7 @@ from functions.stations.enums import EvseStatus
 from shared import telemetry
 from shared.errors import Invalid, SlotTaken
 from shared.outbox import CHARGE_REQUESTS
+from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 WINDOW = 64

@@ -14,20 +14,13 @@ from enum import StrEnum
 from typing import Any
 
 from functions.booking import claims, repository, repository_claims, service
-from functions.booking.domain import (
-    Booking,
-    CanceledReason,
-    ReservationStatus,
-    WhoCanceled,
-    slot_after,
-    slot_of,
-    slot_start,
-)
+from functions.booking.domain import Booking, CanceledReason, ReservationStatus, WhoCanceled
 from functions.booking.events import event
 from functions.booking.placement import Held, place
 from functions.stations.domain import APPROVED, Location, Pool
 from shared.errors import SlotTaken
 from shared.outbox import NOTIFY
+from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 

@@ -5,14 +5,13 @@ States and reasons are those of OCPI 2.3.0 Bookings (`mod_bookings.asciidoc`).
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from shared.errors import Invalid, WrongState
+from shared.slots import SLOT_S, slot_after, slot_of, slot_start
 
-SLOT = timedelta(minutes=15)
-SLOT_S = 900
 REVEAL_BEFORE = timedelta(minutes=30)
 REMIND_BEFORE = timedelta(minutes=60)
 OFFER_HOLD = timedelta(minutes=2)
@@ -91,22 +90,6 @@ def check_transition(old: ReservationStatus, new: ReservationStatus) -> None:
         raise WrongState(f"A {old} booking cannot become {new} (from here: {allowed}).", reservation_status=old.value)
 
 
-def slot_of(instant: datetime) -> int:
-    """The number of the slot that holds `instant`: quarter hours since the epoch."""
-    return int(instant.timestamp()) // SLOT_S
-
-
-def slot_after(instant: datetime) -> int:
-    """The first slot that begins at or after `instant`."""
-    seconds = instant.timestamp()
-    return -int(-seconds // SLOT_S)
-
-
-def slot_start(slot: int) -> datetime:
-    """The instant a slot begins."""
-    return datetime.fromtimestamp(slot * SLOT_S, UTC)
-
-
 def check_period(start: datetime, end: datetime) -> range:
     """The slots of a period that begins and ends on quarter hours. Raises Invalid naming the field."""
     for name, instant in (("start", start), ("end", end)):
@@ -115,25 +98,6 @@ def check_period(start: datetime, end: datetime) -> range:
     if end <= start:
         raise Invalid.one("end", "must be after the start")
     return range(slot_of(start), slot_of(end))
-
-
-def whole_slots(minutes: float) -> int:
-    """Slots that a session of `minutes` takes: whole ones, at least one."""
-    return max(1, -int(-minutes // 15))
-
-
-CHARGE_EFFICIENCY = 0.9
-"""Share of the lesser power that reaches the battery over a session (PROBLEM.md, Candidates)."""
-
-
-def session_minutes(energy_kwh: float, power_kw: float, vehicle_kw: float | None) -> float:
-    """Minutes a session for `energy_kwh` takes: need / (0.9 x min(EVSE power, vehicle power))."""
-    return energy_kwh / (CHARGE_EFFICIENCY * min(power_kw, vehicle_kw or power_kw)) * 60
-
-
-def session_energy(minutes: float, power_kw: float, vehicle_kw: float | None) -> float:
-    """kWh that fit into `minutes`: the inverse of `session_minutes`."""
-    return minutes / 60 * CHARGE_EFFICIENCY * min(power_kw, vehicle_kw or power_kw)
 
 
 @dataclass(frozen=True)
@@ -193,6 +157,10 @@ class Booking:
         last = min(now, self.end)
         spans = [min(until, last) - max(since, self.start) for since, until in kept]
         return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
+
+
+Position = tuple[datetime, uuid.UUID]
+"""The booked start and the id of a booking: where a page of recorded sessions ended."""
 
 
 @dataclass(frozen=True)

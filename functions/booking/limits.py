@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.stations.domain import BookingTerms
 from shared.errors import LimitReached
+from shared.slots import slot_after, slot_of, slot_start
 
 FOR_EVER = 1 << 40
 """A slot number that no horizon reaches."""

@@ -12,13 +12,14 @@ from functools import partial
 
 from functions.booking import displacements, repository, repository_claims
 from functions.booking.displacements import Displaced, Outcome, Plan
-from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus, slot_of
+from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus
 from functions.stations import service as stations
 from functions.stations.domain import FAULTY, OUT_OF_USE, Location, repaired
 from functions.stations.enums import EvseStatus
 from functions.stations.feed import service as feed
 from shared.errors import SlotTaken
 from shared.platform import Platform
+from shared.slots import slot_of
 from shared.tx import Tx
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from functions.booking import claims
-from functions.booking.domain import SLOT, check_period, session_energy, session_minutes, whole_slots
+from functions.booking.domain import check_period
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.tariffs import quotes as payments
 from functions.tariffs.pricing import Quote
+from shared.energy import session_energy, session_minutes
+from shared.slots import SLOT, whole_slots
 from shared.tx import Tx
 
 

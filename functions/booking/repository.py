@@ -12,6 +12,7 @@ from functions.booking.domain import (
     LIVE,
     Booking,
     Filter,
+    Position,
     RecordedSession,
     RequestStatus,
     ReservationStatus,
@@ -21,9 +22,6 @@ from functions.booking.tables import booking, booking_request
 from shared.db import for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
-
-Position = tuple[datetime, uuid.UUID]
-"""The booked start and the id of a booking: where a page of recorded sessions ended."""
 
 LONGEST = timedelta(days=1)
 """No booking is longer: the terms' largest max_booking_minutes."""

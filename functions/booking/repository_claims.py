@@ -6,10 +6,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from functions.booking.domain import Holding, slot_of, slot_start
+from functions.booking.domain import Holding
 from functions.booking.tables import booking, slot_claim
 from shared.db import insert_rows, is_duplicate
 from shared.precompiled import Precompiled
+from shared.slots import slot_of, slot_start
 from shared.tx import Tx
 
 Claim = tuple[uuid.UUID, int]

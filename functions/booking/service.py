@@ -5,7 +5,7 @@ difference of claims.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,20 +16,14 @@ from functions.booking.domain import (
     DRIVER_REASONS,
     REMIND_BEFORE,
     REVEAL_BEFORE,
-    SLOT,
     Booking,
     CanceledReason,
     Filter,
+    Position,
     ReservationStatus,
     WhoCanceled,
     check_period,
     check_transition,
-    session_energy,
-    session_minutes,
-    slot_after,
-    slot_of,
-    slot_start,
-    whole_slots,
 )
 from functions.booking.events import described, event
 from functions.booking.limits import Limits
@@ -41,8 +35,10 @@ from functions.tariffs import quotes as payments
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
+from shared.energy import session_energy, session_minutes
 from shared.errors import Invalid, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.outbox import NOTIFY
+from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
 from shared.tx import Tx
 
 
@@ -66,6 +62,23 @@ def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: da
     for evse, slot, _ in repository_claims.claims(tx, evse_ids, slot_of(start), slot_after(end)):
         found.setdefault(evse, []).append(slot_start(slot))
     return found
+
+
+def bookings_at(
+    *, tx: Tx, location_ids: Sequence[uuid.UUID], wanted: Filter, after: Position | None, limit: int
+) -> list[Booking]:
+    """The bookings at locations that `wanted` lets through, in order of their start, after the cursor."""
+    return repository.hosted(tx, location_ids, wanted=wanted, after=after, limit=limit)
+
+
+def bookings_by_id(*, tx: Tx, booking_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
+    """Bookings by their ids, for the rooms above; whose they are is not asked."""
+    return repository.read_by_ids(tx, booking_ids)
+
+
+def claims_on(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, stop: int) -> list[tuple[uuid.UUID, int, uuid.UUID]]:
+    """(EVSE, slot, booking) of every claim on the EVSEs in slots [start, stop)."""
+    return repository_claims.claims(tx, evse_ids, start, stop)
 
 
 def stands(*, tx: Tx, booking_id: uuid.UUID, start: datetime) -> bool:

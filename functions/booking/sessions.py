@@ -7,20 +7,13 @@ from datetime import datetime, timedelta
 
 from functions.booking import repository, repository_claims
 from functions.booking.claims import blocked
-from functions.booking.domain import (
-    CHARGE_EFFICIENCY,
-    Booking,
-    RecordedSession,
-    ReservationStatus,
-    check_transition,
-    session_energy,
-    slot_after,
-    slot_of,
-)
+from functions.booking.domain import Booking, Position, RecordedSession, ReservationStatus, check_transition
 from functions.booking.quotes import quote_document
 from functions.booking.service import announce, change, frozen_fee, locked
 from functions.stations.domain import Location
+from shared.energy import CHARGE_EFFICIENCY, session_energy
 from shared.errors import Conflict, Invalid, TermsRefuse, WrongState
+from shared.slots import slot_after, slot_of
 from shared.tx import Tx
 
 METER_TOLERANCE_KWH = 0.5
@@ -90,8 +83,8 @@ def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
 
 
 def recorded_sessions(
-    *, tx: Tx, since: datetime, until: datetime, after: repository.Position | None = None, limit: int = 1000
-) -> tuple[list[RecordedSession], repository.Position | None]:
+    *, tx: Tx, since: datetime, until: datetime, after: Position | None = None, limit: int = 1000
+) -> tuple[list[RecordedSession], Position | None]:
     """A page of the sessions of fulfilled bookings whose booked start lies in [since, until), in that order, and the cursor
     of the next page, None after the last. Measured start, stop and kWh where there are any, else the booked ones."""
     rows = repository.fulfilled(tx, since=since, until=until, after=after, limit=limit)

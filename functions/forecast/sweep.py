@@ -18,7 +18,6 @@ import numpy as np
 import sqlalchemy as sa
 
 from functions.booking import sessions as booking
-from functions.booking.domain import SLOT, slot_of, slot_start
 from functions.forecast import repository as repository
 from functions.forecast.features import AHEAD, DAY, HORIZONS, STEP_MINUTES, Memory, features, observe, without_left
 from functions.forecast.memory import Group, Key, pack, unpack
@@ -32,6 +31,7 @@ from functions.stations.enums import EvseStatus, power_class
 from functions.stations.feed import service as feed
 from shared.db import is_duplicate
 from shared.platform import Platform
+from shared.slots import SLOT, slot_of, slot_start
 from shared.tx import Tx
 
 log = logging.getLogger(__name__)

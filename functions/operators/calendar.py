@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from functions.booking import repository, repository_claims
-from functions.booking.domain import Booking, Filter, slot_after, slot_of, slot_start
+from functions.booking import service as booking
+from functions.booking.domain import Booking, Filter, Position
 from functions.booking.schemas import Period
 from functions.operators.calendar_schemas import Closed, EvseCalendar, HostedBooking, LocationCalendar, Occupied
 from functions.search import service as availability
@@ -13,6 +13,7 @@ from functions.stations import service as stations
 from functions.stations.domain import UNUSABLE, Evse, Location
 from functions.stations.enums import EvseStatus
 from shared.errors import Invalid
+from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MAX_RANGE = timedelta(days=7)
@@ -20,14 +21,14 @@ Span = tuple[int, int]
 """Slots [from, until)."""
 
 
-def list_hosted(*, tx: Tx, wanted: Filter, after: repository.Position | None, limit: int) -> list[Booking]:
+def list_hosted(*, tx: Tx, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
     """Bookings at the caller's locations in order of their start; an administrator may name any location. Raises NotFound
     for a location that is not the caller's."""
     if wanted.location_id is None:
         ids = stations.managed_ids(tx=tx)
     else:
         ids = [stations.get_managed(tx=tx, location_id=wanted.location_id).id]
-    return repository.hosted(tx, ids, wanted=wanted, after=after, limit=limit) if ids else []
+    return booking.bookings_at(tx=tx, location_ids=ids, wanted=wanted, after=after, limit=limit) if ids else []
 
 
 def calendar(*, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None) -> LocationCalendar:
@@ -66,9 +67,10 @@ _Held = dict[uuid.UUID, dict[uuid.UUID, tuple[Booking, Span]]]
 
 def _held(tx: Tx, location: Location, begin: int, stop: int) -> _Held:
     slots: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
-    for evse, slot, owner in repository_claims.claims(tx, [evse.id for evse in location.evses], begin, stop):
+    evse_ids = [evse.id for evse in location.evses]
+    for evse, slot, owner in booking.claims_on(tx=tx, evse_ids=evse_ids, start=begin, stop=stop):
         slots.setdefault((evse, owner), []).append(slot)
-    bookings = repository.read_by_ids(tx, {owner for _, owner in slots})
+    bookings = booking.bookings_by_id(tx=tx, booking_ids={owner for _, owner in slots})
     found: _Held = {}
     for (evse, owner), taken in slots.items():
         made = bookings[owner]

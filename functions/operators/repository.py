@@ -6,14 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.stations.domain import Photo, Submission, TariffPeriod
-from functions.stations.tables import location, location_photo, location_revision, location_submission, tariff_period
+from functions.operators.tables import location_photo, location_revision, location_submission
+from functions.stations.domain import Photo, Submission
 from shared.tx import Tx
 
 
 def add_revision(tx: Tx, location_id: uuid.UUID, *, version: int, changes: list[dict[str, Any]]) -> None:
     """Records what made `version` of the version before."""
-    tx.execute(sa.update(location).where(location.c.id == location_id).values(version=version, updated_at=tx.now))
     tx.execute(sa.insert(location_revision).values(location_id=location_id, version=version, changes=changes, at=tx.now))
 
 
@@ -45,16 +44,6 @@ def submissions(tx: Tx, location_id: uuid.UUID, *, before: uuid.UUID | None, lim
     if before is not None:
         statement = statement.where(table.c.id < before)
     return [Submission(**row._asdict()) for row in tx.execute(statement)]
-
-
-def tariff_periods(tx: Tx, location_id: uuid.UUID, *, before: uuid.UUID | None, limit: int) -> list[TariffPeriod]:
-    """Which tariff each pool of a location had when, newest first, after the cursor."""
-    table = tariff_period.c
-    columns = (table.id, table.standard, table.power_class, table.tariff_id, table.valid_from, table.valid_until)
-    statement = sa.select(*columns).where(table.location_id == location_id).order_by(table.id.desc()).limit(limit)
-    if before is not None:
-        statement = statement.where(table.id < before)
-    return [TariffPeriod(**row._asdict()) for row in tx.execute(statement)]
 
 
 def photos(tx: Tx, location_id: uuid.UUID, *, after: uuid.UUID | None = None, limit: int = 100) -> list[Photo]:

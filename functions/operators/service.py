@@ -8,26 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from functions.booking import displacements
-from functions.operators import repository as repository_history
-from functions.operators import revisions
+from functions.operators import repository, revisions
 from functions.operators.revisions import Change, Document
 from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
-from functions.stations import repository, service
-from functions.stations.domain import (
-    APPROVED,
-    OUT_OF_USE,
-    BlockedTime,
-    BookingTerms,
-    Connector,
-    Evse,
-    Location,
-    great_circle_km,
-    repaired,
-)
+from functions.stations import service as stations
+from functions.stations.domain import APPROVED, OUT_OF_USE, BlockedTime, BookingTerms, Connector, Evse, Location, repaired
 from functions.stations.enums import EvseStatus, LocationStatus
 from functions.stations.schemas import ConnectorCreate, EvseCreate, TariffsPut
 from shared.db import new_id
 from shared.errors import ConfirmationNeeded, Conflict, Invalid, NotFound, PreconditionFailed, WrongState
+from shared.geo import great_circle_km
 from shared.tx import Tx
 from shared.web.conditions import etag_of, matches, version_in
 
@@ -41,8 +31,8 @@ FURTHEST_BLOCK = timedelta(days=366)
 
 def document_of(tx: Tx, location: Location) -> Document:
     """The location as it is compared and submitted."""
-    tariffs = service.tariffs_of(tx=tx, location=location)
-    return revisions.document(location, tariffs, repository_history.photos(tx, location.id))
+    tariffs = stations.tariffs_of(tx=tx, location=location)
+    return revisions.document(location, tariffs, repository.photos(tx, location.id))
 
 
 def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
@@ -53,7 +43,7 @@ def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
     seen = version_in(if_match)
     since: list[Change] = []
     if seen is not None:
-        since = revisions.merged(repository_history.changes_since(tx, location.id, seen))
+        since = revisions.merged(repository.changes_since(tx, location.id, seen))
     names = ", ".join(item["field"] for item in since[:5]) + (", ..." if len(since) > 5 else "")
     raise PreconditionFailed(
         f"{location.name} has changed since you read it: {names}." if since else f"{location.name} is not what you read.",
@@ -68,7 +58,7 @@ def edit(
 ) -> Location:  # fmt: skip
     """Runs `change` on the caller's location. Raises NotFound, PreconditionRequired, PreconditionFailed, WrongState, and
     ConfirmationNeeded where `displaces` and bookings cannot stay (nothing is changed then)."""
-    location = service.get_owned(tx=tx, location_id=location_id)
+    location = stations.get_owned(tx=tx, location_id=location_id)
     check_version(tx, location, if_match)
     if location.status == LocationStatus.SUBMITTED and tx.actor.role == "owner":
         raise WrongState("The location is being looked at; withdraw it to change it.", location_status=location.status)
@@ -82,14 +72,15 @@ def apply(
     """An edit of a location that is locked and may be changed. What changes nothing makes no version."""
     was = document_of(tx, before)
     change(before)
-    after = service.get_location(tx=tx, location_id=before.id)
+    after = stations.get_location(tx=tx, location_id=before.id)
     if displaces:
         _displace(tx, before, after, action=action, confirmation=confirmation)
     changes = revisions.differences(was, document_of(tx, after))
     if not changes:
         return after
     version = before.version + 1
-    repository_history.add_revision(tx, before.id, version=version, changes=changes)
+    stations.set_version(tx=tx, location_id=before.id, version=version)
+    repository.add_revision(tx, before.id, version=version, changes=changes)
     tx.audit(
         action,
         object_type="location",
@@ -130,7 +121,7 @@ def update_location(
         _check_place(tx, location, values)
         if values:
             point = {name: values.get(name, getattr(location, name)) for name in ("latitude", "longitude")}
-            repository.update_location(tx, location.id, **values | point)
+            stations.update_location(tx=tx, location_id=location.id, **values | point)
 
     return edit(
         tx=tx, location_id=location_id, if_match=if_match, action="location.update", change=change,
@@ -142,7 +133,7 @@ def _check_place(tx: Tx, location: Location, values: dict[str, Any]) -> None:
     """What drivers have booked does not wander off: an approved place is corrected on the map, and that is all."""
     latitude, longitude = (values.get(name, getattr(location, name)) for name in ("latitude", "longitude"))
     if latitude == longitude == 0:
-        raise Invalid.one("latitude", "0, 0 lies in the Gulf of Guinea")
+        raise Invalid.one("latitude", "0, 0 is no place: give the real coordinates")
     if values.get("currency", location.currency) != location.currency and location.tariff_ids:
         raise Invalid.one("currency", f"the tariffs are in {location.currency}: remove them first (PUT tariffs, an empty list)")
     if tx.actor.role != "owner" or location.status not in (APPROVED, LocationStatus.SUSPENDED):
@@ -158,10 +149,10 @@ def _check_place(tx: Tx, location: Location, values: dict[str, Any]) -> None:
 
 def _approved_point(tx: Tx, location: Location) -> tuple[float, float]:
     """Where the location was approved, or loaded: many small moves from there are one large one."""
-    for item in repository_history.submissions(tx, location.id, before=None, limit=50):
+    for item in repository.submissions(tx, location.id, before=None, limit=50):
         if item.decision == "APPROVED":
             return float(item.document["latitude"]), float(item.document["longitude"])
-    changes = revisions.merged(repository_history.changes_since(tx, location.id, 1))
+    changes = revisions.merged(repository.changes_since(tx, location.id, 1))
     first = {item["field"]: item["before"] for item in changes}
     return float(first.get("latitude", location.latitude)), float(first.get("longitude", location.longitude))
 
@@ -184,8 +175,10 @@ def add_evse(*, tx: Tx, location_id: uuid.UUID, evse_in: EvseCreate, if_match: s
         if len(location.evses) >= MAX_EVSES:
             raise Conflict(f"uid: {location.name} has {MAX_EVSES} EVSEs, which is the most; make a second location")
         if found is not None:
-            repository.update_evse(tx, found.id, status=EvseStatus.AVAILABLE.value, plugs=plugs)
-        elif not repository.insert_evse(tx, location.id, Evse(new_id(), evse_in.uid, EvseStatus.AVAILABLE.value, plugs)):
+            stations.update_evse(tx=tx, evse_id=found.id, status=EvseStatus.AVAILABLE.value, connectors=plugs)
+        elif not stations.add_evse(
+            tx=tx, location_id=location.id, evse=Evse(new_id(), evse_in.uid, EvseStatus.AVAILABLE.value, plugs)
+        ):
             raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
 
     after = edit(tx=tx, location_id=location_id, if_match=if_match, action="evse.create", change=change)
@@ -207,7 +200,7 @@ def update_evse(
     """Replaces an EVSE's connectors. Bookings of a connector or a power class that goes are displaced."""
 
     def change(location: Location) -> None:
-        repository.update_evse(tx, find_evse(location, evse_id).id, plugs=_plugs(update.connectors))
+        stations.update_evse(tx=tx, evse_id=find_evse(location, evse_id).id, connectors=_plugs(update.connectors))
 
     after = edit(
         tx=tx, location_id=location_id, if_match=if_match, action="evse.update", change=change, confirmation=confirmation,
@@ -222,7 +215,7 @@ def remove_evse(
     """Takes an EVSE away for good. Its bookings are displaced; what was charged there stays on record."""
 
     def change(location: Location) -> None:
-        repository.update_evse(tx, find_evse(location, evse_id).id, status=EvseStatus.REMOVED.value)
+        stations.update_evse(tx=tx, evse_id=find_evse(location, evse_id).id, status=EvseStatus.REMOVED.value)
 
     return edit(
         tx=tx, location_id=location_id, if_match=if_match, action="evse.remove", change=change, confirmation=confirmation,
@@ -250,10 +243,10 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
             ]
             if not wanted:
                 raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
-            id = repository.insert_tariff(tx, location.id, item.tariff)
+            id = stations.add_tariff(tx=tx, location_id=location.id, tariff=item.tariff)
             for pool in wanted:
                 assignment.setdefault(pool, id)
-        repository.assign_tariffs(tx, location.id, assignment)
+        stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
 
@@ -262,7 +255,7 @@ def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms, if
     """Replaces the booking terms for bookings to come."""
 
     def change(location: Location) -> None:
-        repository.update_location(tx, location.id, booking_terms=terms.model_dump(mode="json"))
+        stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.booking_terms", change=change)
 
@@ -285,7 +278,7 @@ def block_time(
             raise Invalid.one("period_end", "may be at most 366 days after period_begin; remove the EVSE instead")
         if len(location.blocked) >= MAX_BLOCKED_TIMES:
             raise Conflict(f"{location.name} has {MAX_BLOCKED_TIMES} blocked times that have not ended, which is the most")
-        repository.add_blocked_time(tx, location.id, made)
+        stations.add_blocked_time(tx=tx, location_id=location.id, blocked_time=made)
 
     after = edit(
         tx=tx, location_id=location_id, if_match=if_match, action="location.block", change=change, confirmation=confirmation,
@@ -301,15 +294,17 @@ def unblock_time(*, tx: Tx, location_id: uuid.UUID, blocked_time_id: uuid.UUID, 
         found = next((item for item in location.blocked if item.id == blocked_time_id), None)
         if found is None:
             raise NotFound(f"{location.name} has no blocked time {blocked_time_id} that has not ended.")
-        repository.end_blocked_time(tx, location.id, found)
+        stations.end_blocked_time(tx=tx, location_id=location.id, blocked_time=found)
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.unblock", change=change)
 
 
 def list_blocked_times(*, tx: Tx, location_id: uuid.UUID, past: bool, after: uuid.UUID | None, limit: int) -> list[BlockedTime]:
     """A location's blocked times, those that have ended too where `past`."""
-    location = service.get_managed(tx=tx, location_id=location_id)
-    return repository.blocked_times(tx, location.id, ended_after=None if past else tx.now, after=after, limit=limit)
+    location = stations.get_managed(tx=tx, location_id=location_id)
+    return stations.blocked_times(
+        tx=tx, location_id=location.id, ended_after=None if past else tx.now, after=after, limit=limit
+    )
 
 
 def delete_location(
@@ -317,11 +312,11 @@ def delete_location(
 ) -> list[uuid.UUID]:
     """Takes a location away for good; its bookings are displaced, those of the past stay on record. Returns the ids of the
     photos whose bytes the caller deletes after the commit."""
-    photos = [item.id for item in repository_history.photos(tx, location_id)]
+    photos = [item.id for item in repository.photos(tx, location_id)]
 
     def change(location: Location) -> None:
-        repository_history.remove_photos(tx, photos)
-        repository.update_location(tx, location.id, status=LocationStatus.REMOVED.value)
+        repository.remove_photos(tx, photos)
+        stations.update_location(tx=tx, location_id=location.id, status=LocationStatus.REMOVED.value)
 
     edit(
         tx=tx, location_id=location_id, if_match=if_match, action="location.delete", change=change,

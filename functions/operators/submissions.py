@@ -10,10 +10,9 @@ What lies with the administrators cannot be changed by its owner: they approve w
 import uuid
 from typing import Any
 
-from functions.operators import repository as repository_history
-from functions.operators import revisions
+from functions.operators import repository, revisions
 from functions.operators import service as editing
-from functions.stations import repository, service
+from functions.stations import service as stations
 from functions.stations.domain import APPROVED, Location, Submission
 from functions.stations.enums import LocationStatus
 from shared.db import new_id
@@ -28,13 +27,13 @@ NOT_SUBMITTED = ("status", "status_reason", "blocked_times")
 
 def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
     """Hands a draft, or what was rejected, to the administrators as it is now. Raises WrongState where it is not ready."""
-    location = service.get_owned(tx=tx, location_id=location_id)
+    location = stations.get_owned(tx=tx, location_id=location_id)
     editing.check_version(tx, location, if_match)
     _must_be(location, _S.DRAFT, _S.REJECTED, what="submitted")
     _must_be_bookable(location)
     after = _become(tx, location, _S.SUBMITTED, action="location.submit")
     stored = {name: value for name, value in editing.document_of(tx, after).items() if name not in NOT_SUBMITTED}
-    repository_history.add_submission(
+    repository.add_submission(
         tx, Submission(new_id(), location.id, after.version, stored, tx.now, tx.actor.id, None, None, None, None)
     )
     return after
@@ -42,7 +41,7 @@ def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
 
 def withdraw(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
     """Takes a submission back; the location is a draft again."""
-    location = service.get_owned(tx=tx, location_id=location_id)
+    location = stations.get_owned(tx=tx, location_id=location_id)
     editing.check_version(tx, location, if_match)
     _must_be(location, _S.SUBMITTED, what="withdrawn")
     _decide(tx, location, "WITHDRAWN", None)
@@ -88,7 +87,7 @@ def lift(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Loca
 
 def _looked_at(tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
     """A location locked for an administrator's decision; If-Match counts where it is sent."""
-    location = service.get_owned(tx=tx, location_id=location_id)
+    location = stations.get_owned(tx=tx, location_id=location_id)
     if if_match is not None:
         editing.check_version(tx, location, if_match)
     return location
@@ -112,7 +111,7 @@ def _become(
     confirmation: str | None = None,
 ) -> Location:  # fmt: skip
     def change(found: Location) -> None:
-        repository.update_location(tx, found.id, status=status.value, status_reason=reason)
+        stations.update_location(tx=tx, location_id=found.id, status=status.value, status_reason=reason)
 
     displaces = location.status == APPROVED
     return editing.apply(tx=tx, before=location, action=action, change=change, confirmation=confirmation, displaces=displaces)
@@ -120,9 +119,9 @@ def _become(
 
 def _decide(tx: Tx, location: Location, decision: str, reason: str | None) -> None:
     """Closes the submission that waits. One that was made before submissions were kept has none."""
-    for found in repository_history.submissions(tx, location.id, before=None, limit=1):
+    for found in repository.submissions(tx, location.id, before=None, limit=1):
         if found.decision is None:
-            repository_history.decide_submission(tx, found.id, decision=decision, reason=reason)
+            repository.decide_submission(tx, found.id, decision=decision, reason=reason)
 
 
 def _told(tx: Tx, location: Location, event: str) -> Location:
@@ -142,8 +141,8 @@ def list_submissions(
     *, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int
 ) -> list[tuple[Submission, list[revisions.Change] | None]]:
     """A location's submissions, newest first, each with what differs from the one before it (None for the first)."""
-    location = service.get_managed(tx=tx, location_id=location_id)
-    found = repository_history.submissions(tx, location.id, before=before, limit=limit + 1)
+    location = stations.get_managed(tx=tx, location_id=location_id)
+    found = repository.submissions(tx, location.id, before=before, limit=limit + 1)
     older: list[Submission | None] = [*found[1:], None]
     return [
         (item, None if previous is None else revisions.differences(dict(previous.document), dict(item.document)))

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from functions.booking.domain import slot_start
 from functions.optimizer.core.objective import TERMS
 from functions.optimizer.serving import Decision
+from shared.slots import slot_start
 
 
 def full_record(

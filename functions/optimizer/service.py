@@ -29,6 +29,7 @@ from functions.optimizer.schemas import (
 from functions.stations import service as stations
 from shared import telemetry
 from shared.db import new_id
+from shared.energy import CONSUMPTION_KWH_PER_KM
 from shared.errors import (
     AppError,
     Conflict,
@@ -76,7 +77,7 @@ def _wish(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool) -> Wish
     """The wish in full. Raises Invalid naming the field."""
     values: dict[str, Any] = {
         "battery_kwh": request_in.battery_kwh,
-        "consumption_kwh_per_km": request_in.consumption_kwh_per_km or 0.18,
+        "consumption_kwh_per_km": request_in.consumption_kwh_per_km or CONSUMPTION_KWH_PER_KM,
         "max_power_kw": request_in.max_power_kw,
         "standards": tuple(request_in.connectors or ()),
     }

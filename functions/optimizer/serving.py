@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from functions.booking import service as booking
-from functions.booking.domain import session_minutes, slot_after, slot_of, slot_start
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
 from functions.optimizer.core.candidates import Book, Candidates, Rates, Reason, Requests, candidates
@@ -24,12 +23,13 @@ from functions.optimizer.models.climatology import pool_key
 from functions.optimizer.models.policy import Model, Ranking, rank
 from functions.optimizer.models.registry import PolicySource
 from functions.optimizer.models.shadow import Shadow, watch
-from functions.search import service as availability
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.tariffs.rates import RateTables
+from shared.energy import CHARGE_EFFICIENCY, session_minutes
 from shared.errors import LimitReached
 from shared.platform import Platform
+from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MEDIAN_SESSION_KWH = 7.2
@@ -276,7 +276,7 @@ def _horizon(wish: Wish, pools: tuple[Pool, ...], slot0: int) -> int:
     """Slots from now to the end of the longest session that could begin at the last start."""
     ahead = max(0, slot_after(wish.earliest_departure) - slot0)
     slowest = min((pool.power_kw for pool in pools), default=1.0)
-    longest = int(wish.energy_kwh / (core.EFFICIENCY * min(slowest, wish.max_power_kw)) * 4) + 1
+    longest = int(wish.energy_kwh / (CHARGE_EFFICIENCY * min(slowest, wish.max_power_kw)) * 4) + 1
     drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * 4) if pools else 0
     reach = int(_reach_km(wish) * core.DETOUR / core.SPEED_KMH * 4) + 1
     return ahead + min(drive, reach) + core.START_OFFSETS + min(longest, 96) + 2
@@ -338,7 +338,7 @@ def _blocked(locations: tuple[Location, ...], slot0: int, horizon: int) -> dict[
     """EVSEs with blocked times within the horizon: bool [horizon] each."""
     found: dict[uuid.UUID, np.ndarray] = {}
     for location in locations:
-        for evse, slots in availability.blocked_slots(location, slot0, slot0 + horizon).items():
+        for evse, slots in location.blocked_slots(slot0, slot0 + horizon).items():
             found[evse] = np.zeros(horizon, dtype=bool)
             found[evse][[slot - slot0 for slot in slots]] = True
     return found

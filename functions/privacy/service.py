@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from functions.accounts import repository
-from functions.accounts.administration import check_administrator_left
+from functions.accounts import privacy as accounts
 from functions.accounts.domain import User
 from functions.accounts.recovery import require_password
 from functions.accounts.service import get_me
@@ -20,7 +19,7 @@ from functions.booking.domain import Booking
 from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
 from functions.stations import service as stations
-from shared.errors import Conflict, Unauthenticated
+from shared.errors import Conflict
 from shared.outbox import NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
@@ -41,15 +40,16 @@ audit.json            what is on record of what you changed, and of what was cha
 def export(*, tx: Tx) -> bytes:
     """A ZIP of JSON files with everything about the caller."""
     me = get_me(tx=tx)
+    account = accounts.export(tx=tx, user_id=me.id)
     notifications, deliveries = messages.export(tx=tx, user_id=me.id)
     parts: dict[str, Any] = {
-        "profile": _plain(me) | {"identities": repository.identities_of(tx, me.id)},
-        "vehicles": repository.vehicles_of(tx, me.id, after=None, limit=None),
+        "profile": _plain(me) | {"identities": account["identities"]},
+        "vehicles": account["vehicles"],
         "bookings": bookings.export(tx=tx, user_id=me.id),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
         "notifications": {"in_app": notifications, "sent": deliveries},
-        "sessions": repository.sessions_of(tx, me.id, alive=False, before=None, limit=None),
-        "audit": repository.audit_about(tx, me.id),
+        "sessions": account["sessions"],
+        "audit": account["audit"],
     }
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -89,10 +89,7 @@ def delete(*, platform: Platform, actor: Actor, password: str | None, cancel_boo
 
 
 def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
-    check_administrator_left(repository.lock_administrators(tx) if seen.role == "admin" else set(), seen.id, stays=False)
-    me = repository.user_by_id(tx, seen.id, lock=True)
-    if me is None or me.password_hash != seen.password_hash:
-        raise Unauthenticated("The account has changed meanwhile; try again.")
+    me = accounts.lock_leaving(tx=tx, seen=seen)
     owned = stations.owned_locations(tx=tx, owner_id=me.id)
     if owned:
         raise Conflict(
@@ -115,7 +112,7 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     messages.erase(tx=tx, user_id=me.id)
-    repository.erase_user(tx, me.id)
+    accounts.erase(tx=tx, user_id=me.id)
     tx.audit("user.delete", object_type="user", object_id=me.id, before={"role": me.role})
     tx.emit(NOTIFY, "account_deleted", {"user_id": str(me.id), "email": me.email, "name": me.name})
 

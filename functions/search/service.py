@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime, timedelta
 
 from functions.booking import service as booking
-from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.forecast import service as forecasts
 from functions.stations import service
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
@@ -18,6 +17,7 @@ from functions.stations.schemas import (
     pools_of,
 )
 from shared.errors import Invalid
+from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MAX_RANGE = timedelta(days=7)
@@ -36,19 +36,9 @@ def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy
         for evse in location.engaged_evses():
             if now not in busy.get(evse, ()):
                 busy.setdefault(evse, set()).update(range(now, now + ENGAGED_SLOTS))
-        for evse, slots in blocked_slots(location, start, stop).items():
+        for evse, slots in location.blocked_slots(start, stop).items():
             busy.setdefault(evse, set()).update(slots)
     return busy
-
-
-def blocked_slots(location: Location, start: int, stop: int) -> Busy:
-    """The slots in [start, stop) that blocked times of single EVSEs touch."""
-    found: Busy = {}
-    for evse, item in location.blocked_evses():
-        slots = range(max(start, slot_of(item.period_begin)), min(stop, slot_after(item.period_end)))
-        if slots:
-            found.setdefault(evse, set()).update(slots)
-    return found
 
 
 def free_over(location: Location, pool: Pool, busy: Busy, start: int, stop: int) -> int:

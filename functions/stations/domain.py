@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from math import asin, cos, radians, sin, sqrt
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from functions.stations.enums import EvseStatus, LocationStatus, power_class
 from functions.stations.opening import Hours, close, open_slots
 from functions.tariffs.domain import Tariff
+from shared.slots import slot_after, slot_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-EARTH_RADIUS_KM = 6371.0088
 UNUSABLE = frozenset(
     {EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER, EvseStatus.PLANNED, EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 )
@@ -30,13 +29,6 @@ made elsewhere), it is not given to a booking that begins within the current qua
 can be told to leave faster. Later starts are given; a walk-in may stay until the next claim."""
 OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
-
-
-def great_circle_km(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
-    """Kilometres between two points on the globe (haversine)."""
-    a, b = radians(latitude), radians(other_latitude)
-    half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_longitude - longitude) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * asin(sqrt(min(1.0, half)))
 
 
 class BookingTerms(BaseModel):
@@ -149,6 +141,15 @@ class Location:
     def blocked_evses(self) -> Iterator[tuple[uuid.UUID, BlockedTime]]:
         """The blocked times of single EVSEs."""
         return ((item.evse_id, item) for item in self.blocked if item.evse_id is not None)
+
+    def blocked_slots(self, start: int, stop: int) -> dict[uuid.UUID, set[int]]:
+        """The slots in [start, stop) that blocked times of single EVSEs touch, by EVSE."""
+        blocked: dict[uuid.UUID, set[int]] = {}
+        for evse_id, blocked_time in self.blocked_evses():
+            slots = range(max(start, slot_of(blocked_time.period_begin)), min(stop, slot_after(blocked_time.period_end)))
+            if slots:
+                blocked.setdefault(evse_id, set()).update(slots)
+        return blocked
 
     def engaged_evses(self) -> Iterator[uuid.UUID]:
         """The EVSEs that somebody is at now, by what they report."""

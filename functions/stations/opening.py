@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from functions.tariffs.domain import LocalTime
+from shared.slots import SLOT
 
 if TYPE_CHECKING:
     import numpy as np
-
-SLOT = timedelta(minutes=15)
 
 
 class Period(Protocol):

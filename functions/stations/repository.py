@@ -9,7 +9,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.stations.domain import APPROVED, BlockedTime, BookingTerms, Connector, Evse, Location, LocationRecord
+from functions.stations.domain import (
+    APPROVED,
+    BlockedTime,
+    BookingTerms,
+    Connector,
+    Evse,
+    Location,
+    LocationRecord,
+    TariffPeriod,
+)
 from functions.stations.enums import EvseStatus, LocationStatus
 from functions.stations.nearby import cells_of
 from functions.stations.opening import Hours
@@ -327,3 +336,13 @@ def owned(tx: Tx, owner_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
     table = location.c
     statement = sa.select(table.id, table.name).where(table.owner_id == owner_id, table.status != "REMOVED")
     return [(row.id, row.name) for row in tx.execute(statement.order_by(table.id))]
+
+
+def tariff_periods(tx: Tx, location_id: uuid.UUID, *, before: uuid.UUID | None, limit: int) -> list[TariffPeriod]:
+    """Which tariff each pool of a location had when, newest first, after the cursor."""
+    table = tariff_period.c
+    columns = (table.id, table.standard, table.power_class, table.tariff_id, table.valid_from, table.valid_until)
+    statement = sa.select(*columns).where(table.location_id == location_id).order_by(table.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(table.id < before)
+    return [TariffPeriod(**row._asdict()) for row in tx.execute(statement)]

@@ -2,15 +2,26 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from functions.operators import repository as repository_history
 from functions.stations import nearby, repository, terms_text
-from functions.stations.domain import APPROVED, BookingTerms, Location, LocationRecord, TariffPeriod, great_circle_km
+from functions.stations.domain import (
+    APPROVED,
+    BlockedTime,
+    BookingTerms,
+    Connector,
+    Evse,
+    Location,
+    LocationRecord,
+    TariffPeriod,
+)
 from functions.stations.enums import LocationStatus
 from functions.stations.schemas import LocationCreate
 from functions.tariffs.domain import Tariff
 from shared.db import new_id
 from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.geo import great_circle_km
 from shared.tx import Tx
 
 KEPT_TARIFFS = 20_000
@@ -148,7 +159,7 @@ def tariffs_of(*, tx: Tx, location: Location) -> dict[uuid.UUID, Tariff]:
 def tariff_history(*, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int) -> list[TariffPeriod]:
     """Which tariff each pool of the caller's location had when, newest first."""
     location = get_managed(tx=tx, location_id=location_id)
-    return repository_history.tariff_periods(tx, location.id, before=before, limit=limit)
+    return repository.tariff_periods(tx, location.id, before=before, limit=limit)
 
 
 def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None = None) -> tuple[BookingTerms, list[str]]:
@@ -165,7 +176,7 @@ def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
     if tx.actor.id is None:
         raise Conflict("A location needs an owner.")
     if location_in.latitude == location_in.longitude == 0:
-        raise Invalid.one("latitude", "0, 0 lies in the Gulf of Guinea")
+        raise Invalid.one("latitude", "0, 0 is no place: give the real coordinates")
     made = Location(
         id=new_id(),
         owner_id=tx.actor.id,
@@ -206,3 +217,52 @@ def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationR
 def owned_locations(*, tx: Tx, owner_id: uuid.UUID) -> list[tuple[uuid.UUID, str]]:
     """(id, name) of an owner's locations that are not removed."""
     return repository.owned(tx, owner_id)
+
+
+def update_location(*, tx: Tx, location_id: uuid.UUID, **values: Any) -> None:
+    """Changes columns of a location that the caller has locked; with its point its cells change too."""
+    repository.update_location(tx, location_id, **values)
+
+
+def set_version(*, tx: Tx, location_id: uuid.UUID, version: int) -> None:
+    """Notes that a location that the caller has locked is of a new version."""
+    repository.update_location(tx, location_id, version=version)
+
+
+def add_evse(*, tx: Tx, location_id: uuid.UUID, evse: Evse) -> bool:
+    """Stores an EVSE with its connectors; False where the location has its uid."""
+    return repository.insert_evse(tx, location_id, evse)
+
+
+def update_evse(
+    *, tx: Tx, evse_id: uuid.UUID, status: str | None = None, connectors: Sequence[Connector] | None = None
+) -> None:
+    """Changes an EVSE's status, or replaces its connectors."""
+    repository.update_evse(tx, evse_id, status=status, plugs=connectors)
+
+
+def add_tariff(*, tx: Tx, location_id: uuid.UUID, tariff: Tariff) -> uuid.UUID:
+    """Stores a tariff; it is never changed, so what was quoted by it stays."""
+    return repository.insert_tariff(tx, location_id, tariff)
+
+
+def assign_tariffs(*, tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], uuid.UUID]) -> None:
+    """Replaces which tariff each pool (standard, power class) has, from now on; the history keeps what it had."""
+    repository.assign_tariffs(tx, location_id, assignment)
+
+
+def add_blocked_time(*, tx: Tx, location_id: uuid.UUID, blocked_time: BlockedTime) -> None:
+    """Stores a blocked time of a location that the caller has locked."""
+    repository.add_blocked_time(tx, location_id, blocked_time)
+
+
+def end_blocked_time(*, tx: Tx, location_id: uuid.UUID, blocked_time: BlockedTime) -> None:
+    """Takes back a blocked time that has not begun; one that has ends now and stays in the list."""
+    repository.end_blocked_time(tx, location_id, blocked_time)
+
+
+def blocked_times(
+    *, tx: Tx, location_id: uuid.UUID, ended_after: datetime | None, after: uuid.UUID | None, limit: int
+) -> list[BlockedTime]:
+    """A location's blocked times in order of id, after the cursor; those of the past too unless `ended_after`."""
+    return repository.blocked_times(tx, location_id, ended_after=ended_after, after=after, limit=limit)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from functions.tariffs.domain import PriceComponent, Tariff
 from functions.tariffs.pricing import Dimension, Moment, active
+from shared.slots import SLOT_S
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +48,7 @@ def local_minutes(time_zone: str, slot0: int, slots: int) -> "np.ndarray":
 
 def _local(time_zone: str, slot0: int, slots: int) -> Iterable[datetime]:
     zone = ZoneInfo(time_zone)
-    return (datetime.fromtimestamp((slot0 + number) * 900, UTC).astimezone(zone) for number in range(slots))
+    return (datetime.fromtimestamp((slot0 + number) * SLOT_S, UTC).astimezone(zone) for number in range(slots))
 
 
 class RateTable:

@@ -177,5 +177,5 @@ def test_the_command_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with pytest.raises(SystemExit, match="EMAIL"):
         admin.main()
     monkeypatch.setenv("EMAIL", "root@example.org")
-    with pytest.raises(SystemExit, match=r"python -m shared\.migrate"):
+    with pytest.raises(SystemExit, match=r"python -m app\.migrate"):
         admin.main()

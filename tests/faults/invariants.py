@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from functions.booking.domain import slot_after, slot_of, slot_start
 from functions.booking.tables import booking, booking_request, slot_claim
 from functions.notify.domain import TOLD
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
 from shared.outbox import CHARGE_REQUESTS, DEAD, NOTIFY, PENDING, inbox_message, outbox_message
+from shared.slots import slot_after, slot_of, slot_start
 from shared.web.idempotency import idempotency_key
 from tests.faults.drivers import Driver
 

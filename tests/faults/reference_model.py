@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE, slot_after, slot_of
+from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE
+from shared.slots import slot_after, slot_of
 
 LIMIT = 3
 CHANGE_UNTIL = CANCEL_UNTIL = timedelta(minutes=60)

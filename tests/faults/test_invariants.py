@@ -14,7 +14,6 @@ from fastapi.testclient import TestClient
 from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
-from functions.booking.domain import SLOT
 from functions.booking.tables import booking, booking_request, slot_claim
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
@@ -24,6 +23,7 @@ from shared.clock import ManualClock
 from shared.db import new_id
 from shared.outbox import inbox_message, outbox_message
 from shared.settings import Settings
+from shared.slots import SLOT
 from shared.web.idempotency import idempotency_key
 from tests.conftest import MONDAY_EIGHT
 from tests.faults.drivers import Attempt, Driver

@@ -23,7 +23,6 @@ from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
 from functions.booking import sweeps
-from functions.booking.domain import slot_of, slot_start
 from functions.booking.tables import booking, slot_claim
 from functions.notify.tables import notification
 from functions.optimizer.tables import charge_request
@@ -32,6 +31,7 @@ from shared.clock import ManualClock
 from shared.db import metadata
 from shared.outbox import outbox_message
 from shared.settings import Settings
+from shared.slots import slot_of, slot_start
 from tests.conftest import MONDAY_EIGHT
 from tests.faults.cluster import SECRET
 from tests.faults.invariants import Books, check_books

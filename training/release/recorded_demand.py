@@ -24,8 +24,7 @@ import typer
 from cities.demand import real_sessions
 from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from functions.booking import sessions as booking
-from functions.booking.domain import RecordedSession
-from functions.booking.repository import Position
+from functions.booking.domain import Position, RecordedSession
 from functions.optimizer.core.city import FolderSession, load_city
 from functions.stations import service as stations
 from functions.stations.domain import Evse, Location

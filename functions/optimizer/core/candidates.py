@@ -14,6 +14,9 @@ from functions.optimizer.core.city import City, unit_vectors
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, cost_terms, total
 from functions.optimizer.core.occupancy import FULL, SHUT, Look, count, running_sum
 from functions.optimizer.core.occupancy import Book as Book
+from shared.energy import CHARGE_EFFICIENCY, CONSUMPTION_KWH_PER_KM
+from shared.geo import EARTH_RADIUS_KM
+from shared.slots import SLOT_S
 
 MAX_ROWS = 256
 MAX_LOCATIONS = 20
@@ -22,10 +25,7 @@ START_OFFSETS = 9
 RESERVE_KWH = 0.5
 DETOUR = 1.3
 SPEED_KMH = 25.0
-CONSUMPTION_KWH_PER_KM = 0.18
-EFFICIENCY = 0.9
-SLOT_MIN = 15.0
-EARTH_RADIUS_KM = 6371.0088
+SLOT_MIN = SLOT_S / 60
 TAPER_STEPS = 32
 FEW_LOCATIONS = 64
 """Up to so many, every distance is worked out; above, a shortlist first."""
@@ -165,7 +165,7 @@ def charge_hours(requests: Requests, evse_kw: np.ndarray) -> np.ndarray:
     a charging curve, that integrated from the state of charge on, with the same 0.9; infinite where it falls to 0."""
     flat: np.ndarray = np.minimum(evse_kw, requests.vehicle_kw[:, None])
     if requests.curve_soc is None or requests.curve_kw is None:
-        hours: np.ndarray = requests.need_kwh[:, None] / (EFFICIENCY * flat)
+        hours: np.ndarray = requests.need_kwh[:, None] / (CHARGE_EFFICIENCY * flat)
         return hours
     share = (np.arange(TAPER_STEPS) + 0.5) / TAPER_STEPS
     soc = (requests.soc_kwh[:, None] + requests.need_kwh[:, None] * share) / requests.battery_kwh[:, None]
@@ -174,7 +174,7 @@ def charge_hours(requests: Requests, evse_kw: np.ndarray) -> np.ndarray:
         kw = np.interp(soc[row], requests.curve_soc[row], requests.curve_kw[row])
         power = np.minimum(flat[row][:, None], kw[None, :])
         with np.errstate(divide="ignore"):
-            hours[row] = requests.need_kwh[row] / EFFICIENCY * np.mean(1.0 / power, axis=1)
+            hours[row] = requests.need_kwh[row] / CHARGE_EFFICIENCY * np.mean(1.0 / power, axis=1)
     return hours
 
 

@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from functions.booking.domain import slot_start
 from functions.optimizer.core.city import City
 from functions.optimizer.core.features import ROW_FEATURES, Climatology
 from functions.optimizer.models.manifest import Refused
 from functions.stations.enums import ConnectorType, power_class
+from shared.slots import slot_start
 
 QUARTERS = 96
 KINDS = ("occupancy", "demand", "price")

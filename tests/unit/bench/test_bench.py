@@ -47,7 +47,7 @@ def test_every_subject_is_one_and_every_row_has_a_subject() -> None:
         assert callable(found.figures)
     with pytest.raises(ValueError, match="must be one of"):
         subject.subject("nothing")
-    said = "".join((ROOT / "bench" / f"{name}.py").read_text() for name in subject.NAMES)
+    said = "".join((ROOT / "bench" / "subjects" / f"{name}.py").read_text() for name in subject.NAMES)
     for _, names, _ in table.ROWS:
         for name in names:
             prefix, _, rest = name.partition(".")

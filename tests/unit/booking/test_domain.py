@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.booking.domain import (
-    INITIAL,
-    ReservationStatus,
-    check_period,
-    check_transition,
-    session_energy,
-    session_minutes,
-    slot_after,
-    slot_of,
-    slot_start,
-    whole_slots,
-)
+from functions.booking.domain import INITIAL, ReservationStatus, check_period, check_transition
+from shared.energy import session_energy, session_minutes
 from shared.errors import Invalid, WrongState
+from shared.slots import slot_after, slot_of, slot_start, whole_slots
 
 S = ReservationStatus
 # The diagram of OCPI 2.3.0 Bookings, written out by hand.

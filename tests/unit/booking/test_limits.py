@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.booking.domain import SLOT, slot_of, slot_start
 from functions.booking.limits import Limits, Standing
 from functions.stations.domain import BookingTerms
 from shared.errors import LimitReached
+from shared.slots import SLOT, slot_of, slot_start
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HERE, THERE = uuid.UUID(int=1), uuid.UUID(int=2)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.booking.domain import slot_of
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.models.climatology import AS_LEARNT, Tables, Trust, keys_of, local_quarters, pool_key, tables_of
 from functions.optimizer.models.manifest import Refused
+from shared.slots import slot_of
 from training import golden
 
 KEYS = ("a", "b")

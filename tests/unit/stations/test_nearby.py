@@ -6,8 +6,8 @@ import uuid
 import pytest
 
 from functions.stations import service
-from functions.stations.domain import great_circle_km
 from functions.stations.nearby import complete_radius_km, promising_km, rings
+from shared.geo import great_circle_km
 from shared.platform import Platform
 from tests.support.world import CCS, TYPE2, World
 

@@ -278,7 +278,7 @@ def test_what_is_wrong_is_refused_and_the_old_forecast_serves_on(
 def test_a_model_that_gives_nonsense_while_serving_is_not_believed(run: tuple[Path, Path], tmp_path: Path) -> None:
     write(run[1], tmp_path, version="t", metrics=None)
     folder = tmp_path / "models" / FORECAST_NAME / "t"
-    model = open_version(in_folder(folder), "t", now=FIRST, name=FORECAST_NAME)
+    model = open_version(in_folder(folder), "t", now=FIRST, expected=FORECAST)
     rows = np.zeros((3, len(FORECAST_FEATURES)), np.float32)
     assert score(model, rows) is not None
     assert score(None, rows) is None

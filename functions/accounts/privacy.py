@@ -1,0 +1,36 @@
+"""What accounts hold of a person: read whole, and erased."""
+
+import uuid
+from typing import Any
+
+from functions.accounts import repository
+from functions.accounts.administration import check_administrator_left
+from functions.accounts.domain import User
+from shared.errors import Unauthenticated
+from shared.tx import Tx
+
+
+def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
+    """Identities, vehicles, sessions, and the audit entries about a person, by name."""
+    return {
+        "identities": repository.identities_of(tx, user_id),
+        "vehicles": repository.vehicles_of(tx, user_id, after=None, limit=None),
+        "sessions": repository.sessions_of(tx, user_id, alive=False, before=None, limit=None),
+        "audit": repository.audit_about(tx, user_id),
+    }
+
+
+def lock_leaving(*, tx: Tx, seen: User) -> User:
+    """The account, locked, if it is as it was when its password was given. Raises Conflict for the last administrator,
+    Unauthenticated where it has changed meanwhile."""
+    administrators = repository.lock_administrators(tx) if seen.role == "admin" else set()
+    check_administrator_left(administrators, seen.id, stays=False)
+    user = repository.user_by_id(tx, seen.id, lock=True)
+    if user is None or user.password_hash != seen.password_hash:
+        raise Unauthenticated("The account has changed meanwhile; try again.")
+    return user
+
+
+def erase(*, tx: Tx, user_id: uuid.UUID) -> None:
+    """Deletes the account with all that hangs on it."""
+    repository.erase_user(tx, user_id)
