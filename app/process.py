@@ -12,10 +12,11 @@ _lock = threading.Lock()
 
 
 def make_platform(settings: Settings | None = None, clock: Clock | None = None) -> Platform:
-    """A platform whose tokens the accounts confirm."""
+    """A platform whose tokens the accounts confirm and whose events reach their subscribers."""
+    from app.subscriptions import QUEUES
     from functions.accounts.sessions import confirm
 
-    return Platform(settings, clock, confirm=confirm)
+    return Platform(settings, clock, confirm=confirm, queues=QUEUES)
 
 
 def platform() -> Platform:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 from sqlalchemy.engine import Connection
 
 from shared.db import Id, Key, UtcDateTime, metadata
@@ -50,7 +51,13 @@ def without_secrets(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Anything a use case holds as a JSON value: instants in ISO 8601, ids and enum members as their text."""
-    return json.loads(json.dumps(value, default=lambda item: item.isoformat() if isinstance(item, datetime) else str(item)))
+    return json.loads(json.dumps(value, default=_as_json))
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def entry(

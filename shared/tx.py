@@ -1,6 +1,7 @@
 """`Tx`, what a use case gets: a connection inside a transaction, the instant, who acts, and the outbox."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Connection
 from shared import audit, outbox
 from shared.clock import Clock
 from shared.db import new_id
+from shared.events import Event
 from shared.settings import Settings
 
 
@@ -37,6 +39,8 @@ class Tx:
     clock: Clock
     settings: Settings
     actor: Actor = SYSTEM
+    queues: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By an event's TYPE: the queues on which somebody listens (app/subscriptions.py)."""
     now: datetime = field(init=False)
     """The instant of the transaction's begin; one use case sees one instant."""
     emitted: list[outbox.Message] = field(default_factory=list)
@@ -52,6 +56,16 @@ class Tx:
         """Runs a statement in the transaction."""
         result: sa.CursorResult[Any] = self.conn.execute(statement, parameters)
         return result
+
+    def publish(self, event: Event, *, available_at: datetime | None = None) -> None:
+        """Tells whoever subscribes that something has happened: a message for each queue on which somebody listens. It leaves
+        after the commit, not before `available_at`. Raises RuntimeError where nobody subscribes."""
+        queues = self.queues.get(event.TYPE)
+        if not queues:
+            raise RuntimeError(f"nobody subscribes to {event.TYPE}")
+        payload = event.to_payload()
+        for queue in queues:
+            self.emit(queue, event.TYPE, payload, available_at=available_at)
 
     def emit(self, queue: str, type: str, payload: dict[str, Any], *, available_at: datetime | None = None) -> outbox.Message:
         """A message for the outbox, written at the end of the transaction with all others; it leaves after the commit (not

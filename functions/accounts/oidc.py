@@ -12,13 +12,13 @@ from typing import Any
 
 from functions.accounts import repository
 from functions.accounts.domain import NO_PASSWORD, AccountToken, Purpose, User, derive, normalise_email, token_hash
+from functions.accounts.events import AccountLinked
 from functions.accounts.recovery import make_token, take_token
 from functions.accounts.schemas import OidcFinish, OidcStart, Tokens
 from functions.accounts.sessions import open_session
 from shared.adapters.oidc import Identified, OidcProvider
 from shared.db import new_id
 from shared.errors import BadCredentials, Conflict, Forbidden, NotFound
-from shared.outbox import NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
@@ -121,5 +121,5 @@ def _linked(tx: Tx, user: User, who: Identified, *, event: bool) -> User:
         raise Conflict("This identity was linked a moment ago; begin again.")
     tx.audit("user.link", object_type="user", object_id=user.id, after={"issuer": who.issuer})
     if event:
-        tx.emit(NOTIFY, "account_linked", {"user_id": str(user.id), "at": tx.now.isoformat()})
+        tx.publish(AccountLinked(user.id, tx.now))
     return user

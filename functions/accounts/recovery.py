@@ -21,13 +21,13 @@ from functions.accounts.domain import (
     normalise_email,
     token_hash,
 )
+from functions.accounts.events import EmailChanged, EmailChangeWanted, PasswordChanged, PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password, verify_password
 from functions.accounts.schemas import Tokens
 from functions.accounts.service import get_me
 from functions.accounts.sessions import open_session
 from shared.db import new_id
 from shared.errors import BadCredentials, Conflict
-from shared.outbox import NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
@@ -65,9 +65,9 @@ def take_token(*, tx: Tx, token: str, purpose: Purpose, detail: str) -> AccountT
     return found
 
 
-def ask_for(*, tx: Tx, event: str, email: str) -> None:
+def ask_for(*, tx: Tx, kind: type[VerificationWanted] | type[PasswordForgotten], email: str) -> None:
     """Passes on what somebody asks for an address: the same work whether or not there is an account."""
-    tx.emit(NOTIFY, event, {"email": normalise_email(email)})
+    tx.publish(kind(normalise_email(email)))
 
 
 def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_agent: str) -> Tokens:
@@ -130,7 +130,7 @@ def _set_password(tx: Tx, user: User, hashed: str, *, reason: str, but: uuid.UUI
     repository.spend_tokens(tx, user.id)
     repository.revoke_sessions(tx, user.id, reason=reason, but=but)
     tx.audit(f"user.password_{reason}", object_type="user", object_id=user.id)
-    tx.emit(NOTIFY, "password_changed", {"user_id": str(user.id), "at": tx.now.isoformat()})
+    tx.publish(PasswordChanged(user.id, tx.now))
 
 
 def require_password(*, platform: Platform, actor: Actor, password: str | None) -> User:
@@ -166,7 +166,7 @@ def ask_for_email(*, platform: Platform, actor: Actor, email: str, password: str
     me = require_password(platform=platform, actor=actor, password=password)
 
     def use_case(tx: Tx) -> None:
-        tx.emit(NOTIFY, "email_change_wanted", {"user_id": str(me.id), "email": normalise_email(email)})
+        tx.publish(EmailChangeWanted(me.id, normalise_email(email)))
         tx.audit("user.email_asked", object_type="user", object_id=me.id)
 
     platform.transact(use_case, actor=actor)
@@ -188,4 +188,4 @@ def confirm_email(*, tx: Tx, token: str) -> None:
         raise Conflict("Another account has this address by now.")
     repository.spend_tokens(tx, user.id)
     tx.audit("user.email", object_type="user", object_id=user.id, before={"email": user.email}, after={"email": wanted})
-    tx.emit(NOTIFY, "email_changed", {"user_id": str(user.id), "old": user.email, "at": tx.now.isoformat()})
+    tx.publish(EmailChanged(user.id, user.email, tx.now))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from functions.accounts import administration, oidc, recovery, service, sessions
 from functions.accounts.domain import UserStatus
+from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password
 from functions.accounts.schemas import (
     Account,
@@ -58,7 +59,7 @@ def register(register_in: Register, call: Public) -> Asked:
 @router.post("/verification", status_code=202, response_model=Asked, dependencies=MAILED)
 def ask_for_verification(address: AddressIn, call: Public) -> Asked:
     """Asks for the link that verifies an address once more."""
-    call.write(lambda tx: recovery.ask_for(tx=tx, event="verification_wanted", email=address.email))
+    call.write(lambda tx: recovery.ask_for(tx=tx, kind=VerificationWanted, email=address.email))
     return Asked()
 
 
@@ -97,7 +98,7 @@ def log_out(call: SignedIn) -> None:
 @router.post("/password/forgot", status_code=202, response_model=Asked, dependencies=MAILED)
 def forgot_password(address: AddressIn, call: Public) -> Asked:
     """Asks for a link to set a new password. The answer is the same whether or not there is an account."""
-    call.write(lambda tx: recovery.ask_for(tx=tx, event="password_forgotten", email=address.email))
+    call.write(lambda tx: recovery.ask_for(tx=tx, kind=PasswordForgotten, email=address.email))
     return Asked()
 
 

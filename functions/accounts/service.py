@@ -6,11 +6,11 @@ from typing import Any
 
 from functions.accounts import repository
 from functions.accounts.domain import Contact, User, UserStatus, Vehicle, normalise_email
+from functions.accounts.events import AccountRegistered
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import Register, UserUpdate, VehicleCreate, VehicleUpdate
 from shared.db import new_id
 from shared.errors import NotFound, Unauthenticated
-from shared.outbox import NOTIFY
 from shared.tx import Tx
 
 
@@ -29,7 +29,7 @@ def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
     }
     if not repository.replace_unverified(tx, email, **values):
         repository.add_user(tx, User(id=new_id(), email=email, email_verified=False, **values))
-    tx.emit(NOTIFY, "account_registered", {"email": email})
+    tx.publish(AccountRegistered(email))
 
 
 def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None) -> User:

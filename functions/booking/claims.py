@@ -4,14 +4,14 @@ import uuid
 from typing import Any
 
 from functions.booking import repository, repository_claims
-from functions.booking.domain import Booking, CanceledReason, ReservationStatus, WhoCanceled
+from functions.booking.domain import Booking, CanceledReason, Cancellation, ReservationStatus, WhoCanceled
+from functions.booking.events import HoldExpired
 from functions.booking.placement import Held, Placement, place
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
 from functions.stations.enums import EvseStatus
 from shared import telemetry
 from shared.errors import Invalid, SlotTaken
-from shared.outbox import CHARGE_REQUESTS
 from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
@@ -126,10 +126,10 @@ def end_hold(
 ) -> None:  # fmt: skip
     """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
     repository_claims.release(tx, booking.id)
-    canceled = {"cancellation_reason": reason.value, "who_canceled": who.value, "detail": detail, "fee_minor": 0}
-    repository.update(tx, booking.id, status=ReservationStatus.CANCELED.value, canceled=canceled, ended_at=tx.now)
+    canceled = Cancellation(cancellation_reason=reason, who_canceled=who, detail=detail, fee_minor=0)
+    repository.update(tx, booking.id, status=ReservationStatus.CANCELED, canceled=canceled, ended_at=tx.now)
     if booking.charge_request_id is not None:
-        tx.emit(CHARGE_REQUESTS, "hold_expired", {"charge_request_id": str(booking.charge_request_id)})
+        tx.publish(HoldExpired(booking.charge_request_id))
 
 
 def alternatives(

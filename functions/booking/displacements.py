@@ -15,11 +15,10 @@ from typing import Any
 
 from functions.booking import claims, repository, repository_claims, service
 from functions.booking.domain import Booking, CanceledReason, ReservationStatus, WhoCanceled
-from functions.booking.events import event
+from functions.booking.events import EvseChanged
 from functions.booking.placement import Held, place
 from functions.stations.domain import APPROVED, Location, Pool
 from shared.errors import SlotTaken
-from shared.outbox import NOTIFY
 from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
@@ -177,7 +176,7 @@ def carry_out(*, tx: Tx, location: Location, plan: Plan, reason: CanceledReason 
         evse = plan.moves[id]
         made = service.change(tx, movers[id], evse_id=evse, evse_uid=uids[evse])
         if made.revealed_at is not None:
-            tx.emit(NOTIFY, "evse_changed", event(location, made, now=tx.now, previous=movers[id]))
+            tx.publish(EvseChanged.of(location, made, now=tx.now, previous=movers[id]))
 
 
 def _cancel(tx: Tx, location: Location, made: Booking, reason: CanceledReason) -> None:

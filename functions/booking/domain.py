@@ -7,8 +7,11 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+from functions.stations.domain import BookingTerms
+from functions.tariffs.pricing import Quote
 from shared.errors import Invalid, WrongState
 from shared.slots import SLOT_S, slot_after, slot_of, slot_start
 
@@ -100,7 +103,75 @@ def check_period(start: datetime, end: datetime) -> range:
     return range(slot_of(start), slot_of(end))
 
 
+class Cancellation(BaseModel):
+    """Why and by whom a booking ended before its time, and what that costs in minor units. `late` is said of bookings that
+    were reserved, `detail` of offers that were only held."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cancellation_reason: CanceledReason
+    who_canceled: WhoCanceled
+    late: bool | None = None
+    detail: str | None = None
+    fee_minor: int
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, handler: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        # No return annotation: it would take the place of the fields in the API's document.
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+
+class SessionSettlement(Quote):
+    """What a session cost under the frozen tariff, never more than the quote's total; `uncapped_minor` is without that
+    bound."""
+
+    uncapped_minor: int
+
+
+class NoShowSettlement(BaseModel):
+    """What not coming cost."""
+
+    model_config = ConfigDict(frozen=True)
+
+    no_show_fee_minor: int
+
+
+Settlement = SessionSettlement | NoShowSettlement
+"""What a booking cost in the end."""
+
+
 @dataclass(frozen=True)
+class ReservationRequest:
+    """What is asked of `reserve_slot`: a place in a pool of a location for a time.
+
+    Either `duration_minutes` or `energy_kwh`, or both, says how long.
+    """
+
+    user_id: uuid.UUID
+    location_id: uuid.UUID
+    standard: str
+    """OCPI ConnectorType."""
+    start: datetime
+    """On a quarter hour."""
+    duration_minutes: float | None = None
+    energy_kwh: float | None = None
+    power_class: str | None = None
+    """Of the pool; None: the fastest that is free."""
+    vehicle_id: uuid.UUID | None = None
+    vehicle_kw: float | None = None
+    """What the vehicle takes at most; a vehicle's own figure wins."""
+    charge_request_id: uuid.UUID | None = None
+    """The charge request it answers."""
+    hold_until: datetime | None = None
+    """Until when it is only held (PENDING); None: it is RESERVED."""
+
+    def __post_init__(self) -> None:
+        """Raises Invalid where nothing says how long."""
+        if self.duration_minutes is None and self.energy_kwh is None:
+            raise Invalid.one("duration_minutes", "give duration_minutes or energy_kwh")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Booking:
     """A driver's place in a pool of interchangeable EVSEs for a period.
 
@@ -125,17 +196,17 @@ class Booking:
     end: datetime
     energy_kwh: float
     status: ReservationStatus
-    quote: dict[str, Any]
-    terms: dict[str, Any]
-    canceled: dict[str, Any] | None
+    quote: Quote
+    terms: BookingTerms
+    canceled: Cancellation | None = None
     hold_expires_at: datetime | None
     no_show_at: datetime
-    revealed_at: datetime | None
-    started_at: datetime | None
-    stopped_at: datetime | None
-    ended_at: datetime | None
-    session_energy_kwh: float | None
-    settlement: dict[str, Any] | None
+    revealed_at: datetime | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    ended_at: datetime | None = None
+    session_energy_kwh: float | None = None
+    settlement: Settlement | None = None
     created_at: datetime
     updated_at: datetime
 

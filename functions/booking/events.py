@@ -1,58 +1,161 @@
-"""Bookings as events carry them: everything a message needs, as it was then."""
+"""What happens to bookings, with everything a listener needs to know of them, as it was then."""
 
+import uuid
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Self
 
-from functions.booking.domain import NOT_ASSIGNED, Booking
-from functions.stations.domain import Location
-
-
-def event(location: Location, made: Booking, *, now: datetime, previous: Booking | None = None) -> dict[str, Any]:
-    """A booking as events carry it: everything a message needs, as it was then."""
-    canceled = made.canceled or {}
-    return {
-        "at": now.isoformat(),
-        "user_id": str(made.user_id),
-        "booking_id": str(made.id),
-        "charge_request_id": str(made.charge_request_id) if made.charge_request_id else None,
-        "location": {
-            "id": str(location.id),
-            "name": location.name,
-            "address": ", ".join(part for part in (location.address, location.city) if part),
-            "time_zone": location.time_zone,
-            "latitude": location.latitude,
-            "longitude": location.longitude,
-        },
-        "connector": made.standard,
-        "power_kw": made.power_kw,
-        "evse_uid": shown_evse(made),
-        "start": made.start.isoformat(),
-        "end": made.end.isoformat(),
-        "previous": None
-        if previous is None
-        else {
-            "start": previous.start.isoformat(),
-            "end": previous.end.isoformat(),
-            "location_name": location.name,
-        },
-        "quote": made.quote,
-        "terms": made.terms,
-        "reservation_status": made.status.value,
-        "reason": canceled.get("cancellation_reason"),
-        "who_canceled": canceled.get("who_canceled"),
-        "fee_minor": canceled.get("fee_minor"),
-        "settlement": made.settlement,
-    }
+from functions.booking.domain import NOT_ASSIGNED, Booking, CanceledReason, ReservationStatus, Settlement, WhoCanceled
+from functions.stations.domain import BookingTerms, Location
+from functions.stations.events import LocationSnapshot
+from functions.tariffs.pricing import Quote
+from shared.events import Event
 
 
-def described(made: Booking) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PreviousPeriod:
+    """Where a booking was before it moved."""
+
+    start: datetime
+    end: datetime
+    location_name: str
+
+
+@dataclass(frozen=True)
+class BookingSnapshot:
+    """A booking as events carry it."""
+
+    at: datetime
+    """When it happened."""
+    user_id: uuid.UUID
+    booking_id: uuid.UUID
+    charge_request_id: uuid.UUID | None
+    location: LocationSnapshot
+    connector: str
+    """OCPI ConnectorType."""
+    power_kw: float
+    evse_uid: str
+    """`#NA` until it is revealed."""
+    start: datetime
+    end: datetime
+    previous: PreviousPeriod | None
+    """Of a booking that has moved."""
+    quote: Quote
+    terms: BookingTerms
+    reservation_status: ReservationStatus
+    reason: CanceledReason | None
+    """Of a cancelled one, and so on to `fee_minor` (minor units)."""
+    who_canceled: WhoCanceled | None
+    fee_minor: int | None
+    settlement: Settlement | None
+    """Of one whose session has ended, or that was missed."""
+
+    @classmethod
+    def of(cls, location: Location, booking: Booking, *, now: datetime, previous: Booking | None = None) -> Self:
+        """The snapshot of a booking at its location."""
+        canceled = booking.canceled
+        return cls(
+            at=now,
+            user_id=booking.user_id,
+            booking_id=booking.id,
+            charge_request_id=booking.charge_request_id,
+            location=LocationSnapshot.of(location),
+            connector=booking.standard,
+            power_kw=booking.power_kw,
+            evse_uid=shown_evse(booking),
+            start=booking.start,
+            end=booking.end,
+            previous=None if previous is None else PreviousPeriod(previous.start, previous.end, location.name),
+            quote=booking.quote,
+            terms=booking.terms,
+            reservation_status=booking.status,
+            reason=None if canceled is None else canceled.cancellation_reason,
+            who_canceled=None if canceled is None else canceled.who_canceled,
+            fee_minor=None if canceled is None else canceled.fee_minor,
+            settlement=booking.settlement,
+        )
+
+
+@dataclass(frozen=True)
+class BookingEvent(BookingSnapshot, Event):
+    """Something that happened to a booking."""
+
+
+@dataclass(frozen=True)
+class BookingReserved(BookingEvent):
+    """A booking stands: reserved at once, or a hold that was accepted."""
+
+    TYPE: ClassVar[str] = "booking_reserved"
+
+
+@dataclass(frozen=True)
+class BookingRescheduled(BookingEvent):
+    """A booking has moved in time; `previous` says from where."""
+
+    TYPE: ClassVar[str] = "booking_rescheduled"
+
+
+@dataclass(frozen=True)
+class BookingCanceled(BookingEvent):
+    """A booking has ended before its time; `reason`, `who_canceled` and `fee_minor` say how."""
+
+    TYPE: ClassVar[str] = "booking_canceled"
+
+
+@dataclass(frozen=True)
+class BookingMissed(BookingEvent):
+    """Nobody came; the place is free again."""
+
+    TYPE: ClassVar[str] = "booking_no_show"
+
+
+@dataclass(frozen=True)
+class BookingReminder(BookingEvent):
+    """A booking begins soon. It leaves later than it was published, so it may have been overtaken."""
+
+    TYPE: ClassVar[str] = "booking_reminder"
+
+
+@dataclass(frozen=True)
+class EvseRevealed(BookingEvent):
+    """The EVSE of a booking is settled and told."""
+
+    TYPE: ClassVar[str] = "evse_revealed"
+
+
+@dataclass(frozen=True)
+class EvseChanged(BookingEvent):
+    """A booking whose EVSE was told has another one now."""
+
+    TYPE: ClassVar[str] = "evse_changed"
+
+
+@dataclass(frozen=True)
+class SessionStopped(BookingEvent):
+    """A charging session has ended; `settlement` is its bill."""
+
+    TYPE: ClassVar[str] = "session_stopped"
+
+
+@dataclass(frozen=True)
+class HoldExpired(Event):
+    """The place held for a charge request's offer is free again."""
+
+    TYPE: ClassVar[str] = "hold_expired"
+    charge_request_id: uuid.UUID
+
+
+def reminder_of(event: BookingEvent) -> BookingReminder:
+    """The reminder that goes with an event of a booking that stands."""
+    return BookingReminder(**{field.name: getattr(event, field.name) for field in fields(event)})
+
+
+def audited(booking: Booking) -> dict[str, Any]:
     """A booking in the few words that an audit entry needs."""
-    return {
-        "user_id": made.user_id, "location_id": made.location_id, "standard": made.standard, "start": made.start,
-        "end": made.end, "energy_kwh": made.energy_kwh, "status": made.status,
-    }  # fmt: skip
+    names = ("user_id", "location_id", "standard", "start", "end", "energy_kwh", "status")
+    return {name: getattr(booking, name) for name in names}
 
 
-def shown_evse(made: Booking) -> str:
+def shown_evse(booking: Booking) -> str:
     """The EVSE's uid once it is revealed, OCPI's `#NA` before."""
-    return made.evse_uid if made.revealed_at is not None else NOT_ASSIGNED
+    return booking.evse_uid if booking.revealed_at is not None else NOT_ASSIGNED

@@ -2,14 +2,13 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from functions.booking import claims
 from functions.booking.domain import check_period
 from functions.stations import service as stations
 from functions.stations.domain import Location
-from functions.tariffs import quotes as payments
 from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import quote
 from shared.energy import session_energy, session_minutes
 from shared.slots import SLOT, whole_slots
 from shared.tx import Tx
@@ -34,21 +33,13 @@ def quote_for(
     slots = check_period(start, end)
     fits = session_energy(len(slots) * 15, pool.power_kw, vehicle_kw)
     energy = fits if energy_kwh is None else min(energy_kwh, fits)
-    return _priced(tx, location, pool.tariff_id, start, end, energy)
+    return priced(tx, location, pool.tariff_id, start, end, energy)
 
 
-def quote_document(
-    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
-) -> dict[str, Any]:
-    document: dict[str, Any] = _priced(tx, location, tariff_id, start, end, energy_kwh).model_dump(mode="json")
-    return document
-
-
-def _priced(
-    tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float
-) -> Quote:
+def priced(tx: Tx, location: Location, tariff_id: uuid.UUID | None, start: datetime, end: datetime, energy_kwh: float) -> Quote:
+    """The quote of `energy_kwh` at a location over [start, end) under a tariff. Without one it is free."""
     tariff = None if tariff_id is None else stations.get_tariff(tx=tx, tariff_id=tariff_id)
-    return payments.quote(
+    return quote(
         tariff=tariff,
         currency=location.currency,
         time_zone=location.time_zone,

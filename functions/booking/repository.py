@@ -7,18 +7,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import BaseModel, TypeAdapter
 
 from functions.booking.domain import (
     LIVE,
     Booking,
+    Cancellation,
     Filter,
     Position,
     RecordedSession,
     RequestStatus,
     ReservationStatus,
+    Settlement,
 )
 from functions.booking.limits import Standing
 from functions.booking.tables import booking, booking_request
+from functions.stations.domain import BookingTerms
+from functions.tariffs.pricing import Quote
 from shared.db import for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
@@ -27,21 +32,37 @@ LONGEST = timedelta(days=1)
 """No booking is longer: the terms' largest max_booking_minutes."""
 
 _COLUMNS = [field.name for field in fields(Booking)]
+_SETTLEMENT: TypeAdapter[Settlement | None] = TypeAdapter(Settlement | None)
 
 
 def _booking(row: sa.Row[Any]) -> Booking:
     values = row._asdict()
-    return Booking(**values | {"status": ReservationStatus(values["status"])})
+    values["status"] = ReservationStatus(values["status"])
+    values["quote"] = Quote.model_validate(values["quote"])
+    values["terms"] = BookingTerms.model_validate(values["terms"])
+    if values["canceled"] is not None:
+        values["canceled"] = Cancellation.model_validate(values["canceled"])
+    if values["settlement"] is not None:
+        values["settlement"] = _SETTLEMENT.validate_python(values["settlement"])
+    return Booking(**values)
 
 
-def insert(tx: Tx, made: Booking) -> None:
+def _stored(value: Any) -> Any:
+    """A value of a booking as its column holds it: documents as JSON, states as their word."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value.value if isinstance(value, ReservationStatus) else value
+
+
+def insert(tx: Tx, reserved: Booking) -> None:
     """Stores a new booking."""
-    insert_rows(tx.conn, booking, [{name: getattr(made, name) for name in _COLUMNS}])
+    insert_rows(tx.conn, booking, [{name: _stored(getattr(reserved, name)) for name in _COLUMNS}])
 
 
 def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
-    """Changes columns of one booking."""
-    tx.execute(sa.update(booking).where(booking.c.id == booking_id).values(**values, updated_at=tx.now))
+    """Changes fields of one booking."""
+    stored = {name: _stored(value) for name, value in values.items()}
+    tx.execute(sa.update(booking).where(booking.c.id == booking_id).values(**stored, updated_at=tx.now))
 
 
 def get(tx: Tx, booking_id: uuid.UUID, *, lock: bool = False) -> Booking | None:

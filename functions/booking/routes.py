@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Response
 
 from functions.booking import service, sessions
-from functions.booking.domain import Filter
+from functions.booking.domain import Filter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
 from shared.web.call import SignedIn
 from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
@@ -17,21 +17,18 @@ router = APIRouter(prefix="/booking", tags=["booking"])
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
     """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
     assert call.actor.id is not None
-    user_id = call.actor.id
+    request = ReservationRequest(
+        user_id=call.actor.id,
+        location_id=booking_in.location_id,
+        standard=booking_in.connector,
+        start=booking_in.start,
+        duration_minutes=booking_in.duration_minutes,
+        energy_kwh=booking_in.energy_kwh,
+        power_class=booking_in.power_class,
+        vehicle_id=booking_in.vehicle_id,
+    )
     return call.create(
-        lambda tx: Booking.of(
-            service.reserve_slot(
-                tx=tx,
-                user_id=user_id,
-                location_id=booking_in.location_id,
-                standard=booking_in.connector,
-                start=booking_in.start,
-                duration_minutes=booking_in.duration_minutes,
-                energy_kwh=booking_in.energy_kwh,
-                power_class=booking_in.power_class,
-                vehicle_id=booking_in.vehicle_id,
-            )
-        ),
+        lambda tx: Booking.of(service.reserve_slot(tx=tx, request=request)),
         location="booking/bookings/{id}",
     )
 

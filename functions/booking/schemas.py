@@ -3,14 +3,16 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
 from pydantic import Field, model_validator
 
 from functions.booking.domain import Booking as Record
-from functions.booking.domain import CanceledReason, ReservationStatus
+from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
+from functions.stations.domain import BookingTerms
+from functions.tariffs.pricing import Quote
 from shared.web.fields import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
@@ -93,14 +95,14 @@ class Booking(Output):
     period: Period
     energy_kwh: float
     reservation_status: ReservationStatus
-    canceled: dict[str, Any] | None
-    quote: dict[str, Any]
-    terms: dict[str, Any]
+    canceled: Cancellation | None
+    quote: Quote
+    terms: BookingTerms
     vehicle_id: uuid.UUID | None
     charge_request_id: uuid.UUID | None
     hold_expires_at: datetime | None
     session: Session | None
-    settlement: dict[str, Any] | None
+    settlement: Settlement | None
     created_at: datetime
     last_updated: datetime
 

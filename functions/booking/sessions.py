@@ -7,10 +7,20 @@ from datetime import datetime, timedelta
 
 from functions.booking import repository, repository_claims
 from functions.booking.claims import blocked
-from functions.booking.domain import Booking, Position, RecordedSession, ReservationStatus, check_transition
-from functions.booking.quotes import quote_document
+from functions.booking.domain import (
+    Booking,
+    NoShowSettlement,
+    Position,
+    RecordedSession,
+    ReservationStatus,
+    SessionSettlement,
+    check_transition,
+)
+from functions.booking.events import BookingMissed, SessionStopped
+from functions.booking.quotes import priced
 from functions.booking.service import announce, change, frozen_fee, locked
 from functions.stations.domain import Location
+from functions.tariffs.domain import BookingRestriction
 from shared.energy import CHARGE_EFFICIENCY, session_energy
 from shared.errors import Conflict, Invalid, TermsRefuse, WrongState
 from shared.slots import slot_after, slot_of
@@ -23,7 +33,7 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
     location, made = locked(tx, booking_id)
     check_transition(made.status, ReservationStatus.FULFILLED)
-    early = timedelta(minutes=int(made.terms["early_start_minutes"]))
+    early = timedelta(minutes=made.terms.early_start_minutes)
     if tx.now < made.start - early:
         raise TermsRefuse(
             f"The session may start from {(made.start - early).isoformat()} on.",
@@ -62,23 +72,22 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
     energy = (
         energy_kwh if energy_kwh is not None else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
     )
-    final = quote_document(
-        tx, location, made.tariff_id, made.started_at, max(tx.now, made.started_at + timedelta(seconds=1)), energy
-    )
-    settlement = final | {"uncapped_minor": final["total_minor"]}
-    settlement["total_minor"] = min(final["total_minor"], made.quote["total_minor"])
+    stopped_at = max(tx.now, made.started_at + timedelta(seconds=1))
+    price = priced(tx, location, made.tariff_id, made.started_at, stopped_at, energy)
+    capped = {"total_minor": min(price.total_minor, made.quote.total_minor), "uncapped_minor": price.total_minor}
+    settlement = SessionSettlement(**dict(price) | capped)
     repository_claims.release(tx, made.id, from_slot=slot_after(tx.now))
     made = change(tx, made, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
-    announce(tx, location, made, "session_stopped", reminder=False)
+    announce(tx, location, made, SessionStopped, reminder=False)
     return made
 
 
 def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
     """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
-    fee = frozen_fee(tx, made, "BOOKING_EXPIRES") if made.terms["noshow_fee"] else 0
+    fee = frozen_fee(tx, made, BookingRestriction.BOOKING_EXPIRES) if made.terms.noshow_fee else 0
     repository_claims.release(tx, made.id)
-    made = change(tx, made, status=ReservationStatus.NO_SHOW, settlement={"no_show_fee_minor": fee})
-    announce(tx, location, made, "booking_no_show", reminder=False)
+    made = change(tx, made, status=ReservationStatus.NO_SHOW, settlement=NoShowSettlement(no_show_fee_minor=fee))
+    announce(tx, location, made, BookingMissed, reminder=False)
     return made
 
 

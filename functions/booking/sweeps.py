@@ -7,10 +7,9 @@ from functools import partial
 
 from functions.booking import claims, outages, repository, service, sessions
 from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, WhoCanceled, check_transition
-from functions.booking.events import event
+from functions.booking.events import EvseRevealed
 from functions.stations import service as stations
 from functions.stations.domain import Location
-from shared.outbox import NOTIFY
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -78,8 +77,8 @@ def assign_evses(platform: Platform) -> int:
             return False
         if outages.cannot_be_used(location, made):
             return False  # it is moved or ended by `rehouse_bookings`
-        revealed = service.reveal(tx=tx, made=made)
-        tx.emit(NOTIFY, "evse_revealed", event(location, revealed, now=tx.now))
+        revealed = service.reveal(tx=tx, booking=made)
+        tx.publish(EvseRevealed.of(location, revealed, now=tx.now))
         return True
 
     until = platform.clock.now() + REVEAL_BEFORE

@@ -3,13 +3,13 @@
 import base64
 import logging
 import uuid
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
 from functions.accounts.account_emails import LETTERS
 from functions.booking import service as booking
+from functions.booking.events import BookingReminder
 from functions.notify import account_emails, rendering, repository
 from functions.notify.domain import TOLD, Delivery, Notification, Told
 from shared import telemetry
@@ -17,6 +17,7 @@ from shared.adapters.email import Attachment, Email
 from shared.adapters.sms import Sms
 from shared.db import new_id
 from shared.errors import NotFound, Unavailable, Undeliverable
+from shared.events import Event
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -24,22 +25,17 @@ log = logging.getLogger(__name__)
 CONSUMER = "send_notifications"
 
 
-def handle(platform: Platform, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
+def handle(platform: Platform, *, message_id: str, event: Event) -> None:
     """Tells a user of an event. Once per message: the first delivery records what is to be sent, every one sends what is
     still open. Raises Unavailable while a service is away, so that the bus delivers again."""
-    if type not in TOLD and type not in LETTERS:
-        raise ValueError(f"type: {type!r} is not an event that is told")
-    platform.consume(
-        lambda tx: _record(tx, message_id=message_id, type=type, event=payload),
-        consumer=CONSUMER,
-        message_id=message_id,
-    )
+    platform.consume(lambda tx: _record(tx, message_id=message_id, notified=event), consumer=CONSUMER, message_id=message_id)
     _send_pending(platform, message_id)
 
 
-def _record(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> None:
-    if type == "booking_reminder" and not booking.stands(
-        tx=tx, booking_id=uuid.UUID(event["booking_id"]), start=datetime.fromisoformat(event["start"])
+def _record(tx: Tx, *, message_id: str, notified: Event) -> None:
+    type, event = notified.TYPE, notified.to_payload()
+    if isinstance(notified, BookingReminder) and not booking.stands(
+        tx=tx, booking_id=notified.booking_id, start=notified.start
     ):
         return
     if type in LETTERS:

@@ -2,12 +2,11 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
 from functions.booking.domain import Booking as Record
-from functions.booking.domain import ReservationStatus
+from functions.booking.domain import Cancellation, ReservationStatus, Settlement
 from functions.booking.schemas import Period, Session
 from functions.stations.schemas import Calendar
 from shared.web.fields import Output
@@ -27,11 +26,11 @@ class HostedBooking(Output):
     period: Period
     energy_kwh: float
     reservation_status: ReservationStatus
-    canceled: dict[str, Any] | None
+    canceled: Cancellation | None
     session: Session | None
     currency: str
     quoted_minor: int
-    settlement: dict[str, Any] | None
+    settlement: Settlement | None
     frozen_minutes: int = Field(description="Minutes so far in which an EVSE was kept for it and nobody charged")
     created_at: datetime
     last_updated: datetime
@@ -52,8 +51,8 @@ class HostedBooking(Output):
             reservation_status=record.status,
             canceled=record.canceled,
             session=Session.of(record),
-            currency=record.quote["currency"],
-            quoted_minor=record.quote["total_minor"],
+            currency=record.quote.currency,
+            quoted_minor=record.quote.total_minor,
             settlement=record.settlement,
             frozen_minutes=record.frozen_minutes(now),
             created_at=record.created_at,

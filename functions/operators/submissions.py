@@ -8,16 +8,15 @@ What lies with the administrators cannot be changed by its owner: they approve w
 """
 
 import uuid
-from typing import Any
 
 from functions.operators import repository, revisions
 from functions.operators import service as editing
+from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, Location, Submission
 from functions.stations.enums import LocationStatus
 from shared.db import new_id
 from shared.errors import WrongState
-from shared.outbox import NOTIFY
 from shared.tx import Tx
 
 _S = LocationStatus
@@ -56,7 +55,7 @@ def approve(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> L
     _must_be(location, _S.SUBMITTED, what="approved")
     _must_be_bookable(location)
     _decide(tx, location, "APPROVED", None)
-    return _told(tx, _become(tx, location, _S.APPROVED, action="location.approve"), "location_approved")
+    return _announced(tx, _become(tx, location, _S.APPROVED, action="location.approve"), LocationApproved)
 
 
 def reject(*, tx: Tx, location_id: uuid.UUID, reason: str, if_match: str | None = None) -> Location:
@@ -64,7 +63,7 @@ def reject(*, tx: Tx, location_id: uuid.UUID, reason: str, if_match: str | None 
     location = _looked_at(tx, location_id, if_match)
     _must_be(location, _S.SUBMITTED, what="rejected")
     _decide(tx, location, "REJECTED", reason)
-    return _told(tx, _become(tx, location, _S.REJECTED, action="location.reject", reason=reason), "location_rejected")
+    return _announced(tx, _become(tx, location, _S.REJECTED, action="location.reject", reason=reason), LocationRejected)
 
 
 def suspend(
@@ -75,14 +74,14 @@ def suspend(
     location = _looked_at(tx, location_id, if_match)
     _must_be(location, _S.APPROVED, what="suspended")
     after = _become(tx, location, _S.SUSPENDED, action="location.suspend", reason=reason, confirmation=confirmation)
-    return _told(tx, after, "location_suspended")
+    return _announced(tx, after, LocationSuspended)
 
 
 def lift(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Location:
     """An administrator ends a suspension."""
     location = _looked_at(tx, location_id, if_match)
     _must_be(location, _S.SUSPENDED, what="lifted")
-    return _told(tx, _become(tx, location, _S.APPROVED, action="location.lift"), "location_lifted")
+    return _announced(tx, _become(tx, location, _S.APPROVED, action="location.lift"), LocationLifted)
 
 
 def _looked_at(tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
@@ -124,16 +123,8 @@ def _decide(tx: Tx, location: Location, decision: str, reason: str | None) -> No
             repository.decide_submission(tx, found.id, decision=decision, reason=reason)
 
 
-def _told(tx: Tx, location: Location, event: str) -> Location:
-    payload: dict[str, Any] = {
-        "at": tx.now.isoformat(),
-        "user_id": str(location.owner_id),
-        "location": {
-            "id": str(location.id), "name": location.name, "latitude": location.latitude, "longitude": location.longitude,
-        },
-        "reason": location.status_reason,
-    }  # fmt: skip
-    tx.emit(NOTIFY, event, payload)
+def _announced(tx: Tx, location: Location, kind: type[LocationDecided]) -> Location:
+    tx.publish(kind.of(location, now=tx.now))
     return location
 
 

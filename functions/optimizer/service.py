@@ -10,13 +10,14 @@ from typing import Any
 
 from functions.accounts import service as accounts
 from functions.booking import service as booking
-from functions.booking.domain import OFFER_HOLD, Booking, ReservationStatus
-from functions.booking.events import event
+from functions.booking.domain import OFFER_HOLD, Booking, ReservationRequest, ReservationStatus
+from functions.booking.events import BookingSnapshot, HoldExpired
 from functions.optimizer import repository, serving
 from functions.optimizer.core.city import STANDARD_BIT
 from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import full_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish, check_transition
+from functions.optimizer.events import ChargeRequested, ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.models.registry import PolicySource, describe
 from functions.optimizer.schemas import (
     ChargeRequestCreate,
@@ -41,7 +42,6 @@ from shared.errors import (
     Unauthenticated,
     WrongState,
 )
-from shared.outbox import CHARGE_REQUESTS, NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
@@ -136,7 +136,7 @@ def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeR
     id = new_id()
     wish = _wish(tx, request_in, auto_book=request_in.auto_book)
     repository.insert(tx, id=id, user_id=_me(tx), vehicle_id=request_in.vehicle_id, wish=wish)
-    tx.emit(CHARGE_REQUESTS, "charge_requested", {"charge_request_id": str(id)})
+    tx.publish(ChargeRequested(id))
     return get_owned(tx=tx, request_id=id)
 
 
@@ -187,15 +187,13 @@ def _explained(decision: serving.Decision) -> str | None:
     return None if decision.reason is None else EXPLANATIONS[decision.reason]
 
 
-def handle(platform: Platform, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
-    """Works off one message of the queue. Raises ValueError for what is not one of ours."""
-    request_id = uuid.UUID(payload["charge_request_id"])
-    if type == "hold_expired":
+def handle(platform: Platform, *, message_id: str, event: ChargeRequested | HoldExpired) -> None:
+    """Decides a charge request, or ends one whose hold has lapsed."""
+    request_id = event.charge_request_id
+    if isinstance(event, HoldExpired):
         platform.consume(functools.partial(_expire, request_id=request_id), consumer=CONSUMER, message_id=message_id)
-    elif type == "charge_requested":
-        optimize(platform, message_id=message_id, request_id=request_id)
     else:
-        raise ValueError(f"type: {type!r} is not an event of this queue")
+        optimize(platform, message_id=message_id, request_id=request_id)
 
 
 def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
@@ -203,7 +201,7 @@ def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
     if found is None or found.status is not ChargeRequestStatus.OFFERED:
         return
     repository.update(tx, request_id, status=ChargeRequestStatus.EXPIRED.value, reason="OFFER_EXPIRED")
-    tx.emit(NOTIFY, "charge_request_expired", {"user_id": str(found.user_id), "charge_request_id": str(request_id)})
+    tx.publish(ChargeRequestExpired(found.user_id, request_id))
 
 
 def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> None:
@@ -266,24 +264,27 @@ class _Attempt:
         record = _record(self.decision, first=self.place, look=self.look)
         _store(tx, found, status, self.decision, record, booking_id=made.id, offer_expires_at=hold_until)
         if hold_until is not None:
-            tx.emit(NOTIFY, "charge_request_offered", _offer_event(tx, found, made, hold_until))
+            location = stations.get_location(tx=tx, location_id=made.location_id)
+            offer = BookingSnapshot.of(location, made, now=tx.now)
+            tx.publish(ChargeRequestOffered(found.user_id, found.id, offer, hold_until))
 
 
 def _reserve(tx: Tx, found: ChargeRequest, option: dict[str, Any], *, hold_until: datetime | None) -> Booking:
-    return booking.reserve_slot(
-        tx=tx,
+    start, end = datetime.fromisoformat(option["start"]), datetime.fromisoformat(option["end"])
+    request = ReservationRequest(
         user_id=found.user_id,
         location_id=uuid.UUID(option["location_id"]),
         standard=option["connector"],
         power_class=option["power_class"],
-        start=datetime.fromisoformat(option["start"]),
-        duration_minutes=(datetime.fromisoformat(option["end"]) - datetime.fromisoformat(option["start"])) / MINUTE,
+        start=start,
+        duration_minutes=(end - start) / MINUTE,
         energy_kwh=found.wish.energy_kwh,
         vehicle_id=found.vehicle_id,
         vehicle_kw=found.wish.max_power_kw,
         charge_request_id=found.id,
         hold_until=hold_until,
     )
+    return booking.reserve_slot(tx=tx, request=request)
 
 
 def _record(decision: serving.Decision, *, first: int, look: int) -> dict[str, Any]:
@@ -322,16 +323,6 @@ def _store(
     telemetry.decisions.add(1, {"policy": ranking.policy, "outcome": status.value, "fallback": ranking.fallback or "none"})
 
 
-def _offer_event(tx: Tx, found: ChargeRequest, made: Booking, expires_at: datetime) -> dict[str, Any]:
-    location = stations.get_location(tx=tx, location_id=made.location_id)
-    return {
-        "user_id": str(found.user_id),
-        "charge_request_id": str(found.id),
-        "offer": event(location, made, now=tx.now),
-        "expires_at": expires_at.isoformat(),
-    }
-
-
 def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, refused: AppError | None) -> None:
     found = repository.get(tx, request_id, lock=True)
     if found is None or found.status is not ChargeRequestStatus.QUEUED:
@@ -343,13 +334,7 @@ def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reaso
     if isinstance(refused, LimitReached):
         record["limit"] = refused.details
     _store(tx, found, status, decision, record, reason=reason, explanation=explanation[:500])
-    event = {
-        "user_id": str(found.user_id),
-        "charge_request_id": str(request_id),
-        "reason": reason,
-        "explanation": explanation,
-    }
-    tx.emit(NOTIFY, "charge_request_unsatisfiable", event)
+    tx.publish(ChargeRequestUnsatisfiable(found.user_id, request_id, reason, explanation))
 
 
 def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequest:

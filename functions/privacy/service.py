@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from functions.accounts import privacy as accounts
 from functions.accounts.domain import User
+from functions.accounts.events import AccountDeleted
 from functions.accounts.recovery import require_password
 from functions.accounts.service import get_me
 from functions.booking import privacy as bookings
@@ -20,7 +21,6 @@ from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
 from functions.stations import service as stations
 from shared.errors import Conflict
-from shared.outbox import NOTIFY
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
@@ -114,7 +114,7 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     messages.erase(tx=tx, user_id=me.id)
     accounts.erase(tx=tx, user_id=me.id)
     tx.audit("user.delete", object_type="user", object_id=me.id, before={"role": me.role})
-    tx.emit(NOTIFY, "account_deleted", {"user_id": str(me.id), "email": me.email, "name": me.name})
+    tx.publish(AccountDeleted(me.id, me.email, me.name))
 
 
 def _listed(found: list[Booking]) -> list[dict[str, Any]]:

@@ -155,6 +155,10 @@ class Location:
         """The EVSEs that somebody is at now, by what they report."""
         return (item.id for item in self.evses if item.status in ENGAGED)
 
+    def pool_of(self, standard: str, power_class: str) -> "Pool | None":
+        """The pool of a connector standard and power class over EVSEs that can be used, None where there is none."""
+        return next((pool for pool in self.pools() if (pool.standard, pool.power_class) == (standard, power_class)), None)
+
     def pools(self) -> tuple[Pool, ...]:
         """The pools over EVSEs that can be used, ordered by standard and power."""
         groups: dict[tuple[str, str], dict[uuid.UUID, float]] = {}

@@ -1,10 +1,9 @@
-"""Quotes: what a booking will cost at most, frozen with it; and the fees of missed and late cancelled ones."""
+"""Quotes: what a booking will cost at most, frozen with it."""
 
 from datetime import datetime
 
-from functions.tariffs.domain import BookingRestriction, Tariff
+from functions.tariffs.domain import Tariff
 from functions.tariffs.pricing import Period, Quote, price_session
-from functions.tariffs.pricing import booking_fee as fee_of
 
 
 def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> Quote:
@@ -16,8 +15,3 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: dateti
             tariff_id=None, elements=[],
         )  # fmt: skip
     return price_session(tariff, time_zone=time_zone, periods=[Period(start, end, energy_kwh)])
-
-
-def booking_fee(*, tariff: Tariff, kind: str) -> int:
-    """The fee in minor units of an OCPI `booking` restriction, 0 where the tariff has none."""
-    return fee_of(tariff, BookingRestriction(kind))

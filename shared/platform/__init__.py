@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TypeVar
@@ -37,14 +37,16 @@ class Platform:
         clock: Clock | None = None,
         *,
         confirm: Callable[[Tx], None] | None = None,
+        queues: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """`confirm` begins every transaction of an actor who came with a token: it raises where the session has ended or the
-        role has changed."""
+        role has changed. `queues` says on which queues somebody listens to an event, by its TYPE."""
         self.settings = settings or Settings()
         self.clock: Clock = clock or SystemClock()
         self.on_message: Callable[[], None] | None = None
         """Called after a commit that put messages in the outbox; devhost wakes its delivery by it."""
         self._confirm = confirm
+        self._queues = queues or {}
         self._relay = _Relay(self)
         self._checked = False
 
@@ -123,7 +125,7 @@ class Platform:
         return self.database.read(lambda conn: fn(self._begin(conn, actor)))
 
     def _begin(self, conn: Connection, actor: Actor) -> Tx:
-        tx = Tx(conn, self.clock, self.settings, actor)
+        tx = Tx(conn, self.clock, self.settings, actor, self._queues)
         if actor.session_id is not None:
             if self._confirm is None:
                 raise RuntimeError("an actor with a token, and nothing that confirms it")

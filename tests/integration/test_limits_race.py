@@ -20,7 +20,7 @@ from app.migrate import upgrade
 from app.process import make_platform
 from devhost.stack.mariadb import Mariadb
 from functions.booking import service as booking
-from functions.booking.domain import Booking
+from functions.booking.domain import Booking, ReservationRequest
 from functions.booking.tables import booking as booking_table
 from functions.optimizer import service as optimizer
 from functions.optimizer.tables import charge_request
@@ -64,9 +64,8 @@ def car_of(driver: Person) -> uuid.UUID:
 def reserve(
     driver: Person, place: uuid.UUID, car: uuid.UUID | None, start: datetime = TEN, minutes: int = 60
 ) -> Callable[[Tx], Booking]:
-    return lambda tx: booking.reserve_slot(
-        tx=tx, user_id=driver.id, location_id=place, standard=TYPE2, start=start, duration_minutes=minutes, vehicle_id=car
-    )
+    request = ReservationRequest(driver.id, place, TYPE2, start, duration_minutes=minutes, vehicle_id=car)
+    return lambda tx: booking.reserve_slot(tx=tx, request=request)
 
 
 def overlaps(world: World) -> list[tuple[Any, Any]]:

@@ -14,7 +14,7 @@ from functions.stations.enums import EvseStatus
 from functions.stations.feed import domain as rules
 from functions.stations.feed import repository as repository
 from functions.stations.feed.domain import Change, Edit, Fed, Heard, Known, Outcome
-from functions.stations.feed.events import tell_owner
+from functions.stations.feed.events import FeedBack, tell_owner
 from functions.stations.feed.schemas import StatusReports
 from functions.stations.feed.station_keys import authenticated
 from shared.errors import FieldError, Invalid, NotFound, TooManyRequests
@@ -193,7 +193,7 @@ def _hear(tx: Tx, location_id: uuid.UUID, heard: Heard | None, *, always: bool =
         return heard
     if repository.hear(tx, location_id, heard):
         assert heard is not None
-        tell_owner(tx, location_id, "feed_back", heard=heard.at, silent_since=heard.silent_since)
+        tell_owner(tx, location_id, FeedBack, heard_at=heard.at, silent_since=heard.silent_since)
     return Heard(tx.now, None)
 
 

@@ -10,7 +10,7 @@ from functions.stations.enums import EvseStatus, LocationStatus
 from functions.stations.feed import repository as repository
 from functions.stations.feed import station_keys
 from functions.stations.feed.domain import LASTING, UNKNOWN, Change, Edit
-from functions.stations.feed.events import tell_owner
+from functions.stations.feed.events import FeedSilent, tell_owner
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -46,7 +46,7 @@ def _mark(tx: Tx, *, location_id: uuid.UUID) -> bool:
     for item in lost:
         if item.known is not None and item.known.status != UNKNOWN:
             repository.edit_history(tx, item.evse_id, Edit(write=(Change(tx.now, UNKNOWN, item.known.status),)))
-    tell_owner(tx, location_id, "feed_silent", heard=heard.at, silent_since=tx.now, evses=len(lost))
+    tell_owner(tx, location_id, FeedSilent, heard_at=heard.at, silent_since=tx.now, evses=len(lost))
     log.warning("the feed of location %s is silent since %s", location_id, heard.at.isoformat())
     return True
 

@@ -1,0 +1,63 @@
+"""What becomes of a location's submission, for its owner."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Self
+
+from functions.stations.domain import Location
+from shared.events import Event
+
+
+@dataclass(frozen=True)
+class LocationName:
+    """Which location, and where."""
+
+    id: uuid.UUID
+    name: str
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True)
+class LocationDecided(Event):
+    """An administrator decided about a location; `user_id` is its owner."""
+
+    at: datetime
+    user_id: uuid.UUID
+    location: LocationName
+    reason: str | None
+
+    @classmethod
+    def of(cls, location: Location, *, now: datetime) -> Self:
+        """The event of a location as it is after the decision."""
+        name = LocationName(location.id, location.name, location.latitude, location.longitude)
+        return cls(at=now, user_id=location.owner_id, location=name, reason=location.status_reason)
+
+
+@dataclass(frozen=True)
+class LocationApproved(LocationDecided):
+    """Drivers find and book the location from now on."""
+
+    TYPE: ClassVar[str] = "location_approved"
+
+
+@dataclass(frozen=True)
+class LocationRejected(LocationDecided):
+    """The location was not approved."""
+
+    TYPE: ClassVar[str] = "location_rejected"
+
+
+@dataclass(frozen=True)
+class LocationSuspended(LocationDecided):
+    """The location cannot be found or booked; its bookings are ended."""
+
+    TYPE: ClassVar[str] = "location_suspended"
+
+
+@dataclass(frozen=True)
+class LocationLifted(LocationDecided):
+    """The suspension has ended."""
+
+    TYPE: ClassVar[str] = "location_lifted"
