@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test faults fuzz examples lint golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
+.PHONY: help run demo import admin doctor reset test faults fuzz examples lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -57,6 +57,9 @@ examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew,
 
 lint: $(VENV)/dev.stamp ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+floors: $(VENV)/dev.stamp ## draw the floors of the house anew from the code (docs/img/floors.svg)
+	@$(BIN)/python -m tests.support.floors
 
 golden: $(VENV)/dev.stamp ## record the golden vectors of the decision core anew (a new problem version)
 	@$(BIN)/python -m training.golden

@@ -1,1 +1,4 @@
-"""The composition root: which routes, functions, sweeps and subscriptions make up the app, and how its database is migrated."""
+"""The composition root: which routes, functions, sweeps and subscriptions make the app.
+
+And how its database is migrated and its API documented.
+"""

@@ -1,1 +1,1 @@
-"""What every domain stands on: errors, settings, database, clock, outbox, auth, telemetry, adapters."""
+"""The kernel: errors, settings, clock, database, outbox, events, audit, telemetry."""

@@ -1,1 +1,4 @@
-"""Bookings: slots claimed atomically, moved, cancelled, revealed, started, stopped and missed, in OCPI's words."""
+"""Bookings: slots claimed atomically, moved, cancelled, started, stopped, missed.
+
+States and reasons are OCPI's words.
+"""

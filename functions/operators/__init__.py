@@ -1,1 +1,1 @@
-"""Operators: the owner's desk (OCPI: CPO). Edits under If-Match, submissions, photos, blocked times, calendars and bookings at their locations."""
+"""The owner's desk (OCPI: CPO): edits, submissions, photos, blocked times, calendars. Edits go under If-Match."""

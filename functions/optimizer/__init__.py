@@ -1,1 +1,1 @@
-"""The optimizer: the decision core (city, candidates, objective, features), the policy that ranks, charge requests."""
+"""Charge requests: asked, decided by a learned policy, offered, reserved."""

@@ -1,1 +1,1 @@
-"""Payments: what a booking costs. Taking the money comes with the payments issue; nothing is charged yet."""
+"""Payments: quotes over HTTP. Taking the money comes with the payments issue; nothing is charged yet."""

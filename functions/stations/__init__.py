@@ -1,1 +1,1 @@
-"""Stations: locations, EVSEs, connectors, tariffs, opening hours, booking terms, search and availability."""
+"""Locations with EVSEs, pools, opening hours and booking terms; H3 cells."""

@@ -1,4 +1,4 @@
-"""`Platform`: the parts of one process, each made at first use and chosen by settings; never at import."""
+"""The parts of one process: each made at first use and chosen by settings, never at import."""
 
 import logging
 import threading

@@ -1,97 +1,19 @@
 """The walls of the house: which floor stands on which, and what may never be imported at all.
 
-A floor is a package. An import goes to the same floor or to a lower one, never upwards, so packages cannot form a circle; and no
-two files do either. There is no exception.
+A floor is a package. An import goes to the same floor or to a lower one, never upwards, so packages cannot form a circle; and
+no two files do either. There is no exception.
 """
 
-import ast
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FLOORS = (
-    "function_app",
-    "app",
-    "functions.privacy",
-    "functions.administration",
-    "functions.notify",
-    "functions.operators",
-    "functions.search",
-    "functions.forecast",
-    "functions.optimizer",
-    "functions.optimizer.models",
-    "functions.optimizer.core",
-    "functions.payments",
-    "functions.booking",
-    "functions.accounts",
-    "functions.stations.feed",
-    "functions.stations",
-    "functions.tariffs",
-    "shared.web",
-    "shared.platform",
-    "shared.adapters",
-    "shared",
-)
-"""Of what is deployed, the top floor first."""
-TREES = {
-    "training": (
-        "training", "training.forecast", "training.release", "training.evaluation", "training.learning",
-        "training.simulation", "training.scenarios", "training.optimum", "training.problem",
-    ),
-    "bench": ("bench", "bench.load", "bench.subjects", "bench.harness"),
-    "devhost": ("devhost", "devhost.replay", "devhost.host", "devhost.stack"),
-    "cities": ("cities",),
-}  # fmt: skip
-"""Floors of what stands beside it: each tree may import what is deployed, and of the other trees what BESIDE says."""
-BESIDE = {"training": {"cities"}, "bench": {"devhost", "training", "cities"}, "devhost": {"cities"}, "cities": set()}
+from tests.support.floors import BESIDE, EDGES, FLOORS, PICTURE, SOURCES, TREES, drawing, imports, package_of
+
 LAZY = (
     "azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime", "authlib",
     "requests", "zxcvbn", "PIL",
 )  # fmt: skip
-
-
-def _module(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-SOURCES = {
-    _module(path): path
-    for folder in ("app", "functions", "shared", "devhost", "cities", "training", "bench")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-    if "migrations" not in path.parts
-} | {"function_app": ROOT / "function_app.py"}
-
-
-def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
-    """Dotted names a module imports, `from a import b` as `a.b`; those inside functions and TYPE_CHECKING too."""
-    tree = ast.parse(path.read_text())
-    nodes = tree.body if top_level_only else list(ast.walk(tree))
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (item.name for item in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{item.name}" for item in node.names)
-
-
-def _imported_modules(module: str) -> set[str]:
-    found = set()
-    for name in imports(SOURCES[module]):
-        while name and name not in SOURCES:
-            name = name.rpartition(".")[0]
-        if name:
-            found.add(name)
-    return found - {module}
-
-
-EDGES = {module: _imported_modules(module) for module in SOURCES}
-
-
-def package_of(module: str) -> str:
-    """The package a module lies in: a folder, or `function_app`."""
-    is_package = SOURCES[module].name == "__init__.py"
-    return module if is_package or "." not in module else module.rpartition(".")[0]
 
 
 def circles(edges: Mapping[str, set[str]]) -> list[set[str]]:
@@ -198,3 +120,7 @@ def test_nobody_reads_the_clock_of_the_database_or_the_machine() -> None:
         text = path.read_text()
         for word in ("datetime.now(", "utcnow(", "time.time(", "func.now(", "time.monotonic("):
             assert word not in text, f"{path} uses {word} instead of the injected clock"
+
+
+def test_the_drawing_of_the_floors_is_that_of_the_code() -> None:
+    assert PICTURE.read_text() == drawing(), "make floors draws it anew"

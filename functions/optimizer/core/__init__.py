@@ -1,1 +1,1 @@
-"""The decision core, pure and shared with training: city, candidates, objective, features, occupancy."""
+"""The decision core, pure and shared with training: candidates, objective, features."""

@@ -1,1 +1,1 @@
-"""Published models: manifests, the registry of versions, policies, climatology, and the challenger in shadow."""
+"""Published models: manifests, the registry of versions, policies, climatology."""
