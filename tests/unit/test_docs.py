@@ -45,3 +45,23 @@ def test_every_setting_is_documented() -> None:
     assert documented == {name.upper() for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         assert field.description, f"{name} has no description"
+
+
+MADE_LATER = {"bench/results.json", "web/src/api"}
+"""What a command writes and git does not keep."""
+CODE_PATH = re.compile(r"`((?:app|functions|shared|training|bench|devhost|cities|tests)/[\w/.{},<>*-]+?)(?::(\w+))?`")
+
+
+def test_every_file_and_function_that_a_document_names_is_there() -> None:
+    pages = [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    missing = []
+    for page in pages:
+        for path, name in CODE_PATH.findall(page.read_text()):
+            if any(mark in path for mark in "{<*") or path in MADE_LATER:
+                continue
+            target = ROOT / path
+            if not target.exists() or (
+                name and not re.search(rf"^(?:def |class |async def )?{name}\b", target.read_text(), re.M)
+            ):
+                missing.append(f"{page.relative_to(ROOT)}: {path}{':' + name if name else ''}")
+    assert missing == []
