@@ -1,7 +1,7 @@
 """Policies that are compared (PROBLEM.md, Who is compared), in one shape: given what a simulator sees, a row a request.
 
-The fast rules score rows by `functions.optimizer.models.policy`'s functions, which serving uses too. The slow ones solve programmes
-again and again and are for evaluation alone.
+The fast rules score rows by `functions.optimizer.models.policy`'s functions, which serving uses too. The slow ones solve
+programmes again and again and are for evaluation alone.
 """
 
 from collections.abc import Callable
@@ -104,7 +104,7 @@ class NearestFirstCome:
     def choose(self, view: View) -> np.ndarray:
         """The row at the nearest location that has its connector, whether it has room or not."""
         sim, rows = view.simulator, view.rows
-        alone = candidates(sim.city, view.requests, sim.book, sim.scenario.rates, nearest=1)
+        alone = candidates(sim.city, view.requests, sim.state.book, sim.scenario.rates, nearest=1)
         picked = np.where(alone.mask, -(alone.start.astype(np.float64)), -np.inf).argmax(axis=1)
         here = np.arange(len(picked))
         same = rows.mask & (rows.pool == alone.pool[here, picked][:, None]) & (rows.start == alone.start[here, picked][:, None])
@@ -144,7 +144,8 @@ class ResolvedBidPrice:
         sim = view.simulator
         if self._sums is None:
             pools, slots = sim.scenario.shape
-            self._sums, self._due = np.zeros((len(sim.days), pools, slots + 1)), np.full(len(sim.days), -np.inf)
+            size = len(sim.state.days)
+            self._sums, self._due = np.zeros((size, pools, slots + 1)), np.full(size, -np.inf)
             self._futures = [_future(sim, number) for number in range(self._samples)]
         up = sim.up
         for place, env in enumerate(up.tolist()):
@@ -157,7 +158,7 @@ class ResolvedBidPrice:
         return best(view, -rows.cost - worth, declines=False)
 
     def _prices(self, sim: Simulator, env: int, now: float) -> np.ndarray:
-        taken = sim.book.taken()
+        taken = sim.state.book.taken()
         free = np.maximum(0, open_capacity(sim.scenario) - taken[min(env, len(taken) - 1)])
         for number, (book_min, future) in enumerate(self._futures):
             later = future.since(int(np.searchsorted(book_min, now)))
@@ -167,7 +168,7 @@ class ResolvedBidPrice:
 
 def _future(sim: Simulator, number: int) -> tuple[np.ndarray, Programme]:
     """When the requests of a training day are booked, and their programme."""
-    future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.days.sizes.max()))
+    future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.state.days.sizes.max()))
     return future.book_min, Programme.of(columns(sim.scenario, future), sim.scenario.shape, future.standards)
 
 
@@ -181,7 +182,7 @@ class RollingMilp:
 
 def assign_batch(simulator: Simulator, env: int, wishes: Requests) -> list[tuple[int, Candidates, int]]:
     """The best rows of a batch of one day's requests together: (request, its rows, row), NOT_SERVED for those left."""
-    book = replace(simulator.book, busy=simulator.book.busy[env : env + 1])
+    book = replace(simulator.state.book, busy=simulator.state.book.busy[env : env + 1])
     rows = candidates(
         simulator.city, replace(wishes, env=np.zeros(len(wishes), dtype=np.int64)), book, simulator.scenario.rates
     )

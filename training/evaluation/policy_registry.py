@@ -76,7 +76,7 @@ class Guarded:
         assert view.features is not None
         rows, here = view.rows, np.arange(len(view.rows.mask))
         if not len(self.decisions):
-            self.fallbacks = np.zeros(len(view.simulator.days), dtype=np.int64)
+            self.fallbacks = np.zeros(len(view.simulator.state.days), dtype=np.int64)
             self.decisions = self.fallbacks.copy()
         score = self._score(view.features, rows.mask)
         has = rows.mask.any(axis=1)

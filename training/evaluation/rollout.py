@@ -13,8 +13,9 @@ from training.evaluation.baselines import Policy, RollingMilp, View, assign_batc
 from training.optimum.bound import columns, open_capacity
 from training.optimum.column_generation import solve_lean
 from training.problem.scenario import DAY_SLOTS, Scenario
+from training.simulation.day_state import Served
 from training.simulation.disturbances import CALM, Disturbances
-from training.simulation.simulator import Served, Simulator
+from training.simulation.simulator import Simulator
 
 FAIL_AFTER_MIN = 45.0
 """A charge that begins later than this after arrival counts as failed (MASTER, WWW'21)."""
@@ -112,21 +113,21 @@ def _stepped(simulator: Simulator, policy: Policy, most: int | None = None) -> l
 
 def _rolling(simulator: Simulator, env: int, window_min: float) -> list[float]:
     """One day in batches; the requests of a window are assigned together at its end."""
-    first, size = int(simulator.days.offsets[env]), int(simulator.days.sizes[env])
+    first, size = int(simulator.state.days.offsets[env]), int(simulator.state.days.sizes[env])
     own = np.arange(first, first + size)
-    window = (simulator.days.requests.book_min[own] // window_min).astype(np.int64)
+    window = (simulator.state.days.requests.book_min[own] // window_min).astype(np.int64)
     took = []
     for number in np.unique(window).tolist():
         batch = own[window == number]
-        wishes = simulator.days.requests.take(batch)
+        wishes = simulator.state.days.requests.take(batch)
         began = time.perf_counter()
         assigned = assign_batch(simulator, env, wishes)
         took.append(time.perf_counter() - began)
         for request, rows, row in assigned:
-            simulator.served.feasible[batch[request]] = rows.mask[request].any()
+            simulator.state.served.feasible[batch[request]] = rows.mask[request].any()
             if row >= 0:
                 at = np.array([batch[request]])
-                simulator.book_row(np.array([env]), rows, np.array([request]), np.array([row]), at)
+                simulator.state.book_row(np.array([env]), rows, np.array([request]), np.array([row]), at)
     return took
 
 

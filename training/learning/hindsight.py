@@ -242,7 +242,7 @@ def label_job(job: LabelJob) -> Labels:
     counts, seen, worth, more = [], [], [], []
     for turn in range(size):
         _, rows, features = simulator.observe()
-        free = np.maximum(0, capacity - simulator.book.taken())
+        free = np.maximum(0, capacity - simulator.state.book.taken())
         for env in np.flatnonzero((turn == 0) | ((turn + offset) % every == 0)).tolist():
             ahead[env] = Ahead.at(wholes[env].since(turn + 1), free[env], ahead[env])
             sums[env] = running_sum(ahead[env].price)  # type: ignore[union-attr]

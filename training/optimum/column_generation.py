@@ -1,9 +1,9 @@
-"""The linear programme of a day by column generation: the same bound as `training.optimum.bound.solve`, on a busy real day some
-ten times sooner.
+"""The linear programme of a day by column generation: the same bound as `training.optimum.bound.solve`, ten times sooner.
 
-Nearly all rows of a day are of no use to anybody. Prices found by ascent (training.optimum.duals) say which may be; the programme over
-those is solved, every other row is looked at with the prices of its optimum, and those that would do better join, until none
-would, or until what is proven lies within GAP of it. Source: Dantzig and Wolfe 1960; Lagrangian bounds, Lasdon 1970.
+Nearly all rows of a day are of no use to anybody. Prices found by ascent (training.optimum.duals) say which may be; the
+programme over those is solved, every other row is looked at with the prices of its optimum, and those that would do better
+join, until none would, or until what is proven lies within GAP of it. Source: Dantzig and Wolfe 1960; Lagrangian bounds,
+Lasdon 1970.
 """
 
 from dataclasses import replace

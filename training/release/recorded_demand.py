@@ -1,4 +1,5 @@
-"""Recorded demand: the platform's fulfilled bookings as an anonymised city folder.  `python -m training.release.recorded_demand --help`
+"""Recorded demand: the platform's fulfilled bookings as an anonymised city folder.
+`python -m training.release.recorded_demand --help`
 
 Into the folder go approved locations with EVSEs, hours and tariffs, all of which every driver can see, and of each session the
 EVSE, the minutes of start and end, and the energy to 0.1 kWh, under a random number drawn for this folder alone. No user,

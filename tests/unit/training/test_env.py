@@ -97,13 +97,13 @@ def test_declining_is_an_action_only_where_it_is_allowed() -> None:
     plain.reset(seed=1)
     with pytest.raises(ValueError, match="actions: must be from 0 to 255"):
         plain.step(np.int64(DECLINE))
-    assert plain.simulator.position[0] == 0, "nothing was decided"
+    assert plain.simulator.state.position[0] == 0, "nothing was decided"
 
 
 def test_a_request_without_a_row_gets_nothing_whatever_the_action() -> None:
     env = ChargingDay("overload", requests=40)
     env.reset(seed=0)
-    env.simulator.book.busy[:] = env.simulator.city.capacity[:, None]
+    env.simulator.state.book.busy[:] = env.simulator.city.capacity[:, None]
     env.step(np.int64(0))  # decided on what was seen before
     seen, reward, _, _, info = env.step(np.int64(0))
     assert not seen["mask"].any()
