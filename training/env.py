@@ -30,7 +30,7 @@ from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from training.problem.scenario import SPLIT_SEEDS, Split, day, drivers_own_weights
 from training.scenarios.recorded_city import city_scenario
 from training.scenarios.registry import named
-from training.simulation.disturbances import CALM, Disturbances
+from training.simulation.disturbances import NO_DISTURBANCES, Disturbances
 from training.simulation.simulator import NOT_SERVED, Simulator
 
 ENV_ID = "evcharging/ChargingDay-v0"
@@ -58,7 +58,7 @@ class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
         *,
         city: str | Path | None = None,
         split: str = "training",
-        disturbances: Disturbances = CALM,
+        disturbances: Disturbances = NO_DISTURBANCES,
         climatology: Climatology | None = None,
         own_weights: bool = False,
         declines: bool = False,

@@ -15,7 +15,7 @@ from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.models.policy import RULES, Rule, bid_price
 from training.learning.network import Weights, scores
-from training.optimum.bound import Columns, columns, open_capacity, solve
+from training.optimum.bound import AssignmentColumns, assignment_columns, open_capacity, solve
 from training.optimum.duals import Programme
 from training.optimum.duals import prices as ascend
 from training.problem.scenario import Split, day
@@ -65,7 +65,7 @@ def best(view: View, score: np.ndarray, *, declines: bool) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ByRule:
+class RulePolicy:
     """A rule that looks at one row at a time."""
 
     rule: Rule
@@ -81,7 +81,7 @@ class ByRule:
         return best(view, score + floor[:, None], declines=True)
 
 
-class AtRandom:
+class RandomPolicy:
     """Any feasible row, by seed."""
 
     wants_features = False
@@ -112,7 +112,7 @@ class NearestFirstCome:
 
 
 @dataclass(frozen=True)
-class ByNetwork:
+class NetworkPolicy:
     """The residual Q-network."""
 
     weights: Weights
@@ -169,7 +169,7 @@ class ResolvedBidPrice:
 def _future(sim: Simulator, number: int) -> tuple[np.ndarray, Programme]:
     """When the requests of a training day are booked, and their programme."""
     future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.state.days.sizes.max()))
-    return future.book_min, Programme.of(columns(sim.scenario, future), sim.scenario.shape, future.standards)
+    return future.book_min, Programme.of(assignment_columns(sim.scenario, future), sim.scenario.shape, future.standards)
 
 
 class RollingMilp:
@@ -186,7 +186,7 @@ def assign_batch(simulator: Simulator, env: int, wishes: Requests) -> list[tuple
     rows = candidates(
         simulator.city, replace(wishes, env=np.zeros(len(wishes), dtype=np.int64)), book, simulator.scenario.rates
     )
-    found = Columns.of(rows)
+    found = AssignmentColumns.of(rows)
     free = np.maximum(0, open_capacity(simulator.scenario) - book.taken()[0])
     share = solve(found, free, integer=True, limit_s=20.0).share
     chosen = dict.fromkeys(range(len(wishes)), NOT_SERVED)
@@ -201,17 +201,17 @@ def static_bid_price(climatology: Climatology) -> Rule:
     return bid_price(climatology.price_sum)
 
 
-Maker = Callable[[Climatology, int, bool], Policy]
+PolicyFactory = Callable[[Climatology, int, bool], Policy]
 """A policy for a scenario's climatology, a seed, and whether declining is allowed."""
 
-FAST: dict[str, Maker] = {
-    "random": lambda _, seed, declines: AtRandom(seed),
-    "cheapest": lambda _, seed, declines: ByRule(RULES["cheapest"]),
+FAST: dict[str, PolicyFactory] = {
+    "random": lambda _, seed, declines: RandomPolicy(seed),
+    "cheapest": lambda _, seed, declines: RulePolicy(RULES["cheapest"]),
     "nearest_fcfs": lambda _, seed, declines: NearestFirstCome(),
-    "nearest_balking": lambda _, seed, declines: ByRule(RULES["nearest"]),
-    "soonest_finish": lambda _, seed, declines: ByRule(RULES["soonest_finish"]),
-    "greedy": lambda _, seed, declines: ByRule(RULES["greedy"], declines),
-    "static_bid_price": lambda known, seed, declines: ByRule(static_bid_price(known), declines),
+    "nearest_balking": lambda _, seed, declines: RulePolicy(RULES["nearest"]),
+    "soonest_finish": lambda _, seed, declines: RulePolicy(RULES["soonest_finish"]),
+    "greedy": lambda _, seed, declines: RulePolicy(RULES["greedy"], declines),
+    "static_bid_price": lambda known, seed, declines: RulePolicy(static_bid_price(known), declines),
 }
 SLOW: dict[str, Callable[[], ResolvedBidPrice | RollingMilp]] = {
     "rolling_milp_15": lambda: RollingMilp(15.0),

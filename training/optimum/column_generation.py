@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from functions.optimizer.core.objective import REJECTION_COST
-from training.optimum.bound import Columns, NotSolved, Solution, prices, solve
+from training.optimum.bound import AssignmentColumns, NotSolvedError, Solution, prices, solve
 from training.optimum.duals import Programme
 from training.optimum.duals import prices as ascend
 
@@ -25,7 +25,7 @@ FIRST_STEPS, ROUNDS = 300, 20
 NOTHING = 1e-9
 
 
-def lagrangian(found: Columns, capacity: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def lagrangian(found: AssignmentColumns, capacity: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """What prices [P, T] prove: a lower bound of all requests' cost, each request's least cost with prices [R] (a
     rejection's at most), and each column's [X]."""
     priced = found.cost + prices(found, price)
@@ -34,10 +34,10 @@ def lagrangian(found: Columns, capacity: np.ndarray, price: np.ndarray) -> tuple
     return float(least.sum() - (price * capacity).sum()), least, priced
 
 
-def solve_lean(found: Columns, capacity: np.ndarray) -> Solution:
+def solve_by_column_generation(found: AssignmentColumns, capacity: np.ndarray) -> Solution:
     """The linear programme of the columns in `capacity` [P, T]. `proven` is a lower bound of it within GAP of `cost`.
 
-    Raises NotSolved.
+    Raises NotSolvedError.
     """
     large = len(found.cost) > FEW
     price = ascend(Programme.of(found, capacity.shape), capacity, steps=FIRST_STEPS if large else None)
@@ -56,4 +56,4 @@ def solve_lean(found: Columns, capacity: np.ndarray) -> Solution:
             share[places] = solution.share
             return replace(solution, share=share, proven=min(proven, solution.cost))
         kept |= priced < own[found.request] + (JOIN if large else -NOTHING)
-    raise NotSolved(f"column generation: no optimum in {ROUNDS} rounds")
+    raise NotSolvedError(f"column generation: no optimum in {ROUNDS} rounds")

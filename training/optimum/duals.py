@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from functions.optimizer.core.objective import REJECTION_COST
-from training.optimum.bound import Columns
+from training.optimum.bound import AssignmentColumns
 
 TEMPERATURE = 0.02
 RATIONING = 0.1
@@ -49,7 +49,7 @@ class Programme:
     group: np.ndarray | None = None
 
     @classmethod
-    def of(cls, found: Columns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
+    def of(cls, found: AssignmentColumns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
         """The programme of a day's columns over pools and slots `shape`; with the `kind` of each request,
         without declining."""
         order = np.argsort(found.request, kind="stable")

@@ -55,13 +55,13 @@ class Disturbances:
             raise ValueError("no_shows, early_stops, late_stops: a session has one fate, so together at most 1")
 
 
-CALM = Disturbances()
-ROUGH = Disturbances(no_shows=0.05, early_stops=0.15, late_stops=0.08, faults=0.03, walk_ins=0.3, refusals=0.02)
+NO_DISTURBANCES = Disturbances()
+ALL_DISTURBANCES = Disturbances(no_shows=0.05, early_stops=0.15, late_stops=0.08, faults=0.03, walk_ins=0.3, refusals=0.02)
 """All of them at once, at assumed figures."""
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _DayFates:
     """What chance has in store for a day's N requests, each [N]: whether the driver refuses, his session's fate (0 to 1),
     the share of it after which he stops early, the slots he would stay on; and faults and walk-ins as rows of (minute,
     pool, slots)."""
@@ -74,7 +74,7 @@ class _Drawn:
     walk_ins: list[tuple[float, int, int]]
 
     @classmethod
-    def of(cls, requests: Requests, wanted: Disturbances, capacity: np.ndarray, slots: int, seed: int) -> "_Drawn":
+    def of(cls, requests: Requests, wanted: Disturbances, capacity: np.ndarray, slots: int, seed: int) -> "_DayFates":
         # Whole seconds: the last bits of a drawn minute need not be the same on every machine.
         key = zlib.crc32(np.rint(requests.book_min * 60.0).astype("<i8").tobytes())
 
@@ -108,7 +108,7 @@ class _WalkIn:
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _MovedBooking:
     """A request whose booking was moved: how often, what it asks for since, and the minutes waited, price, kilometres and
     minutes charged that it had before its present booking."""
 
@@ -117,7 +117,7 @@ class _Moved:
     had: np.ndarray
 
 
-class Events:
+class DisturbanceQueue:
     """The events of each day of a simulator. `count` says how often each of KINDS happened; `added` [E] is the cost they
     added to requests decided before.
 
@@ -132,9 +132,9 @@ class Events:
         self._number = 0
         self._queues: list[list[tuple[float, int, Callable[[], None]]]] = [[] for _ in range(size)]
         self._due = np.full(size, np.inf)
-        self._drawn: list[_Drawn] = []
+        self._drawn: list[_DayFates] = []
         self._walk_ins: list[list[_WalkIn]] = [[] for _ in range(size)]
-        self._moved: list[dict[int, _Moved]] = [{} for _ in range(size)]
+        self._moved: list[dict[int, _MovedBooking]] = [{} for _ in range(size)]
         self.count = dict.fromkeys(KINDS, 0)
         self.added = np.zeros(size)
         # All days' end to end, as the simulator's requests are: most steps ask no more than these.
@@ -149,11 +149,11 @@ class Events:
         self._drawn[env] = self._draw(env)
         self._begin(env)
 
-    def _draw(self, env: int) -> _Drawn:
+    def _draw(self, env: int) -> _DayFates:
         state = self._state
         own = state.days.window(env)
         requests = state.days.requests.take(np.arange(own.start, own.stop))
-        return _Drawn.of(requests, self._wanted, state.city.capacity, state.book.slots, self._seed)
+        return _DayFates.of(requests, self._wanted, state.city.capacity, state.book.slots, self._seed)
 
     def _begin(self, env: int) -> None:
         self._queues[env], self._walk_ins[env], self._moved[env], self.added[env] = [], [], {}, 0.0
@@ -307,7 +307,7 @@ class Events:
         floor = before - float(out.regret[at])
         moved = self._moved[env].get(number)
         if moved is None:
-            moved = _Moved(0, replace(state.days.requests.take(np.array([at])), env=np.array([0])), np.zeros(4))
+            moved = _MovedBooking(0, replace(state.days.requests.take(np.array([at])), env=np.array([0])), np.zeros(4))
         now = slot * SLOT_MIN
         wish, charged = moved.wish, now - start * SLOT_MIN
         wait, price, km, duration = np.array([getattr(out, name)[at] for name in SPENT]) - moved.had
@@ -321,7 +321,7 @@ class Events:
         else:
             had = moved.had + np.array([max(0.0, now - float(wish.depart_min[0])), 0.0, 0.0, 0.0])
             later = replace(wish, book_min=np.array([now]), depart_min=np.maximum(wish.depart_min, now))
-        self._moved[env][number] = _Moved(moved.times + 1, later, had)
+        self._moved[env][number] = _MovedBooking(moved.times + 1, later, had)
         book = state.book
         assert book.out is not None
         own = Book(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])

@@ -13,7 +13,7 @@ from functions.optimizer.core.candidates import Candidates, Requests, candidates
 from functions.optimizer.core.features import Climatology, observe
 from training.problem.scenario import Scenario
 from training.simulation.day_state import DayState, Served
-from training.simulation.disturbances import CALM, Disturbances, Events
+from training.simulation.disturbances import NO_DISTURBANCES, DisturbanceQueue, Disturbances
 
 NOT_SERVED = -1
 """The row of a request that gets nothing."""
@@ -34,13 +34,13 @@ class Simulator:
         days: Sequence[Requests],
         *,
         climatology: Climatology | None = None,
-        disturbances: Disturbances = CALM,
+        disturbances: Disturbances = NO_DISTURBANCES,
         seed: int = 0,
     ) -> None:
         self.scenario, self.city = scenario, scenario.city
         self.state = DayState.of(scenario, days, with_faults=bool(disturbances.faults))
         self.climatology = climatology or Climatology.unknown(*scenario.shape)
-        self._events = None if disturbances == CALM else Events(self.state, disturbances, seed)
+        self._events = None if disturbances == NO_DISTURBANCES else DisturbanceQueue(self.state, disturbances, seed)
 
     @property
     def up(self) -> np.ndarray:

@@ -14,7 +14,7 @@ from tests.unit.training.tiny import requests, tiny
 from training.problem.scenario import Scenario, day
 from training.scenarios.registry import named
 from training.simulation.day_state import Served
-from training.simulation.disturbances import CALM, ROUGH, Disturbances
+from training.simulation.disturbances import ALL_DISTURBANCES, NO_DISTURBANCES, Disturbances
 from training.simulation.simulator import NOT_SERVED, Simulator
 
 SHARES = st.sampled_from([0.0, 0.1, 0.33])
@@ -102,7 +102,7 @@ def test_what_happens_to_a_day_depends_on_it_and_the_seed_alone(seed: int, wante
 
 def test_another_seed_is_another_fate() -> None:
     scenario = named("busy")
-    one, same_again, other = (run(scenario, [0], ROUGH, seed=seed) for seed in (0, 0, 1))
+    one, same_again, other = (run(scenario, [0], ALL_DISTURBANCES, seed=seed) for seed in (0, 0, 1))
     assert same(one.of_day(0), same_again.of_day(0))
     assert one.counts == same_again.counts
     assert not same(one.of_day(0), other.of_day(0))
@@ -117,7 +117,7 @@ def test_a_switch_does_its_own_thing_alone(switch: str) -> None:
 
 
 def test_nothing_happens_in_the_calm() -> None:
-    simulator = run(named("busy"), [0, 1], CALM, size=40)
+    simulator = run(named("busy"), [0, 1], NO_DISTURBANCES, size=40)
     assert simulator.counts == {}
     assert not simulator.added_cost().any()
 
