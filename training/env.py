@@ -30,7 +30,7 @@ from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from training.problem.scenario import SPLIT_SEEDS, Split, day, drivers_own_weights
 from training.scenarios.recorded_city import city_scenario
 from training.scenarios.registry import named
-from training.simulation.disturbances import CALM, Disturbances
+from training.simulation.disturbances import NO_DISTURBANCES, Disturbances
 from training.simulation.simulator import NOT_SERVED, Simulator
 
 ENV_ID = "evcharging/ChargingDay-v0"
@@ -46,9 +46,9 @@ Infos = dict[str, Any]
 class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
     """`num_envs` days side by side. A day that is over begins the next one at the next step, which ignores its action.
 
-    `scenario`: a name of `training.scenarios.registry.named`, or with `city`, a city folder, of `training.scenarios.recorded_city`. `split`:
-    training, validation or test. `requests` a day, else the scenario's number. `own_weights`: drivers weigh waiting, price,
-    distance and duration as they like. Raises ValueError naming what is wrong.
+    `scenario`: a name of `training.scenarios.registry.named`, or with `city`, a city folder, of
+    `training.scenarios.recorded_city`. `split`: training, validation or test. `requests` a day, else the scenario's number.
+    `own_weights`: drivers weigh waiting, price, distance and duration as they like. Raises ValueError naming what is wrong.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
         *,
         city: str | Path | None = None,
         split: str = "training",
-        disturbances: Disturbances = CALM,
+        disturbances: Disturbances = NO_DISTURBANCES,
         climatology: Climatology | None = None,
         own_weights: bool = False,
         declines: bool = False,
@@ -185,8 +185,8 @@ class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
         if not len(up):
             return infos
         simulator = self.simulator
-        at = simulator.days.offsets[up] + simulator.position[up] - 1
-        for name, values in (("cost", costs), ("served", simulator.served.served[at]), ("invalid_action", invalid)):
+        at = simulator.state.days.offsets[up] + simulator.state.position[up] - 1
+        for name, values in (("cost", costs), ("served", simulator.state.served.served[at]), ("invalid_action", invalid)):
             infos[name] = np.zeros(self.num_envs, dtype=values.dtype)
             infos[name][up] = values
             infos[f"_{name}"] = decided.copy()

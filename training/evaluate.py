@@ -20,22 +20,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from functions.optimizer.core.candidates import Requests
 from functions.optimizer.core.objective import PROBLEM_VERSION
-from functions.optimizer.models.climatology import AS_LEARNT, Trust
+from functions.optimizer.models.climatology import AS_LEARNT, PolicyBlend
 from functions.optimizer.models.manifest import Refused
 from functions.optimizer.models.registry import SHIPPED
 from shared.errors import AppError
 from training.evaluation.baselines import RollingMilp
-from training.evaluation.jobs import Job, bound_job, requests_of, run_job, trust_job
-from training.evaluation.label_scale import TRUSTS, proven, trust_seeds
+from training.evaluation.jobs import RolloutJob, blend_job, bound_job, requests_of, rollout_job
+from training.evaluation.label_scale import BLENDS, blend_seeds, proven_blend
+from training.evaluation.metrics import by_driver_weights, latencies, paired, policy_metrics
 from training.evaluation.pictures import cost_picture, waiting_picture
-from training.evaluation.policy_registry import BOUND, CHAMPION, NEAREST, Contender, contenders, make
+from training.evaluation.policy_registry import BOUND, CHAMPION, NEAREST, RegisteredPolicy, build_policy, registered_policies
 from training.evaluation.reporting import METRICS, as_csv, plain, rendered
-from training.evaluation.rollout import Run, by_weights, joined, latencies, latency, metrics, paired
+from training.evaluation.rollout import Rollout, joined_rollouts, latency
 from training.learning.hindsight import by_kind, climatology, side_by_side
 from training.learning.workers import Workers, workers
-from training.optimum.bound import NotSolved
+from training.optimum.bound import NotSolvedError
 from training.problem.scenario import SPLIT_SEEDS, Scenario, Split, fingerprint
-from training.scenarios.recorded_city import Recorded, city_scenario, split_dates
+from training.scenarios.recorded_city import RecordedDemand, city_scenario, split_dates
 from training.scenarios.registry import named
 
 BOUND_VERSION = 1
@@ -50,7 +51,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
-class Options:
+class EvaluationOptions:
     """What to judge on what. `seeds`: independent runs of what is random. `requests` a day and `locations`: else the
     scenario's own. `table_days`: training days that the climatology is the mean of. `as_learnt`: networks are not
     calibrated by training days of the city."""
@@ -83,7 +84,7 @@ class Options:
             raise ValueError(f"workers: must be at least 0, not {self.workers}")
 
 
-def scenario_of(options: Options) -> Scenario:
+def scenario_of(options: EvaluationOptions) -> Scenario:
     """The scenario that is judged. Raises ValueError or AppError saying what is wrong with the name or the folder."""
     if options.city is not None:
         return city_scenario(options.city, options.scenario, requests=options.requests, locations=options.locations)
@@ -94,7 +95,7 @@ def scenario_of(options: Options) -> Scenario:
 def test_days(scenario: Scenario, days: int) -> list[int]:
     """Seeds of the test days. Raises ValueError where the city has fewer days that training never saw."""
     there = SPLIT_SEEDS
-    if isinstance(scenario.demand, Recorded):
+    if isinstance(scenario.demand, RecordedDemand):
         there = len(scenario.demand.days[Split.TEST])
     if days > there:
         what = "recorded days that training never sees" if there < SPLIT_SEEDS else "test days"
@@ -115,28 +116,28 @@ class Evaluation:
     """One evaluation: `report` is what JSON and tables show, `waits` minutes of waiting of the served and the number of
     requests, by policy."""
 
-    options: Options
+    options: EvaluationOptions
     say: Progressing = _silent
     report: dict[str, Any] = field(default_factory=dict)
     waits: dict[str, tuple[np.ndarray, int]] = field(default_factory=dict)
-    trust: dict[str, Trust] = field(default_factory=dict)
+    blends: dict[str, PolicyBlend] = field(default_factory=dict)
 
     def judge(self, pool: Workers) -> dict[str, Any]:
-        """Runs everything. Raises ValueError, AppError, Refused or NotSolved saying what is wrong."""
+        """Runs everything. Raises ValueError, AppError, Refused or NotSolvedError saying what is wrong."""
         options = self.options
         options.check()
-        who = contenders(options.policies, options.store)
+        who = registered_policies(options.policies, options.store)
         self.say("scenario", 0, 1)
         self.scenario = scenario_of(options)
         self.seeds = by_kind(self.scenario, test_days(self.scenario, options.days))
         self.say("climatology of training days", 0, 1)
         self.known = climatology(self.scenario, options.table_days)
-        self.trust = self._trust(pool, who)
+        self.blends = self._chosen_blends(pool, who)
         self.bounds = self._bounds(pool)
         if not (self.bounds > 0).all():
             raise ValueError("bound: a day costs nothing at all; there is nothing to compare")
         # TSF compares with the nearest station, whoever is asked for.
-        extra = [] if any(one.name == NEAREST for one in who) else [Contender(NEAREST, NEAREST)]
+        extra = [] if any(one.name == NEAREST for one in who) else [RegisteredPolicy(NEAREST, NEAREST)]
         runs = self._runs(pool, [*who, *extra], declines=False)
         policies = self._policies(who, runs, runs[NEAREST])
         declining = None
@@ -151,13 +152,13 @@ class Evaluation:
         self.say(what, 0, len(arguments))
         return pool.map(job, arguments, done=lambda number: self.say(what, number + 1, len(arguments)))
 
-    def _trust(self, pool: Workers, who: Sequence[Contender]) -> dict[str, Trust]:
+    def _chosen_blends(self, pool: Workers, who: Sequence[RegisteredPolicy]) -> dict[str, PolicyBlend]:
         """How far each network is to be trusted here, by training days."""
         networks = [] if self.options.as_learnt else [one for one in who if one.learned]
-        seeds = trust_seeds(self.scenario)
-        jobs = [(self.scenario, self.known, one, trust, seeds) for one in networks for trust in TRUSTS]
-        found = iter(self._each(pool, "trust, by training days", trust_job, jobs))
-        return {one.name: proven([next(found) for _ in TRUSTS]) for one in networks}
+        seeds = blend_seeds(self.scenario)
+        jobs = [(self.scenario, self.known, one, blend, seeds) for one in networks for blend in BLENDS]
+        found = iter(self._each(pool, "trust, by training days", blend_job, jobs))
+        return {one.name: proven_blend([next(found) for _ in BLENDS]) for one in networks}
 
     def _bounds(self, pool: Workers) -> np.ndarray:
         """The bound of each day, [D]; those found before are kept by scenario and day."""
@@ -168,30 +169,30 @@ class Evaluation:
         jobs = [(self.scenario, seed, options.own_weights, folder / f"{seed}.json") for seed in self.seeds]
         return np.array(self._each(pool, "offline bound", bound_job, jobs))
 
-    def _runs(self, pool: Workers, who: Sequence[Contender], *, declines: bool) -> dict[str, list[Run]]:
+    def _runs(self, pool: Workers, who: Sequence[RegisteredPolicy], *, declines: bool) -> dict[str, list[Rollout]]:
         """The runs of each policy, one a seed, each of all days."""
         options = self.options
         pools, slots = self.scenario.shape
         most = max(1, min(SIDE_BY_SIDE, CELLS // (pools * slots)))
-        jobs: list[Job] = []
+        jobs: list[RolloutJob] = []
         for one in who:
             together = 1 if one.slow else most
             for number in range(options.seeds if one.seeded or options.rough else 1):
                 for weekend, part in side_by_side(self.scenario, self.seeds, together):
                     known = self.known.of(weekend)
-                    trust = self.trust.get(one.name, AS_LEARNT)
+                    blend = self.blends.get(one.name, AS_LEARNT)
                     jobs.append(
-                        Job(self.scenario, known, one, part, number, trust, declines, options.own_weights, options.rough)
+                        RolloutJob(self.scenario, known, one, part, number, blend, declines, options.own_weights, options.rough)
                     )
         what = "days by each policy" + (", declining allowed" if declines else "")
-        done = self._each(pool, what, run_job, [(job,) for job in jobs])
-        found: dict[str, dict[int, list[Run]]] = {}
-        for job, run_ in zip(jobs, done, strict=True):
-            found.setdefault(job.contender.name, {}).setdefault(job.number, []).append(run_)
-        return {name: [joined(parts) for parts in numbers.values()] for name, numbers in found.items()}
+        done = self._each(pool, what, rollout_job, [(job,) for job in jobs])
+        found: dict[str, dict[int, list[Rollout]]] = {}
+        for job, one_rollout in zip(jobs, done, strict=True):
+            found.setdefault(job.contender.name, {}).setdefault(job.number, []).append(one_rollout)
+        return {name: [joined_rollouts(parts) for parts in numbers.values()] for name, numbers in found.items()}
 
     def _policies(
-        self, who: Sequence[Contender], runs: dict[str, list[Run]], nearest: list[Run], *, declines: bool = False
+        self, who: Sequence[RegisteredPolicy], runs: dict[str, list[Rollout]], nearest: list[Rollout], *, declines: bool = False
     ) -> dict[str, Any]:
         """All metrics of each policy, of each training with several seeds, and of the bound."""
         days = [requests_of(self.scenario, seed, self.options.own_weights) for seed in self.seeds]
@@ -207,24 +208,24 @@ class Evaluation:
         found: dict[str, Any] = {}
         for number, (name, items) in enumerate(parts.items()):
             self.say("metrics", number, len(parts))
-            own = found[name] = metrics(self.scenario, items, self.bounds, nearest)
+            own = found[name] = policy_metrics(self.scenario, items, self.bounds, nearest)
             own["paired"] = None if name == CHAMPION else paired(*_same_shape(ratios[name], ratios[CHAMPION]))
             contender = by_name.get(name)
-            own["trust"] = None if name not in self.trust else asdict(self.trust[name])
+            own["trust"] = None if name not in self.blends else asdict(self.blends[name])
             own["group"] = None if contender is None else contender.group
             own["slow"] = contender is not None and contender.slow
             times = self._latency(contender or by_name[groups[name][0]], items, days[0], declines)
             own["intervals"] |= times.pop("intervals")
             own |= times
             if self.options.own_weights:
-                own["drivers"] = by_weights(days, items)
+                own["drivers"] = by_driver_weights(days, items)
             if name in groups:
                 each = {member: found[member]["ratio"] for member in groups[name] if member in found}
                 worst = max(each, key=each.__getitem__)
                 own["training_seeds"] = {"each": each, "worst": worst, "worst_ratio": each[worst]}
             if not declines:
-                waits = [item.wait_min[item.served] for run_ in items for item in run_.days]
-                requests = sum(len(item.served) for run_ in items for item in run_.days)
+                waits = [item.wait_min[item.served] for one_rollout in items for item in one_rollout.days]
+                requests = sum(len(item.served) for one_rollout in items for item in one_rollout.days)
                 self.waits[name] = (np.concatenate(waits), requests)
         found[BOUND] = self._bound(ratios[CHAMPION])
         return found
@@ -244,18 +245,20 @@ class Evaluation:
             "slow": False,
         }
 
-    def _latency(self, one: Contender, runs: list[Run], first: Requests, declines: bool) -> dict[str, Any]:
+    def _latency(self, one: RegisteredPolicy, runs: list[Rollout], first: Requests, declines: bool) -> dict[str, Any]:
         known = self.known.of(self.scenario.demand.weekend(self.seeds[0]))
-        policy = make(one, known, seed=0, declines=declines, trust=self.trust.get(one.name, AS_LEARNT))
+        policy = build_policy(one, known, seed=0, declines=declines, blend=self.blends.get(one.name, AS_LEARNT))
         if one.slow or isinstance(policy, RollingMilp):
             return latencies(np.concatenate([item.seconds for item in runs]))
         return latencies(latency(self.scenario, first, policy, climatology=known))
 
-    def _report(self, who: Sequence[Contender], policies: dict[str, Any], declining: dict[str, Any] | None) -> dict[str, Any]:
+    def _report(
+        self, who: Sequence[RegisteredPolicy], policies: dict[str, Any], declining: dict[str, Any] | None
+    ) -> dict[str, Any]:
         options, scenario = self.options, self.scenario
         notes = [f"champion: {next(one.about for one in who if one.name == CHAMPION)}"]
         demand = scenario.demand
-        if isinstance(demand, Recorded):
+        if isinstance(demand, RecordedDemand):
             first, last = split_dates(demand)["test"]
             notes.append(
                 f"test days are made of {len(demand.days[Split.TEST])} recorded days from {first} to {last}, which training "
@@ -267,8 +270,8 @@ class Evaluation:
             )
         if options.own_weights:
             notes.append("every driver has weights of his own; costs and the bound are by them")
-        if any(one != AS_LEARNT for one in self.trust.values()):
-            shown = ", ".join(f"{name} {one.network:g} A + {one.prices:g} bid price" for name, one in self.trust.items())
+        if any(one != AS_LEARNT for one in self.blends.values()):
+            shown = ", ".join(f"{name} {one.network:g} A + {one.prices:g} bid price" for name, one in self.blends.items())
             notes.append(f"how far the networks are trusted here, by the city's training days: {shown}")
         groups = {name: one["training_seeds"] for name, one in policies.items() if "training_seeds" in one}
         for name, seeds in groups.items():
@@ -332,8 +335,8 @@ def _progress(shown: bool) -> Iterator[Progressing]:
         yield say
 
 
-def evaluate(options: Options, *, say: Progressing = _silent) -> Evaluation:
-    """Judges and writes the result. Raises ValueError, AppError, Refused or NotSolved saying what is wrong."""
+def evaluate(options: EvaluationOptions, *, say: Progressing = _silent) -> Evaluation:
+    """Judges and writes the result. Raises ValueError, AppError, Refused or NotSolvedError saying what is wrong."""
     with workers(options.workers) as pool:
         found = Evaluation(options, say)
         found.judge(pool)
@@ -348,7 +351,7 @@ def main(
     days: int = typer.Option(TEST_DAYS, help="Test days."),
     seeds: int = typer.Option(5, help="Independent runs of what is random."),
     format_: str = typer.Option("table", "--format", help="table, json or csv."),
-    out: Path = typer.Option(Options.out, help="Folder for tables, pictures and kept bounds."),
+    out: Path = typer.Option(EvaluationOptions.out, help="Folder for tables, pictures and kept bounds."),
     requests: int | None = typer.Option(None, help="Requests a day, instead of the scenario's."),
     locations: int | None = typer.Option(None, help="With --city: so many locations around the centre."),
     table_days: int = typer.Option(24, help="Training days that make the climatology."),
@@ -363,7 +366,7 @@ def main(
     try:
         if format_ not in FORMATS:
             raise ValueError(f"format: must be one of {', '.join(FORMATS)}, not {format_!r}")
-        options = Options(
+        options = EvaluationOptions(
             scenario=scenario, city=city, policies=policies, days=days, seeds=seeds, requests=requests, locations=locations,
             table_days=table_days, decline=decline, own_weights=own_weights, rough=rough, as_learnt=as_learnt,
             store=store, out=out, workers=workers_,
@@ -371,7 +374,7 @@ def main(
         options.check()
         with _progress(errors.is_terminal) as say:
             found = evaluate(options, say=say)
-    except (ValueError, AppError, Refused, NotSolved, OSError) as error:
+    except (ValueError, AppError, Refused, NotSolvedError, OSError) as error:
         errors.print(getattr(error, "detail", None) or str(error), style="red", markup=False)
         raise typer.Exit(2) from error
     if format_ == "json":

@@ -39,21 +39,22 @@ from shared.adapters.blobs import BlobStore
 from shared.errors import AppError
 from shared.platform import Platform
 from shared.settings import Settings
-from training.evaluate import Options, evaluate
-from training.evaluation.jobs import trust_job
-from training.evaluation.label_scale import TRUSTS, proven, trust_seeds
-from training.evaluation.policy_registry import WEIGHTS, Contender, load_weights
+from training.evaluate import EvaluationOptions, evaluate
+from training.evaluation.jobs import blend_job
+from training.evaluation.label_scale import BLENDS, blend_seeds, proven_blend
+from training.evaluation.policy_registry import WEIGHTS, RegisteredPolicy, load_weights
 from training.learning.arguments import Args
+from training.learning.checkpoint import SharedTables
 from training.learning.hindsight import climatology
-from training.optimum.bound import NotSolved
+from training.optimum.bound import NotSolvedError
 from training.problem.scenario import Split
 from training.release import publish
 from training.release.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
 from training.release.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
-from training.release.recorded_demand import LAST_DAYS, LEAST_DAYS, TooFewDays, record_city
+from training.release.recorded_demand import LAST_DAYS, LEAST_DAYS, TooFewDaysError, record_city
 from training.release.run_folder import summary
-from training.scenarios.recorded_city import Recorded, city_scenario
-from training.train import Base, train
+from training.scenarios.recorded_city import RecordedDemand, city_scenario
+from training.train import train
 
 console = Console(highlight=False, soft_wrap=True)
 GREEDY = "greedy"
@@ -61,7 +62,7 @@ GREEDY = "greedy"
 
 
 @dataclass(frozen=True)
-class Plan:
+class PipelinePlan:
     """What to do. `args` are of each seed, and its `out` the folder of everything; the city's scenarios are added to it."""
 
     args: Args = field(default_factory=lambda: Args(out=Path(".data/pipeline")))
@@ -101,7 +102,7 @@ class Serving:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PipelineOutcome:
     """What came of it. `against`: what stands against promotion; empty: it was promoted, or would have been."""
 
     version: str
@@ -137,8 +138,8 @@ def shown(text: str) -> None:
     console.print(text, markup=False)
 
 
-def run_pipeline(platform: Platform, plan: Plan, *, say: Say = shown, quiet: bool = False) -> Outcome:
-    """Trains, judges and publishes. Raises ValueError, AppError, Refused, NotSolved or OSError saying what is wrong; the
+def run_pipeline(platform: Platform, plan: PipelinePlan, *, say: Say = shown, quiet: bool = False) -> PipelineOutcome:
+    """Trains, judges and publishes. Raises ValueError, AppError, Refused, NotSolvedError or OSError saying what is wrong; the
     champion's pointer has not moved then."""
     plan.check()
     steps, out, blobs = Steps(say), plan.args.out, platform.blobs
@@ -174,7 +175,7 @@ def run_pipeline(platform: Platform, plan: Plan, *, say: Say = shown, quiet: boo
     against = objections(verdicts)
     with steps("promotion") as tell:
         tell(settle(blobs, folder, serving, against, dry_run=plan.dry_run))
-    return Outcome(version, verdicts, against, publish.verdict_table(verdicts, version, serving.name))
+    return PipelineOutcome(version, verdicts, against, publish.verdict_table(verdicts, version, serving.name))
 
 
 def fetch_champion(platform: Platform, folder: Path) -> Serving:
@@ -205,59 +206,59 @@ def fetch_champion(platform: Platform, folder: Path) -> Serving:
     return Serving(version, etag, folder, f"{GREEDY} ({why})")
 
 
-def recorded_city(platform: Platform, plan: Plan, folder: Path) -> tuple[Path | None, str]:
-    """The recorded demand as a city folder, None where there is too little, and what was done. Raises TooFewDays where
+def recorded_city(platform: Platform, plan: PipelinePlan, folder: Path) -> tuple[Path | None, str]:
+    """The recorded demand as a city folder, None where there is too little, and what was done. Raises TooFewDaysError where
     that may not be, AppError where the database cannot be read."""
     settings = platform.settings
     try:
         # Opening SQLite would make an empty file.
         if settings.database_url is None and not Path(settings.database_address.removeprefix("sqlite:///")).exists():
-            raise TooFewDays(f"recorded demand: there is no database in {settings.data_dir} and DATABASE_URL is not set")
+            raise TooFewDaysError(f"recorded demand: there is no database in {settings.data_dir} and DATABASE_URL is not set")
         made = record_city(platform, folder, last_days=plan.last_days, least_days=plan.least_days)
-    except TooFewDays as error:
+    except TooFewDaysError as error:
         if not plan.allow_reference:
             raise
         return None, f"{str(error).removeprefix('recorded demand: ')}; none is used, reference scenarios alone"
     return folder, f"{made}, in {folder}"
 
 
-def train_seeds(plan: Plan, city: Path | None, *, quiet: bool) -> tuple[Path, float]:
+def train_seeds(plan: PipelinePlan, city: Path | None, *, quiet: bool) -> tuple[Path, float]:
     """Trains each seed into OUT/seed-N; the best run's folder and its mean ratio on validation days."""
     own = () if city is None else tuple(f"city:{city}:{name}" for name in CONTENDED)
     found: dict[Path, float] = {}
-    base: Base | None = None
+    shared: SharedTables | None = None
     for seed in plan.seeds:
         args = replace(plan.args, seed=seed, out=plan.args.out / f"seed-{seed}", scenarios=(*plan.args.scenarios, *own))
         if not quiet:
             shown(f"seed {seed} of {len(plan.seeds)}: {', '.join(args.names)}; about {args.budget:g} minutes")
-        trained = train(args, quiet=quiet, base=base)
-        base, found[args.out] = trained.base, trained.state.best_score
+        trained = train(args, quiet=quiet, shared=shared)
+        shared, found[args.out] = trained.shared, trained.state.best_score
     best = min(found, key=found.__getitem__)
     return best, found[best]
 
 
-def climatology_tables(plan: Plan, city: Path | None, serving: Serving, run: Path) -> tuple[Tables | None, str]:
+def climatology_tables(plan: PipelinePlan, city: Path | None, serving: Serving, run: Path) -> tuple[Tables | None, str]:
     """The tables the version takes along: of the city's training days with as many requests as were recorded, and what those
     days prove the run's network to be worth; else the champion's own, which are of the same stations. And what they are."""
     if city is None:
         return serving.tables, "none" if serving.tables is None else f"of {len(serving.tables.keys)} pools, the champion's"
     scenario = city_scenario(city, "slack", requests=1)  # of a large city the most
     demand = scenario.demand
-    if not isinstance(demand, Recorded):
+    if not isinstance(demand, RecordedDemand):
         raise ValueError("city: has too few recorded days around its centre")
     count = max(1, round(len(demand.kwh) / sum(len(days) for days in demand.days)))
     scenario = replace(scenario, requests_a_day=count)
     known = climatology(scenario, plan.args.table_days)
-    one, seeds = Contender(run.name, weights=load_weights(run / WEIGHTS)), trust_seeds(scenario)
-    trust = proven([trust_job(scenario, known, one, trust, seeds) for trust in TRUSTS])
-    tables = replace(tables_of(scenario.city, known.weekday, known.weekend), trust=trust)
+    one, seeds = RegisteredPolicy(run.name, weights=load_weights(run / WEIGHTS)), blend_seeds(scenario)
+    blend = proven_blend([blend_job(scenario, known, one, blend, seeds) for blend in BLENDS])
+    tables = replace(tables_of(scenario.city, known.weekday, known.weekend), blend=blend)
     return (
         tables,
-        f"of {len(tables.keys)} pools, training days of {count} requests, trusted {trust.network:g}, {trust.prices:g}",
+        f"of {len(tables.keys)} pools, training days of {count} requests, trusted {blend.network:g}, {blend.prices:g}",
     )
 
 
-def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tuple[list[Verdict], dict[str, Any]]:
+def judge(plan: PipelinePlan, folder: Path, serving: Serving, city: Path | None) -> tuple[list[Verdict], dict[str, Any]]:
     """The verdicts of unseen days on the reference scenarios, as learnt, and on the city's, as far as its training days bear
     the networks out; and what the manifest keeps of them."""
     verdicts, reports = [], []
@@ -265,7 +266,7 @@ def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tupl
         for name in (*SLACK, *CONTENDED):
             days = plan.days if place is None else min(plan.days, unseen_days(place, name))
             label = name if place is None else f"city-{name}"
-            options = Options(
+            options = EvaluationOptions(
                 scenario=name, city=place, policies=f"{folder},{plan.baselines}", days=days, requests=plan.requests,
                 table_days=plan.args.table_days, as_learnt=place is None, store=serving.folder,
                 out=plan.args.out / "evaluation" / label, workers=plan.args.workers,
@@ -282,7 +283,7 @@ def judge(plan: Plan, folder: Path, serving: Serving, city: Path | None) -> tupl
 def unseen_days(city: Path, name: str) -> int:
     """Recorded days of a city's scenario that training never sees."""
     demand = city_scenario(city, name, requests=1).demand
-    return len(demand.days[Split.TEST]) if isinstance(demand, Recorded) else UNSEEN_DAYS
+    return len(demand.days[Split.TEST]) if isinstance(demand, RecordedDemand) else UNSEEN_DAYS
 
 
 def of_city(found: Verdict, city: str) -> Verdict:
@@ -330,7 +331,7 @@ def why(error: Exception) -> str:
         text = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
     else:
         text = next(iter(str(error).splitlines()), "")
-        if not isinstance(error, (ValueError, OSError, Refused, NotSolved)) or not text:
+        if not isinstance(error, (ValueError, OSError, Refused, NotSolvedError)) or not text:
             text = f"{type(error).__name__}: {text}"
     step = next(iter(getattr(error, "__notes__", ())), None)
     return " ".join((text if step is None or text.startswith(step) else f"{step}: {text}").split())
@@ -350,7 +351,7 @@ def without_secrets(text: str, settings: Settings | None) -> str:
     return text
 
 
-def reported(found: Outcome) -> int:
+def reported(found: PipelineOutcome) -> int:
     """Prints the table and what stands against promotion; the exit code."""
     console.print(found.table)
     for line in found.against:
@@ -373,7 +374,7 @@ def main(
     platform: Platform | None = None
     try:
         platform = Platform()
-        plan = Plan(
+        plan = PipelinePlan(
             args=Args(budget=budget, out=out, workers=workers),
             seeds=tuple(int(seed) for seed in seeds.split(",")),
             days=days,

@@ -9,7 +9,7 @@ import json
 import resource
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,15 +21,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from functions.optimizer.core.features import FEATURE_HASH
-from training.evaluation.label_scale import better_gain, gain_job, gain_seeds
+from training.evaluation.label_scale import better_scale, calibration_seeds, scale_job
 from training.evaluation.rollout import bound_cost
 from training.learning.arguments import Args
+from training.learning.checkpoint import (
+    SharedTables,
+    TrainingState,
+    gathered,
+    load_checkpoint,
+    load_labels,
+    save_checkpoint,
+    save_labels,
+)
 from training.learning.hindsight import (
     TABLE_DAYS,
-    Hindsight,
     LabelJob,
     Labels,
-    Week,
+    WeekClimatology,
     by_kind,
     hindsight_job,
     label_job,
@@ -38,9 +46,9 @@ from training.learning.hindsight import (
     week,
 )
 from training.learning.learning_curve import draw_curve, write_curve
-from training.learning.losses import Lessons, Networks, fit, follow, regression, td_loss
+from training.learning.losses import RegressionSet, fit, follow, regression, td_loss
 from training.learning.network import ResidualQ, StateValue, Weights
-from training.learning.transitions import RunJob, Transitions, batch, joined, run_job
+from training.learning.transitions import ExplorationJob, Transitions, batch, explore_job, joined_transitions
 from training.learning.workers import Workers, workers
 from training.problem.scenario import Split, day, fingerprint
 from training.scenarios.reference import SIZES
@@ -49,41 +57,16 @@ from training.scenarios.registry import named
 console = Console(highlight=False, soft_wrap=True)
 SIDE_BY_SIDE = 16
 """Days of one job."""
-
-
-@dataclass
-class State(Networks):
-    """What a checkpoint holds: networks, optimizer, how far the run is, the best so far, and the curve."""
-
-    optimizer: torch.optim.Optimizer
-    unit: int = 0
-    wall_s: float = 0.0
-    best: Weights | None = None
-    best_score: float = float("inf")
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    gains: dict[str, float] = field(default_factory=dict)
-
-
-NETWORKS = ("network", "value", "target", "target_value", "optimizer")
-LABELS = tuple(item.name for item in fields(Labels))
 CARRIED = ("runs", "more")
-
-
-@dataclass
-class Base:
-    """What all seeds share, by scenario: climatology, the solved days it is of, and bounds of the validation days."""
-
-    known: dict[str, Week] = field(default_factory=dict)
-    solved: dict[str, list[Hindsight]] = field(default_factory=dict)
-    bounds: dict[str, np.ndarray] = field(default_factory=dict)
+"""What of a trainer a checkpoint holds beside its state."""
 
 
 class Trainer:
     """A run: tables and bounds, DAgger rounds, the correction, iterations of the Q-learning."""
 
-    def __init__(self, args: Args, pool: Workers, *, say: Progress | None = None, base: Base | None = None) -> None:
+    def __init__(self, args: Args, pool: Workers, *, say: Progress | None = None, shared: SharedTables | None = None) -> None:
         self.args, self.pool, self.say = args, pool, say
-        self.base = base or Base()
+        self.shared = shared or SharedTables()
         self.labels: list[Labels] = []
         self.more: Weights | None = None
         self.runs: list[Transitions] = []
@@ -94,7 +77,7 @@ class Trainer:
         optimizer = torch.optim.Adam(
             [{"params": network.parameters(), "lr": args.q_rate}, {"params": value.parameters(), "lr": args.value_rate}]
         )
-        self.state = State(network, value, target, target_value, optimizer)
+        self.state = TrainingState(network, value, target, target_value, optimizer)
         args.out.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -107,7 +90,7 @@ class Trainer:
             if number + 1 == args.rounds and args.half_days:
                 rounds.append(("midpoint", self._correct))
             if len(args.gains) > 1:
-                rounds.append((f"gains {number + 1}", partial(self._gain, number)))
+                rounds.append((f"gains {number + 1}", partial(self._scale_labels, number)))
         iterations = [(f"Q-learning {number + 1}", partial(self._iterate, number)) for number in range(args.iterations)]
         return [("greedy", self._solve), *rounds, *iterations]
 
@@ -140,18 +123,18 @@ class Trainer:
     def _solve(self) -> None:
         """Optima of the days that make climatology tables, bounds of the validation days."""
         args = self.args
-        if self.base.bounds:
+        if self.shared.bounds:
             return
         part = {name: 1 if name in args.scenarios else 3 for name in args.names}
         seeds = {name: table_seeds(named(name), max(2, args.table_days // part[name])) for name in args.names}
         found = iter(self._map("climatology", hindsight_job, [(name, seed) for name in args.names for seed in seeds[name]]))
         for name in args.names:
-            self.base.solved[name] = [next(found) for _ in seeds[name]]
-            self.base.known[name] = week(named(name), seeds[name], self.base.solved[name])
+            self.shared.solved[name] = [next(found) for _ in seeds[name]]
+            self.shared.known[name] = week(named(name), seeds[name], self.shared.solved[name])
         judged = [(name, number) for name in args.scenarios for number in range(args.judged(name))]
         bounds = iter(self._map("bounds", bound_job, judged))
         for name in args.scenarios:
-            self.base.bounds[name] = np.array([next(bounds) for _ in range(args.judged(name))])
+            self.shared.bounds[name] = np.array([next(bounds) for _ in range(args.judged(name))])
 
     def _label(self, what: str, number: int, policy: Weights | None, days: float, share: float, halves: bool) -> list[Labels]:
         """Days of all scenarios run by a policy and labelled. One job in eight knows no climatology, one in three has drivers
@@ -165,7 +148,7 @@ class Trainer:
                 known, own = (place + turn) % 8 != 7, turn % 3 == 2 or (name not in args.scenarios and place % 2 == 0)
                 unusual = name not in SIZES and draw.random() < args.unusual
                 job = LabelJob(
-                    name, place, self.base.known[name].of(weekend), policy, part, share, args.best, args.others, halves,
+                    name, place, self.shared.known[name].of(weekend), policy, part, share, args.best, args.others, halves,
                     known, own, unusual,
                 )  # fmt: skip
                 jobs.append((job,))
@@ -177,7 +160,7 @@ class Trainer:
         policy = None if number == 0 else self.state.network.arrays()
         found = self._label(f"labels, round {number + 1}", number, policy, 1.0, args.share, False)
         self.labels.append(gathered(found))
-        np.savez(args.out / f"labels-{number}.npz", **vars(self.labels[-1]))
+        save_labels(args.out, number, self.labels[-1])
         return self._regress(f"regression, round {number + 1}", number)
 
     def _correct(self) -> float:
@@ -190,13 +173,13 @@ class Trainer:
         small = ResidualQ(32)
         steps = args.scaled(args.half_steps)
         fit(
-            small, Lessons.of([found], -torch.from_numpy(found.more)), self._track("midpoint rule", steps),
+            small, RegressionSet.of([found], -torch.from_numpy(found.more)), self._track("midpoint rule", steps),
             steps=steps, requests=args.batch_requests // 2, rate=2e-3, decay=1e-2, seed=args.seed * 1000 + 700,
         )  # fmt: skip
         self.more = small.arrays()
         return self._regress("regression, midpoints", args.rounds)
 
-    def _gain(self, number: int) -> float:
+    def _scale_labels(self, number: int) -> float:
         """Multiplies the labels of each scenario by what A had best be multiplied by there, and regresses anew. The prices
         are those of an optimum, and where nearly everything is taken the rows a policy that may turn nobody down leaves free
         are worth less than that."""
@@ -204,18 +187,18 @@ class Trainer:
         names = [name for name in args.names if name != "slack"]
         for name in names:
             count = args.gain_days // (2 if name.startswith("city:") else 1)
-            seeds = gain_seeds(named(name), count, number * args.gain_days + args.seed * 40)
-            jobs += [(name, self.base.known[name], weights, gain, seeds) for gain in args.gains]
-        found = iter(self._map(f"gains, round {number + 1}", gain_job, jobs))
+            seeds = calibration_seeds(named(name), count, number * args.gain_days + args.seed * 40)
+            jobs += [(name, self.shared.known[name], weights, scale, seeds) for scale in args.gains]
+        costs = iter(self._map(f"gains, round {number + 1}", scale_job, jobs))
         for name in names:
-            gain = better_gain(args.gains, [next(found) for _ in args.gains])
-            self.state.gains[name] = self.state.gains.get(name, 1.0) * gain
+            scale = better_scale(args.gains, [next(costs) for _ in args.gains])
+            self.state.label_scales[name] = self.state.label_scales.get(name, 1.0) * scale
         if self.say is not None:
-            shown = ", ".join(f"{Path(name).name} {gain:.2g}" for name, gain in self.state.gains.items())
+            shown = ", ".join(f"{Path(name).name} {scale:.2g}" for name, scale in self.state.label_scales.items())
             self.say.console.print(f"         gains: {shown}", style="dim")
         return self._regress(f"regression, gains {number + 1}", 100 + number, args.refit_steps)
 
-    def _lessons(self) -> Lessons:
+    def _regression_set(self) -> RegressionSet:
         """All labels, the correction added where there is one, multiplied by the gains of their scenarios."""
         target = -torch.from_numpy(np.concatenate([item.opportunity for item in self.labels]))
         if self.more is not None:
@@ -225,15 +208,15 @@ class Trainer:
                 parts = [torch.from_numpy(part.features).float().split(1 << 18) for part in self.labels]
                 more = torch.cat([small.advantage(part) for split in parts for part in split])
             target += self.args.half_weight * more
-        gains = np.array([self.state.gains.get(name, 1.0) for name in self.args.names], dtype=np.float32)
-        rows = np.concatenate([np.repeat(gains[item.place], item.count) for item in self.labels])
-        return Lessons.of(self.labels, target * torch.from_numpy(rows))
+        scales = np.array([self.state.label_scales.get(name, 1.0) for name in self.args.names], dtype=np.float32)
+        rows = np.concatenate([np.repeat(scales[item.place], item.count) for item in self.labels])
+        return RegressionSet.of(self.labels, target * torch.from_numpy(rows))
 
     def _regress(self, what: str, number: int, steps: int | None = None) -> float:
         args = self.args
         steps = args.scaled(steps or args.steps)
         return fit(
-            self.state.network, self._lessons(), self._track(what, steps), steps=steps, requests=args.batch_requests,
+            self.state.network, self._regression_set(), self._track(what, steps), steps=steps, requests=args.batch_requests,
             rate=args.learning_rate, decay=1e-3, seed=args.seed * 1000 + number,
         )  # fmt: skip
 
@@ -245,7 +228,7 @@ class Trainer:
             state.target_value.load_state_dict(state.value.state_dict())
         policy, jobs = state.network.arrays(), []
         for name in args.names:
-            solved = self.base.solved[name]
+            solved = self.shared.solved[name]
             count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 4), len(solved))
             own = table_seeds(named(name), len(solved))
             places = [(number * count + item) % len(solved) for item in range(count)]
@@ -253,16 +236,16 @@ class Trainer:
                 there = [place for place in places if named(name).demand.weekend(own[place]) == weekend]
                 if there:
                     seeds, prices = tuple(own[place] for place in there), np.stack([solved[place].price for place in there])
-                    known, drawn = self.base.known[name].of(weekend), args.seed * 1000 + number
-                    jobs.append((RunJob(name, known, policy, seeds, prices, args.explore, drawn),))
-        self.runs = [*self.runs[-1:], joined(self._map(f"days, iteration {number + 1}", run_job, jobs))]
+                    known, drawn = self.shared.known[name].of(weekend), args.seed * 1000 + number
+                    jobs.append((ExplorationJob(name, known, policy, seeds, prices, args.explore, drawn),))
+        self.runs = [*self.runs[-1:], joined_transitions(self._map(f"days, iteration {number + 1}", explore_job, jobs))]
         return self._learn(number)
 
     def _learn(self, number: int) -> float:
         args, state = self.args, self.state
         rng = np.random.default_rng([args.seed, number, 61])
         draw = torch.Generator().manual_seed(args.seed * 1000 + 500 + number)
-        kept = self._lessons() if args.keep and self.labels else None
+        kept = self._regression_set() if args.keep and self.labels else None
         losses, updates = [], args.scaled(args.updates)
         for turn in self._track(f"Q-learning, iteration {number + 1}", updates):
             found = batch(self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping)
@@ -283,7 +266,7 @@ class Trainer:
     def _judge(self, phase: str) -> dict[str, float]:
         """Mean ratio to the bound on each scenario's validation days; keeps the best policy."""
         args, weights = self.args, self.state.network.arrays()
-        jobs = [(name, self.base.known[name], weights, self.base.bounds[name]) for name in args.scenarios]
+        jobs = [(name, self.shared.known[name], weights, self.shared.bounds[name]) for name in args.scenarios]
         ratios = dict(zip(args.scenarios, self._map(f"validation, {phase}", ratio_job, jobs), strict=True))
         score = float(np.mean(list(ratios.values())))
         if score < self.state.best_score:
@@ -302,43 +285,14 @@ class Trainer:
             self.say.console.print(f"{self.state.wall_s:6.0f} s  {phase:14} {shown}{end}")
 
     def _save(self) -> None:
-        """The checkpoint, in one step: a run that is killed finds the last whole one. Labels lie beside it, a file a round."""
-        state = self.state
-        whole = {
-            "identity": self.args.identity(),
-            "state": {item.name: getattr(state, item.name) for item in fields(State) if item.name not in NETWORKS},
-            "networks": {name: getattr(state, name).state_dict() for name in NETWORKS},
-            "base": vars(self.base),
-            "carried": {name: getattr(self, name) for name in CARRIED},
-        }
-        draft = self.args.out / "checkpoint.draft"
-        torch.save(whole, draft)
-        draft.replace(self.args.out / "checkpoint.pt")
+        save_checkpoint(self.args, self.state, self.shared, {name: getattr(self, name) for name in CARRIED})
 
     def load(self) -> None:
         """Goes on from the checkpoint. Raises ValueError where it belongs to another run."""
-        path = self.args.out / "checkpoint.pt"
-        if not path.exists():
-            raise ValueError(f"resume: there is no checkpoint in {self.args.out}")
-        whole = torch.load(path, weights_only=False)  # our own file: it holds arrays and dataclasses
-        if whole["identity"] != self.args.identity():
-            raise ValueError(f"resume: the checkpoint in {self.args.out} is of a run with other arguments or features")
-        for name, value in whole["state"].items():
-            setattr(self.state, name, value)
-        for name in NETWORKS:
-            getattr(self.state, name).load_state_dict(whole["networks"][name])
-        self.base = Base(**whole["base"])
-        for name in CARRIED:
-            setattr(self, name, whole["carried"][name])
-        for number in range(min(max(0, self.state.unit - 1), self.args.rounds)):
-            with np.load(self.args.out / f"labels-{number}.npz") as stored:
-                self.labels.append(Labels(**stored))
-
-
-def gathered(parts: list[Labels]) -> Labels:
-    """Labels of several jobs as one, features in float16."""
-    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in LABELS}
-    return Labels(**whole | {"features": whole["features"].astype(np.float16)})
+        self.shared, carried = load_checkpoint(self.args, self.state)
+        for name, value in carried.items():
+            setattr(self, name, value)
+        self.labels += load_labels(self.args.out, min(max(0, self.state.unit - 1), self.args.rounds))
 
 
 def bound_job(name: str, number: int) -> float:
@@ -347,11 +301,11 @@ def bound_job(name: str, number: int) -> float:
     return bound_cost(scenario, day(scenario, Split.VALIDATION.seed(number)))
 
 
-def ratio_job(name: str, known: Week, weights: Weights, bounds: np.ndarray) -> float:
+def ratio_job(name: str, known: WeekClimatology, weights: Weights, bounds: np.ndarray) -> float:
     """Mean ratio to the bound of a network on a scenario's validation days, whose bounds are in order of their numbers."""
     scenario = named(name)
     seeds = by_kind(scenario, [Split.VALIDATION.seed(number) for number in range(len(bounds))])
-    costs = gain_job(name, known, weights, 1.0, tuple(seeds))
+    costs = scale_job(name, known, weights, 1.0, tuple(seeds))
     return float((costs / bounds[[seed - Split.VALIDATION.seed(0) for seed in seeds]]).mean())
 
 
@@ -378,13 +332,13 @@ def result(trainer: Trainer) -> None:
 
 
 def train(
-    args: Args, *, resume: bool = False, quiet: bool = False, until: int | None = None, base: Base | None = None
+    args: Args, *, resume: bool = False, quiet: bool = False, until: int | None = None, shared: SharedTables | None = None
 ) -> Trainer:
-    """Trains by `args` and writes the result; stops before unit `until` where one is given. `base` is that of another seed.
+    """Trains by `args` and writes the result; stops before unit `until` where one is given. `shared` is that of another seed.
     Raises ValueError where `resume` finds nothing that fits."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with workers(args.workers) as pool, Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        trainer = Trainer(args, pool, say=None if quiet else bar, base=base)
+        trainer = Trainer(args, pool, say=None if quiet else bar, shared=shared)
         if resume:
             trainer.load()
         trainer.train(until)
@@ -412,7 +366,7 @@ def main(
     """Trains a policy a seed; training.learning.arguments.Args says what each number is."""
     cities = [f"city:{path}:{name}" for path in city or [] for name in ("busy", "overload")]
     own = (*(name for name in scenarios.split(",") if name), *cities)
-    base: Base | None = None
+    shared: SharedTables | None = None
     try:
         for seed in [int(number) for number in seeds.split(",")]:
             args = Args(
@@ -420,7 +374,7 @@ def main(
                 n_step=n_step, shaping=shaping, keep=keep, varied=varied, scenarios=own, half_days=half_days,
             )  # fmt: skip
             console.print(f"seed {seed} of {seeds}: {', '.join(args.names)}; about {budget:g} minutes")
-            base = train(args, resume=resume and (args.out / "checkpoint.pt").exists(), base=base).base
+            shared = train(args, resume=resume and (args.out / "checkpoint.pt").exists(), shared=shared).shared
     except ValueError as error:
         console.print(str(error), style="red")
         raise typer.Exit(2) from error

@@ -26,11 +26,11 @@ from tests.support.recorded import fulfilled_days
 from tests.support.world import CCS, World
 from training.evaluation.policy_registry import champion
 from training.learning.arguments import Args
-from training.pipeline import Plan, fetch_champion, main, of_city, reported, run_pipeline, settle, without_secrets
+from training.pipeline import PipelinePlan, fetch_champion, main, of_city, reported, run_pipeline, settle, without_secrets
 from training.release import publish
 from training.release.export import write_rule
 from training.release.promotion import Verdict
-from training.release.recorded_demand import TooFewDays, record_city
+from training.release.recorded_demand import TooFewDaysError, record_city
 
 TINY = Args(
     workers=0, scenarios=("varied-17",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,
@@ -41,9 +41,9 @@ VERSION = "20260302-0800"
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> Plan:
+def plan(tmp_path: Path) -> PipelinePlan:
     """An untrained network, judged on days of a few requests: as good as greedy, far better than the nearest station."""
-    return Plan(args=replace(TINY, out=tmp_path / "out"), requests=12, baselines="greedy")
+    return PipelinePlan(args=replace(TINY, out=tmp_path / "out"), requests=12, baselines="greedy")
 
 
 def pointer(blobs: BlobStore, path: str) -> str | None:
@@ -64,7 +64,7 @@ def nearest(platform: Platform, folder: Path, **values: Tables) -> None:
 
 
 def test_a_better_version_becomes_the_champion(
-    platform: Platform, plan: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    platform: Platform, plan: PipelinePlan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # A climatology of its own: nothing was recorded, so that it goes on.
     pool = Tables(("5209000,512000,IEC_62196_T2,FAST",), np.zeros((1, 2, 3, 96), dtype=np.float32))
@@ -99,7 +99,7 @@ def test_a_better_version_becomes_the_champion(
 
 
 def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
-    world: World, plan: Plan, capsys: pytest.CaptureFixture[str]
+    world: World, plan: PipelinePlan, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = [world.location(evses=2), world.location(latitude=52.10, standard=CCS, power_kw=50.0, evses=2)]
     fulfilled_days(world, places, 35)
@@ -185,7 +185,7 @@ def test_what_serves_is_what_has_to_be_beaten(platform: Platform, tmp_path: Path
         assert judged.name == ("greedy" if name.startswith("greedy") else "v1")
 
 
-def test_few_days_are_refused_before_anything_is_done(platform: Platform, plan: Plan) -> None:
+def test_few_days_are_refused_before_anything_is_done(platform: Platform, plan: PipelinePlan) -> None:
     with pytest.raises(ValueError, match="days: promotion needs at least 20, not 19"):
         run_pipeline(platform, replace(plan, days=19), quiet=True)
     with pytest.raises(ValueError, match="seeds: must be different numbers"):
@@ -193,8 +193,8 @@ def test_few_days_are_refused_before_anything_is_done(platform: Platform, plan: 
     assert not plan.args.out.exists()
 
 
-def test_without_recorded_demand_there_is_no_training_where_that_is_not_allowed(platform: Platform, plan: Plan) -> None:
-    with pytest.raises(TooFewDays, match="no approved location") as caught:
+def test_without_recorded_demand_there_is_no_training_where_that_is_not_allowed(platform: Platform, plan: PipelinePlan) -> None:
+    with pytest.raises(TooFewDaysError, match="no approved location") as caught:
         run_pipeline(platform, replace(plan, allow_reference=False), quiet=True)
     assert caught.value.__notes__ == ["recorded demand"]
     assert platform.blobs.names("") == []

@@ -1,7 +1,7 @@
 """Policies that are compared (PROBLEM.md, Who is compared), in one shape: given what a simulator sees, a row a request.
 
-The fast rules score rows by `functions.optimizer.models.policy`'s functions, which serving uses too. The slow ones solve programmes
-again and again and are for evaluation alone.
+The fast rules score rows by `functions.optimizer.models.policy`'s functions, which serving uses too. The slow ones solve
+programmes again and again and are for evaluation alone.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.models.policy import RULES, Rule, bid_price
 from training.learning.network import Weights, scores
-from training.optimum.bound import Columns, columns, open_capacity, solve
+from training.optimum.bound import AssignmentColumns, assignment_columns, open_capacity, solve
 from training.optimum.duals import Programme
 from training.optimum.duals import prices as ascend
 from training.problem.scenario import Split, day
@@ -65,7 +65,7 @@ def best(view: View, score: np.ndarray, *, declines: bool) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ByRule:
+class RulePolicy:
     """A rule that looks at one row at a time."""
 
     rule: Rule
@@ -81,7 +81,7 @@ class ByRule:
         return best(view, score + floor[:, None], declines=True)
 
 
-class AtRandom:
+class RandomPolicy:
     """Any feasible row, by seed."""
 
     wants_features = False
@@ -104,7 +104,7 @@ class NearestFirstCome:
     def choose(self, view: View) -> np.ndarray:
         """The row at the nearest location that has its connector, whether it has room or not."""
         sim, rows = view.simulator, view.rows
-        alone = candidates(sim.city, view.requests, sim.book, sim.scenario.rates, nearest=1)
+        alone = candidates(sim.city, view.requests, sim.state.book, sim.scenario.rates, nearest=1)
         picked = np.where(alone.mask, -(alone.start.astype(np.float64)), -np.inf).argmax(axis=1)
         here = np.arange(len(picked))
         same = rows.mask & (rows.pool == alone.pool[here, picked][:, None]) & (rows.start == alone.start[here, picked][:, None])
@@ -112,7 +112,7 @@ class NearestFirstCome:
 
 
 @dataclass(frozen=True)
-class ByNetwork:
+class NetworkPolicy:
     """The residual Q-network."""
 
     weights: Weights
@@ -144,7 +144,8 @@ class ResolvedBidPrice:
         sim = view.simulator
         if self._sums is None:
             pools, slots = sim.scenario.shape
-            self._sums, self._due = np.zeros((len(sim.days), pools, slots + 1)), np.full(len(sim.days), -np.inf)
+            size = len(sim.state.days)
+            self._sums, self._due = np.zeros((size, pools, slots + 1)), np.full(size, -np.inf)
             self._futures = [_future(sim, number) for number in range(self._samples)]
         up = sim.up
         for place, env in enumerate(up.tolist()):
@@ -157,7 +158,7 @@ class ResolvedBidPrice:
         return best(view, -rows.cost - worth, declines=False)
 
     def _prices(self, sim: Simulator, env: int, now: float) -> np.ndarray:
-        taken = sim.book.taken()
+        taken = sim.state.book.taken()
         free = np.maximum(0, open_capacity(sim.scenario) - taken[min(env, len(taken) - 1)])
         for number, (book_min, future) in enumerate(self._futures):
             later = future.since(int(np.searchsorted(book_min, now)))
@@ -167,8 +168,8 @@ class ResolvedBidPrice:
 
 def _future(sim: Simulator, number: int) -> tuple[np.ndarray, Programme]:
     """When the requests of a training day are booked, and their programme."""
-    future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.days.sizes.max()))
-    return future.book_min, Programme.of(columns(sim.scenario, future), sim.scenario.shape, future.standards)
+    future = day(sim.scenario, Split.TRAINING.seed(7000 + number), requests=int(sim.state.days.sizes.max()))
+    return future.book_min, Programme.of(assignment_columns(sim.scenario, future), sim.scenario.shape, future.standards)
 
 
 class RollingMilp:
@@ -181,11 +182,11 @@ class RollingMilp:
 
 def assign_batch(simulator: Simulator, env: int, wishes: Requests) -> list[tuple[int, Candidates, int]]:
     """The best rows of a batch of one day's requests together: (request, its rows, row), NOT_SERVED for those left."""
-    book = replace(simulator.book, busy=simulator.book.busy[env : env + 1])
+    book = replace(simulator.state.book, busy=simulator.state.book.busy[env : env + 1])
     rows = candidates(
         simulator.city, replace(wishes, env=np.zeros(len(wishes), dtype=np.int64)), book, simulator.scenario.rates
     )
-    found = Columns.of(rows)
+    found = AssignmentColumns.of(rows)
     free = np.maximum(0, open_capacity(simulator.scenario) - book.taken()[0])
     share = solve(found, free, integer=True, limit_s=20.0).share
     chosen = dict.fromkeys(range(len(wishes)), NOT_SERVED)
@@ -200,17 +201,17 @@ def static_bid_price(climatology: Climatology) -> Rule:
     return bid_price(climatology.price_sum)
 
 
-Maker = Callable[[Climatology, int, bool], Policy]
+PolicyFactory = Callable[[Climatology, int, bool], Policy]
 """A policy for a scenario's climatology, a seed, and whether declining is allowed."""
 
-FAST: dict[str, Maker] = {
-    "random": lambda _, seed, declines: AtRandom(seed),
-    "cheapest": lambda _, seed, declines: ByRule(RULES["cheapest"]),
+FAST: dict[str, PolicyFactory] = {
+    "random": lambda _, seed, declines: RandomPolicy(seed),
+    "cheapest": lambda _, seed, declines: RulePolicy(RULES["cheapest"]),
     "nearest_fcfs": lambda _, seed, declines: NearestFirstCome(),
-    "nearest_balking": lambda _, seed, declines: ByRule(RULES["nearest"]),
-    "soonest_finish": lambda _, seed, declines: ByRule(RULES["soonest_finish"]),
-    "greedy": lambda _, seed, declines: ByRule(RULES["greedy"], declines),
-    "static_bid_price": lambda known, seed, declines: ByRule(static_bid_price(known), declines),
+    "nearest_balking": lambda _, seed, declines: RulePolicy(RULES["nearest"]),
+    "soonest_finish": lambda _, seed, declines: RulePolicy(RULES["soonest_finish"]),
+    "greedy": lambda _, seed, declines: RulePolicy(RULES["greedy"], declines),
+    "static_bid_price": lambda known, seed, declines: RulePolicy(static_bid_price(known), declines),
 }
 SLOW: dict[str, Callable[[], ResolvedBidPrice | RollingMilp]] = {
     "rolling_milp_15": lambda: RollingMilp(15.0),

@@ -9,14 +9,14 @@ import numpy as np
 
 from functions.optimizer.core.candidates import Requests
 from functions.optimizer.core.features import Climatology
-from functions.optimizer.models.climatology import Trust
+from functions.optimizer.models.climatology import PolicyBlend
 from training.evaluation.baselines import Policy, RollingMilp
 from training.evaluation.label_scale import costs_of
-from training.evaluation.policy_registry import Contender, make
-from training.evaluation.rollout import Run, bound_cost, run
-from training.learning.hindsight import Week
+from training.evaluation.policy_registry import RegisteredPolicy, build_policy
+from training.evaluation.rollout import Rollout, bound_cost, run_days
+from training.learning.hindsight import WeekClimatology
 from training.problem.scenario import SPLIT_SEEDS, Scenario, day, drivers_own_weights
-from training.simulation.disturbances import CALM, ROUGH
+from training.simulation.disturbances import ALL_DISTURBANCES, NO_DISTURBANCES
 
 
 def requests_of(scenario: Scenario, seed: int, own_weights: bool) -> Requests:
@@ -38,39 +38,41 @@ def bound_job(scenario: Scenario, seed: int, own_weights: bool, kept: Path) -> f
 
 
 @dataclass(frozen=True)
-class Job:
+class RolloutJob:
     """Days of one policy, run side by side in a worker process."""
 
     scenario: Scenario
     known: Climatology
-    contender: Contender
+    contender: RegisteredPolicy
     seeds: tuple[int, ...]
     number: int
-    trust: Trust
+    blend: PolicyBlend
     declines: bool
     own_weights: bool
     rough: bool
 
 
-def run_job(job: Job) -> Run:
+def rollout_job(job: RolloutJob) -> Rollout:
     """Runs them."""
     # Days apart draw apart: what a job draws depends on its first day as well as on its number.
     seed = job.number * SPLIT_SEEDS + job.seeds[0] % SPLIT_SEEDS
-    return run(
+    return run_days(
         job.scenario,
         [requests_of(job.scenario, item, job.own_weights) for item in job.seeds],
-        make(job.contender, job.known, seed=seed, declines=job.declines, trust=job.trust),
+        build_policy(job.contender, job.known, seed=seed, declines=job.declines, blend=job.blend),
         climatology=job.known,
-        disturbances=ROUGH if job.rough else CALM,
+        disturbances=ALL_DISTURBANCES if job.rough else NO_DISTURBANCES,
         seed=seed,
     )
 
 
-def trust_job(scenario: Scenario, known: Week, one: Contender, trust: Trust, seeds: tuple[int, ...]) -> np.ndarray:
+def blend_job(
+    scenario: Scenario, known: WeekClimatology, one: RegisteredPolicy, blend: PolicyBlend, seeds: tuple[int, ...]
+) -> np.ndarray:
     """What training days cost [D] by a network that is trusted so far."""
 
     def policy(weekend: bool) -> Policy:
-        made = make(one, known.of(weekend), seed=0, declines=False, trust=trust)
+        made = build_policy(one, known.of(weekend), seed=0, declines=False, blend=blend)
         assert not isinstance(made, RollingMilp)
         return made
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from functions.optimizer.core.candidates import MAX_WAIT_MIN
+from training.evaluation.metrics import FAIL_AFTER_MIN
 from training.evaluation.reporting import ordered
-from training.evaluation.rollout import FAIL_AFTER_MIN
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D1F")
 """Okabe and Ito's, told apart by the colour-blind, without its yellow."""

@@ -11,11 +11,11 @@ import numpy as np
 from pydantic import ValidationError
 
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology, guard_limit
-from functions.optimizer.models.climatology import AS_LEARNT, Trust
+from functions.optimizer.models.climatology import AS_LEARNT, PolicyBlend
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Champion, Refused, champion_path, version_path
 from functions.optimizer.models.policy import Model, rule_of
 from functions.optimizer.models.registry import open_version
-from training.evaluation.baselines import FAST, SEEDED, SLOW, ByRule, Policy, RollingMilp, View, best
+from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, RollingMilp, RulePolicy, View, best
 from training.learning.network import Weights, scores
 from training.simulation.simulator import NOT_SERVED
 
@@ -29,7 +29,7 @@ SHAPES = {"body.0.weight": (None, len(FEATURE_NAMES)), "body.0.bias": (None,), "
 
 
 @dataclass(frozen=True)
-class Contender:
+class RegisteredPolicy:
     """A policy in the comparison. Of `weights` (a training run), `folder` (an exported version) and neither (a rule of
     training.evaluation.baselines) one holds. `group`: the training of which it is one seed."""
 
@@ -61,7 +61,7 @@ class Contender:
         return not self.rule or self.rule in ("greedy", "static_bid_price")
 
 
-class Guarded:
+class GuardedPolicy:
     """A scorer of rows that decides as serving does: where its choice is far worse than greedy's, or it gives a row no
     number, greedy decides. Counts both, for each day side by side."""
 
@@ -76,7 +76,7 @@ class Guarded:
         assert view.features is not None
         rows, here = view.rows, np.arange(len(view.rows.mask))
         if not len(self.decisions):
-            self.fallbacks = np.zeros(len(view.simulator.days), dtype=np.int64)
+            self.fallbacks = np.zeros(len(view.simulator.state.days), dtype=np.int64)
             self.decisions = self.fallbacks.copy()
         score = self._score(view.features, rows.mask)
         has = rows.mask.any(axis=1)
@@ -92,26 +92,28 @@ class Guarded:
         return np.where(ruled, greedy, choice)
 
 
-def by_model(model: Model, trust: Trust, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def scores_by_model(model: Model, blend: PolicyBlend, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scores of the rows in `mask` [B, K] by a loaded network, all in one run: [B, K], -inf elsewhere."""
     assert model.session is not None
     found = np.full(mask.shape, -np.inf)
     seen = np.ascontiguousarray(features[mask])
     if len(seen):  # a batch may have no row at all
         (answer,) = model.session.run(None, {"features": seen})
-        found[mask] = trust.scores(np.asarray(answer, dtype=np.float64).reshape(-1), seen)
+        found[mask] = blend.scores(np.asarray(answer, dtype=np.float64).reshape(-1), seen)
     return found
 
 
-def by_weights(weights: Weights, trust: Trust, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def scores_by_weights(weights: Weights, blend: PolicyBlend, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The same by the parameters of a network."""
     found = scores(weights, features, mask)
-    if trust != AS_LEARNT:
-        found[mask] = trust.scores(found[mask], features[mask])
+    if blend != AS_LEARNT:
+        found[mask] = blend.scores(found[mask], features[mask])
     return found
 
 
-def make(one: Contender, known: Climatology, *, seed: int, declines: bool, trust: Trust = AS_LEARNT) -> Policy | RollingMilp:
+def build_policy(
+    one: RegisteredPolicy, known: Climatology, *, seed: int, declines: bool, blend: PolicyBlend = AS_LEARNT
+) -> Policy | RollingMilp:
     """The policy, new; a network as it is to be trusted. Raises Refused where an exported version does not prove itself."""
     declines = declines and one.may_decline
     if one.rule in SLOW:
@@ -119,12 +121,12 @@ def make(one: Contender, known: Climatology, *, seed: int, declines: bool, trust
     if one.rule:
         return FAST[one.rule](known, seed, declines)
     if one.weights is not None:
-        return Guarded(partial(by_weights, one.weights, trust), declines=declines)
+        return GuardedPolicy(partial(scores_by_weights, one.weights, blend), declines=declines)
     assert one.folder is not None
     model = opened(one.folder)
     if model.session is None:
-        return ByRule(rule_of(str(model.manifest.rule), known), declines)
-    return Guarded(partial(by_model, model, trust), declines=declines)
+        return RulePolicy(rule_of(str(model.manifest.rule), known), declines)
+    return GuardedPolicy(partial(scores_by_model, model, blend), declines=declines)
 
 
 def opened(folder: Path) -> Model:
@@ -149,7 +151,7 @@ def pointed_at(store: Path) -> Path:
     return (store / version_path(version, MANIFEST)).parent
 
 
-def champion(store: Path) -> Contender:
+def champion(store: Path) -> RegisteredPolicy:
     """The version that the store's pointer names, proven as serving proves it. Raises ValueError saying what is wrong."""
     folder = pointed_at(store)
     try:
@@ -158,10 +160,10 @@ def champion(store: Path) -> Contender:
         raise ValueError(f"champion: {folder.name} must not serve: {error}") from error
     greedy = not manifest.trained and manifest.kind == "network"
     about = f"{manifest.version}, untrained: it is greedy" if greedy else manifest.version
-    return Contender(CHAMPION, folder=folder, about=about)
+    return RegisteredPolicy(CHAMPION, folder=folder, about=about)
 
 
-def contenders(text: str, store: Path) -> list[Contender]:
+def registered_policies(text: str, store: Path) -> list[RegisteredPolicy]:
     """The policies of a comma separated list, the champion first, each once. Raises ValueError naming what is unknown."""
     found = {CHAMPION: champion(store)}
     for name in (part.strip() for part in text.split(",")):
@@ -172,11 +174,11 @@ def contenders(text: str, store: Path) -> list[Contender]:
     return list(found.values())
 
 
-def _named(name: str, taken: set[str]) -> list[Contender]:
+def _named(name: str, taken: set[str]) -> list[RegisteredPolicy]:
     if name in ("fast", "slow"):
-        return [Contender(rule, rule) for rule in (*FAST, *(SLOW if name == "slow" else ()))]
+        return [RegisteredPolicy(rule, rule) for rule in (*FAST, *(SLOW if name == "slow" else ()))]
     if name in FAST or name in SLOW:
-        return [Contender(name, name)]
+        return [RegisteredPolicy(name, name)]
     path = Path(name)
     if path.is_dir():
         label = path.resolve().name
@@ -187,21 +189,21 @@ def _named(name: str, taken: set[str]) -> list[Contender]:
     raise ValueError(f"policies: {name!r} is neither a folder nor one of {known}")
 
 
-def _learned(path: Path, label: str) -> list[Contender]:
+def _learned(path: Path, label: str) -> list[RegisteredPolicy]:
     if (path / WEIGHTS).exists():
-        return [Contender(label, weights=load_weights(path / WEIGHTS))]
+        return [RegisteredPolicy(label, weights=load_weights(path / WEIGHTS))]
     if (path / MODEL).exists() or (path / MANIFEST).exists():
         try:
             opened(path)
         except Refused as error:
             raise ValueError(f"policies: {path}: {error}") from error
-        return [Contender(label, folder=path)]
+        return [RegisteredPolicy(label, folder=path)]
     if (path / champion_path()).exists():
         return _learned(pointed_at(path), label)
     runs = sorted(item.parent for item in path.glob(f"*/{WEIGHTS}"))
     if not runs:
         raise ValueError(f"policies: {path} holds no {WEIGHTS}, no {MODEL} with {MANIFEST}, and no folders of such runs")
-    return [Contender(f"{label}/{run.name}", weights=load_weights(run / WEIGHTS), group=label) for run in runs]
+    return [RegisteredPolicy(f"{label}/{run.name}", weights=load_weights(run / WEIGHTS), group=label) for run in runs]
 
 
 def load_weights(path: Path) -> Weights:

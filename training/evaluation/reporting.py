@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training.evaluation.rollout import CARED_FOR
+from training.evaluation.metrics import CARED_FOR
 
 METRICS = (
     "mean_cost", "mcwt_min", "p95_wait_min", "mcp", "km", "duration_min", "cfr", "not_served", "tsf", "utilisation", "fairness",

@@ -1,28 +1,21 @@
-"""Judging: days run by a policy, their costs beside the offline bound, and the metrics of LEARNING.md with intervals."""
+"""Rollouts: days run by a policy in the simulator, and what perfect foresight would have made of them."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from functions.optimizer.core.candidates import Requests
 from functions.optimizer.core.features import Climatology
 from training.evaluation.baselines import Policy, RollingMilp, View, assign_batch
-from training.optimum.bound import columns, open_capacity
-from training.optimum.column_generation import solve_lean
-from training.problem.scenario import DAY_SLOTS, Scenario
-from training.simulation.disturbances import CALM, Disturbances
-from training.simulation.simulator import Served, Simulator
-
-FAIL_AFTER_MIN = 45.0
-"""A charge that begins later than this after arrival counts as failed (MASTER, WWW'21)."""
-DRAWS, QUANTILE_DRAWS = 4000, 400
-NOTHING = 1e-9
-CARED_FOR = ("wait_min", "price", "km", "duration_min")
-"""What the four weights of a request weigh."""
-SHARE_OF_DRIVERS = 0.25
+from training.optimum.bound import assignment_columns, open_capacity
+from training.optimum.column_generation import solve_by_column_generation
+from training.problem.scenario import Scenario
+from training.simulation.day_state import Served
+from training.simulation.disturbances import NO_DISTURBANCES, Disturbances
+from training.simulation.simulator import Simulator
 
 
 def _none() -> np.ndarray:
@@ -30,7 +23,7 @@ def _none() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Run:
+class Rollout:
     """Days run by one policy: what became of each request, and how long each step took, seconds [steps]. Of a policy that
     falls back, for each day [D]: requests the greedy rule decided for it, and requests that had a row; else empty."""
 
@@ -46,43 +39,46 @@ class Run:
 
 
 @runtime_checkable
-class MayFallBack(Protocol):
+class CountsFallbacks(Protocol):
     """A policy that counts, for each day side by side [E], what it decided and what the greedy rule decided for it."""
 
     fallbacks: np.ndarray
     decisions: np.ndarray
 
 
-def joined(runs: Sequence[Run]) -> Run:
-    """Runs of different days one after the other as one."""
-    return Run(
-        tuple(item for run_ in runs for item in run_.days),
-        np.concatenate([run_.seconds for run_ in runs]),
-        np.concatenate([run_.fallbacks for run_ in runs]),
-        np.concatenate([run_.decisions for run_ in runs]),
+def joined_rollouts(rollouts: Sequence[Rollout]) -> Rollout:
+    """Rollouts of different days as one."""
+    return Rollout(
+        tuple(item for rollout in rollouts for item in rollout.days),
+        np.concatenate([rollout.seconds for rollout in rollouts]),
+        np.concatenate([rollout.fallbacks for rollout in rollouts]),
+        np.concatenate([rollout.decisions for rollout in rollouts]),
     )
 
 
-def run(
+def run_days(
     scenario: Scenario,
     days: list[Requests],
     policy: Policy | RollingMilp,
     *,
     climatology: Climatology | None,
-    disturbances: Disturbances = CALM,
+    disturbances: Disturbances = NO_DISTURBANCES,
     seed: int = 0,
-) -> Run:
-    """Runs days side by side. `seconds` is a step's time, candidates and features included: of one decision where there is
-    one day (see `latency`), of a whole batch where a policy collects requests."""
+) -> Rollout:
+    """Runs days side by side by a policy.
+
+    `seconds` is a step's time, candidates and features included: of one decision where there is one day (see `latency`), of a
+    whole batch where a policy collects requests.
+    """
     simulator = Simulator(scenario, days, climatology=climatology, disturbances=disturbances, seed=seed)
     if isinstance(policy, RollingMilp):
         took = [second for env in range(len(days)) for second in _rolling(simulator, env, policy.window_min)]
     else:
         took = _stepped(simulator, policy)
     done = tuple(simulator.of_day(env) for env in range(len(days)))
-    if isinstance(policy, MayFallBack):
-        return Run(done, np.array(took), policy.fallbacks, policy.decisions)
-    return Run(done, np.array(took))
+    if isinstance(policy, CountsFallbacks):
+        return Rollout(done, np.array(took), policy.fallbacks, policy.decisions)
+    return Rollout(done, np.array(took))
 
 
 def latency(
@@ -112,205 +108,24 @@ def _stepped(simulator: Simulator, policy: Policy, most: int | None = None) -> l
 
 def _rolling(simulator: Simulator, env: int, window_min: float) -> list[float]:
     """One day in batches; the requests of a window are assigned together at its end."""
-    first, size = int(simulator.days.offsets[env]), int(simulator.days.sizes[env])
+    first, size = int(simulator.state.days.offsets[env]), int(simulator.state.days.sizes[env])
     own = np.arange(first, first + size)
-    window = (simulator.days.requests.book_min[own] // window_min).astype(np.int64)
+    window = (simulator.state.days.requests.book_min[own] // window_min).astype(np.int64)
     took = []
     for number in np.unique(window).tolist():
         batch = own[window == number]
-        wishes = simulator.days.requests.take(batch)
+        wishes = simulator.state.days.requests.take(batch)
         began = time.perf_counter()
         assigned = assign_batch(simulator, env, wishes)
         took.append(time.perf_counter() - began)
         for request, rows, row in assigned:
-            simulator.served.feasible[batch[request]] = rows.mask[request].any()
+            simulator.state.served.feasible[batch[request]] = rows.mask[request].any()
             if row >= 0:
                 at = np.array([batch[request]])
-                simulator.book_row(np.array([env]), rows, np.array([request]), np.array([row]), at)
+                simulator.state.book_row(np.array([env]), rows, np.array([request]), np.array([row]), at)
     return took
 
 
 def bound_cost(scenario: Scenario, requests: Requests) -> float:
     """The LP bound of a day: what is proven of it, which is the optimum but for at most a 100,000th."""
-    return solve_lean(columns(scenario, requests), open_capacity(scenario)).proven
-
-
-def _resamples(seeds: int, days: int, draws: int, seed: int) -> np.ndarray:
-    """How often each of seeds x days comes in each resample, seeds and days drawn anew: [draws, S * D], mean 1."""
-    rng = np.random.default_rng([seed, 51])
-    day = rng.multinomial(days, np.full(days, 1 / days), draws)
-    which = rng.multinomial(seeds, np.full(seeds, 1 / seeds), draws) if seeds > 1 else np.ones((draws, 1), dtype=np.int64)
-    found: np.ndarray = (which[:, :, None] * day[:, None, :]).reshape(draws, -1)
-    return found
-
-
-def _middle(values: np.ndarray) -> list[float] | None:
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return None
-    low, high = np.quantile(values, [0.025, 0.975])
-    return [float(low), float(high)]
-
-
-def interval(values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean over days [D], or over seeds and days [S, D], both drawn anew: percentile
-    method, `draws` resamples. One day alone has no width."""
-    matrix = np.atleast_2d(values)
-    often = _resamples(matrix.shape[0], matrix.shape[1], draws, seed)
-    low, high = np.quantile(often @ matrix.ravel() / matrix.size, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _quantile(values: np.ndarray, cell: np.ndarray, often: np.ndarray, share: float) -> np.ndarray:
-    """The quantile of values [N], each in a cell, in each resample [draws, cells]: [draws], NaN where it has none."""
-    if not len(values):
-        return np.full(len(often), np.nan)
-    order = np.argsort(values)
-    values, cell = values[order], cell[order]
-    found = np.full(len(often), np.nan)
-    for draw, counts in enumerate(often):
-        mass = np.cumsum(counts[cell])
-        if mass[-1]:
-            found[draw] = values[np.searchsorted(mass, share * mass[-1])]
-    return found
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """Values of all requests [N] with the seed and day (cell) of each, and the resamples of cells."""
-
-    cell: np.ndarray
-    served: np.ndarray
-    often: np.ndarray
-
-    def mean(self, values: np.ndarray, *, served: bool = False) -> tuple[float | None, list[float] | None]:
-        """The mean with its interval, over the served alone or over all."""
-        which = self.served if served else np.ones_like(self.served)
-        if not which.any():
-            return None, None
-        size = self.often.shape[1]
-        sums = np.bincount(self.cell[which], values[which], size)
-        counts = np.bincount(self.cell[which], minlength=size)
-        with np.errstate(invalid="ignore"):
-            drawn = (self.often @ sums) / (self.often @ counts)
-        return float(sums.sum() / counts.sum()), _middle(drawn)
-
-    def quantile(self, values: np.ndarray, share: float) -> tuple[float | None, list[float] | None]:
-        """A quantile over the served, with its interval."""
-        if not self.served.any():
-            return None, None
-        drawn = _quantile(values[self.served], self.cell[self.served], self.often[:QUANTILE_DRAWS], share)
-        return float(np.quantile(values[self.served], share)), _middle(drawn)
-
-    def fairness(self, regret: np.ndarray) -> tuple[float | None, list[float] | None]:
-        """p95 / p50 over all, with its interval; none where the median driver regrets nothing."""
-        median = float(np.median(regret))
-        if median <= NOTHING:
-            return None, None
-        few = self.often[:QUANTILE_DRAWS]
-        below = _quantile(regret, self.cell, few, 0.5)
-        drawn = _quantile(regret, self.cell, few, 0.95) / np.where(below > NOTHING, below, np.nan)
-        return float(np.quantile(regret, 0.95) / median), _middle(drawn)
-
-    def per_cell(self, values: np.ndarray, over: np.ndarray | None = None) -> tuple[float | None, list[float] | None]:
-        """The mean of values a seed and day, over a count where there is one, with its interval."""
-        total = np.ones_like(values) if over is None else over
-        if not total.sum():
-            return None, None
-        with np.errstate(invalid="ignore"):
-            drawn = (self.often @ values) / (self.often @ total)
-        return float(values.sum() / total.sum()), _middle(drawn)
-
-
-def metrics(scenario: Scenario, runs: Sequence[Run], bounds: np.ndarray, nearest: Sequence[Run] | None) -> dict[str, Any]:
-    """All of LEARNING.md's metrics of a policy's days, a run a seed, each of the days that `bounds` [D] are of; `nearest`:
-    the same days by the nearest-station rule, one run or one a seed, for TSF. `intervals` has those of all but the ratio.
-
-    ratio: mean over days of cost / bound; ratios: of each day, over seeds; mcwt_min, p95_wait_min, mcp, km, duration_min:
-    of the served; cfr: share not served or not begun 45 minutes after arrival; tsf: money saved against the nearest
-    station a day, over requests both served (MASTER, WWW'21); utilisation: charging time over open point-hours; fairness:
-    p95 / p50 of regret; fallback_share: of the requests that had a row. Null where a metric has no meaning.
-    """
-    ratios = np.stack([item.costs / bounds for item in runs])
-    days = [day for item in runs for day in item.days]
-    cell = np.repeat(np.arange(len(days)), [len(day.served) for day in days])
-
-    def over(name: str) -> np.ndarray:
-        return np.concatenate([getattr(day, name) for day in days])
-
-    cells = _Cells(cell, over("served"), _resamples(ratios.shape[0], ratios.shape[1], DRAWS, 0))
-    served, wait = over("served"), over("wait_min")
-    hours = np.bincount(cell[served], over("duration_min")[served], len(days)) / 60.0
-    point_hours = np.full(len(days), float(open_capacity(scenario)[:, :DAY_SLOTS].sum()) / 4.0)
-    falls = np.concatenate([item.fallbacks for item in runs]).astype(np.float64)
-    decided = np.concatenate([item.decisions for item in runs]).astype(np.float64)
-    low, high = interval(ratios)
-    found = {
-        "mean_cost": cells.mean(over("cost")),
-        "mcwt_min": cells.mean(wait, served=True),
-        "p95_wait_min": cells.quantile(wait, 0.95),
-        "mcp": cells.mean(over("price"), served=True),
-        "km": cells.mean(over("km"), served=True),
-        "duration_min": cells.mean(over("duration_min"), served=True),
-        "cfr": cells.mean((~served | (wait > FAIL_AFTER_MIN)).astype(np.float64)),
-        "not_served": cells.mean((~served).astype(np.float64)),
-        "tsf": (None, None) if nearest is None else cells.per_cell(_saved(runs, nearest)),
-        "utilisation": cells.per_cell(hours, point_hours),
-        "fairness": cells.fairness(over("regret")),
-        "fallback_share": cells.per_cell(falls, decided) if len(falls) == len(days) else (None, None),
-    }
-    return {
-        "ratio": float(ratios.mean()),
-        "ci95": [low, high],
-        **{name: value for name, (value, _) in found.items()},
-        "intervals": {name: between for name, (_, between) in found.items()},
-        "ratios": [float(value) for value in ratios.mean(axis=0)],
-    }
-
-
-def latencies(seconds: np.ndarray) -> dict[str, Any]:
-    """p50 and p99 of decision times, milliseconds, and their bootstrap intervals over decisions."""
-    often = _resamples(1, len(seconds), QUANTILE_DRAWS, 0)
-    found: dict[str, Any] = {"intervals": {}}
-    for name, share in (("latency_p50_ms", 0.5), ("latency_p99_ms", 0.99)):
-        found[name] = float(np.quantile(seconds, share) * 1000)
-        found["intervals"][name] = _middle(_quantile(seconds * 1000, np.arange(len(seconds)), often, share))
-    return found
-
-
-def _saved(runs: Sequence[Run], nearest: Sequence[Run]) -> np.ndarray:
-    """Money that each seed and day's drivers saved against `nearest`: [S * D]."""
-    saved = []
-    for number, item in enumerate(runs):
-        for own, other in zip(item.days, nearest[number % len(nearest)].days, strict=True):
-            saved.append((other.price - own.price)[own.served & other.served].sum())
-    return np.array(saved, dtype=np.float64)
-
-
-def by_weights(days: Sequence[Requests], runs: Sequence[Run]) -> dict[str, dict[str, float | None]]:
-    """How drivers with weights of their own are served: for each thing that is weighed, its mean for the quarter of all
-    drivers who care most for it and for the quarter who care least, the served alone."""
-    weights = np.concatenate([item.weights for item in days])
-    found: dict[str, dict[str, float | None]] = {}
-    for number, name in enumerate(CARED_FOR):
-        low, high = np.quantile(weights[:, number], [SHARE_OF_DRIVERS, 1 - SHARE_OF_DRIVERS])
-        groups = {"care_most": weights[:, number] >= high, "care_least": weights[:, number] <= low}
-        means: dict[str, float | None] = {}
-        for group, which in groups.items():
-            values = [
-                np.concatenate([getattr(day, name) for day in item.days])[
-                    which & np.concatenate([day.served for day in item.days])
-                ]
-                for item in runs
-            ]
-            every = np.concatenate(values)
-            means[group] = float(every.mean()) if len(every) else None
-        found[name] = means
-    return found
-
-
-def paired(one: np.ndarray, other: np.ndarray) -> dict[str, Any]:
-    """The mean difference of two policies' ratios on the same days [D], or seeds and days [S, D], with its 95 % interval;
-    below 0: `one` is better."""
-    low, high = interval(one - other)
-    return {"difference": float((one - other).mean()), "ci95": [low, high]}
+    return solve_by_column_generation(assignment_columns(scenario, requests), open_capacity(scenario)).proven

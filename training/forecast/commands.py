@@ -24,7 +24,7 @@ from functions.optimizer.models.policy import Model
 from functions.optimizer.models.registry import SHIPPED, in_folder, open_version, stored
 from shared.adapters.blobs import FolderBlobs
 from shared.errors import AppError
-from training.forecast.data import LEAST_DAYS, Records, Sample, TooFew, booked_ahead, load_records, sample
+from training.forecast.data import LEAST_DAYS, Records, Sample, TooFewSessionsError, booked_ahead, load_records, sample
 from training.forecast.report import Figures, document, draw, free_count_table, judge, last_observed, table, tabled
 from training.release.publish import champion_of, version_folder
 
@@ -57,7 +57,7 @@ def _stop(why: str) -> NoReturn:
 def _records(city: Path) -> Records:
     try:
         return load_records(city)
-    except TooFew as error:
+    except TooFewSessionsError as error:
         _stop(str(error))
     except AppError as error:
         _stop(error.detail)
@@ -78,7 +78,7 @@ def judged(records: Records, model: Model) -> tuple[Sample, dict[str, Chances], 
     first, last = records.bounds()
     learnt, test = records.rows(0, first, EVERY), records.rows(last, records.steps)
     if len(test) < LEAST_DAYS / 5 * 288:
-        raise TooFew(f"{records.name}: its last fifth has {len(test)} recorded steps, too few to judge by")
+        raise TooFewSessionsError(f"{records.name}: its last fifth has {len(test)} recorded steps, too few to judge by")
     held = sample(records, test)
     answers = answers_of(model, free_count_table(sample(records, learnt, read=False)), held)
     return held, answers, judge(held, answers)
@@ -254,7 +254,7 @@ def report_command(
             opened = _opened(model or SHIPPED) if store is None else _champion(store)
             records = _records(city)
             held, answers, figures = judged(records, opened)
-    except TooFew as error:
+    except TooFewSessionsError as error:
         _stop(str(error))
     except (ValueError, OSError, Refused) as error:
         _stop(str(error))

@@ -27,7 +27,7 @@ LEAD_MEAN_STEPS = 18
 """How long ahead synthetic bookings are made: 90 minutes on average, as cities/demand.py has it."""
 
 
-class TooFew(ValueError):
+class TooFewSessionsError(ValueError):
     """The city has too few recorded sessions; the text says what there is and what is needed."""
 
 
@@ -94,12 +94,12 @@ class Records:
 
 
 def load_records(folder: Path) -> Records:
-    """A city folder's sessions. Raises TooFew, Invalid for a folder that cannot be read."""
+    """A city folder's sessions. Raises TooFewSessionsError, Invalid for a folder that cannot be read."""
     city, sessions = load_city(folder), load_sessions(folder)
     kept = [item for item in sessions if item.end > item.start]
     days = {item.start.date() for item in kept}
     if len(days) < LEAST_DAYS or len(kept) < LEAST_SESSIONS:
-        raise TooFew(
+        raise TooFewSessionsError(
             f"{city.name}: {len(kept):,} recorded sessions on {len(days)} days are too few to forecast or to judge by; "
             f"at least {LEAST_SESSIONS} on {LEAST_DAYS} days are needed"
         )

@@ -18,7 +18,7 @@ from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from functions.optimizer.core.occupancy import running_sum
 from training.learning.network import REGRET, Weights, scores
 from training.optimum import duals
-from training.optimum.bound import columns, open_capacity
+from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.duals import Programme
 from training.problem.scenario import Scenario, Split, day, drivers_own_weights
 from training.scenarios.registry import named
@@ -42,7 +42,7 @@ TABLE_DAYS = 5000
 
 def programme(scenario: Scenario, requests: Requests) -> Programme:
     """The assignment of a day's requests, none of which the policy may turn down, ready for dual ascent."""
-    return Programme.of(columns(scenario, requests), scenario.shape, requests.standards)
+    return Programme.of(assignment_columns(scenario, requests), scenario.shape, requests.standards)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def tables(scenario: Scenario, solved: list[Hindsight]) -> Climatology:
 
 
 @dataclass(frozen=True)
-class Week:
+class WeekClimatology:
     """What training days teach of a weekday and of a day of a weekend; the same where demand has one kind of day. The two
     differ more than two days of a kind do: at a workplace the morning's scarcity is not there on a Sunday."""
 
@@ -115,15 +115,15 @@ def table_seeds(scenario: Scenario, days: int) -> list[int]:
     return [*weekday[: days - few], *weekend[:few]]
 
 
-def week(scenario: Scenario, seeds: Sequence[int], solved: Sequence[Hindsight]) -> Week:
+def week(scenario: Scenario, seeds: Sequence[int], solved: Sequence[Hindsight]) -> WeekClimatology:
     """The climatology of solved days, whose seeds say of what kind they are."""
     kinds = [scenario.demand.weekend(seed) for seed in seeds]
     parts = {kind: [item for item, own in zip(solved, kinds, strict=True) if own == kind] for kind in (False, True)}
     weekday, weekend = (tables(scenario, parts[kind] or parts[not kind]) for kind in (False, True))
-    return Week(weekday, weekend)
+    return WeekClimatology(weekday, weekend)
 
 
-def climatology(scenario: Scenario, days: int) -> Week:
+def climatology(scenario: Scenario, days: int) -> WeekClimatology:
     """The climatology of a scenario's first `days` training days kept for it. Raises ValueError below one day."""
     seeds = table_seeds(scenario, days)
     return week(scenario, seeds, [hindsight(scenario, day(scenario, seed)) for seed in seeds])
@@ -200,14 +200,14 @@ def session_worth(sums: np.ndarray, rows: Candidates) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Ahead:
+class RemainingDay:
     """What is left of a day at one instant: the programme of its later requests, near its prices [P, T]."""
 
     programme: Programme
     price: np.ndarray
 
     @classmethod
-    def at(cls, later: Programme, free: np.ndarray, before: "Ahead | None") -> "Ahead":
+    def at(cls, later: Programme, free: np.ndarray, before: "RemainingDay | None") -> "RemainingDay":
         """Solves what is left, from the prices of an instant before where there are some."""
         price = duals.prices(later, free, start=None if before is None else before.price)
         if not len(later.first):
@@ -233,7 +233,7 @@ def label_job(job: LabelJob) -> Labels:
     simulator = Simulator(scenario, days, climatology=job.climatology if job.known else None)
     size, capacity = len(days[0]), open_capacity(scenario)
     wholes = [programme(scenario, item) for item in days]
-    ahead: list[Ahead | None] = [None] * len(days)
+    ahead: list[RemainingDay | None] = [None] * len(days)
     sums = np.zeros((len(days), scenario.shape[0], scenario.shape[1] + 1))
     # Each day is solved anew at requests of its own, so that no step has to solve them all.
     share = job.share * min(1.0, LONG / size)
@@ -242,9 +242,9 @@ def label_job(job: LabelJob) -> Labels:
     counts, seen, worth, more = [], [], [], []
     for turn in range(size):
         _, rows, features = simulator.observe()
-        free = np.maximum(0, capacity - simulator.book.taken())
+        free = np.maximum(0, capacity - simulator.state.book.taken())
         for env in np.flatnonzero((turn == 0) | ((turn + offset) % every == 0)).tolist():
-            ahead[env] = Ahead.at(wholes[env].since(turn + 1), free[env], ahead[env])
+            ahead[env] = RemainingDay.at(wholes[env].since(turn + 1), free[env], ahead[env])
             sums[env] = running_sum(ahead[env].price)  # type: ignore[union-attr]
         score = policy_scores(rows, features, job.weights, job.climatology)
         mask = _labelled(rows, features, score, job, share, rng)

@@ -27,7 +27,7 @@ class Networks:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class RegressionSet:
     """What A is regressed on: rows of requests end to end, features [M, F] (float16) and targets [M]; where each request's
     rows begin [N], how many they are [N], and what it counts [N]."""
 
@@ -38,7 +38,7 @@ class Lessons:
     weight: torch.Tensor
 
     @classmethod
-    def of(cls, labels: Sequence[Labels], target: torch.Tensor) -> "Lessons":
+    def of(cls, labels: Sequence[Labels], target: torch.Tensor) -> "RegressionSet":
         """Labels one after the other, with targets of their own."""
         count = torch.from_numpy(np.concatenate([item.count for item in labels]))
         weight = torch.from_numpy(np.concatenate([item.weight for item in labels]))
@@ -49,7 +49,7 @@ class Lessons:
         return len(self.count)
 
 
-def regression(network: ResidualQ, lessons: Lessons, at: torch.Tensor) -> torch.Tensor:
+def regression(network: ResidualQ, lessons: RegressionSet, at: torch.Tensor) -> torch.Tensor:
     """The weighted squared error of A at the requests `at`. What counts is the difference between rows of one request, since
     that alone decides; how much all of them cost is a matter of the day and counts LEVEL of it."""
     count = lessons.count[at]
@@ -64,7 +64,7 @@ def regression(network: ResidualQ, lessons: Lessons, at: torch.Tensor) -> torch.
 
 def fit(
     network: ResidualQ,
-    lessons: Lessons,
+    lessons: RegressionSet,
     track: Iterable[int],
     *,
     steps: int,

@@ -49,9 +49,9 @@ class StateValue(nn.Module):
         return found
 
 
-def scaled(weights: Weights, gain: float) -> Weights:
-    """The parameters of the network whose A is `gain` times as large."""
-    return weights | {name: weights[name] * np.float32(gain) for name in ("head.weight", "head.bias")}
+def scaled(weights: Weights, scale: float) -> Weights:
+    """The parameters of the network whose A is `scale` times as large."""
+    return weights | {name: weights[name] * np.float32(scale) for name in ("head.weight", "head.bias")}
 
 
 def scores(weights: Weights, features: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from training.simulation.simulator import Simulator
 
 
 @dataclass(frozen=True)
-class RunJob:
+class ExplorationJob:
     """Run the days `seeds` by `weights`; a share `explore` of the choices is random among rows whose Q is within 0.3 of the
     best. `prices` [E, P, T]: each day's hindsight prices."""
 
@@ -47,7 +47,7 @@ class Transitions:
     end: np.ndarray
 
 
-def run_job(job: RunJob) -> Transitions:
+def explore_job(job: ExplorationJob) -> Transitions:
     """Runs the days and stores every decision."""
     scenario = named(job.scenario)
     days = [day(scenario, seed) for seed in job.seeds]
@@ -66,7 +66,7 @@ def run_job(job: RunJob) -> Transitions:
         other = np.where(near, rng.random(near.shape), -1.0).argmax(axis=1)
         choice = np.where((rng.random(len(best)) < job.explore) & (best >= 0), other, best)
         ahead = slot[None, :] * 15.0 >= wishes.book_min[:, None]
-        potential = -np.einsum("ept,ept,et->e", job.prices, simulator.book.busy, ahead)
+        potential = -np.einsum("ept,ept,et->e", job.prices, simulator.state.book.busy, ahead)
         here = np.arange(len(choice))
         worth = np.where(choice >= 0, session_worth(sums, rows)[here, np.maximum(choice, 0)], 0.0)
         floor = np.where(np.isfinite(rows.floor), rows.floor, 0.0)
@@ -98,7 +98,7 @@ def _by_day(steps: list[tuple[np.ndarray, ...]]) -> Transitions:
     )
 
 
-def joined(parts: list[Transitions]) -> Transitions:
+def joined_transitions(parts: list[Transitions]) -> Transitions:
     """Several runs as one."""
     rows = np.cumsum([0, *(len(part.features) for part in parts)])
     decisions = np.cumsum([0, *(len(part.taken) for part in parts)])

@@ -23,7 +23,7 @@ CHUNK = 128
 
 
 @dataclass(frozen=True)
-class Columns:
+class AssignmentColumns:
     """The rows of many requests end to end, shapes [X]: which request, pool, start slot, length, and cost."""
 
     requests: int
@@ -33,20 +33,20 @@ class Columns:
     length: np.ndarray
     cost: np.ndarray
 
-    def keep(self, which: np.ndarray) -> "Columns":
+    def keep(self, which: np.ndarray) -> "AssignmentColumns":
         """The columns at a mask or at indices."""
         arrays = {name: value[which] for name, value in vars(self).items() if name != "requests"}
         return replace(self, **arrays)
 
     @classmethod
-    def of(cls, rows: Candidates) -> "Columns":
+    def of(cls, rows: Candidates) -> "AssignmentColumns":
         """The columns of a batch of candidates."""
         request, row = np.nonzero(rows.mask)
         at = (request, row)
         return cls(len(rows.mask), request, rows.pool[at], rows.start[at], rows.length[at], rows.cost[at])
 
 
-def columns(scenario: Scenario, requests: Requests, book: Book | None = None) -> Columns:
+def assignment_columns(scenario: Scenario, requests: Requests, book: Book | None = None) -> AssignmentColumns:
     """Every row that each request could be given in the book (else an empty one), without the limit of 256; what costs
     as much as a rejection is left out."""
     if book is None:
@@ -56,13 +56,13 @@ def columns(scenario: Scenario, requests: Requests, book: Book | None = None) ->
         batch = requests.take(np.arange(first, min(first + CHUNK, len(requests))))
         batch = replace(batch, env=np.zeros(len(batch), dtype=np.int64))
         found, _, _ = look_and_list(scenario.city, batch, book, scenario.rates, rows=EVERY_ROW)
-        part = Columns.of(found)
+        part = AssignmentColumns.of(found)
         parts.append(replace(part, request=part.request + first))
     if not parts:
         none = np.zeros(0, dtype=np.int64)
-        return Columns(0, none, none, none, none, np.zeros(0))
+        return AssignmentColumns(0, none, none, none, none, np.zeros(0))
     names = ("request", "pool", "start", "length", "cost")
-    made = Columns(len(requests), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    made = AssignmentColumns(len(requests), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
     return made.keep(made.cost < REJECTION_COST)
 
 
@@ -77,7 +77,7 @@ class Solution:
     proven: float
 
 
-class NotSolved(Exception):
+class NotSolvedError(Exception):
     """HiGHS found no optimum; the text has its status."""
 
 
@@ -95,7 +95,7 @@ def _solver() -> Any:
 
 
 def solve(
-    found: Columns,
+    found: AssignmentColumns,
     capacity: np.ndarray,
     *,
     integer: bool = False,
@@ -103,7 +103,7 @@ def solve(
     limit_s: float | None = None,
     gap: float = 1e-4,
 ) -> Solution:
-    """Solves the assignment; `capacity` [P, T] is what is free. Raises NotSolved.
+    """Solves the assignment; `capacity` [P, T] is what is free. Raises NotSolvedError.
 
     `interior`: by interior points without crossover, sooner where thousands of rows bind; cost and prices are then optimal to
     HiGHS's tolerance, the prices from the middle of those that are.
@@ -160,7 +160,7 @@ def solve(
         fine.add(highspy.HighsModelStatus.kTimeLimit)
     info = solver.getInfo()
     if status not in fine or not np.isfinite(info.objective_function_value):
-        raise NotSolved(f"HiGHS: {solver.modelStatusToString(status)}")
+        raise NotSolvedError(f"HiGHS: {solver.modelStatusToString(status)}")
     answer = solver.getSolution()
     price = np.zeros(pools * slots)
     if not integer:
@@ -176,13 +176,13 @@ def open_capacity(scenario: Scenario) -> np.ndarray:
     return np.where(scenario.open, scenario.city.capacity[:, None], 0)
 
 
-def offline(scenario: Scenario, requests: Requests, *, integer: bool = False) -> tuple[Solution, Columns]:
+def offline(scenario: Scenario, requests: Requests, *, integer: bool = False) -> tuple[Solution, AssignmentColumns]:
     """The bound of a day and the columns it was found over."""
-    found = columns(scenario, requests)
+    found = assignment_columns(scenario, requests)
     return solve(found, open_capacity(scenario), integer=integer), found
 
 
-def occupancy(found: Columns, share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def occupancy(found: AssignmentColumns, share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """EVSEs busy in each pool and slot by a solution: [P, T]."""
     pools, slots = shape
     taken = share > 1e-9
@@ -194,7 +194,7 @@ def occupancy(found: Columns, share: np.ndarray, shape: tuple[int, int]) -> np.n
     return busy.reshape(pools, slots)
 
 
-def prices(found: Columns, price: np.ndarray) -> np.ndarray:
+def prices(found: AssignmentColumns, price: np.ndarray) -> np.ndarray:
     """What each column's session is worth at the prices of its slots: [X]."""
     sums = np.zeros((price.shape[0], price.shape[1] + 1))
     np.cumsum(price, axis=1, out=sums[:, 1:])

@@ -1,9 +1,9 @@
-"""The linear programme of a day by column generation: the same bound as `training.optimum.bound.solve`, on a busy real day some
-ten times sooner.
+"""The linear programme of a day by column generation: the same bound as `training.optimum.bound.solve`, ten times sooner.
 
-Nearly all rows of a day are of no use to anybody. Prices found by ascent (training.optimum.duals) say which may be; the programme over
-those is solved, every other row is looked at with the prices of its optimum, and those that would do better join, until none
-would, or until what is proven lies within GAP of it. Source: Dantzig and Wolfe 1960; Lagrangian bounds, Lasdon 1970.
+Nearly all rows of a day are of no use to anybody. Prices found by ascent (training.optimum.duals) say which may be; the
+programme over those is solved, every other row is looked at with the prices of its optimum, and those that would do better
+join, until none would, or until what is proven lies within GAP of it. Source: Dantzig and Wolfe 1960; Lagrangian bounds,
+Lasdon 1970.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from functions.optimizer.core.objective import REJECTION_COST
-from training.optimum.bound import Columns, NotSolved, Solution, prices, solve
+from training.optimum.bound import AssignmentColumns, NotSolvedError, Solution, prices, solve
 from training.optimum.duals import Programme
 from training.optimum.duals import prices as ascend
 
@@ -25,7 +25,7 @@ FIRST_STEPS, ROUNDS = 300, 20
 NOTHING = 1e-9
 
 
-def lagrangian(found: Columns, capacity: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def lagrangian(found: AssignmentColumns, capacity: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """What prices [P, T] prove: a lower bound of all requests' cost, each request's least cost with prices [R] (a
     rejection's at most), and each column's [X]."""
     priced = found.cost + prices(found, price)
@@ -34,10 +34,10 @@ def lagrangian(found: Columns, capacity: np.ndarray, price: np.ndarray) -> tuple
     return float(least.sum() - (price * capacity).sum()), least, priced
 
 
-def solve_lean(found: Columns, capacity: np.ndarray) -> Solution:
+def solve_by_column_generation(found: AssignmentColumns, capacity: np.ndarray) -> Solution:
     """The linear programme of the columns in `capacity` [P, T]. `proven` is a lower bound of it within GAP of `cost`.
 
-    Raises NotSolved.
+    Raises NotSolvedError.
     """
     large = len(found.cost) > FEW
     price = ascend(Programme.of(found, capacity.shape), capacity, steps=FIRST_STEPS if large else None)
@@ -56,4 +56,4 @@ def solve_lean(found: Columns, capacity: np.ndarray) -> Solution:
             share[places] = solution.share
             return replace(solution, share=share, proven=min(proven, solution.cost))
         kept |= priced < own[found.request] + (JOIN if large else -NOTHING)
-    raise NotSolved(f"column generation: no optimum in {ROUNDS} rounds")
+    raise NotSolvedError(f"column generation: no optimum in {ROUNDS} rounds")

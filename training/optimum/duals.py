@@ -1,14 +1,14 @@
 """Dual prices by ascent: what a quarter hour of an EVSE was worth, some thirty times sooner than by linear programming.
 
-The Lagrangian dual of the offline assignment (training.optimum.bound) is maximised over the prices alone: at given prices each request
-takes its cheapest row, a soft minimum of temperature TEMPERATURE so that the slope is smooth; prices rise where more is wanted
-than is free and fall elsewhere, by steps scaled per price (Adam: Kingma and Ba 2015) that shrink geometrically. The mean of the
-last steps is answered. A solution nearby is a good start, so a day is solved anew as it goes on for a few milliseconds a time.
+The Lagrangian dual of the offline assignment (training.optimum.bound) is maximised over the prices alone: at given prices
+each request takes its cheapest row, a soft minimum of temperature TEMPERATURE so that the slope is smooth; prices rise where
+more is wanted than is free and fall elsewhere, by steps scaled per price (Adam: Kingma and Ba 2015) that shrink geometrically.
+The mean of the last steps is answered. A solution nearby is a good start, so a day is solved anew as it goes on for a few
+milliseconds a time.
 
 The linear programme turns down whom it likes, which a policy that may not decline cannot: whoever comes next takes what is
-free.
-With `kind` given, requests of one kind that would start in the same hour are served or turned down together, by equal shares:
-a slot is then worth what the average of them would gain by it and not what the best would.
+free. With `kind` given, requests of one kind that would start in the same hour are served or turned down together, by equal
+shares: a slot is then worth what the average of them would gain by it and not what the best would.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from functions.optimizer.core.objective import REJECTION_COST
-from training.optimum.bound import Columns
+from training.optimum.bound import AssignmentColumns
 
 TEMPERATURE = 0.02
 RATIONING = 0.1
@@ -49,7 +49,7 @@ class Programme:
     group: np.ndarray | None = None
 
     @classmethod
-    def of(cls, found: Columns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
+    def of(cls, found: AssignmentColumns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
         """The programme of a day's columns over pools and slots `shape`; with the `kind` of each request,
         without declining."""
         order = np.argsort(found.request, kind="stable")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.rollout import paired
+from training.evaluation.metrics import paired
 
 UNSEEN_DAYS = 20
 SLACK_MARGIN = 0.001

@@ -1,4 +1,5 @@
-"""Recorded demand: the platform's fulfilled bookings as an anonymised city folder.  `python -m training.release.recorded_demand --help`
+"""Recorded demand: the platform's fulfilled bookings as an anonymised city folder.
+`python -m training.release.recorded_demand --help`
 
 Into the folder go approved locations with EVSEs, hours and tariffs, all of which every driver can see, and of each session the
 EVSE, the minutes of start and end, and the energy to 0.1 kWh, under a random number drawn for this folder alone. No user,
@@ -38,7 +39,7 @@ GONE = frozenset({EvseStatus.PLANNED.value, EvseStatus.REMOVED.value})
 PAGE = 1000
 
 
-class TooFewDays(ValueError):
+class TooFewDaysError(ValueError):
     """Fewer recorded days than a policy can be trained on."""
 
 
@@ -68,7 +69,7 @@ def record_city(
     """Writes the last whole local days of the platform's database as a city folder, page by page, each page in a reading
     transaction of its own. Replaces a city folder that stands there.
 
-    Raises ValueError naming the argument that is wrong, TooFewDays, AppError where the database cannot be read; what stood
+    Raises ValueError naming the argument that is wrong, TooFewDaysError, AppError where the database cannot be read; what stood
     there stays then.
     """
     for name, value in (("last_days", last_days), ("least_days", least_days), ("page", page)):
@@ -79,7 +80,7 @@ def record_city(
     made = Recording()
     places = _places(platform, made)
     if not places:
-        raise TooFewDays("recorded demand: the database has no approved location with an EVSE")
+        raise TooFewDaysError("recorded demand: the database has no approved location with an EVSE")
     zone, currency = places[0].time_zone, places[0].currency
     tariffs, assigned = _tariffs(platform, places)
     midnight = datetime.combine(platform.clock.now().astimezone(ZoneInfo(zone)).date(), datetime.min.time(), ZoneInfo(zone))
@@ -110,7 +111,7 @@ def record_city(
         )
         if len(made.days) < least_days:
             found = f"{len(made.days)} of the last {last_days} days have sessions"
-            raise TooFewDays(f"recorded demand: {found}, at least {least_days} are needed")
+            raise TooFewDaysError(f"recorded demand: {found}, at least {least_days} are needed")
         load_city(draft)
         if folder.exists():
             shutil.rmtree(folder)

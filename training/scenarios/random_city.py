@@ -20,7 +20,7 @@ OVER_MIDNIGHT = 32
 
 
 @dataclass(frozen=True)
-class Drawn:
+class RandomCityDemand:
     """Requests of a drawn city: arrival weights of the 96 quarter hours, quantiles of need in kWh, which pools drivers come
     for (weights [P]) with their standards as bits and whether they charge by direct current, mean lead in minutes, spread of
     origins in degrees, and the share of drivers who come from anywhere near instead of from beside their pool's location."""
@@ -71,7 +71,7 @@ class Drawn:
         ).take(np.argsort(book, kind="stable"))
 
 
-def varied(number: int) -> Scenario:
+def random_city(number: int) -> Scenario:
     """The drawn city `number`: 1 to 16 locations, a few points or a campus of slow ones, one to three kinds of plugs that not
     every vehicle has, energy that has a price or none, arrivals like ElaadNL's or in a rush, needs small or large, and demand
     from easy to far too much."""
@@ -127,7 +127,7 @@ def varied(number: int) -> Scenario:
     )
     load = np.exp(rng.uniform(np.log(6.0), np.log(26.0)))
     requests = int(np.clip((points / hours).sum() * load, FEWEST, MOST))
-    demand = Drawn(
+    demand = RandomCityDemand(
         arrival / arrival.sum(), need, wanted / wanted.sum(), 1 << np.array(standard), dc,
         float(rng.uniform(20.0, 150.0)), float(rng.uniform(0.004, 0.02)), float(rng.uniform(0.0, 0.5)),
     )  # fmt: skip

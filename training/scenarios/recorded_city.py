@@ -30,7 +30,7 @@ from functions.stations.enums import PowerType
 from functions.stations.opening import Hours, open_slots
 from functions.tariffs.rates import Rates as CompiledRates
 from functions.tariffs.rates import compile_rates
-from training.optimum.bound import columns, open_capacity
+from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.duals import Programme, prices
 from training.problem.scenario import DAY_SLOTS, Demand, Scenario, Split, day
 from training.scenarios.sources import elaad
@@ -52,7 +52,7 @@ TYPICAL = date(2026, 3, 4)
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedDemand:
     """Real sessions in arrays [N]: local day number, whether it is a weekend, start minute of the local day, location, kWh,
     connector standards as bits, and whether it charged by direct current. `days` are each split's day numbers."""
 
@@ -120,7 +120,7 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Assumed:
+class AssumedDemand:
     """Requests at ElaadNL's public arrival times and energies around a city's locations, by their EVSEs: where a city
     folder has no sessions. `standards` and `dc` are a location's."""
 
@@ -175,7 +175,7 @@ def _vehicles(rng: np.random.Generator, *, dc: np.ndarray, kwh: np.ndarray, **va
     ).take(np.argsort(values["book_min"], kind="stable"))
 
 
-def recorded(folder: CityFolder) -> Recorded | None:
+def recorded(folder: CityFolder) -> RecordedDemand | None:
     """A folder's real sessions split by date, None where there are too few days to split."""
     zone = ZoneInfo(folder.time_zone)
     index = {evse: number for number, location in enumerate(folder.locations) for evse, _ in location.evses}
@@ -188,7 +188,7 @@ def recorded(folder: CityFolder) -> Recorded | None:
     if not 0 < first < second < len(numbers):
         return None
     own = [plugs[item.evse_id] for item in sessions]
-    return Recorded(
+    return RecordedDemand(
         day_number=day_number,
         is_weekend=np.array([start.weekday() >= 5 for start in starts]),
         minute=np.array([start.hour * 60 + start.minute + start.second / 60.0 for start in starts]),
@@ -317,14 +317,14 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
     return replace(made, source=source)
 
 
-def _assumed(folder: CityFolder, city: City) -> tuple[Assumed, str]:
+def _assumed(folder: CityFolder, city: City) -> tuple[AssumedDemand, str]:
     """Demand where nothing was recorded, and where its figures are from."""
     arrival, need, source = elaad()
     evses = np.bincount(city.pool_location, weights=city.capacity, minlength=len(city.latitude))
     dc = np.array(
         [any(plug.power_type == PowerType.DC.value for _, plugs in item.evses for plug in plugs) for item in folder.locations]
     )
-    return Assumed(arrival, need, evses, city.location_standards, dc), source
+    return AssumedDemand(arrival, need, evses, city.location_standards, dc), source
 
 
 def used(scenario: Scenario, count: int) -> float:
@@ -333,7 +333,7 @@ def used(scenario: Scenario, count: int) -> float:
     capacity = open_capacity(scenario)
     busy = 0.0
     for number in range(SCALED_BY):
-        found = columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
+        found = assignment_columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
         programme = Programme.of(found, scenario.shape)
         busy += float(np.minimum(programme.wanted(prices(programme, capacity)), capacity).sum())
     return busy / (SCALED_BY * float(scenario.city.capacity.sum()) * DAY_SLOTS)
@@ -360,7 +360,7 @@ def _scaled(scenario: Scenario, share: float) -> tuple[int, float]:
     return count, found
 
 
-def split_dates(found: Recorded) -> dict[str, tuple[date, date]]:
+def split_dates(found: RecordedDemand) -> dict[str, tuple[date, date]]:
     """First and last day of each split, for people."""
     return {
         split.name.lower(): (date.fromordinal(int(days[0])), date.fromordinal(int(days[-1])))

@@ -19,7 +19,7 @@ SIZES = {"slack": (50, 8, 500), "busy": (12, 2, 500), "overload": (12, 2, 800)}
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ReferenceDemand:
     """The reference demand: arrival weights of the 96 quarter hours, quantiles of need in kWh, hotspot locations. Half of
     the origins lie around a hotspot, half anywhere."""
 
@@ -92,4 +92,4 @@ def reference(name: str) -> Scenario:
     hotspots = rng.choice(stations, size=min(6, stations), replace=False)
     source = f"{where}; {tariff}; {drawn}"
     opened = np.ones((stations, HORIZON), dtype=bool)
-    return Scenario(name, source, city, Rates.build(energy), Drawn(arrival, need, hotspots), requests, opened)
+    return Scenario(name, source, city, Rates.build(energy), ReferenceDemand(arrival, need, hotspots), requests, opened)

@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from training.problem.scenario import Scenario
-from training.scenarios.random_city import varied
+from training.scenarios.random_city import random_city
 from training.scenarios.recorded_city import city_scenario
 from training.scenarios.reference import SIZES, reference
 
@@ -20,5 +20,5 @@ def named(name: str) -> Scenario:
         return reference(name)
     kind, _, number = name.partition("-")
     if kind == "varied" and number.isdigit():
-        return varied(int(number))
+        return random_city(int(number))
     raise ValueError(f"scenario: must be one of {', '.join(SIZES)} or varied-N, not {name!r}")

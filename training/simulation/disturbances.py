@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from functions.optimizer.core.candidates import SLOT_MIN, Requests, candidates
 from functions.optimizer.core.objective import REJECTION_COST, cost_terms, total
 from functions.optimizer.core.occupancy import Book
 from training.problem.scenario import DAY_SLOTS
-
-if TYPE_CHECKING:
-    from training.simulation.simulator import Simulator
+from training.simulation.day_state import DayState
 
 GRACE_MIN = 15.0
 """A driver who has not come this long after the start is a no-show, and the rest of his claim is let go."""
@@ -58,13 +55,13 @@ class Disturbances:
             raise ValueError("no_shows, early_stops, late_stops: a session has one fate, so together at most 1")
 
 
-CALM = Disturbances()
-ROUGH = Disturbances(no_shows=0.05, early_stops=0.15, late_stops=0.08, faults=0.03, walk_ins=0.3, refusals=0.02)
+NO_DISTURBANCES = Disturbances()
+ALL_DISTURBANCES = Disturbances(no_shows=0.05, early_stops=0.15, late_stops=0.08, faults=0.03, walk_ins=0.3, refusals=0.02)
 """All of them at once, at assumed figures."""
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _DayFates:
     """What chance has in store for a day's N requests, each [N]: whether the driver refuses, his session's fate (0 to 1),
     the share of it after which he stops early, the slots he would stay on; and faults and walk-ins as rows of (minute,
     pool, slots)."""
@@ -77,7 +74,7 @@ class _Drawn:
     walk_ins: list[tuple[float, int, int]]
 
     @classmethod
-    def of(cls, requests: Requests, wanted: Disturbances, capacity: np.ndarray, slots: int, seed: int) -> "_Drawn":
+    def of(cls, requests: Requests, wanted: Disturbances, capacity: np.ndarray, slots: int, seed: int) -> "_DayFates":
         # Whole seconds: the last bits of a drawn minute need not be the same on every machine.
         key = zlib.crc32(np.rint(requests.book_min * 60.0).astype("<i8").tobytes())
 
@@ -111,7 +108,7 @@ class _WalkIn:
 
 
 @dataclass(frozen=True)
-class _Moved:
+class _MovedBooking:
     """A request whose booking was moved: how often, what it asks for since, and the minutes waited, price, kilometres and
     minutes charged that it had before its present booking."""
 
@@ -120,7 +117,7 @@ class _Moved:
     had: np.ndarray
 
 
-class Events:
+class DisturbanceQueue:
     """The events of each day of a simulator. `count` says how often each of KINDS happened; `added` [E] is the cost they
     added to requests decided before.
 
@@ -129,20 +126,20 @@ class Events:
     charged stays charged and paid.
     """
 
-    def __init__(self, simulator: "Simulator", disturbances: Disturbances, seed: int) -> None:
-        self._sim, self._wanted, self._seed = simulator, disturbances, seed
-        size = len(simulator.days)
+    def __init__(self, state: DayState, disturbances: Disturbances, seed: int) -> None:
+        self._state, self._wanted, self._seed = state, disturbances, seed
+        size = len(state.days)
         self._number = 0
         self._queues: list[list[tuple[float, int, Callable[[], None]]]] = [[] for _ in range(size)]
         self._due = np.full(size, np.inf)
-        self._drawn: list[_Drawn] = []
+        self._drawn: list[_DayFates] = []
         self._walk_ins: list[list[_WalkIn]] = [[] for _ in range(size)]
-        self._moved: list[dict[int, _Moved]] = [{} for _ in range(size)]
+        self._moved: list[dict[int, _MovedBooking]] = [{} for _ in range(size)]
         self.count = dict.fromkeys(KINDS, 0)
         self.added = np.zeros(size)
         # All days' end to end, as the simulator's requests are: most steps ask no more than these.
-        self._refuses = np.zeros(len(simulator.days.requests), dtype=bool)
-        self._fate = np.zeros(len(simulator.days.requests))
+        self._refuses = np.zeros(len(state.days.requests), dtype=bool)
+        self._fate = np.zeros(len(state.days.requests))
         for env in range(size):
             self._drawn.append(self._draw(env))
             self._begin(env)
@@ -152,16 +149,16 @@ class Events:
         self._drawn[env] = self._draw(env)
         self._begin(env)
 
-    def _draw(self, env: int) -> _Drawn:
-        sim = self._sim
-        own = sim.days.window(env)
-        requests = sim.days.requests.take(np.arange(own.start, own.stop))
-        return _Drawn.of(requests, self._wanted, sim.city.capacity, sim.book.slots, self._seed)
+    def _draw(self, env: int) -> _DayFates:
+        state = self._state
+        own = state.days.window(env)
+        requests = state.days.requests.take(np.arange(own.start, own.stop))
+        return _DayFates.of(requests, self._wanted, state.city.capacity, state.book.slots, self._seed)
 
     def _begin(self, env: int) -> None:
         self._queues[env], self._walk_ins[env], self._moved[env], self.added[env] = [], [], {}, 0.0
         self._due[env] = np.inf
-        own = self._sim.days.window(env)
+        own = self._state.days.window(env)
         self._refuses[own], self._fate[own] = self._drawn[env].refuses, self._drawn[env].fate
         for minute, pool, length in self._drawn[env].faults:
             self._at(env, minute, partial(self._fault, env, pool, int(minute // SLOT_MIN), length))
@@ -184,20 +181,20 @@ class Events:
 
     def refused(self, envs: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Which drivers, the `numbers` [B] of their days, do not take what they are given: [B]."""
-        found: np.ndarray = self._refuses[self._sim.days.offsets[envs] + numbers]
+        found: np.ndarray = self._refuses[self._state.days.offsets[envs] + numbers]
         self.count["refusal"] += int(found.sum())
         return found
 
     def booked(self, envs: np.ndarray, numbers: np.ndarray) -> None:
         """Puts the fate of sessions just booked in the queue."""
         wanted = self._wanted
-        fated = self._fate[self._sim.days.offsets[envs] + numbers] < wanted.no_shows + wanted.early_stops + wanted.late_stops
+        fated = self._fate[self._state.days.offsets[envs] + numbers] < wanted.no_shows + wanted.early_stops + wanted.late_stops
         for env, number in zip(envs[fated].tolist(), numbers[fated].tolist(), strict=True):
             self._befall(env, number)
 
     def _befall(self, env: int, number: int) -> None:
-        out, wanted, drawn = self._sim.served, self._wanted, self._drawn[env]
-        at = int(self._sim.days.offsets[env]) + number
+        out, wanted, drawn = self._state.served, self._wanted, self._drawn[env]
+        at = int(self._state.days.offsets[env]) + number
         start, length = int(out.start[at]), int(out.length[at])
         draw, moves = float(drawn.fate[number]), self._moves(env, number)
         if draw < wanted.no_shows:
@@ -215,13 +212,13 @@ class Events:
 
     def _stands(self, env: int, number: int, moves: int) -> bool:
         """Whether a booking is still the one that an event was meant for: not moved since, and not failed."""
-        at = self._sim.days.offsets[env] + number
-        return bool(self._sim.served.served[at]) and self._moves(env, number) == moves
+        at = self._state.days.offsets[env] + number
+        return bool(self._state.served.served[at]) and self._moves(env, number) == moves
 
     def _release(self, env: int, number: int, moves: int, slot: int, what: str) -> None:
         """The session's claims from `slot` on are let go."""
-        out = self._sim.served
-        at = int(self._sim.days.offsets[env]) + number
+        out = self._state.served
+        at = int(self._state.days.offsets[env]) + number
         end = int(out.start[at] + out.length[at])
         if not self._stands(env, number, moves) or slot >= end:
             return
@@ -233,8 +230,8 @@ class Events:
         """The vehicle stays up to an hour longer, as far as an EVSE is free; whoever booked it next has a claim on it."""
         if not self._stands(env, number, moves):
             return
-        out = self._sim.served
-        at = int(self._sim.days.offsets[env]) + number
+        out = self._state.served
+        at = int(self._state.days.offsets[env]) + number
         pool, slot = int(out.pool[at]), int(out.start[at] + out.length[at])
         stay = self._free_run(env, pool, slot, int(self._drawn[env].stay[number]))
         if stay:
@@ -252,20 +249,20 @@ class Events:
 
     def _free_run(self, env: int, pool: int, slot: int, wanted: int) -> int:
         """How many slots from `slot` on an EVSE is free, at most `wanted`."""
-        book = self._sim.book
+        book = self._state.book
         window = slice(slot, min(slot + wanted, book.slots))
         taken = book.busy[env, pool, window] + (0 if book.out is None else book.out[env, pool, window])
-        shut = taken >= self._sim.city.capacity[pool]
+        shut = taken >= self._state.city.capacity[pool]
         shut |= ~book.open[0, pool, window]
         return int(shut.argmax()) if shut.any() else len(shut)
 
     def _change(self, env: int, pool: int, begin: int, until: int, change: int) -> None:
-        self._sim.book.busy[env, pool, begin:until] += change
+        self._state.book.busy[env, pool, begin:until] += change
 
     def _fault(self, env: int, pool: int, slot: int, length: int) -> None:
         """An EVSE fails for a while. Where too few are left, walk-ins go first, then the bookings that were asked for
         last: they are moved, or fail."""
-        book, capacity = self._sim.book, self._sim.city.capacity[pool]
+        book, capacity = self._state.book, self._state.city.capacity[pool]
         assert book.out is not None
         out = book.out[env, pool]
         out[slot : slot + length] = np.minimum(out[slot : slot + length] + 1, capacity)
@@ -289,8 +286,8 @@ class Events:
 
     def _last_asked(self, env: int, pool: int, over: np.ndarray) -> int:
         """The number of the last request with a session in a slot that is over."""
-        out, first = self._sim.served, int(self._sim.days.offsets[env])
-        own = slice(first, first + int(self._sim.position[env]))
+        out, first = self._state.served, int(self._state.days.offsets[env])
+        own = slice(first, first + int(self._state.position[env]))
         before = np.concatenate([[0], np.cumsum(over)])
         start, length = out.start[own], out.length[own]
         hit = out.served[own] & (out.pool[own] == pool) & (before[start + length] > before[start])
@@ -302,15 +299,15 @@ class Events:
         Who has not begun sets out again from where he was, and waits for longer; who was charging goes on from that
         station with what he still needs.
         """
-        sim, out = self._sim, self._sim.served
-        at = int(sim.days.offsets[env]) + number
+        state, out = self._state, self._state.served
+        at = int(state.days.offsets[env]) + number
         start, pool = int(out.start[at]), int(out.pool[at])
         self._change(env, pool, max(start, slot), start + int(out.length[at]), -1)
         before = float(out.cost[at])
         floor = before - float(out.regret[at])
         moved = self._moved[env].get(number)
         if moved is None:
-            moved = _Moved(0, replace(sim.days.requests.take(np.array([at])), env=np.array([0])), np.zeros(4))
+            moved = _MovedBooking(0, replace(state.days.requests.take(np.array([at])), env=np.array([0])), np.zeros(4))
         now = slot * SLOT_MIN
         wish, charged = moved.wish, now - start * SLOT_MIN
         wait, price, km, duration = np.array([getattr(out, name)[at] for name in SPENT]) - moved.had
@@ -324,13 +321,13 @@ class Events:
         else:
             had = moved.had + np.array([max(0.0, now - float(wish.depart_min[0])), 0.0, 0.0, 0.0])
             later = replace(wish, book_min=np.array([now]), depart_min=np.maximum(wish.depart_min, now))
-        self._moved[env][number] = _Moved(moved.times + 1, later, had)
-        book = sim.book
+        self._moved[env][number] = _MovedBooking(moved.times + 1, later, had)
+        book = state.book
         assert book.out is not None
         own = Book(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
-        rows = candidates(sim.city, later, own, sim.scenario.rates)
+        rows = candidates(state.city, later, own, state.scenario.rates)
         if rows.mask.any():
-            sim.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([at]))
+            state.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([at]))
             for name, value in zip(SPENT, had.tolist(), strict=True):
                 getattr(out, name)[at] += value
             out.cost[at] += self._cost(wish, had)
@@ -347,7 +344,7 @@ class Events:
 
     def _stranded(self, wish: Requests, pool: int, now: float, done: float, km: float) -> Requests:
         """The request of a driver whose EVSE fails when a share `done` of his need is in the battery."""
-        city, place = self._sim.city, self._sim.city.pool_location[pool]
+        city, place = self._state.city, self._state.city.pool_location[pool]
         return replace(
             wish,
             book_min=np.array([now]),
@@ -363,6 +360,6 @@ class Events:
         wait, price, km, duration = had[:, None]
         terms = cost_terms(
             wish.weights, wait_h=wait / 60.0, price=price, km=km, duration_h=duration / 60.0,
-            price_unit=self._sim.city.price_unit,
+            price_unit=self._state.city.price_unit,
         )  # fmt: skip
         return float(total(terms)[0])

@@ -43,7 +43,7 @@ def keys_of(city: City) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Trust:
+class PolicyBlend:
     """How far a city's own training days bear out the network's A and the bid prices: Q = network x A - regret - prices x
     bid price, each from 0 to 1. (0, 0) is greedy, (1, 0) the network as it was learnt, (0, 1) the static bid price."""
 
@@ -59,25 +59,25 @@ class Trust:
         return found
 
 
-AS_LEARNT, GREEDY = Trust(), Trust(0.0, 0.0)
+AS_LEARNT, GREEDY = PolicyBlend(), PolicyBlend(0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Tables:
     """Average local days of pools: `values` float32 [N, 2, 3, 96], a row a key: for each of DAYS, KINDS (share busy, EVSEs,
-    cost) by quarter hour of local time. `trust` is what those days bore out."""
+    cost) by quarter hour of local time. `blend` is what those days bore out."""
 
     keys: tuple[str, ...]
     values: np.ndarray
-    trust: Trust = AS_LEARNT
+    blend: PolicyBlend = AS_LEARNT
 
     def check(self) -> "Tables":
         """Itself. Raises Refused for a wrong shape, a key that stands twice, or numbers below 0 or not finite."""
         wanted = (len(self.keys), len(DAYS), len(KINDS), QUARTERS)
         if self.values.shape != wanted:
             raise Refused(f"climatology: values are {list(self.values.shape)}, must be {list(wanted)}")
-        if not (0.0 <= self.trust.network <= 1.0 and 0.0 <= self.trust.prices <= 1.0):
-            raise Refused(f"climatology: trust must be two numbers from 0 to 1, not {self.trust}")
+        if not (0.0 <= self.blend.network <= 1.0 and 0.0 <= self.blend.prices <= 1.0):
+            raise Refused(f"climatology: trust must be two numbers from 0 to 1, not {self.blend}")
         if len(set(self.keys)) != len(self.keys):
             raise Refused("climatology: a key stands twice")
         for number, kind in enumerate(KINDS):
@@ -91,8 +91,8 @@ class Tables:
         """The file: an .npz of `keys`, `values` and `trust`, without pickle."""
         out = io.BytesIO()
         keys, values = np.array(self.keys, dtype=np.str_), self.values.astype(np.float32)
-        trust = np.array([self.trust.network, self.trust.prices])
-        np.savez_compressed(out, keys=keys, values=values, trust=trust)
+        blend = np.array([self.blend.network, self.blend.prices])
+        np.savez_compressed(out, keys=keys, values=values, trust=blend)
         return out.getvalue()
 
     @classmethod
@@ -102,7 +102,7 @@ class Tables:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as found:
                 keys, values = found["keys"], found["values"]
-                trust = found["trust"] if "trust" in found.files else np.array([AS_LEARNT.network, AS_LEARNT.prices])
+                blend = found["trust"] if "trust" in found.files else np.array([AS_LEARNT.network, AS_LEARNT.prices])
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise Refused(f"climatology: not an .npz of keys and values: {str(error)[:200]}") from error
         if keys.ndim != 1 or keys.dtype.kind != "U":
@@ -111,9 +111,9 @@ class Tables:
             raise Refused(f"climatology: values are {values.dtype}, must be float32")
         if values.ndim == 3:
             values = np.repeat(values[:, None], len(DAYS), axis=1)
-        if trust.shape != (2,) or trust.dtype != np.float64:
+        if blend.shape != (2,) or blend.dtype != np.float64:
             raise Refused("climatology: trust must be two float64")
-        return cls(tuple(keys.tolist()), values, Trust(*trust.tolist())).check()
+        return cls(tuple(keys.tolist()), values, PolicyBlend(*blend.tolist())).check()
 
     @cached_property
     def _index(self) -> dict[str, int]:

@@ -110,7 +110,7 @@ class Model:
             return scores
         seen = np.ascontiguousarray(features[0, :count])
         (found,) = self.session.run(None, {"features": seen})
-        return (AS_LEARNT if self.tables is None else self.tables.trust).scores(np.asarray(found).reshape(-1), seen)
+        return (AS_LEARNT if self.tables is None else self.tables.blend).scores(np.asarray(found).reshape(-1), seen)
 
 
 def check_rule(manifest: Manifest, expected: Expected = POLICY) -> None:

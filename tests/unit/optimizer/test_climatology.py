@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.optimizer.core.features import Climatology
-from functions.optimizer.models.climatology import AS_LEARNT, Tables, Trust, keys_of, local_quarters, pool_key, tables_of
+from functions.optimizer.models.climatology import AS_LEARNT, PolicyBlend, Tables, keys_of, local_quarters, pool_key, tables_of
 from functions.optimizer.models.manifest import Refused
 from shared.slots import slot_of
 from training import golden
@@ -21,9 +21,9 @@ from training import golden
 KEYS = ("a", "b")
 
 
-def tables(values: np.ndarray | None = None, keys: tuple[str, ...] = KEYS, trust: Trust = AS_LEARNT) -> Tables:
+def tables(values: np.ndarray | None = None, keys: tuple[str, ...] = KEYS, blend: PolicyBlend = AS_LEARNT) -> Tables:
     made = np.arange(2 * 2 * 3 * 96, dtype=np.float32).reshape(2, 2, 3, 96) if values is None else values
-    return Tables(keys, made, trust)
+    return Tables(keys, made, blend)
 
 
 def slot(local: str, zone: str = "Europe/Amsterdam") -> int:
@@ -34,8 +34,8 @@ def test_a_file_is_read_as_it_was_written() -> None:
     found = Tables.of_bytes(tables().to_bytes())
     assert found.keys == KEYS
     assert np.array_equal(found.values, tables().values)
-    assert found.trust == AS_LEARNT
-    assert Tables.of_bytes(tables(trust=Trust(0.5, 0.25)).to_bytes()).trust == Trust(0.5, 0.25)
+    assert found.blend == AS_LEARNT
+    assert Tables.of_bytes(tables(blend=PolicyBlend(0.5, 0.25)).to_bytes()).blend == PolicyBlend(0.5, 0.25)
 
 
 def npz(**arrays: Any) -> bytes:
@@ -102,7 +102,7 @@ def test_a_file_of_an_average_day_is_of_every_day() -> None:
     found = Tables.of_bytes(npz(keys=np.array(KEYS), values=tables().values[:, 0]))
     assert np.array_equal(found.values[:, 0], tables().values[:, 0])
     assert np.array_equal(found.values[:, 1], tables().values[:, 0])
-    assert found.trust == AS_LEARNT
+    assert found.blend == AS_LEARNT
 
 
 def test_zones_of_their_own() -> None:

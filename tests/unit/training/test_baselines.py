@@ -137,10 +137,10 @@ def test_the_rolling_programme_serves_and_never_books_twice() -> None:
         for request, rows, row in chosen:
             if row != NOT_SERVED:
                 at = np.array([80 + batch[request]])
-                simulator.book_row(np.array([1]), rows, np.array([request]), np.array([row]), at)
-        assert (simulator.book.busy <= scenario.city.capacity[:, None]).all()
+                simulator.state.book_row(np.array([1]), rows, np.array([request]), np.array([row]), at)
+        assert (simulator.state.book.busy <= scenario.city.capacity[:, None]).all()
     assert simulator.of_day(1).served.mean() > 0.95
-    assert not simulator.book.busy[0].any(), "the other day is left alone"
+    assert not simulator.state.book.busy[0].any(), "the other day is left alone"
 
 
 def test_the_rolling_programme_shares_what_greed_would_not() -> None:

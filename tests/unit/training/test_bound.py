@@ -13,13 +13,13 @@ from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Book
 from tests.unit.training.tiny import requests, tiny
 from training.evaluation.baselines import FAST, View
-from training.optimum.bound import Columns, columns, occupancy, offline, open_capacity, prices, solve
+from training.optimum.bound import AssignmentColumns, assignment_columns, occupancy, offline, open_capacity, prices, solve
 from training.problem.scenario import Scenario, day
 from training.scenarios.registry import named
 from training.simulation.simulator import Simulator
 
 
-def brute_force(found: Columns, capacity: np.ndarray) -> float:
+def brute_force(found: AssignmentColumns, capacity: np.ndarray) -> float:
     """The least cost over every way to give each request one of its columns, or none."""
     own = [np.flatnonzero(found.request == number) for number in range(found.requests)]
     least = np.inf
@@ -122,7 +122,7 @@ def test_what_a_book_has_taken_is_not_offered() -> None:
     scenario = tiny((1, 1))
     busy = np.zeros((1, *scenario.shape), dtype=np.int64)
     busy[0, 0] = 1
-    found = columns(scenario, requests([60.0]), Book(busy, scenario.open[None]))
+    found = assignment_columns(scenario, requests([60.0]), Book(busy, scenario.open[None]))
     assert set(found.pool.tolist()) == {1}
 
 
@@ -139,14 +139,14 @@ def test_columns_as_costly_as_a_rejection_are_left_out() -> None:
     scenario = tiny((1, 1))
     wishes = requests([60.0])
     dear = replace(wishes, weights=wishes.weights * 20.0)
-    found = columns(scenario, dear)
+    found = assignment_columns(scenario, dear)
     assert (found.cost < REJECTION_COST).all()
-    assert len(found.cost) < len(columns(scenario, wishes).cost)
+    assert len(found.cost) < len(assignment_columns(scenario, wishes).cost)
 
 
 def test_an_integer_solution_has_no_prices() -> None:
     scenario = tiny((1,))
-    found = columns(scenario, requests([60.0, 61.0]))
+    found = assignment_columns(scenario, requests([60.0, 61.0]))
     solution = solve(found, open_capacity(scenario), integer=True)
     assert not solution.price.any()
     assert set(np.rint(solution.share).tolist()) <= {0.0, 1.0}

@@ -13,8 +13,9 @@ from functions.optimizer.models.policy import RULES, choose
 from tests.unit.training.tiny import requests, tiny
 from training.problem.scenario import Scenario, day
 from training.scenarios.registry import named
-from training.simulation.disturbances import CALM, ROUGH, Disturbances
-from training.simulation.simulator import NOT_SERVED, Served, Simulator
+from training.simulation.day_state import Served
+from training.simulation.disturbances import ALL_DISTURBANCES, NO_DISTURBANCES, Disturbances
+from training.simulation.simulator import NOT_SERVED, Simulator
 
 SHARES = st.sampled_from([0.0, 0.1, 0.33])
 DISTURBANCES = st.builds(
@@ -53,9 +54,9 @@ def run(scenario: Scenario, seeds: list[int], wanted: Disturbances, *, size: int
 
 def prove(simulator: Simulator) -> None:
     """No EVSE is busy twice, or busy and out of order; nothing is let go twice."""
-    assert (simulator.book.taken() <= simulator.city.capacity[:, None]).all()
-    assert (simulator.book.busy >= 0).all()
-    assert simulator.book.out is None or (simulator.book.out >= 0).all()
+    assert (simulator.state.book.taken() <= simulator.city.capacity[:, None]).all()
+    assert (simulator.state.book.busy >= 0).all()
+    assert simulator.state.book.out is None or (simulator.state.book.out >= 0).all()
 
 
 def same(one: Served, other: Served) -> bool:
@@ -75,13 +76,13 @@ def claims(scenario: Scenario, found: Served) -> np.ndarray:
 def test_no_evse_is_in_two_states_whatever_happens(number: int, seed: int, wanted: Disturbances) -> None:
     scenario = named(f"varied-{number}")
     simulator = run(scenario, [seed, seed + 1], wanted, size=60, seed=seed)
-    assert simulator.position.tolist() == [60, 60], "every request is decided once"
+    assert simulator.state.position.tolist() == [60, 60], "every request is decided once"
     for env in range(2):
         found = simulator.of_day(env)
         assert (found.cost[~found.served] == REJECTION_COST).all()
         assert (found.length[found.served] >= 1).all()
         assert not found.length[~found.served].any()
-        left = simulator.book.busy[env] - claims(scenario, found)
+        left = simulator.state.book.busy[env] - claims(scenario, found)
         # What is busy beside the sessions is walk-ins, and what sessions had used before they were moved.
         assert (left >= 0).all()
         if not wanted.walk_ins and not wanted.faults:
@@ -95,13 +96,13 @@ def test_what_happens_to_a_day_depends_on_it_and_the_seed_alone(seed: int, wante
     together = run(scenario, [5, 6, 7], wanted, size=40, seed=seed)
     alone = run(scenario, [6], wanted, size=40, seed=seed)
     assert same(together.of_day(1), alone.of_day(0))
-    np.testing.assert_array_equal(together.book.taken()[1], alone.book.taken()[0])
+    np.testing.assert_array_equal(together.state.book.taken()[1], alone.state.book.taken()[0])
     assert together.added_cost()[1] == alone.added_cost()[0]
 
 
 def test_another_seed_is_another_fate() -> None:
     scenario = named("busy")
-    one, same_again, other = (run(scenario, [0], ROUGH, seed=seed) for seed in (0, 0, 1))
+    one, same_again, other = (run(scenario, [0], ALL_DISTURBANCES, seed=seed) for seed in (0, 0, 1))
     assert same(one.of_day(0), same_again.of_day(0))
     assert one.counts == same_again.counts
     assert not same(one.of_day(0), other.of_day(0))
@@ -116,7 +117,7 @@ def test_a_switch_does_its_own_thing_alone(switch: str) -> None:
 
 
 def test_nothing_happens_in_the_calm() -> None:
-    simulator = run(named("busy"), [0, 1], CALM, size=40)
+    simulator = run(named("busy"), [0, 1], NO_DISTURBANCES, size=40)
     assert simulator.counts == {}
     assert not simulator.added_cost().any()
 
@@ -133,7 +134,7 @@ def test_no_shows_let_go_of_all_but_the_first_quarter_hour_even_after_the_last_r
     simulator = run(named("busy"), [0], Disturbances(no_shows=1.0), size=40)
     found = simulator.of_day(0)
     assert (found.length[found.served] == 1).all()
-    assert simulator.book.busy.sum() == found.served.sum()
+    assert simulator.state.book.busy.sum() == found.served.sum()
     assert (found.cost < REJECTION_COST).all(), "a policy is judged by what it gave"
 
 
@@ -146,7 +147,7 @@ def test_early_stops_are_early_and_late_ones_late() -> None:
         booked, length = int(rows.length[0, 0]), int(simulator.of_day(0).length[0])
         assert simulator.counts[kind] == 1
         assert 1 <= length < booked if kind == "early_stop" else booked < length <= booked + 4
-        assert simulator.book.busy.sum() == length
+        assert simulator.state.book.busy.sum() == length
 
 
 def test_who_refuses_is_not_served_and_holds_nothing() -> None:
@@ -154,7 +155,7 @@ def test_who_refuses_is_not_served_and_holds_nothing() -> None:
     found = simulator.of_day(0)
     assert not found.served.any()
     assert found.feasible.all()
-    assert not simulator.book.busy.any()
+    assert not simulator.state.book.busy.any()
     assert simulator.counts["refusal"] == 20
 
 
@@ -189,7 +190,7 @@ def test_a_booking_on_an_evse_that_fails_before_it_goes_elsewhere_and_waits_long
     assert found.served[0]
     assert found.regret[0] == pytest.approx(found.cost[0] - floor)
     assert simulator.counts["moved"] == 1
-    np.testing.assert_array_equal(claims(scenario, found), simulator.book.busy[0])
+    np.testing.assert_array_equal(claims(scenario, found), simulator.state.book.busy[0])
     prove(simulator)
 
 
@@ -213,7 +214,7 @@ def test_who_was_charging_goes_on_elsewhere_with_what_he_still_needs() -> None:
     terms = (found.wait_min[0] / 60, found.price[0] / unit, found.km[0] / 10, found.duration_min[0] / 60)
     assert found.cost[0] == pytest.approx(np.dot(weights, terms))
     assert simulator.added_cost()[0] == pytest.approx(found.cost[0] - cost)
-    assert simulator.book.busy[0, 0].sum() == 2, "what he used before stays used"
+    assert simulator.state.book.busy[0, 0].sum() == 2, "what he used before stays used"
 
 
 def test_a_booking_that_fits_nowhere_fails() -> None:
@@ -229,7 +230,7 @@ def test_a_booking_that_fits_nowhere_fails() -> None:
     assert found.cost[0] == REJECTION_COST
     assert found.regret[0] == pytest.approx(REJECTION_COST - rows.floor[0])
     assert simulator.counts["failed"] == 1
-    assert not simulator.book.busy.any()
+    assert not simulator.state.book.busy.any()
 
 
 def test_an_event_meant_for_the_old_slot_of_a_moved_booking_does_not_touch_the_new_one() -> None:
@@ -243,7 +244,7 @@ def test_an_event_meant_for_the_old_slot_of_a_moved_booking_does_not_touch_the_n
     found = simulator.of_day(0)
     assert (found.pool[0], found.length[0]) == (1, 1), "he does not come to the new one either"
     assert simulator.counts["no_show"] == 1
-    np.testing.assert_array_equal(claims(scenario, found), simulator.book.busy[0])
+    np.testing.assert_array_equal(claims(scenario, found), simulator.state.book.busy[0])
 
 
 def test_walk_ins_give_way_to_bookings_when_an_evse_fails() -> None:
@@ -259,7 +260,7 @@ def test_walk_ins_give_way_to_bookings_when_an_evse_fails() -> None:
     simulator.step(simulator.rows()[1], np.array([NOT_SERVED]))
     assert simulator.counts["walk_in"] == 1
     assert simulator.counts["moved"] == 0
-    np.testing.assert_array_equal(simulator.book.busy[0].sum(), 3 + simulator.of_day(0).length[0])
+    np.testing.assert_array_equal(simulator.state.book.busy[0].sum(), 3 + simulator.of_day(0).length[0])
     prove(simulator)
 
 

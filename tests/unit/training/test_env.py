@@ -10,7 +10,7 @@ from functions.optimizer.core.candidates import MAX_ROWS
 from functions.optimizer.core.objective import REJECTION_COST
 from training.env import DECLINE, ENV_ID, ChargingDay, ChargingDays
 from training.problem.scenario import SPLIT_SEEDS, Split, day
-from training.simulation.disturbances import ROUGH, Disturbances
+from training.simulation.disturbances import ALL_DISTURBANCES, Disturbances
 
 SMALL = {"scenario": "overload", "requests": 40}
 
@@ -20,7 +20,7 @@ def greedy(seen: dict[str, np.ndarray]) -> np.ndarray:
     return np.zeros(seen["mask"].shape[:-1], dtype=np.int64)
 
 
-@pytest.mark.parametrize("options", [{}, {"declines": True, "disturbances": ROUGH, "own_weights": True}])
+@pytest.mark.parametrize("options", [{}, {"declines": True, "disturbances": ALL_DISTURBANCES, "own_weights": True}])
 def test_gymnasiums_checker_is_content(options: dict[str, object]) -> None:
     check_env(gymnasium.make(ENV_ID, **SMALL, **options).unwrapped)
 
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_trajectory() -> None:
             found += [seen, *rest]
         return found
 
-    options = {**SMALL, "disturbances": ROUGH, "own_weights": True}
+    options = {**SMALL, "disturbances": ALL_DISTURBANCES, "own_weights": True}
     one = ChargingDay(**options)
     first = trajectory(one, 5)
     np.testing.assert_equal(trajectory(one, 5), first)
@@ -97,13 +97,13 @@ def test_declining_is_an_action_only_where_it_is_allowed() -> None:
     plain.reset(seed=1)
     with pytest.raises(ValueError, match="actions: must be from 0 to 255"):
         plain.step(np.int64(DECLINE))
-    assert plain.simulator.position[0] == 0, "nothing was decided"
+    assert plain.simulator.state.position[0] == 0, "nothing was decided"
 
 
 def test_a_request_without_a_row_gets_nothing_whatever_the_action() -> None:
     env = ChargingDay("overload", requests=40)
     env.reset(seed=0)
-    env.simulator.book.busy[:] = env.simulator.city.capacity[:, None]
+    env.simulator.state.book.busy[:] = env.simulator.city.capacity[:, None]
     env.step(np.int64(0))  # decided on what was seen before
     seen, reward, _, _, info = env.step(np.int64(0))
     assert not seen["mask"].any()
@@ -112,7 +112,7 @@ def test_a_request_without_a_row_gets_nothing_whatever_the_action() -> None:
     assert -REJECTION_COST <= reward < 0
 
 
-@pytest.mark.parametrize("options", [{}, {"disturbances": ROUGH, "own_weights": True}], ids=["calm", "rough"])
+@pytest.mark.parametrize("options", [{}, {"disturbances": ALL_DISTURBANCES, "own_weights": True}], ids=["calm", "rough"])
 def test_the_batch_plays_what_single_days_play(options: dict[str, object]) -> None:
     batch = gymnasium.make_vec(ENV_ID, num_envs=3, vectorization_mode="vector_entry_point", **SMALL, **options)
     singles = [ChargingDay(**SMALL, **options) for _ in range(3)]

@@ -23,9 +23,9 @@ from cities.generated import generate_city  # noqa: E402
 from functions.optimizer.models.climatology import AS_LEARNT  # noqa: E402
 from training import evaluate  # noqa: E402
 from training.evaluation.baselines import FAST  # noqa: E402
-from training.evaluation.policy_registry import Contender, Guarded, by_model, make  # noqa: E402
+from training.evaluation.policy_registry import GuardedPolicy, RegisteredPolicy, build_policy, scores_by_model  # noqa: E402
 from training.evaluation.reporting import METRICS  # noqa: E402
-from training.evaluation.rollout import run  # noqa: E402
+from training.evaluation.rollout import run_days  # noqa: E402
 from training.learning.network import ResidualQ  # noqa: E402
 from training.problem.scenario import Split, day  # noqa: E402
 from training.release.export import to_onnx  # noqa: E402
@@ -160,10 +160,11 @@ def test_an_exported_version_decides_as_the_network_it_came_from(tmp_path: Path,
     session = onnxruntime.InferenceSession(to_onnx(network), providers=["CPUExecutionProvider"])
     scenario = reference("busy")
     days = [day(scenario, Split.TEST.seed(number), requests=60) for number in range(2)]
-    exported = Guarded(partial(by_model, SimpleNamespace(session=session), AS_LEARNT), declines=False)
+    exported = GuardedPolicy(partial(scores_by_model, SimpleNamespace(session=session), AS_LEARNT), declines=False)
     known = evaluate.climatology(scenario, 1).weekday
-    one = run(scenario, days, exported, climatology=known)
-    other = run(scenario, days, make(Contender("mine", weights=weights), known, seed=0, declines=False), climatology=known)
+    one = run_days(scenario, days, exported, climatology=known)
+    own = build_policy(RegisteredPolicy("mine", weights=weights), known, seed=0, declines=False)
+    other = run_days(scenario, days, own, climatology=known)
     np.testing.assert_allclose(one.costs, other.costs, rtol=1e-9)
     assert one.decisions.tolist() == [60, 60]
 

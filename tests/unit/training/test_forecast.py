@@ -19,7 +19,7 @@ from functions.optimizer.models.registry import PolicySource, in_folder, open_ve
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from training.forecast.commands import app, write
-from training.forecast.data import Sample, TooFew, booked_ahead, load_records, replay, sample
+from training.forecast.data import Sample, TooFewSessionsError, booked_ahead, load_records, replay, sample
 from training.forecast.report import calibration, free_count_table, judge, last_observed
 from training.release import publish
 
@@ -89,7 +89,7 @@ def test_a_session_counts_for_a_day_and_a_week_without_any_is_a_hole(tmp_path: P
 
 def test_too_few_sessions_are_said_in_words(tmp_path: Path) -> None:
     folder = city(tmp_path, daily(10))
-    with pytest.raises(TooFew, match="Small: 111 recorded sessions on 10 days are too few"):
+    with pytest.raises(TooFewSessionsError, match="Small: 111 recorded sessions on 10 days are too few"):
         load_records(folder)
     said = CliRunner().invoke(app, ["report", "--city", str(folder), "--format", "json"])
     assert said.exit_code == 1

@@ -9,8 +9,8 @@ from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from functions.optimizer.core.occupancy import running_sum
 from tests.unit.training.tiny import requests, tiny
 from training.learning.hindsight import (
-    Ahead,
     LabelJob,
+    RemainingDay,
     at_another_hour,
     by_kind,
     climatology,
@@ -58,7 +58,7 @@ def test_a_whole_evse_costs_others_at_least_its_slope_at_the_prices_as_they_are(
 
     later = programme(scenario, day(scenario, Split.TRAINING.seed(3))).since(150)
     free = open_capacity(scenario).astype(np.float64)
-    ahead = Ahead.at(later, free, None)
+    ahead = RemainingDay.at(later, free, None)
     sums = running_sum(ahead.price)
     sessions = [(pool, start, 4) for pool in range(scenario.shape[0]) for start in range(36, 76, 8)]
     slope = np.array([sums[pool, start + length] - sums[pool, start] for pool, start, length in sessions])
@@ -66,7 +66,7 @@ def test_a_whole_evse_costs_others_at_least_its_slope_at_the_prices_as_they_are(
     assert slope.max() > 0.05, "some hour is contended"
     assert half.mean() > slope.mean()
     assert (half > slope - 0.05).mean() > 0.9
-    nobody = Ahead.at(later.since(10_000), free, None)
+    nobody = RemainingDay.at(later.since(10_000), free, None)
     assert nobody.at_half(free, 0, 40, 4) == 0.0
     assert not duals.prices(later.since(10_000), free).any()
 

@@ -26,8 +26,8 @@ from shared.settings import Settings
 from tests.support.recorded import driver, fulfilled, fulfilled_days
 from tests.support.world import CCS, TYPE2, World
 from training.problem.scenario import Split, day
-from training.release.recorded_demand import TooFewDays, main, record_city
-from training.scenarios.recorded_city import Recorded, city_scenario
+from training.release.recorded_demand import TooFewDaysError, main, record_city
+from training.scenarios.recorded_city import RecordedDemand, city_scenario
 
 NIGHT = Hours.model_validate({"regular_hours": [{"weekday": 1, "period_begin": "06:00", "period_end": "22:00"}]})
 
@@ -71,7 +71,7 @@ def test_the_folder_is_a_city_with_its_hours_tariffs_and_sessions(world: World, 
     assert float(tariff.elements[0].price_components[0].price) == 0.40
     assert city.tariff_of(park.evses[0][0], "1") is None, "free of charge"
     scenario = city_scenario(tmp_path / "city", "busy", requests=6)
-    assert isinstance(scenario.demand, Recorded)
+    assert isinstance(scenario.demand, RecordedDemand)
     assert len(day(scenario, Split.TRAINING.seed(0))) == 6
 
 
@@ -165,20 +165,20 @@ def test_pages_make_the_same_folder(world: World, places: list[str], tmp_path: P
 
 def test_too_few_days_are_said_and_leave_what_was_there(world: World, places: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "city"
-    with pytest.raises(TooFewDays, match="0 of the last 180 days have sessions, at least 30 are needed"):
+    with pytest.raises(TooFewDaysError, match="0 of the last 180 days have sessions, at least 30 are needed"):
         record_city(world.platform, folder)
     assert not folder.exists()
     fulfilled_days(world, places, 5)
     record_city(world.platform, folder, least_days=5)
     before = content(folder)
-    with pytest.raises(TooFewDays, match="5 of the last 180 days"):
+    with pytest.raises(TooFewDaysError, match="5 of the last 180 days"):
         record_city(world.platform, folder)
     assert content(folder) == before
     assert [path.name for path in tmp_path.iterdir() if "city" in path.name] == ["city"], "no draft is left"
 
 
 def test_a_database_without_locations_and_a_folder_of_something_else_are_refused(world: World, tmp_path: Path) -> None:
-    with pytest.raises(TooFewDays, match="no approved location"):
+    with pytest.raises(TooFewDaysError, match="no approved location"):
         record_city(world.platform, tmp_path / "city")
     (tmp_path / "photos").mkdir()
     with pytest.raises(ValueError, match="is no city folder"):

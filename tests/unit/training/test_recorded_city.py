@@ -13,7 +13,7 @@ from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from cities.generated import NIGHT_CLOSED, generate_city
 from functions.optimizer.core.city import load_city
 from training.problem.scenario import DAY_SLOTS, Split, day
-from training.scenarios.recorded_city import Recorded, city_scenario, one_connector, recorded, split_dates, used
+from training.scenarios.recorded_city import RecordedDemand, city_scenario, one_connector, recorded, split_dates, used
 
 ZONE = ZoneInfo("Europe/London")
 
@@ -44,7 +44,7 @@ def write(folder: Path, *, locations: int = 3, days: int = 20, first: datetime |
 
 def test_the_splits_are_dates_in_order_and_no_day_is_in_two(tmp_path: Path) -> None:
     scenario = city_scenario(write(tmp_path / "city"), "busy", requests=12)
-    assert isinstance(scenario.demand, Recorded)
+    assert isinstance(scenario.demand, RecordedDemand)
     training, validation, test = (set(days.tolist()) for days in scenario.demand.days)
     assert max(training) < min(validation) <= max(validation) < min(test)
     dates = split_dates(scenario.demand)
@@ -57,7 +57,7 @@ def test_a_day_is_made_of_its_split_s_sessions_alone(tmp_path: Path, split: Spli
     assert found is not None
     scenario = city_scenario(tmp_path / "city", "busy", requests=30)
     # Mark every session by its day: the kWh of a request then says where it came from.
-    marked = Recorded(
+    marked = RecordedDemand(
         found.day_number, found.is_weekend, found.minute, found.location,
         5.0 + (found.day_number - found.day_number.min()) / 10.0, found.standards, found.dc, found.days,
     )  # fmt: skip

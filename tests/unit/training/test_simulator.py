@@ -14,7 +14,8 @@ from functions.optimizer.models.policy import RULES, choose
 from tests.unit.training.tiny import requests, tiny
 from training.problem.scenario import Scenario, day
 from training.scenarios.registry import named
-from training.simulation.simulator import NOT_SERVED, Days, Served, Simulator
+from training.simulation.day_state import Days, Served
+from training.simulation.simulator import NOT_SERVED, Simulator
 
 Choose = Callable[[Candidates], np.ndarray]
 
@@ -65,12 +66,12 @@ def test_nothing_is_booked_twice_and_every_request_is_decided_once(number: int, 
         here = np.arange(days)
         expected[:, turn] = np.where(choice >= 0, rows.cost[here, np.maximum(choice, 0)], REJECTION_COST)
         np.testing.assert_array_equal(simulator.step(rows, choice), expected[:, turn])
-        assert (simulator.book.busy <= scenario.city.capacity[:, None]).all()
+        assert (simulator.state.book.busy <= scenario.city.capacity[:, None]).all()
     assert simulator.done
     for env in range(days):
         found = simulator.of_day(env)
         np.testing.assert_array_equal(found.cost, expected[env])
-        np.testing.assert_array_equal(booked(scenario, found), simulator.book.busy[env])
+        np.testing.assert_array_equal(booked(scenario, found), simulator.state.book.busy[env])
         assert not (found.served & ~found.feasible).any()
 
 
@@ -115,7 +116,7 @@ def test_a_day_that_begins_in_the_place_of_another_is_as_if_it_were_the_first() 
     fresh = finish(Simulator(scenario, [day(scenario, 2, requests=50)]), greedy)
     assert same(simulator.of_day(0), fresh.of_day(0))
     assert same(simulator.of_day(1), before)
-    np.testing.assert_array_equal(simulator.book.busy[0], fresh.book.busy[0])
+    np.testing.assert_array_equal(simulator.state.book.busy[0], fresh.state.book.busy[0])
     with pytest.raises(ValueError, match="day: must have 50 requests, not 49"):
         simulator.restart(0, day(scenario, 2, requests=49))
 
@@ -145,8 +146,8 @@ def test_a_row_that_does_not_exist_is_refused_before_anything_is_booked() -> Non
     for choice, message in (([0, padding], "padding"), ([0, 10_000], "padding"), ([0], "one row a request")):
         with pytest.raises(ValueError, match=message):
             simulator.step(rows, np.array(choice))
-    assert not simulator.book.busy.any()
-    assert simulator.position.tolist() == [0, 0]
+    assert not simulator.state.book.busy.any()
+    assert simulator.state.position.tolist() == [0, 0]
 
 
 def test_days_out_of_order_or_unlike_each_other_are_refused() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from training.evaluation.policy_registry import WEIGHTS, load_weights
 from training.learning.arguments import Args
+from training.learning.checkpoint import gathered
 from training.learning.hindsight import Labels
-from training.train import Trainer, gathered, train
+from training.train import Trainer, train
 
 TINY = Args(
     workers=0, scenarios=("varied-13",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
@@ -48,7 +49,7 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(whole: Train
 def test_another_seed_learns_from_other_days(whole: Trainer, tmp_path: Path) -> None:
     other = train(replace(TINY, out=tmp_path, seed=2), quiet=True, until=2)
     assert not np.array_equal(other.labels[0].features, whole.labels[0].features)
-    assert other.base.known.keys() == whole.base.known.keys()
+    assert other.shared.known.keys() == whole.shared.known.keys()
 
 
 def test_what_a_run_leaves(whole: Trainer) -> None:

@@ -9,9 +9,9 @@ import torch
 from functions.optimizer.core.features import FEATURE_NAMES
 from functions.optimizer.core.objective import REJECTION_COST
 from training.learning.hindsight import climatology, hindsight_job
-from training.learning.losses import LEVEL, Lessons, Networks, double_goal, follow, regression, td_loss
+from training.learning.losses import LEVEL, Networks, RegressionSet, double_goal, follow, regression, td_loss
 from training.learning.network import ResidualQ, StateValue, scores
-from training.learning.transitions import Batch, RunJob, Transitions, batch, joined, run_job
+from training.learning.transitions import Batch, ExplorationJob, Transitions, batch, explore_job, joined_transitions
 from training.problem.scenario import Split
 from training.scenarios.registry import named
 
@@ -72,7 +72,7 @@ def test_a_charge_without_refund_counts_each_booking_of_the_steps() -> None:
 
 def test_joined_runs_are_as_if_run_at_once() -> None:
     one = two_days()
-    both = joined([one, one])
+    both = joined_transitions([one, one])
     assert len(both.taken) == 16
     assert both.end.tolist() == [4] * 4 + [8] * 4 + [12] * 4 + [16] * 4
     assert both.begin[-1] == len(both.features) == 32
@@ -83,14 +83,14 @@ def test_a_run_records_every_decision_and_its_potential_is_of_what_is_booked_ahe
     name = "varied-13"
     solved = hindsight_job(name, Split.TRAINING.seed(1))
     known = climatology(named(name), 1).weekday
-    job = RunJob(name, known, ResidualQ().arrays(), (Split.TRAINING.seed(1),), solved.price[None], 0.0, 1)
-    found = run_job(job)
+    job = ExplorationJob(name, known, ResidualQ().arrays(), (Split.TRAINING.seed(1),), solved.price[None], 0.0, 1)
+    found = explore_job(job)
     assert len(found.taken) == named(name).requests_a_day
     assert found.potential[0] == 0.0, "nothing is booked before the first"
     assert found.potential.min() < 0.0
     assert (found.reward <= 1e-6).all()
     assert 0.0 <= -float(found.reward.mean()) < REJECTION_COST
-    explored = run_job(replace(job, explore=1.0))
+    explored = explore_job(replace(job, explore=1.0))
     assert not np.array_equal(explored.taken, found.taken)
 
 
@@ -151,7 +151,7 @@ def test_rows_of_one_request_are_learnt_against_each_other() -> None:
     network = ResidualQ(16)  # A is 0 everywhere
     rows = torch.rand(5, F).half()
     count = torch.tensor([3, 2])
-    shared = Lessons(rows, torch.tensor([2.0, 2.0, 2.0, -1.0, -1.0]), count.cumsum(0) - count, count, torch.ones(2))
+    shared = RegressionSet(rows, torch.tensor([2.0, 2.0, 2.0, -1.0, -1.0]), count.cumsum(0) - count, count, torch.ones(2))
     both = torch.tensor([0, 1])
     assert float(regression(network, shared, both).detach()) == pytest.approx(LEVEL * (4.0 + 1.0) / 2)
     apart = replace(shared, target=torch.tensor([1.0, -1.0, 0.0, 0.0, 0.0]))
