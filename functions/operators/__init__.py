@@ -1,1 +1,1 @@
-"""Operators: the owner's desk (OCPI: CPO). Edits under If-Match, submissions, photos, blocked times, calendars and bookings at their locations."""
+"""Operators: the owner's desk (OCPI: CPO), with edits, submissions, photos, blocked times, calendars and bookings."""
