@@ -13,6 +13,7 @@ from shared import audit, outbox
 from shared.clock import Clock
 from shared.db import new_id
 from shared.events import Event
+from shared.precompiled import Precompiled
 from shared.settings import Settings
 
 
@@ -56,6 +57,14 @@ class Tx:
         """Runs a statement in the transaction."""
         result: sa.CursorResult[Any] = self.conn.execute(statement, parameters)
         return result
+
+    def rows(self, statement: Precompiled, /, **values: Any) -> list[Any]:
+        """The rows of a precompiled SELECT as named tuples. Raises TypeError where `values` are not those of the statement."""
+        return statement.rows(self.conn, **values)
+
+    def change(self, statement: Precompiled, /, **values: Any) -> int:
+        """Sends a precompiled INSERT, UPDATE or DELETE. Returns how many rows it matched."""
+        return statement.execute(self.conn, **values)
 
     def publish(self, event: Event, *, available_at: datetime | None = None) -> None:
         """Tells whoever subscribes that something has happened: a message for each queue on which somebody listens. It leaves

@@ -89,7 +89,7 @@ _STANDING = Precompiled(
 
 def standing(tx: Tx, session_id: uuid.UUID, user_id: uuid.UUID) -> tuple[str, str] | None:
     """(role, status) of the account while the session lives: two primary keys in one read. None where either is gone."""
-    for row in _STANDING.rows(tx.conn, session_id=session_id, user_id=user_id):
+    for row in tx.rows(_STANDING, session_id=session_id, user_id=user_id):
         return row.role, row.status
     return None
 
@@ -211,7 +211,7 @@ _LOCKED = Precompiled(sa.select(user.c.id).where(user.c.id == sa.bindparam("id")
 
 def lock_user(tx: Tx, id: uuid.UUID) -> bool:
     """Locks an account's row; False where there is none."""
-    return bool(_LOCKED.rows(tx.conn, id=id))
+    return bool(tx.rows(_LOCKED, id=id))
 
 
 def add_vehicle(tx: Tx, made: Vehicle) -> None:

@@ -35,7 +35,7 @@ from functions.accounts.schemas import (
 )
 from shared.errors import BadCredentials
 from shared.web.call import Admin, Public, SignedIn, limited
-from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -154,13 +154,12 @@ def change_email(change: EmailChange, call: SignedIn) -> Asked:
 @router.get("/me/sessions", response_model=Page[Session])
 def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Session]:
     """Where you are signed in, latest log-in first."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: sessions.list_sessions(tx=tx, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    items = [
-        Session.model_validate(item).model_copy(update={"current": item.id == call.actor.session_id}) for item in found[:limit]
-    ]
-    return Page(items=items, next_cursor=more)
+    signed_in = call.read(lambda tx: sessions.list_sessions(tx=tx, before=cursor_id(cursor), limit=limit + 1))
+    return page(
+        signed_in,
+        limit,
+        lambda session: Session.model_validate(session).model_copy(update={"current": session.id == call.actor.session_id}),
+    )
 
 
 @router.delete("/me/sessions", status_code=204)
@@ -178,10 +177,8 @@ def revoke_session(session_id: uuid.UUID, call: SignedIn) -> None:
 @router.get("/me/vehicles", response_model=Page[Vehicle])
 def list_vehicles(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Vehicle]:
     """Your vehicles."""
-    after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_vehicles(tx=tx, after=after, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[Vehicle.model_validate(item) for item in found[:limit]], next_cursor=more)
+    vehicles = call.read(lambda tx: service.list_vehicles(tx=tx, after=cursor_id(cursor), limit=limit + 1))
+    return page(vehicles, limit, Vehicle.model_validate)
 
 
 @router.post("/me/vehicles", status_code=201, response_model=Vehicle)
@@ -213,14 +210,12 @@ def list_users(
     limit: PageSize = 20,
 ) -> Page[Account]:
     """All accounts, oldest first, by role, status or address."""
-    after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(
+    users = call.read(
         lambda tx: administration.list_users(
-            tx=tx, role=role, status=status and status.value, email=email, after=after, limit=limit + 1
+            tx=tx, role=role, status=status and status.value, email=email, after=cursor_id(cursor), limit=limit + 1
         )
     )
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[Account.model_validate(item) for item in found[:limit]], next_cursor=more)
+    return page(users, limit, Account.model_validate)
 
 
 @router.get("/users/{user_id}", response_model=Account)

@@ -144,7 +144,7 @@ _STANDING = Precompiled(
 def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:
     """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
     found = []
-    for row in _STANDING.rows(tx.conn, user_id=user_id, now=tx.now):
+    for row in tx.rows(_STANDING, user_id=user_id, now=tx.now):
         until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
         found.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
     return found
@@ -256,7 +256,7 @@ _LAPSED = Precompiled(
 
 def lapsed_holds(tx: Tx, location_id: uuid.UUID) -> list[uuid.UUID]:
     """PENDING bookings of a location whose hold has run out."""
-    return sorted(row.id for row in _LAPSED.rows(tx.conn, location_id=location_id, now=tx.now))
+    return sorted(row.id for row in tx.rows(_LAPSED, location_id=location_id, now=tx.now))
 
 
 def reserved_on(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -> list[Booking]:

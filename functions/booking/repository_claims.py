@@ -53,7 +53,7 @@ def holdings(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> lis
             row.booking_id, row.evse_id, slot_of(row.first), slot_of(row.last) + 1, row.slots, row.start, row.end,
             row.standard, row.power_class, row.revealed_at is not None or row.started_at is not None,
         )
-        for row in _HOLDINGS.rows(tx.conn, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
+        for row in tx.rows(_HOLDINGS, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
     ]  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def claims(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[
     """(EVSE, slot, booking) of every claim on the EVSEs in slots [start, end)."""
     if not evse_ids:
         return []
-    rows = _CLAIMS.rows(tx.conn, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
+    rows = tx.rows(_CLAIMS, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
     return [(evse_id, slot_of(at), booking_id) for evse_id, at, booking_id in rows]
 
 

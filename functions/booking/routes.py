@@ -8,7 +8,7 @@ from functions.booking import service, sessions
 from functions.booking.domain import Filter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
 from shared.web.call import SignedIn
-from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/booking", tags=["booking"])
 
@@ -45,11 +45,9 @@ def list_bookings(
     limit: PageSize = 20,
 ) -> Page[Booking]:
     """Your bookings, newest first; by state, location, vehicle, or those that touch a period."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
     wanted = Filter(tuple(status), location_id, vehicle_id, from_, to)
-    found = call.read(lambda tx: service.list_bookings(tx=tx, wanted=wanted, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[Booking.of(item) for item in found[:limit]], next_cursor=more)
+    bookings = call.read(lambda tx: service.list_bookings(tx=tx, wanted=wanted, before=cursor_id(cursor), limit=limit + 1))
+    return page(bookings, limit, Booking.of)
 
 
 @router.get("/bookings/{booking_id}", response_model=Booking)

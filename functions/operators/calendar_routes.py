@@ -11,7 +11,7 @@ from functions.operators import calendar
 from functions.operators.calendar_schemas import HostedBooking, LocationCalendar
 from shared.tx import Tx
 from shared.web.call import Owner
-from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, page_by
 
 router = APIRouter(prefix="/booking", tags=["booking"])
 
@@ -31,14 +31,16 @@ def list_hosted_bookings(
     after = decode_cursor(cursor, datetime, uuid.UUID) if cursor else None
     wanted = Filter(tuple(status), location_id, None, from_, to)
 
-    def read(tx: Tx) -> list[HostedBooking]:
-        found = calendar.list_hosted(tx=tx, wanted=wanted, after=after, limit=limit + 1)
-        return [HostedBooking.of(item, tx.now) for item in found]
+    def read(tx: Tx) -> Page[HostedBooking]:
+        bookings = calendar.list_hosted(tx=tx, wanted=wanted, after=after, limit=limit + 1)
+        return page_by(
+            bookings,
+            limit,
+            lambda booking: HostedBooking.of(booking, tx.now),
+            position=lambda booking: (booking.start.isoformat(), str(booking.id)),
+        )
 
-    items = call.read(read)
-    last = items[limit - 1] if len(items) > limit else None
-    more = None if last is None else encode_cursor(last.period.start.isoformat(), str(last.id))
-    return Page(items=items[:limit], next_cursor=more)
+    return call.read(read)
 
 
 @router.get("/locations/{location_id}/calendar", response_model=LocationCalendar)

@@ -35,7 +35,7 @@ from shared.tx import Tx
 from shared.web.call import Admin, Call, Owner, Public
 from shared.web.conditions import IfMatch, IfNoneMatch, etag_of
 from shared.web.fields import one_line
-from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page, page_by
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 
@@ -74,23 +74,18 @@ def _created(call: Call, use_case: Callable[[Tx], BaseModel], *, location: str |
     return response
 
 
-def _position(cursor: str | None) -> uuid.UUID | None:
-    return decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-
-
 @router.get("/managed-locations", response_model=Page[ManagedLocation])
 def list_managed_locations(
     call: Owner, status: LocationStatus | None = None, owner_id: uuid.UUID | None = None, cursor: Cursor = None,
     limit: PageSize = 20,
 ) -> Page[ManagedLocation]:  # fmt: skip
     """Your locations in any state, newest first; administrators see all, or those of `owner_id`."""
-    found = call.read(
+    locations = call.read(
         lambda tx: service.list_managed(
-            tx=tx, status=status and status.value, owner_id=owner_id, before=_position(cursor), limit=limit + 1
+            tx=tx, status=status and status.value, owner_id=owner_id, before=cursor_id(cursor), limit=limit + 1
         )
     )
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[ManagedLocation.of(item) for item in found[:limit]], next_cursor=more)
+    return page(locations, limit, ManagedLocation.of)
 
 
 @router.post("/locations", status_code=201, response_model=LocationOut)
@@ -185,10 +180,9 @@ def list_tariffs(location_id: uuid.UUID, call: Owner, cursor: Cursor = None, lim
     """Which tariff each pool had when, newest first."""
 
     def read(tx: Tx) -> Page[TariffPeriodOut]:
-        found = service.tariff_history(tx=tx, location_id=location_id, before=_position(cursor), limit=limit + 1)
-        tariffs = service.get_tariffs(tx=tx, tariff_ids=[item.tariff_id for item in found])
-        more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-        return Page(items=[TariffPeriodOut.of(item, tariffs[item.tariff_id]) for item in found[:limit]], next_cursor=more)
+        periods = service.tariff_history(tx=tx, location_id=location_id, before=cursor_id(cursor), limit=limit + 1)
+        tariffs = service.get_tariffs(tx=tx, tariff_ids=[period.tariff_id for period in periods])
+        return page(periods, limit, lambda period: TariffPeriodOut.of(period, tariffs[period.tariff_id]))
 
     return call.read(read)
 
@@ -236,13 +230,12 @@ def list_blocked_times(
     location_id: uuid.UUID, call: Owner, past: bool = False, cursor: Cursor = None, limit: PageSize = 20
 ) -> Page[BlockedTimeOut]:
     """The blocked times of a location; with `past` those that have ended too."""
-    found = call.read(
+    blocked_times = call.read(
         lambda tx: editing.list_blocked_times(
-            tx=tx, location_id=location_id, past=past, after=_position(cursor), limit=limit + 1
+            tx=tx, location_id=location_id, past=past, after=cursor_id(cursor), limit=limit + 1
         )
     )
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[BlockedTimeOut.model_validate(item) for item in found[:limit]], next_cursor=more)
+    return page(blocked_times, limit, BlockedTimeOut.model_validate)
 
 
 @router.delete("/locations/{location_id}/blocked-times/{blocked_time_id}", response_model=LocationOut)
@@ -280,9 +273,8 @@ def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_m
 @router.get("/locations/{location_id}/photos", response_model=Page[PhotoOut])
 def list_photos(location_id: uuid.UUID, call: Public, cursor: Cursor = None, limit: PageSize = 20) -> Page[PhotoOut]:
     """The photos of a location."""
-    found = call.read(lambda tx: photos.list_photos(tx=tx, location_id=location_id, after=_position(cursor), limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[PhotoOut.of(item) for item in found[:limit]], next_cursor=more)
+    stored = call.read(lambda tx: photos.list_photos(tx=tx, location_id=location_id, after=cursor_id(cursor), limit=limit + 1))
+    return page(stored, limit, PhotoOut.of)
 
 
 @router.get("/locations/{location_id}/photos/{photo_id}", response_class=Response, responses=PHOTO_ANSWER)
@@ -332,10 +324,9 @@ def list_submissions(location_id: uuid.UUID, call: Owner, cursor: Cursor = None,
     """What was submitted, newest first, each with what differs from the submission before it, field by field."""
 
     def read(tx: Tx) -> Page[SubmissionOut]:
-        before = _position(cursor)
-        found = submissions.list_submissions(tx=tx, location_id=location_id, before=before, limit=limit + 1)
-        more = encode_cursor(str(found[limit - 1][0].id)) if len(found) > limit else None
-        return Page(items=[SubmissionOut.of(item, changes) for item, changes in found[:limit]], next_cursor=more)
+        before = cursor_id(cursor)
+        submitted = submissions.list_submissions(tx=tx, location_id=location_id, before=before, limit=limit + 1)
+        return page_by(submitted, limit, lambda row: SubmissionOut.of(*row), position=lambda row: (str(row[0].id),))
 
     return call.read(read)
 

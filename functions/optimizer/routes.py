@@ -16,7 +16,7 @@ from functions.optimizer.schemas import (
     WholeDecision,
 )
 from shared.web.call import Public, SignedIn, limited_caller
-from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/optimizer", tags=["optimizer"])
 
@@ -36,10 +36,8 @@ def list_charge_requests(
     call: SignedIn, cursor: Annotated[str | None, Query(max_length=200)] = None, limit: PageSize = 20
 ) -> Page[ChargeRequest]:
     """Your charge requests, newest first."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_charge_requests(tx=tx, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[ChargeRequest.of(item) for item in found[:limit]], next_cursor=more)
+    requests = call.read(lambda tx: service.list_charge_requests(tx=tx, before=cursor_id(cursor), limit=limit + 1))
+    return page(requests, limit, ChargeRequest.of)
 
 
 @router.get("/charge-requests/{request_id}", response_model=ChargeRequest)

@@ -62,10 +62,10 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uu
     of every change of claims."""
     if not ids:
         return {}
-    rows = (_LOCKED if lock else _READ).rows(tx.conn, ids=ids)
+    rows = tx.rows(_LOCKED if lock else _READ, ids=ids)
     evses = _evses(tx, ids)
     tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
-    for row in _TARIFF_IDS.rows(tx.conn, ids=ids):
+    for row in tx.rows(_TARIFF_IDS, ids=ids):
         tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
     blocked = _blocked(tx, [row.id for row in rows if row.blocked_until is not None and row.blocked_until > tx.now])
     return {
@@ -77,7 +77,7 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uu
 def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[BlockedTime]]:
     """The blocked times of locations that have not ended, in order of their begin."""
     found: dict[uuid.UUID, list[BlockedTime]] = {}
-    for row in _BLOCKED.rows(tx.conn, ids=location_ids, now=tx.now) if location_ids else ():
+    for row in tx.rows(_BLOCKED, ids=location_ids, now=tx.now) if location_ids else ():
         made = BlockedTime(row.id, row.evse_id, row.period_begin, row.period_end, row.reason)
         found.setdefault(row.location_id, []).append(made)
     return found
@@ -86,7 +86,7 @@ def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[
 def _evses(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Evse]]:
     """The EVSEs of locations with their connectors, in order of uid and connector."""
     found: dict[uuid.UUID, list[Evse]] = {}
-    for evse_id, rows in groupby(_PLUGS.rows(tx.conn, ids=location_ids), key=attrgetter("id")):
+    for evse_id, rows in groupby(tx.rows(_PLUGS, ids=location_ids), key=attrgetter("id")):
         first, *_ = plugs = list(rows)
         connectors = tuple(
             Connector(row.connector_id, row.standard, row.format, row.power_type, row.max_power_kw)

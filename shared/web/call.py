@@ -85,13 +85,13 @@ class Call:
             tx.conn, idempotency_key, **key, body_hash=body_hash, status=0, location=None, body="", created_at=tx.now
         )
         if not new:
-            (stored,) = _STORED.rows(tx.conn, **key)
+            (stored,) = tx.rows(_STORED, **key)
             if stored.body_hash != body_hash:
                 raise IdempotencyKeyReused("Idempotency-Key: used before with a different body on this path")
             return _answer(stored.body, stored.status, stored.location, replayed=True)
         made = self._audited(tx, fn)
         body, path = made.model_dump_json(), _location(location, made)
-        _STORE.execute(tx.conn, **key, status=status, location=path, body=body)
+        tx.change(_STORE, **key, status=status, location=path, body=body)
         return _answer(body, status, path)
 
 

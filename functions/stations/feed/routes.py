@@ -21,7 +21,7 @@ from functions.stations.feed.schemas import (
 )
 from shared.tx import Tx
 from shared.web.call import Call, Owner, Station
-from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 
@@ -87,12 +87,10 @@ def create_station_key(location_id: uuid.UUID, key_in: StationKeyCreate, call: O
 @router.get("/locations/{location_id}/keys", response_model=Page[StationKeyOut])
 def list_station_keys(location_id: uuid.UUID, call: Owner, cursor: Cursor = None, limit: PageSize = 20) -> Page[StationKeyOut]:
     """The keys of your location with their last use, without their secrets; revoked ones too."""
-    after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
 
     def read(tx: Tx) -> Page[StationKeyOut]:
-        found = station_keys.list_keys(tx=tx, location_id=location_id, after=after, limit=limit + 1)
-        more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-        return Page(items=[StationKeyOut.of(item, tx.now) for item in found[:limit]], next_cursor=more)
+        keys = station_keys.list_keys(tx=tx, location_id=location_id, after=cursor_id(cursor), limit=limit + 1)
+        return page(keys, limit, lambda key: StationKeyOut.of(key, tx.now))
 
     return call.read(read)
 
