@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology, guard_limit
 from functions.optimizer.models.climatology import AS_LEARNT, Trust
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Champion, Refused, champion_path, version_path
-from functions.optimizer.models.policy import Model, rule_of
+from functions.optimizer.models.policy import LoadedModel, rule_of
 from functions.optimizer.models.registry import open_version
 from training.evaluation.baselines import FAST, SEEDED, SLOW, ByRule, Policy, RollingMilp, View, best
 from training.learning.network import Weights, scores
@@ -92,7 +92,7 @@ class Guarded:
         return np.where(ruled, greedy, choice)
 
 
-def by_model(model: Model, trust: Trust, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def by_model(model: LoadedModel, trust: Trust, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scores of the rows in `mask` [B, K] by a loaded network, all in one run: [B, K], -inf elsewhere."""
     assert model.session is not None
     found = np.full(mask.shape, -np.inf)
@@ -127,7 +127,7 @@ def make(one: Contender, known: Climatology, *, seed: int, declines: bool, trust
     return Guarded(partial(by_model, model, trust), declines=declines)
 
 
-def opened(folder: Path) -> Model:
+def opened(folder: Path) -> LoadedModel:
     """An exported version with serving's proof. Raises Refused."""
 
     def read(file: str) -> bytes | None:

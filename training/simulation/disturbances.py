@@ -17,7 +17,7 @@ import numpy as np
 
 from functions.optimizer.core.candidates import SLOT_MIN, Requests, candidates
 from functions.optimizer.core.objective import REJECTION_COST, cost_terms, total
-from functions.optimizer.core.occupancy import Book
+from functions.optimizer.core.occupancy import Occupancy
 from training.problem.scenario import DAY_SLOTS
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ class Events:
         self._moved[env][number] = _Moved(moved.times + 1, later, had)
         book = sim.book
         assert book.out is not None
-        own = Book(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
+        own = Occupancy(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
         rows = candidates(sim.city, later, own, sim.scenario.rates)
         if rows.mask.any():
             sim.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([at]))

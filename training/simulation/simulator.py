@@ -13,7 +13,7 @@ import numpy as np
 from functions.optimizer.core.candidates import Candidates, Requests, candidates
 from functions.optimizer.core.features import Climatology, observe
 from functions.optimizer.core.objective import REJECTION_COST
-from functions.optimizer.core.occupancy import Book
+from functions.optimizer.core.occupancy import Occupancy
 from training.problem.scenario import Scenario
 from training.simulation.disturbances import CALM, Disturbances, Events
 
@@ -119,7 +119,7 @@ class Simulator:
         pools, slots = scenario.shape
         self.climatology = climatology or Climatology.unknown(pools, slots)
         size = len(self.days)
-        self.book = Book(
+        self.book = Occupancy(
             np.zeros((size, pools, slots), dtype=np.int64),
             scenario.open[None],
             scenario.minute_of_day,
