@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Book, Candidates, Rates, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, PoolRates, Requests, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City
 from functions.optimizer.core.features import FEATURE_HASH, Climatology, features
+from functions.optimizer.core.occupancy import Occupancy
 
 PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v1.npz"
 STATES = 50
@@ -40,7 +41,7 @@ class Lcg:
         return self.uniform(0, high, count).astype(np.int64)
 
 
-def setting() -> tuple[City, Rates, Climatology]:
+def setting() -> tuple[City, PoolRates, Climatology]:
     """The city of the golden states: 24 locations, one or two pools each."""
     rng = Lcg(7)
     locations, pools = 24, 36
@@ -59,13 +60,13 @@ def setting() -> tuple[City, Rates, Climatology]:
     )
     energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 96 < 32, 0.75, 1.0)
     hourly = np.where(rng.uniform(0, 1, pools) < 0.3, 1.2, 0.0)[:, None] * np.ones(SLOTS)
-    rates = Rates.build(energy, hourly, np.where(rng.uniform(0, 1, pools) < 0.2, 0.5, 0.0))
+    rates = PoolRates.build(energy, hourly, np.where(rng.uniform(0, 1, pools) < 0.2, 0.5, 0.0))
     shape = (pools, SLOTS)
     known = Climatology(*(rng.uniform(0, high, pools * SLOTS).reshape(shape) for high in (1.0, 2.0, 0.2)))
     return city, rates, known
 
 
-def states() -> tuple[Requests, Book]:
+def states() -> tuple[Requests, Occupancy]:
     """Fifty requests, each with a book of its own."""
     city, _, _ = setting()
     rng = Lcg(11)
@@ -99,7 +100,7 @@ def states() -> tuple[Requests, Book]:
         radius_km=np.where(rng.uniform(0, 1, STATES) < 0.3, rng.uniform(0.5, 8, STATES), np.inf),
         env=np.arange(STATES),
     )
-    return requests, Book(busy, opened, 75.0)
+    return requests, Occupancy(busy, opened, 75.0)
 
 
 def compute() -> dict[str, np.ndarray]:

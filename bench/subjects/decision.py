@@ -14,11 +14,12 @@ from onnx import numpy_helper
 from bench.harness import fixtures, stats
 from bench.harness.results import Figure
 from bench.harness.subject import Sample
-from functions.optimizer.core.candidates import MAX_ROWS, Book, Rates, Requests, candidates
+from functions.optimizer.core.candidates import MAX_ROWS, PoolRates, Requests, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import Climatology, observe
+from functions.optimizer.core.occupancy import Occupancy
 from functions.optimizer.models.manifest import MODEL, POLICY_NAME
-from functions.optimizer.models.policy import Model, rank
+from functions.optimizer.models.policy import LoadedModel, rank
 from functions.optimizer.models.registry import SHIPPED, in_folder, open_version
 from shared.clock import SystemClock
 
@@ -31,7 +32,7 @@ COSTS = {
 }
 
 
-def shipped() -> tuple[Model, list[np.ndarray]]:
+def shipped() -> tuple[LoadedModel, list[np.ndarray]]:
     """The network that ships and its weight matrices, [inputs, outputs] each."""
     version = next(path.name for path in sorted((SHIPPED / "models" / POLICY_NAME).iterdir()) if path.is_dir())
     folder = SHIPPED / "models" / POLICY_NAME / version
@@ -53,7 +54,7 @@ def chained(matrices: list[np.ndarray]) -> list[np.ndarray]:
     return found
 
 
-def around(rng: np.random.Generator) -> tuple[City, Book, Rates, Climatology, Requests]:
+def around(rng: np.random.Generator) -> tuple[City, Occupancy, PoolRates, Climatology, Requests]:
     """What serving looks at for one wish: 60 locations of two pools each within reach, booked by a third over a day and a
     half, prices by the quarter hour, a climatology; and a wish that any of them could meet."""
     pools = np.arange(2 * LOCATIONS)
@@ -65,8 +66,8 @@ def around(rng: np.random.Generator) -> tuple[City, Book, Rates, Climatology, Re
         capacity=np.full(len(pools), EVSES), price_unit=12.0,
     )  # fmt: skip
     shape = (len(pools), SLOTS)
-    book = Book(rng.binomial(EVSES, 1 / 3, (1, *shape)), np.ones((1, *shape), dtype=bool), 480.0)
-    rates = Rates.build(rng.uniform(0.3, 0.7, shape))
+    book = Occupancy(rng.binomial(EVSES, 1 / 3, (1, *shape)), np.ones((1, *shape), dtype=bool), 480.0)
+    rates = PoolRates.build(rng.uniform(0.3, 0.7, shape))
     known = Climatology(rng.uniform(0, 0.5, shape), rng.uniform(0, 0.2, shape), rng.uniform(0, 0.1, shape))
     wish = Requests.build(
         size=1, book_min=5.0, depart_min=65.0, latitude=52.09, longitude=5.12, soc_kwh=20.0, battery_kwh=60.0, need_kwh=18.0,

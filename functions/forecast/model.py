@@ -12,7 +12,7 @@ import numpy as np
 
 from functions.forecast.features import FORECAST_FEATURES, FORECAST_HASH, FORECAST_VERSION, HORIZONS
 from functions.optimizer.models.manifest import Expected
-from functions.optimizer.models.policy import Model
+from functions.optimizer.models.policy import LoadedModel
 
 log = logging.getLogger(__name__)
 FORECAST_NAME = "availability-forecast"
@@ -44,7 +44,7 @@ class Chances:
     occupancy: np.ndarray
 
 
-def score(model: Model | None, inputs: np.ndarray) -> Chances | None:
+def score(model: LoadedModel | None, inputs: np.ndarray) -> Chances | None:
     """The model's answer to features [G, F]; None where there is no model, it fails, or its answer is not chances."""
     if model is None or model.session is None:
         return None

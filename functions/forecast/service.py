@@ -9,7 +9,7 @@ from functions.forecast.features import HORIZONS, STEP_MINUTES
 from functions.forecast.model import Source
 from functions.forecast.repository import Forecast, Tally
 from functions.forecast.schemas import ForecastModel, ForecastOut, LocationForecast, Reliability, ReliabilityBin, ReliabilityRow
-from functions.forecast.sweep import BINS, forecast_source
+from functions.forecast.sweep import BINS, forecast_registry
 from functions.stations import service as stations
 from shared.errors import Invalid
 from shared.platform import Platform
@@ -105,7 +105,7 @@ def _row(horizon: int, source: str, version: str, tallies: list[Tally]) -> Relia
 
 def describe_forecast(*, platform: Platform) -> ForecastModel:
     """The forecast model that serves, and why a later one does not."""
-    source = forecast_source(platform)
+    source = forecast_registry(platform)
     model = source.current()
     if model is None:
         return ForecastModel(version=None, loaded_at=None, refused=source.refusal, metrics=None)

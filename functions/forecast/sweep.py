@@ -23,8 +23,8 @@ from functions.forecast.features import AHEAD, DAY, HORIZONS, STEP_MINUTES, Memo
 from functions.forecast.memory import Group, Key, pack, unpack
 from functions.forecast.model import FORECAST, WARM, Chances, Source, by_last_observation, by_table, score, shipped_table
 from functions.forecast.repository import Forecast
-from functions.optimizer.models.policy import Model
-from functions.optimizer.models.registry import PolicySource
+from functions.optimizer.models.policy import LoadedModel
+from functions.optimizer.models.registry import ModelRegistry
 from functions.stations import service as stations
 from functions.stations.domain import UNUSABLE, Location
 from functions.stations.enums import EvseStatus, power_class
@@ -44,12 +44,12 @@ ABSENT = frozenset({EvseStatus.PLANNED.value, EvseStatus.REMOVED.value})
 TAKEN = frozenset({EvseStatus.CHARGING.value, EvseStatus.BLOCKED.value, EvseStatus.RESERVED.value})
 UNKNOWN = EvseStatus.UNKNOWN.value
 
-_sources: "weakref.WeakKeyDictionary[Platform, PolicySource]" = weakref.WeakKeyDictionary()
+_sources: "weakref.WeakKeyDictionary[Platform, ModelRegistry]" = weakref.WeakKeyDictionary()
 
 
-def forecast_source(platform: Platform) -> PolicySource:
+def forecast_registry(platform: Platform) -> ModelRegistry:
     """The process's holder of the forecast's champion, one a platform."""
-    return _sources.setdefault(platform, PolicySource(platform.blobs, platform.clock, FORECAST))
+    return _sources.setdefault(platform, ModelRegistry(platform.blobs, platform.clock, FORECAST))
 
 
 def step_of(at: datetime) -> int:
@@ -76,7 +76,7 @@ class Run:
 
 def forecast_availability(platform: Platform) -> Run:
     """Forecasts every approved location's groups for the step that is now, and prunes. Does nothing twice."""
-    source = forecast_source(platform)
+    source = forecast_registry(platform)
     model, total, after = source.current(), Run(), None
     if model is None:
         log.warning("no forecast model serves, the table answers: %s", source.refusal)
@@ -100,7 +100,7 @@ def forecast_availability(platform: Platform) -> Run:
     return total
 
 
-def _forecast_page(platform: Platform, page: list[Location], model: Model | None, now: datetime) -> Run:
+def _forecast_page(platform: Platform, page: list[Location], model: LoadedModel | None, now: datetime) -> Run:
     try:
         return platform.transact(partial(_page, page=page, model=model, step=step_of(now)))
     except sa.exc.IntegrityError as error:
@@ -109,7 +109,7 @@ def _forecast_page(platform: Platform, page: list[Location], model: Model | None
         raise
 
 
-def _page(tx: Tx, *, page: list[Location], model: Model | None, step: int) -> Run:
+def _page(tx: Tx, *, page: list[Location], model: LoadedModel | None, step: int) -> Run:
     at, ids = instant_of(step), [location.id for location in page]
     groups = groups_of(page)
     rows = repository.memories(tx, ids)
@@ -279,7 +279,7 @@ def _compare(tx: Tx, seen: Seen, location_ids: list[uuid.UUID], at: datetime) ->
     return len(judged)
 
 
-def _forecasts(tx: Tx, seen: Seen, model: Model | None) -> list[Forecast]:
+def _forecasts(tx: Tx, seen: Seen, model: LoadedModel | None) -> list[Forecast]:
     memory, groups = seen.memory, seen.groups
     usable = seen.usable[-1] & ~memory.left
     booked = np.stack([memory.sums((part & seen.usable[-1]).astype(np.float64)) for part in seen.claimed[:, 1:].T], axis=1)

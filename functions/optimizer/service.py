@@ -18,7 +18,7 @@ from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import full_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish, check_transition
 from functions.optimizer.events import ChargeRequested, ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
-from functions.optimizer.models.registry import PolicySource, describe
+from functions.optimizer.models.registry import ModelRegistry, describe
 from functions.optimizer.schemas import (
     ChargeRequestCreate,
     Model,
@@ -59,12 +59,12 @@ EXPLANATIONS = {
     "LIMIT_REACHED": "A booking limit of the driver or the station stands in the way.",
 }
 
-_sources: "weakref.WeakKeyDictionary[Platform, PolicySource]" = weakref.WeakKeyDictionary()
+_sources: "weakref.WeakKeyDictionary[Platform, ModelRegistry]" = weakref.WeakKeyDictionary()
 
 
-def policy_source(platform: Platform) -> PolicySource:
+def policy_registry(platform: Platform) -> ModelRegistry:
     """The process's holder of the champion, one a platform."""
-    return _sources.setdefault(platform, PolicySource(platform.blobs, platform.clock))
+    return _sources.setdefault(platform, ModelRegistry(platform.blobs, platform.clock))
 
 
 def _me(tx: Tx) -> uuid.UUID:
@@ -167,8 +167,8 @@ def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationReq
     """The ranked list for a wish; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
-        wish, driver = _wish(tx, request_in, auto_book=False), serving.Driver(_me(tx), request_in.vehicle_id)
-        decision = serving.decide(platform=platform, tx=tx, source=policy_source(platform), wish=wish, driver=driver)
+        wish, driver = _wish(tx, request_in, auto_book=False), serving.RequestingDriver(_me(tx), request_in.vehicle_id)
+        decision = serving.decide(platform=platform, tx=tx, source=policy_registry(platform), wish=wish, driver=driver)
         return Recommendations(
             items=[Option.model_validate(decision.option(place)) for place in range(min(limit, len(decision)))],
             policy=decision.ranking.policy,
@@ -235,7 +235,7 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
 
 
 def _decide(platform: Platform, found: ChargeRequest) -> serving.Decision:
-    source, driver = policy_source(platform), serving.Driver(found.user_id, found.vehicle_id)
+    source, driver = policy_registry(platform), serving.RequestingDriver(found.user_id, found.vehicle_id)
     return platform.read(
         lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=found.wish, driver=driver, watched=True)
     )
@@ -382,7 +382,7 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
 def describe_model(*, platform: Platform) -> Model:
     """The policy that serves, the share of a week's decisions that a rule made instead, and in how many of them its
     challenger would have chosen the same."""
-    found = describe(policy_source(platform))
+    found = describe(policy_registry(platform))
     week = platform.clock.now() - timedelta(days=7)
     decided = platform.read(lambda tx: repository.decisions_since(tx, week))
     shadowed, agreed = 0, 0

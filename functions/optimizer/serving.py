@@ -13,16 +13,17 @@ import numpy as np
 from functions.booking import service as booking
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
-from functions.optimizer.core.candidates import Book, Candidates, Rates, Reason, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, PoolRates, Reason, Requests, candidates
 from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import Climatology, features, observe
 from functions.optimizer.core.objective import TERMS, cost_terms
+from functions.optimizer.core.occupancy import Occupancy
 from functions.optimizer.domain import Wish
 from functions.optimizer.explanations import kept_free, peak_hour, reason_in_words, spares_the_last
 from functions.optimizer.models.climatology import pool_key
-from functions.optimizer.models.policy import Model, Ranking, rank
-from functions.optimizer.models.registry import PolicySource
-from functions.optimizer.models.shadow import Shadow, watch
+from functions.optimizer.models.policy import LoadedModel, Ranking, rank
+from functions.optimizer.models.registry import ModelRegistry
+from functions.optimizer.models.shadow import ShadowChoice, watch
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.tariffs.rates import RateTables
@@ -39,7 +40,7 @@ _tables = RateTables()
 
 
 @dataclass(frozen=True)
-class Driver:
+class RequestingDriver:
     """Whose limits count, and for which of his vehicles (None: he gave figures)."""
 
     id: uuid.UUID
@@ -51,8 +52,8 @@ class Surroundings:
     """The city around a driver: arrays for the core, and the records behind them by index."""
 
     city: City
-    book: Book
-    rates: Rates
+    occupancy: Occupancy
+    rates: PoolRates
     locations: tuple[Location, ...]
     pools: tuple[Pool, ...]
     slot0: int
@@ -71,7 +72,7 @@ class Decision:
     reason: str | None
     features: np.ndarray
     known: Climatology
-    shadow: Shadow | None = None
+    shadow: ShadowChoice | None = None
     refusal: LimitReached | None = None
 
     def option(self, place: int) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class Decision:
         number, start = int(rows.pool[0, row]), int(rows.start[0, row])
         pool, place = around.pools[number], around.locations[int(rows.location[0, row])]
         alike = [item for item in around.pools if (item.location_id, item.power_class) == (place.id, pool.power_class)]
-        hour = peak_hour(self.known, number, start, start + int(rows.length[0, row]), around.book.minute_of_day / 60.0)
+        hour = peak_hour(self.known, number, start, start + int(rows.length[0, row]), around.occupancy.minute_of_day / 60.0)
         return kept_free(pool.power_class, place.name, hour, plug=len(alike) > 1)
 
     def __len__(self) -> int:
@@ -150,7 +151,9 @@ def _minor_scale(currency: str) -> int:
     return int(10 ** minor_digits(currency))
 
 
-def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, driver: Driver, watched: bool = False) -> Decision:
+def decide(
+    *, platform: Platform, tx: Tx, source: ModelRegistry, wish: Wish, driver: RequestingDriver, watched: bool = False
+) -> Decision:
     """Ranks what `wish` may get, on the bookings as they are now and within the driver's limits: nothing is proposed that
     reserving would refuse by them. Nothing is held. `watched`: a challenger scores too, in what is left of the deadline."""
     full = _surroundings(tx, wish)
@@ -159,7 +162,7 @@ def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, driv
     around = _within(full, limits, driver, wish)
     champion, deadline = source.current(), platform.settings.decision_deadline_ms
     known = _known(champion, around)
-    rows, seen = observe(around.city, requests, around.book, around.rates, known)
+    rows, seen = observe(around.city, requests, around.occupancy, around.rates, known)
     ranking = rank(champion, rows, seen, clock=platform.clock, deadline_ms=deadline, refusal=source.refusal, known=known)
     shadow, challenger = None, source.challenger if watched else None
     if challenger is not None and len(ranking.order):
@@ -175,15 +178,15 @@ def decide(*, platform: Platform, tx: Tx, source: PolicySource, wish: Wish, driv
     return Decision(around, rows, ranking, requests, why, seen, known, shadow, refusal)
 
 
-def _within(around: Surroundings, limits: Limits, driver: Driver, wish: Wish) -> Surroundings:
+def _within(around: Surroundings, limits: Limits, driver: RequestingDriver, wish: Wish) -> Surroundings:
     """The surroundings with the slots closed that the limits keep from this driver."""
     places = {location.id: location for location in around.locations}
-    opened = around.book.open.copy()
+    opened = around.occupancy.open.copy()
     for number, pool in enumerate(around.pools):
         terms = places[pool.location_id].booking_terms
         for begin, until in limits.closed(terms, pool.location_id, driver.vehicle_id, _length(wish, pool)):
             opened[0, number, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
-    return replace(around, book=replace(around.book, open=opened))
+    return replace(around, occupancy=replace(around.occupancy, open=opened))
 
 
 def _length(wish: Wish, pool: Pool) -> int:
@@ -192,9 +195,9 @@ def _length(wish: Wish, pool: Pool) -> int:
     return max(1, math.ceil(quarters - 1e-9))
 
 
-def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: Driver) -> LimitReached | None:
+def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: RequestingDriver) -> LimitReached | None:
     """The limit in the way of the cheapest row there would be without limits; None where there would be none either."""
-    rows = candidates(full.city, requests, full.book, full.rates)
+    rows = candidates(full.city, requests, full.occupancy, full.rates)
     if not rows.mask.any():
         return None
     location = full.locations[int(rows.location[0, 0])]
@@ -203,23 +206,23 @@ def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: Dri
     return limits.refusal(location.booking_terms, location.id, driver.vehicle_id, start, end)
 
 
-def _known(model: Model | None, around: Surroundings) -> Climatology:
+def _known(model: LoadedModel | None, around: Surroundings) -> Climatology:
     """What a version's tables know of the pools around the driver."""
     if model is None or model.tables is None or not around.pools:
-        return Climatology.unknown(len(around.pools), around.book.slots)
+        return Climatology.unknown(len(around.pools), around.occupancy.slots)
     places = {location.id: location for location in around.locations}
     keys = [
         pool_key(place.latitude, place.longitude, pool.standard, pool.power_class)
         for pool, place in ((pool, places[pool.location_id]) for pool in around.pools)
     ]
     zones = [places[pool.location_id].time_zone for pool in around.pools]
-    return model.tables.around(keys, zones, around.slot0, around.book.slots)
+    return model.tables.around(keys, zones, around.slot0, around.occupancy.slots)
 
 
-def _scores(model: Model, around: Surroundings, requests: Requests, rows: Candidates) -> np.ndarray:
+def _scores(model: LoadedModel, around: Surroundings, requests: Requests, rows: Candidates) -> np.ndarray:
     """A challenger's scores, by features of its own climatology: [rows]."""
     known = _known(model, around)
-    return model.score(rows, features(around.city, requests, around.book, rows, known), known)
+    return model.score(rows, features(around.city, requests, around.occupancy, rows, known), known)
 
 
 def _reach_km(wish: Wish) -> float:
@@ -268,8 +271,8 @@ def _surroundings(tx: Tx, wish: Wish) -> Surroundings:
         capacity=[len(pool.evse_ids) for pool in pools],
         price_unit=prices,
     )
-    book = _book(tx, locations, pools, slot0, horizon, wish)
-    return Surroundings(city, book, rates, locations, pools, slot0)
+    occupancy = _book(tx, locations, pools, slot0, horizon, wish)
+    return Surroundings(city, occupancy, rates, locations, pools, slot0)
 
 
 def _horizon(wish: Wish, pools: tuple[Pool, ...], slot0: int) -> int:
@@ -284,7 +287,7 @@ def _horizon(wish: Wish, pools: tuple[Pool, ...], slot0: int) -> int:
 
 def _compiled(
     tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int
-) -> tuple[Rates, float]:
+) -> tuple[PoolRates, float]:
     zones = {location.id: location.time_zone for location in locations}
     tariffs = stations.get_tariffs(tx=tx, tariff_ids=[pool.tariff_id for pool in pools if pool.tariff_id is not None])
     energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
@@ -304,10 +307,10 @@ def _compiled(
         for number, pool in enumerate(pools)
     ]
     unit = 3.0 * float(np.median(prices)) if prices else 0.0
-    return Rates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT
+    return PoolRates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT
 
 
-def _book(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int, wish: Wish) -> Book:
+def _book(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int, wish: Wish) -> Occupancy:
     evses = sorted({evse for pool in pools for evse in pool.evse_ids})
     claims = booking.occupancy(tx=tx, evse_ids=evses, start=slot_start(slot0), end=slot_start(slot0 + horizon))
     lane: dict[uuid.UUID, np.ndarray] = {}
@@ -331,7 +334,7 @@ def _book(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot
         opened[0, number] = hours[pool.location_id]
     zone = ZoneInfo(locations[0].time_zone if locations else "UTC")
     local = slot_start(slot0).astimezone(zone)
-    return Book(busy, opened, local.hour * 60.0 + local.minute, out)
+    return Occupancy(busy, opened, local.hour * 60.0 + local.minute, out)
 
 
 def _blocked(locations: tuple[Location, ...], slot0: int, horizon: int) -> dict[uuid.UUID, np.ndarray]:

@@ -17,7 +17,7 @@ from functions.optimizer.domain import Wish
 from functions.optimizer.models.climatology import Tables, pool_key
 from functions.optimizer.models.manifest import challenger_path
 from functions.optimizer.models.policy import STATIC_BID_PRICE
-from functions.optimizer.service import policy_source
+from functions.optimizer.service import policy_registry
 from functions.optimizer.tables import decision
 from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
@@ -190,7 +190,7 @@ def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_
     assert ask(world, world.user())["policy"] == "7"
     make, why = BROKEN[case]
     policies.put(blobs, "1", make())
-    policy_source(world.platform).refresh()
+    policy_registry(world.platform).refresh()
     assert ask(world, world.user())["policy"] == "7"
     model = world.client.get(f"{API}/optimizer/model").json()
     assert (model["version"], model["kind"], model["metrics"]) == ("7", "network", {"busy": {"ratio": 1.05}})
@@ -241,7 +241,7 @@ def test_features_carry_the_climatology_of_the_pools_that_are_known(world: World
         latitude=52.091, longitude=5.121, earliest_departure=world.platform.clock.now(), battery_kwh=60, soc=0.3,
         consumption_kwh_per_km=0.18, max_power_kw=22, standards=(TYPE2,), energy_kwh=12, weights=(0.4, 0.3, 0.2, 0.1),
     )  # fmt: skip
-    source, nobody = policy_source(world.platform), serving.Driver(new_id(), None)
+    source, nobody = policy_registry(world.platform), serving.RequestingDriver(new_id(), None)
     found = world.platform.read(
         lambda tx: serving.decide(platform=world.platform, tx=tx, source=source, wish=asked, driver=nobody)
     )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from functions.forecast.features import AHEAD, HORIZONS, Memory, observe
 from functions.forecast.memory import Group, unpack
 from functions.forecast.model import FORECAST, shipped_table
-from functions.forecast.sweep import Run, forecast_availability, forecast_source, step_of
+from functions.forecast.sweep import Run, forecast_availability, forecast_registry, step_of
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from functions.optimizer.models.registry import install_shipped
 from functions.stations import service as stations
@@ -82,7 +82,7 @@ def test_a_station_that_is_heard_for_an_hour_is_forecast_by_the_model(learnt: Wo
     assert run.by_model == 0, "not before the last hour is known"
     run = heard_for(learnt, clock, station, 10)
     assert run == Run(groups=1, by_model=1, compared=4)
-    model = forecast_source(learnt.platform).current()
+    model = forecast_registry(learnt.platform).current()
     assert model is not None
     items = forecast_of(learnt, station.location)
     assert {item["source"] for item in items} == {"MODEL"}

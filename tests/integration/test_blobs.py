@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devhost.stack.azurite import Azurite
-from functions.optimizer.models.registry import PolicySource, install_shipped
+from functions.optimizer.models.registry import ModelRegistry, install_shipped
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
 from shared.db import new_id
@@ -62,7 +62,7 @@ def test_names_are_listed_by_prefix(blobs: BlobStore) -> None:
 def test_a_policy_is_installed_and_served(blobs: BlobStore, clock: ManualClock) -> None:
     assert install_shipped(blobs)
     assert not install_shipped(blobs)
-    source = PolicySource(blobs, clock)
+    source = ModelRegistry(blobs, clock)
     assert source.current() is not None, source.refusal
     assert source.refusal is None
 

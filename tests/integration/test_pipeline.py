@@ -15,7 +15,7 @@ from app.migrate import upgrade
 from app.process import make_platform
 from functions.optimizer.models.climatology import Tables
 from functions.optimizer.models.manifest import Manifest, challenger_path, champion_path
-from functions.optimizer.models.registry import PolicySource, stored
+from functions.optimizer.models.registry import ModelRegistry, stored
 from shared.adapters.blobs import BlobStore
 from shared.clock import ManualClock
 from shared.errors import Conflict
@@ -73,7 +73,7 @@ def test_a_better_version_becomes_the_champion(
     assert reported(found) == 0
     assert (found.version, found.against) == (VERSION, [])
     assert (pointer(platform.blobs, champion_path()), pointer(platform.blobs, challenger_path())) == (VERSION, None)
-    serving = PolicySource(platform.blobs, platform.clock).current()
+    serving = ModelRegistry(platform.blobs, platform.clock).current()
     assert serving is not None
     assert (serving.manifest.version, serving.manifest.parent) == (VERSION, "old")
     assert serving.tables is not None
@@ -112,7 +112,7 @@ def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
         ("slack", 20), ("busy", 20), ("overload", 20), ("Utrecht slack", 7), ("Utrecht busy", 7), ("Utrecht overload", 7),
     ]  # fmt: skip
     assert any(line.startswith("busy: ") for line in found.against)
-    model = PolicySource(blobs, world.platform.clock)
+    model = ModelRegistry(blobs, world.platform.clock)
     assert model.current() is None
     assert model.challenger is not None
     assert model.challenger.tables is not None

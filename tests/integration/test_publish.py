@@ -13,7 +13,7 @@ from devhost.stack.azurite import Azurite
 from functions.optimizer.models.climatology import Tables
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Refused, challenger_path, champion_path, version_path
 from functions.optimizer.models.policy import STATIC_BID_PRICE
-from functions.optimizer.models.registry import PolicySource
+from functions.optimizer.models.registry import ModelRegistry
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.clock import ManualClock
 from shared.db import new_id
@@ -57,7 +57,7 @@ def pointed(blobs: BlobStore, path: str = champion_path()) -> str | None:
 
 
 def serving(blobs: BlobStore, clock: ManualClock) -> str:
-    model = PolicySource(blobs, clock).current()
+    model = ModelRegistry(blobs, clock).current()
     assert model is not None
     return model.manifest.version
 
@@ -162,7 +162,7 @@ def test_a_rule_with_its_climatology_is_published(blobs: BlobStore, tmp_path: Pa
     for file, data in policies.rule_version("p", STATIC_BID_PRICE, tables=Tables(("a",), values)).items():
         (tmp_path / file).write_bytes(data)
     assert publish.publish(blobs, tmp_path).rule == STATIC_BID_PRICE
-    model = PolicySource(blobs, clock).current()
+    model = ModelRegistry(blobs, clock).current()
     assert model is not None
     assert model.tables is not None
     assert model.tables.keys == ("a",)
@@ -172,7 +172,7 @@ def test_what_somebody_put_there_by_hand_is_refused_and_the_old_champion_serves_
     blobs: BlobStore, exported: Exporter, clock: ManualClock
 ) -> None:
     publish.publish(blobs, exported("1"))
-    source = PolicySource(blobs, clock)
+    source = ModelRegistry(blobs, clock)
     assert source.current() is not None
     policies.put(blobs, "2", policies.version("2") | {MODEL: policies.version("2")[MODEL][:-9]})
     source.refresh()
@@ -193,7 +193,7 @@ def test_a_version_never_changes(blobs: BlobStore, exported: Exporter, clock: Ma
 def test_a_challenger_is_watched_and_withdrawn(blobs: BlobStore, exported: Exporter, clock: ManualClock) -> None:
     publish.publish(blobs, exported("1"))
     publish.challenge(blobs, exported("2"))
-    source = PolicySource(blobs, clock)
+    source = ModelRegistry(blobs, clock)
     assert source.current() is not None
     assert source.challenger is not None
     assert (serving(blobs, clock), source.challenger.manifest.version) == ("1", "2")

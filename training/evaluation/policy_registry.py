@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology, guard_limit
 from functions.optimizer.models.climatology import AS_LEARNT, PolicyBlend
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Champion, Refused, champion_path, version_path
-from functions.optimizer.models.policy import Model, rule_of
+from functions.optimizer.models.policy import LoadedModel, rule_of
 from functions.optimizer.models.registry import open_version
 from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, RollingMilp, RulePolicy, View, best
 from training.learning.network import Weights, scores
@@ -92,7 +92,7 @@ class GuardedPolicy:
         return np.where(ruled, greedy, choice)
 
 
-def scores_by_model(model: Model, blend: PolicyBlend, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def scores_by_model(model: LoadedModel, blend: PolicyBlend, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scores of the rows in `mask` [B, K] by a loaded network, all in one run: [B, K], -inf elsewhere."""
     assert model.session is not None
     found = np.full(mask.shape, -np.inf)
@@ -129,7 +129,7 @@ def build_policy(
     return GuardedPolicy(partial(scores_by_model, model, blend), declines=declines)
 
 
-def opened(folder: Path) -> Model:
+def opened(folder: Path) -> LoadedModel:
     """An exported version with serving's proof. Raises Refused."""
 
     def read(file: str) -> bytes | None:

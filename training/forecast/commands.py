@@ -20,7 +20,7 @@ from functions.forecast.features import AHEAD, FORECAST_FEATURES, FORECAST_HASH,
 from functions.forecast.model import FORECAST, FORECAST_NAME, TABLE, Chances, score
 from functions.optimizer.models.manifest import MODEL, Canary, Manifest, Parity, Refused
 from functions.optimizer.models.onnx_graph import opset_of
-from functions.optimizer.models.policy import Model
+from functions.optimizer.models.policy import LoadedModel
 from functions.optimizer.models.registry import SHIPPED, in_folder, open_version, stored
 from shared.adapters.blobs import FolderBlobs
 from shared.errors import AppError
@@ -63,7 +63,7 @@ def _records(city: Path) -> Records:
         _stop(error.detail)
 
 
-def answers_of(model: Model, table_of: np.ndarray, rows: Sample) -> dict[str, Chances]:
+def answers_of(model: LoadedModel, table_of: np.ndarray, rows: Sample) -> dict[str, Chances]:
     """What each predictor says of rows. Raises ValueError where the model says nothing."""
     parts = [score(model, part) for part in np.array_split(rows.inputs, len(rows.inputs) // 65536 + 1)]
     if any(part is None for part in parts):
@@ -73,7 +73,7 @@ def answers_of(model: Model, table_of: np.ndarray, rows: Sample) -> dict[str, Ch
     return {"champion": own, "last_observation": last_observed(rows), "free_count_table": tabled(table_of, rows)}
 
 
-def judged(records: Records, model: Model) -> tuple[Sample, dict[str, Chances], dict[int, dict[str, Figures]]]:
+def judged(records: Records, model: LoadedModel) -> tuple[Sample, dict[str, Chances], dict[int, dict[str, Figures]]]:
     """A model and the baselines on a city's last fifth; the table is of the city's own first three fifths."""
     first, last = records.bounds()
     learnt, test = records.rows(0, first, EVERY), records.rows(last, records.steps)
@@ -202,7 +202,7 @@ def write(run: Path, target: Path, *, version: str, metrics: dict[str, Any] | No
     return made
 
 
-def _opened(folder: Path) -> Model:
+def _opened(folder: Path) -> LoadedModel:
     own = version_folder(folder, FORECAST_NAME)
     return open_version(in_folder(own), own.name, now=datetime.now(UTC), expected=FORECAST)
 
@@ -274,7 +274,7 @@ def report_command(
         console.print("Points were hardly ever all taken: Brier, log loss and ECE say little about this city.")
 
 
-def _champion(store: Path) -> Model:
+def _champion(store: Path) -> LoadedModel:
     blobs = FolderBlobs(store)
     version, _ = champion_of(blobs, FORECAST_NAME)
     if version is None:

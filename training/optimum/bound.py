@@ -12,9 +12,9 @@ from typing import Any
 import highspy
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests, look_and_list
+from functions.optimizer.core.candidates import Candidates, Requests, candidates_in_window
 from functions.optimizer.core.objective import REJECTION_COST
-from functions.optimizer.core.occupancy import Book
+from functions.optimizer.core.occupancy import Occupancy
 from training.problem.scenario import Scenario
 
 EVERY_ROW = 1 << 20
@@ -46,16 +46,16 @@ class AssignmentColumns:
         return cls(len(rows.mask), request, rows.pool[at], rows.start[at], rows.length[at], rows.cost[at])
 
 
-def assignment_columns(scenario: Scenario, requests: Requests, book: Book | None = None) -> AssignmentColumns:
+def assignment_columns(scenario: Scenario, requests: Requests, book: Occupancy | None = None) -> AssignmentColumns:
     """Every row that each request could be given in the book (else an empty one), without the limit of 256; what costs
     as much as a rejection is left out."""
     if book is None:
-        book = Book(np.zeros((1, *scenario.shape), dtype=np.int64), scenario.open[None], scenario.minute_of_day)
+        book = Occupancy(np.zeros((1, *scenario.shape), dtype=np.int64), scenario.open[None], scenario.minute_of_day)
     parts = []
     for first in range(0, len(requests), CHUNK):
         batch = requests.take(np.arange(first, min(first + CHUNK, len(requests))))
         batch = replace(batch, env=np.zeros(len(batch), dtype=np.int64))
-        found, _, _ = look_and_list(scenario.city, batch, book, scenario.rates, rows=EVERY_ROW)
+        found, _, _ = candidates_in_window(scenario.city, batch, book, scenario.rates, rows=EVERY_ROW)
         part = AssignmentColumns.of(found)
         parts.append(replace(part, request=part.request + first))
     if not parts:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Rates, Requests
+from functions.optimizer.core.candidates import PoolRates, Requests
 from functions.optimizer.core.city import City
 
 CCS = "IEC_62196_T2_COMBO"
@@ -67,7 +67,7 @@ class Scenario:
     name: str
     source: str
     city: City
-    rates: Rates
+    rates: PoolRates
     demand: Demand
     requests_a_day: int
     open: np.ndarray

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 import typer
 
-from functions.optimizer.core.candidates import Book, Candidates, Requests
+from functions.optimizer.core.candidates import Candidates, Requests
 from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, Climatology, features
+from functions.optimizer.core.occupancy import Occupancy
 from functions.optimizer.models.climatology import Tables
 from functions.optimizer.models.manifest import (
     CLIMATOLOGY,
@@ -53,7 +54,7 @@ def by_network(scenario: Scenario, network: ResidualQ, known: Climatology) -> Ch
     """The network's best row, as serving would choose it."""
     weights = network.arrays()
 
-    def choose(wish: Requests, book: Book, rows: Candidates) -> int:
+    def choose(wish: Requests, book: Occupancy, rows: Candidates) -> int:
         seen = features(scenario.city, wish, book, rows, known)
         return int(scores(weights, seen, rows.mask)[0].argmax())
 

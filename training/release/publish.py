@@ -29,7 +29,7 @@ from functions.optimizer.models.manifest import (
     champion_path,
     version_path,
 )
-from functions.optimizer.models.policy import Model
+from functions.optimizer.models.policy import LoadedModel
 from functions.optimizer.models.registry import Reader, in_folder, open_version, stored
 from shared.adapters.blobs import BlobStore, FolderBlobs
 from shared.errors import AppError, Conflict
@@ -63,7 +63,7 @@ def name_of(folder: Path) -> str:
     return str(found) if found in MODELS else POLICY_NAME
 
 
-def prove(read: Reader, version: str, name: str = POLICY_NAME) -> Model:
+def prove(read: Reader, version: str, name: str = POLICY_NAME) -> LoadedModel:
     """Opens a version as serving would, canary included. Raises Refused."""
     return open_version(read, version, now=datetime.now(UTC), expected=MODELS[name])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cities.demand import CONSUMPTION, MAX_SHARE, MIN_KWH
-from functions.optimizer.core.candidates import Rates, Requests
+from functions.optimizer.core.candidates import PoolRates, Requests
 from functions.optimizer.core.city import STANDARD_BIT, City
 from training.problem.scenario import CCS, DAY_SLOTS, HORIZON, Scenario
 from training.scenarios.sources import elaad, places, time_of_use
@@ -132,4 +132,4 @@ def random_city(number: int) -> Scenario:
         float(rng.uniform(20.0, 150.0)), float(rng.uniform(0.004, 0.02)), float(rng.uniform(0.0, 0.5)),
     )  # fmt: skip
     source = f"varied; {where}; {drawn}"
-    return Scenario(city.name, source, city, Rates.build(energy), demand, requests, np.ones((pools, slots), dtype=bool))
+    return Scenario(city.name, source, city, PoolRates.build(energy), demand, requests, np.ones((pools, slots), dtype=bool))

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cities.demand import CONSUMPTION, LEAD_MEAN_MIN, MAX_SHARE, MIN_KWH, ORIGIN_SD_DEGREES, real_sessions
-from functions.optimizer.core.candidates import SLOT_MIN, Rates, Requests, charge_hours, session_price
+from functions.optimizer.core.candidates import SLOT_MIN, PoolRates, Requests, charge_hours, session_price
 from functions.optimizer.core.city import (
     REFERENCE_PRICE_UNIT,
     City,
@@ -228,8 +228,8 @@ def one_connector(folder: CityFolder) -> CityFolder:
     return replace(folder, locations=locations)
 
 
-def _rates(folder: CityFolder, city: City, on: date) -> tuple[Rates, np.ndarray]:
-    """Rates and opening of each pool over the horizon that begins at the day's local midnight."""
+def _rates(folder: CityFolder, city: City, on: date) -> tuple[PoolRates, np.ndarray]:
+    """PoolRates and opening of each pool over the horizon that begins at the day's local midnight."""
     zone = ZoneInfo(folder.time_zone)
     midnight = datetime.combine(on, time(), zone)
     slot0 = round(midnight.timestamp() / 60 / SLOT_MIN)
@@ -251,10 +251,10 @@ def _rates(folder: CityFolder, city: City, on: date) -> tuple[Rates, np.ndarray]
         if own not in hours:
             hours[own] = open_slots(own, folder.time_zone, midnight, SLOTS)
         opened[pool] = hours[own]
-    return Rates.build(energy, hourly, np.array(flat)), opened
+    return PoolRates.build(energy, hourly, np.array(flat)), opened
 
 
-def _price_unit(city: City, rates: Rates, demand: Demand) -> float:
+def _price_unit(city: City, rates: PoolRates, demand: Demand) -> float:
     """Three times the median price of requests' sessions at the pools that fit them (PROBLEM.md); the reference's where most
     charge for nothing."""
     wishes = demand.day(city, Split.TRAINING.seed(0), 200)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Rates, Requests
+from functions.optimizer.core.candidates import PoolRates, Requests
 from functions.optimizer.core.city import STANDARD_BIT, City
 from shared.energy import CONSUMPTION_KWH_PER_KM
 from training.problem.scenario import CCS, DAY_SLOTS, HORIZON, Scenario
@@ -92,4 +92,4 @@ def reference(name: str) -> Scenario:
     hotspots = rng.choice(stations, size=min(6, stations), replace=False)
     source = f"{where}; {tariff}; {drawn}"
     opened = np.ones((stations, HORIZON), dtype=bool)
-    return Scenario(name, source, city, Rates.build(energy), ReferenceDemand(arrival, need, hotspots), requests, opened)
+    return Scenario(name, source, city, PoolRates.build(energy), ReferenceDemand(arrival, need, hotspots), requests, opened)

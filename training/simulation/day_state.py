@@ -13,7 +13,7 @@ import numpy as np
 from functions.optimizer.core.candidates import Candidates, Requests
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST
-from functions.optimizer.core.occupancy import Book
+from functions.optimizer.core.occupancy import Occupancy
 from training.problem.scenario import Scenario
 
 
@@ -100,7 +100,7 @@ class DayState:
     """what all days are days of"""
     days: Days
     """the requests of all days"""
-    book: Book
+    book: Occupancy
     """EVSEs busy and out of order, [E, P, T]"""
     served: Served
     """what became of each request, [N]"""
@@ -112,7 +112,7 @@ class DayState:
         """Nothing decided or booked yet; EVSEs may go out of order `with_faults`. Raises ValueError as Days does."""
         requests = Days(days)
         cells = (len(requests), *scenario.shape)
-        book = Book(
+        book = Occupancy(
             np.zeros(cells, dtype=np.int64),
             scenario.open[None],
             scenario.minute_of_day,

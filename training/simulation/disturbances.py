@@ -16,7 +16,7 @@ import numpy as np
 
 from functions.optimizer.core.candidates import SLOT_MIN, Requests, candidates
 from functions.optimizer.core.objective import REJECTION_COST, cost_terms, total
-from functions.optimizer.core.occupancy import Book
+from functions.optimizer.core.occupancy import Occupancy
 from training.problem.scenario import DAY_SLOTS
 from training.simulation.day_state import DayState
 
@@ -324,7 +324,7 @@ class DisturbanceQueue:
         self._moved[env][number] = _MovedBooking(moved.times + 1, later, had)
         book = state.book
         assert book.out is not None
-        own = Book(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
+        own = Occupancy(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
         rows = candidates(state.city, later, own, state.scenario.rates)
         if rows.mask.any():
             state.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([at]))

@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Book, Candidates, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, Requests, candidates
 from functions.optimizer.core.features import Climatology
+from functions.optimizer.core.occupancy import Occupancy
 from functions.optimizer.models.policy import RULES, choose
 from training.problem.scenario import DAY_SLOTS, Scenario, day
 from training.scenarios.sources import elaad
 
-State = tuple[Requests, Book, Candidates]
-Chooser = Callable[[Requests, Book, Candidates], int]
+State = tuple[Requests, Occupancy, Candidates]
+Chooser = Callable[[Requests, Occupancy, Candidates], int]
 """The row a request gets; -1: none. There is at least one."""
 
 
@@ -29,7 +30,7 @@ def replay(
     busy = np.zeros((1, *scenario.shape), dtype=np.int64)
     for number in range(len(wishes)):
         wish = wishes.take(np.array([number]))
-        book = Book(busy.copy(), scenario.open[None], scenario.minute_of_day)
+        book = Occupancy(busy.copy(), scenario.open[None], scenario.minute_of_day)
         rows = candidates(scenario.city, wish, book, scenario.rates)
         yield wish, book, rows
         row = chooser(wish, book, rows) if rows.mask.any() else -1

@@ -1,7 +1,7 @@
 """Candidates: what a request may be given. Batch-first numpy, pure; the rules are PROBLEM.md's.
 
 Axes: B requests, L locations, P pools, T slots of the horizon, S start offsets, K rows. Times are minutes since the
-horizon's first slot begins; `env` says which book of the batch a request looks at.
+horizon's first slot begins; `env` says which occupancy of the batch a request meets.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ import numpy as np
 
 from functions.optimizer.core.city import City, unit_vectors
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, cost_terms, total
-from functions.optimizer.core.occupancy import FULL, SHUT, Look, count, running_sum
-from functions.optimizer.core.occupancy import Book as Book
+from functions.optimizer.core.occupancy import CLOSED, FULL, Occupancy, OccupancyWindow, count, running_sum
 from shared.energy import CHARGE_EFFICIENCY, CONSUMPTION_KWH_PER_KM
 from shared.geo import EARTH_RADIUS_KM
 from shared.slots import SLOT_S
@@ -106,7 +105,7 @@ class Requests:
 
 
 @dataclass(frozen=True)
-class Rates:
+class PoolRates:
     """What energy and time cost in each pool and slot, VAT included, major units: per kWh [P, T], per hour [P, T], and
     once a session [P]; with their running sums over T for sessions of any length."""
 
@@ -117,7 +116,7 @@ class Rates:
     time_sum: np.ndarray
 
     @classmethod
-    def build(cls, energy: np.ndarray, time: np.ndarray | None = None, flat: np.ndarray | None = None) -> "Rates":
+    def build(cls, energy: np.ndarray, time: np.ndarray | None = None, flat: np.ndarray | None = None) -> "PoolRates":
         """Rates from arrays [P, T]; no time price and no flat fee where they are left out."""
         time = np.zeros_like(energy) if time is None else time
         flat = np.zeros(len(energy)) if flat is None else flat
@@ -179,7 +178,7 @@ def charge_hours(requests: Requests, evse_kw: np.ndarray) -> np.ndarray:
 
 
 def session_price(
-    rates: Rates, pool: np.ndarray, start: np.ndarray, duration_h: np.ndarray, need_kwh: np.ndarray
+    rates: PoolRates, pool: np.ndarray, start: np.ndarray, duration_h: np.ndarray, need_kwh: np.ndarray
 ) -> np.ndarray:
     """The price of sessions that begin at slot `start` and draw `need_kwh` evenly over `duration_h`, broadcast."""
     last = rates.energy.shape[1]
@@ -200,8 +199,8 @@ def session_price(
 def candidates(
     city: City,
     requests: Requests,
-    book: Book,
-    rates: Rates,
+    occupancy: Occupancy,
+    rates: PoolRates,
     *,
     nearest: int = MAX_LOCATIONS,
 ) -> Candidates:
@@ -210,14 +209,21 @@ def candidates(
     A row is: one of the `nearest` reachable locations with a matching connector, one of its pools, a start from arrival
     to two hours after; open and with an EVSE free in every slot of the session (the platform repacks equal EVSEs).
     """
-    return look_and_list(city, requests, book, rates, nearest=nearest)[0]
+    return candidates_in_window(city, requests, occupancy, rates, nearest=nearest)[0]
 
 
-def look_and_list(
-    city: City, requests: Requests, book: Book, rates: Rates, *, nearest: int = MAX_LOCATIONS, rows: int = MAX_ROWS
-) -> tuple[Candidates, Look, np.ndarray]:
-    """`candidates`, the look at the book they came from, and the place in it of each row: [B, K]; at most `rows`."""
-    size, horizon = len(requests), book.slots
+def candidates_in_window(
+    city: City,
+    requests: Requests,
+    occupancy: Occupancy,
+    rates: PoolRates,
+    *,
+    nearest: int = MAX_LOCATIONS,
+    rows: int = MAX_ROWS,
+) -> tuple[Candidates, OccupancyWindow, np.ndarray]:
+    """`candidates`, the window of the occupancy that they came from, and the row of it that each came from: [B, K]; at most
+    `rows`."""
+    size, horizon = len(requests), occupancy.slots
     where = _places(city, requests, nearest)
     pool, location, usable = where.pool, where.location, where.usable
     travel = where.km * (60.0 / SPEED_KMH)
@@ -239,7 +245,7 @@ def look_and_list(
     possible = np.where(fits.any(axis=2), length, 1).ravel()
     opening = np.minimum(np.maximum(first, 0), horizon).ravel()
     env = np.repeat(requests.env, pool.shape[1])
-    look = Look.at(city, book, env, pool.ravel(), opening, opening + START_OFFSETS - 1 + possible)
+    window = OccupancyWindow.at(city, occupancy, env, pool.ravel(), opening, opening + START_OFFSETS - 1 + possible)
 
     begin, until = np.minimum(np.maximum(start, 0), horizon), np.minimum(np.maximum(stop, 0), horizon)
     hours = np.minimum(duration_h, horizon + 1.0)[:, :, None]
@@ -255,9 +261,9 @@ def look_and_list(
     cost = np.where(fits, total(terms), np.inf)
     floor = cost.min(axis=(1, 2), initial=np.inf)
 
-    place = np.arange(pool.size).reshape(*pool.shape, 1)
-    seen = look.between(place, begin, until)
-    opened = fits & (seen < 1 << SHUT)
+    window_row = np.arange(pool.size).reshape(*pool.shape, 1)
+    seen = window.between(window_row, begin, until)
+    opened = fits & (seen < 1 << CLOSED)
     free = opened & (count(seen, FULL) == 0)
     shape = (size, start.shape[1] * START_OFFSETS)
     cost = np.where(free, cost, np.inf).reshape(shape)
@@ -294,7 +300,7 @@ def look_and_list(
         conceivable=np.minimum(opened.sum(axis=(1, 2)), rows),
         reason=reason,
     )
-    return made, look, np.where(mask, column, 0)
+    return made, window, np.where(mask, column, 0)
 
 
 @dataclass(frozen=True)

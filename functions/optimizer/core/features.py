@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Rates, Requests, look_and_list
+from functions.optimizer.core.candidates import Candidates, PoolRates, Requests, candidates_in_window
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST
-from functions.optimizer.core.occupancy import AROUND, BUSY, LAST, Book, Look, count, running_sum, windows
+from functions.optimizer.core.occupancy import AROUND, BUSY, LAST, Occupancy, OccupancyWindow, count, running_sum, windows
 
 FEATURE_VERSION = 2
 FIXED_POINT = 1 << 20
@@ -99,78 +99,78 @@ class Climatology:
         return running_sum(self.demand.sum(axis=0))
 
 
-def features(city: City, requests: Requests, book: Book, rows: Candidates, climatology: Climatology) -> np.ndarray:
+def features(city: City, requests: Requests, occupancy: Occupancy, rows: Candidates, climatology: Climatology) -> np.ndarray:
     """The features of every row: [B, K, len(FEATURE_NAMES)], float32; zeros in the padding."""
-    at = np.flatnonzero(rows.mask)
-    start = rows.start.ravel()[at]
-    env = requests.env[at // rows.cost.shape[1]]
-    look = Look.at(city, book, env, rows.pool.ravel()[at], start, start + rows.length.ravel()[at])
-    return _features(city, requests, book, rows, climatology, look, at, np.arange(len(at)))
+    index = np.flatnonzero(rows.mask)
+    start = rows.start.ravel()[index]
+    env = requests.env[index // rows.cost.shape[1]]
+    window = OccupancyWindow.at(city, occupancy, env, rows.pool.ravel()[index], start, start + rows.length.ravel()[index])
+    return _features(city, requests, occupancy, rows, climatology, window, index, np.arange(len(index)))
 
 
 def observe(
-    city: City, requests: Requests, book: Book, rates: Rates, climatology: Climatology
+    city: City, requests: Requests, occupancy: Occupancy, rates: PoolRates, climatology: Climatology
 ) -> tuple[Candidates, np.ndarray]:
-    """Candidates and their features from one look at the book: the same bits as `candidates` and `features`, sooner."""
-    rows, look, place = look_and_list(city, requests, book, rates)
-    at = np.flatnonzero(rows.mask)
-    return rows, _features(city, requests, book, rows, climatology, look, at, place.ravel()[at])
+    """Candidates and their features from one pass over the occupancy: the same bits as `candidates` and `features`, sooner."""
+    rows, window, window_row = candidates_in_window(city, requests, occupancy, rates)
+    index = np.flatnonzero(rows.mask)
+    return rows, _features(city, requests, occupancy, rows, climatology, window, index, window_row.ravel()[index])
 
 
 def _features(
     city: City,
     requests: Requests,
-    book: Book,
+    occupancy: Occupancy,
     rows: Candidates,
     climatology: Climatology,
-    look: Look,
-    at: np.ndarray,
-    place: np.ndarray,
+    window: OccupancyWindow,
+    index: np.ndarray,
+    window_row: np.ndarray,
 ) -> np.ndarray:
-    """The features of the rows at flat indices `at`, which lie at `place` of the look; zeros elsewhere."""
-    described = np.empty((len(at), len(FEATURE_NAMES)), dtype=np.float32)
-    if len(at):
-        request = at // rows.cost.shape[1]
+    """The features of the rows at flat indices `index`, which stand in rows `window_row` of the window; zeros elsewhere."""
+    described = np.empty((len(index), len(FEATURE_NAMES)), dtype=np.float32)
+    if len(index):
+        request = index // rows.cost.shape[1]
         columns = np.empty(
-            (len(ROW_FEATURES), len(at)), dtype=np.float32
+            (len(ROW_FEATURES), len(index)), dtype=np.float32
         )  # a row's features lie far apart: one copy turns them
-        for number, values in enumerate(_row_features(city, requests, book, rows, climatology, look, at, place)):
+        for number, values in enumerate(_row_features(city, requests, occupancy, rows, climatology, window, index, window_row)):
             columns[number] = values
         described[:, : len(ROW_FEATURES)] = columns.T
-        described[:, len(ROW_FEATURES) :] = state_features(city, requests, book, climatology).astype(np.float32)[request]
+        described[:, len(ROW_FEATURES) :] = state_features(city, requests, occupancy, climatology).astype(np.float32)[request]
     shape = (*rows.cost.shape, len(FEATURE_NAMES))
-    if len(at) == rows.cost.size:
+    if len(index) == rows.cost.size:
         return described.reshape(shape)
     made = np.zeros(shape, dtype=np.float32)
-    made.reshape(-1, len(FEATURE_NAMES))[at] = described
+    made.reshape(-1, len(FEATURE_NAMES))[index] = described
     return made
 
 
 def _row_features(
     city: City,
     requests: Requests,
-    book: Book,
+    occupancy: Occupancy,
     rows: Candidates,
     climatology: Climatology,
-    look: Look,
-    at: np.ndarray,
-    place: np.ndarray,
+    window: OccupancyWindow,
+    index: np.ndarray,
+    window_row: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """f of the rows at `at`, in order of ROW_FEATURES, each [len(at)]."""
-    horizon = book.slots
-    request = at // rows.cost.shape[1]
-    row = slice(None) if len(at) == rows.cost.size else at
+    """f of the rows at flat indices `index`, in order of ROW_FEATURES, each [len(index)]."""
+    horizon = occupancy.slots
+    request = index // rows.cost.shape[1]
+    row = slice(None) if len(index) == rows.cost.size else index
     pool, start, length = rows.pool.ravel()[row], rows.start.ravel()[row], rows.length.ravel()[row]
     here = city.capacity[pool].astype(np.float64)
     stop = start + length
     spots = length * here
 
-    # Rows lie within the horizon and their surroundings within the look, so nothing is clipped, and the windows' ends are
+    # Rows lie within the horizon and their surroundings within the window, so nothing is clipped, and the windows' ends are
     # the same in every table of one shape.
-    cell = place * look.packed.shape[1] - look.begin[place]
+    cell = window_row * window.packed.shape[1] - window.begin[window_row]
     first, last = cell + start, cell + stop
     early, late = np.maximum(start - AROUND, 0), np.minimum(stop + AROUND, horizon)
-    packed, above = look.packed.ravel(), _overflow(city, climatology, look).ravel()
+    packed, above = window.packed.ravel(), _overflow(city, climatology, window).ravel()
     before = packed[first]
     session, at_start = packed[last] - before, count(packed[first + 1] - before, BUSY)
     around = count(packed[cell + late] - packed[cell + early], BUSY)
@@ -205,22 +205,24 @@ def _row_features(
     )
 
 
-def _overflow(city: City, climatology: Climatology, look: Look) -> np.ndarray:
-    """Running sums of bookings and expected demand above capacity over a look's windows, fixed point: [M, W + 1]."""
-    demand = windows(climatology.fixed_demand, look.pool, look.pool, look.begin, look.taken.shape[1])
-    above = (look.taken - city.capacity[look.pool][:, None]) * FIXED_POINT
+def _overflow(city: City, climatology: Climatology, window: OccupancyWindow) -> np.ndarray:
+    """Running sums of bookings and expected demand above capacity over a window's slots, fixed point: [M, W + 1]."""
+    demand = windows(climatology.fixed_demand, window.pool, window.pool, window.begin, window.taken.shape[1])
+    above = (window.taken - city.capacity[window.pool][:, None]) * FIXED_POINT
     above += demand
     return running_sum(np.maximum(above, 0, out=above))
 
 
-def state_features(city: City, requests: Requests, book: Book, climatology: Climatology) -> np.ndarray:
+def state_features(city: City, requests: Requests, occupancy: Occupancy, climatology: Climatology) -> np.ndarray:
     """g: [B, 8], float64; the state at the instant of booking."""
-    horizon = book.slots
+    horizon = occupancy.slots
     now = np.minimum(np.maximum((requests.book_min // 15.0).astype(np.int64), 0), horizon - 1)
-    day = (book.minute_of_day + requests.book_min) / 1440.0 * 2.0 * np.pi
+    day = (occupancy.minute_of_day + requests.book_min) / 1440.0 * 2.0 * np.pi
     # Only the slots that somebody asks about: a large city is not read from end to end.
     low, high = int(now.min()), int(min(now.max() + 16, horizon - 1)) + 1
-    taken = book.busy[..., low:high] if book.out is None else book.busy[..., low:high] + book.out[..., low:high]
+    taken = (
+        occupancy.busy[..., low:high] if occupancy.out is None else occupancy.busy[..., low:high] + occupancy.out[..., low:high]
+    )
     which = requests.env if taken.shape[0] > 1 else np.zeros_like(requests.env)
     evses = float(city.capacity.sum())
     city_busy = running_sum(taken.sum(axis=1))

@@ -1,6 +1,6 @@
-"""The book a decision looks at: what is taken in each pool and slot, and counts over any session of it.
+"""The occupancy that decisions look at: what is taken in each pool and slot, and counts over any session of it.
 
-Axes: E books (environments), P pools, T slots of the horizon, M places (a pool and slots one request may use).
+Axes: E environments, P pools, T slots of the horizon, M windows (a pool and the slots of it that one request may use).
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,13 @@ from functions.optimizer.core.city import City
 
 AROUND = 4
 """Slots before and after a session that count as around it."""
-BUSY, LAST, FULL, SHUT = 0, 24, 37, 50
-"""From which bit on a cell of Look.packed counts EVSEs taken, slots with at most one free, full and closed slots."""
+BUSY, LAST, FULL, CLOSED = 0, 24, 37, 50
+"""From which bit on a cell of OccupancyWindow.packed counts: EVSEs taken, slots with at most one free, full slots, closed
+slots."""
 
 
 @dataclass(frozen=True)
-class Book:
+class Occupancy:
     """What is taken: EVSEs of each pool busy in each slot, [E, P, T]; `open` [1 or E, P, T] where they may be booked;
     `out` EVSEs out of order [E or 1, P, T]. `minute_of_day` is the local time at which the horizon begins."""
 
@@ -36,8 +37,8 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Look:
-    """The book around M places (a pool, and the slots a request may use there), as it was at one instant: one pass over
+class OccupancyWindow:
+    """The occupancy in M windows (a pool, and the slots a request may use there), as it was at one instant: one pass over
     it serves candidates and features, and no slot is read that nobody asks about.
 
     `begin` [M] is the first slot of each window; `taken` [M, W] what is taken there; `packed` [M, W + 1] sums before
@@ -51,42 +52,44 @@ class Look:
     packed: np.ndarray
 
     @classmethod
-    def at(cls, city: City, book: Book, env: np.ndarray, pool: np.ndarray, first: np.ndarray, stop: np.ndarray) -> "Look":
-        """The book from AROUND slots before `first` to as many after `stop`, all [M]. Raises ValueError where a window
+    def at(
+        cls, city: City, occupancy: Occupancy, env: np.ndarray, pool: np.ndarray, first: np.ndarray, stop: np.ndarray
+    ) -> "OccupancyWindow":
+        """The occupancy from AROUND slots before `first` to as many after `stop`, all [M]. Raises ValueError where a window
         is too wide to count in (85 days, or 16 million EVSE slots)."""
         wanted = int((stop - first).max(initial=0)) + 2 * AROUND
-        width = min(book.slots, wanted)
+        width = min(occupancy.slots, wanted)
         capacity = city.capacity[pool][:, None]
         if width >= 1 << (FULL - LAST) or width * int(capacity.max(initial=0)) >= 1 << LAST:
             raise ValueError(f"a window of {width} slots is too wide to count in")
-        begin = np.minimum(np.maximum(first - AROUND, 0), book.slots - width)
-        taken = windows(book.busy, env, pool, begin, width).astype(np.int64, copy=False)
-        if book.out is not None:
-            taken = taken + windows(book.out, env, pool, begin, width)
+        begin = np.minimum(np.maximum(first - AROUND, 0), occupancy.slots - width)
+        taken = windows(occupancy.busy, env, pool, begin, width).astype(np.int64, copy=False)
+        if occupancy.out is not None:
+            taken = taken + windows(occupancy.out, env, pool, begin, width)
         packed = np.zeros((len(pool), width + 1), dtype=np.int64)
         cells = packed[:, 1:]
-        np.multiply(~windows(book.open, env, pool, begin, width), 1 << SHUT, out=cells)
+        np.multiply(~windows(occupancy.open, env, pool, begin, width), 1 << CLOSED, out=cells)
         cells += (taken >= capacity) * np.int64(1 << FULL)
         cells += (taken >= capacity - 1) * np.int64(1 << LAST)
         cells += taken
         np.cumsum(cells, axis=1, out=cells)
         return cls(pool, begin, taken, packed)
 
-    def between(self, place: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
-        """The packed counts of slots [begin, until) at places; all of one shape. See `count`."""
-        return window_sum(self.packed, place, begin - self.begin[place], until - self.begin[place])
+    def between(self, window_row: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
+        """The packed counts of slots [begin, until) in windows; all of one shape. See `count`."""
+        return window_sum(self.packed, window_row, begin - self.begin[window_row], until - self.begin[window_row])
 
 
 def count(packed: np.ndarray, what: int) -> np.ndarray:
-    """One of the packed counts: BUSY (EVSE slots taken), LAST (slots with at most one free), FULL or SHUT (slots)."""
+    """One of the packed counts: BUSY (EVSE slots taken), LAST (slots with at most one free), FULL or CLOSED (slots)."""
     bits = LAST if what == BUSY else FULL - LAST
     return (packed >> what) & ((1 << bits) - 1)
 
 
 def windows(values: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.ndarray, width: int) -> np.ndarray:
     """Slots [begin, begin + width) of pools: values [E or 1, P, T], the rest [M], to [M, width]."""
-    books, pools, slots = values.shape
-    base = ((env * pools + pool if books > 1 else pool) * slots) + begin
+    environments, pools, slots = values.shape
+    base = ((env * pools + pool if environments > 1 else pool) * slots) + begin
     if not len(base):
         return np.zeros((0, width), dtype=values.dtype)
     flat = np.ascontiguousarray(values).reshape(-1)
@@ -97,10 +100,10 @@ def windows(values: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.nda
     return found
 
 
-def window_sum(sums: np.ndarray, place: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
-    """What lies in cells [begin, until), clipped, of each place's running sums [M, W + 1]; the rest of one shape."""
+def window_sum(sums: np.ndarray, window_row: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
+    """What lies in cells [begin, until), clipped, of each window's running sums [M, W + 1]; the rest of one shape."""
     last = sums.shape[1] - 1
-    base, flat = place * (last + 1), sums.ravel()
+    base, flat = window_row * (last + 1), sums.ravel()
     # np.clip takes as long as the rest of this.
     upper, lower = np.minimum(np.maximum(until, 0), last), np.minimum(np.maximum(begin, 0), last)
     found: np.ndarray = flat[base + upper] - flat[base + lower]

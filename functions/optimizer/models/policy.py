@@ -90,7 +90,7 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """A loaded version: a network's session (None: the manifest's rule decides) and the climatology it came with."""
 
     manifest: Manifest
@@ -166,7 +166,7 @@ class Ranking:
 
 
 def rank(
-    model: Model | None,
+    model: LoadedModel | None,
     rows: Candidates,
     features: np.ndarray,
     *,
@@ -177,7 +177,7 @@ def rank(
 ) -> Ranking:
     """Ranks the rows of one request (B = 1) by the champion, by greedy where it cannot: MODEL_MISSING, MODEL_FAILED,
     DEADLINE, NOT_FINITE, or GUARD (its choice is more than half a rejection worse than greedy's). `known` is for rules
-    (Model.score)."""
+    (LoadedModel.score)."""
     count = int(rows.mask[0].sum())
     by_cost = -rows.cost[0, :count]
     version = None if model is None else model.manifest.version

@@ -28,7 +28,7 @@ from functions.optimizer.models.manifest import (
     check_sha256,
     version_path,
 )
-from functions.optimizer.models.policy import Model, check_rule, open_model
+from functions.optimizer.models.policy import LoadedModel, check_rule, open_model
 from shared.adapters.blobs import BlobStore
 from shared.clock import Clock
 from shared.errors import Conflict, Unavailable
@@ -42,7 +42,7 @@ Reader = Callable[[str], bytes | None]
 """Reads a file of a version by its name; None where there is none."""
 
 
-def open_version(read: Reader, version: str, *, now: datetime, etag: str = "", expected: Expected = POLICY) -> Model:
+def open_version(read: Reader, version: str, *, now: datetime, etag: str = "", expected: Expected = POLICY) -> LoadedModel:
     """Opens and proves a version: manifest, hashes, graph, canary, climatology. Raises Refused."""
     text = _needed(read, version, MANIFEST)
     try:
@@ -62,7 +62,7 @@ def open_version(read: Reader, version: str, *, now: datetime, etag: str = "", e
         data = _needed(read, version, CLIMATOLOGY)
         check_sha256("the climatology", data, manifest.climatology_sha256)
         tables = Tables.of_bytes(data)
-    return Model(manifest, session, etag, now, tables)
+    return LoadedModel(manifest, session, etag, now, tables)
 
 
 def _needed(read: Reader, version: str, file: str) -> bytes:
@@ -98,7 +98,7 @@ class _Pointed:
     def __init__(self, blobs: BlobStore, clock: Clock, expected: Expected, kind: type[Champion] | type[Challenger]) -> None:
         self._blobs, self._clock, self._expected, self._kind = blobs, clock, expected, kind
         self._path = champion_path(expected.name) if kind is Champion else challenger_path(expected.name)
-        self.model: Model | None = None
+        self.model: LoadedModel | None = None
         self.refusal: str | None = None
         self._refused: tuple[str, str] | None = None
 
@@ -144,7 +144,7 @@ class _Pointed:
         log.info("%s: %s is loaded", self._path, version)
 
 
-class PolicySource:
+class ModelRegistry:
     """The champion and the challenger of a store among the models of a name, loaded at first use and refreshed in the
     background: the pointers are looked at no more often than once a minute, and a version that does not prove itself leaves
     the old one serving."""
@@ -162,7 +162,7 @@ class PolicySource:
         return self._champion.refusal
 
     @property
-    def challenger(self) -> Model | None:
+    def challenger(self) -> LoadedModel | None:
         """The version that scores in the champion's shadow, as `current` last found it; never the champion itself."""
         champion, found = self._champion.model, self._challenger.model
         same = champion is not None and found is not None and champion.manifest.version == found.manifest.version
@@ -173,7 +173,7 @@ class PolicySource:
         """Why the challenger's pointer is not followed."""
         return self._challenger.refusal
 
-    def current(self) -> Model | None:
+    def current(self) -> LoadedModel | None:
         """The champion; None where there is none that may serve. The first call loads it, later ones do not wait, not
         even for a store that was away."""
         if self._checked_at == float("-inf"):
@@ -240,7 +240,7 @@ def _gives_way(blobs: BlobStore, pointer: bytes, shipped: Path, expected: Expect
     return not found.get("trained", True) or found.get("feature_hash") != expected.feature_hash
 
 
-def describe(source: PolicySource) -> dict[str, Any]:
+def describe(source: ModelRegistry) -> dict[str, Any]:
     """What serves and what is watched, for `GET optimizer/model`."""
     model, challenger = source.current(), source.challenger
     watched = {

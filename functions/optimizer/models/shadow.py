@@ -18,7 +18,7 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 @dataclass(frozen=True)
-class Shadow:
+class ShadowChoice:
     """The challenger's choice: the row among the candidates, its cost, its score, and whether it is the champion's."""
 
     version: str
@@ -28,7 +28,9 @@ class Shadow:
     agrees: bool
 
 
-def watch(version: str, score: Callable[[], np.ndarray], rows: Candidates, *, chosen: int, budget_s: float) -> Shadow | None:
+def watch(
+    version: str, score: Callable[[], np.ndarray], rows: Candidates, *, chosen: int, budget_s: float
+) -> ShadowChoice | None:
     """What a challenger chooses of one request's rows, `score` giving its scores [rows] and `chosen` being the champion's
     row; None where it fails or has not answered after `budget_s` seconds, which is all the time this takes."""
     count = int(rows.mask[0].sum())
@@ -60,6 +62,6 @@ def watch(version: str, score: Callable[[], np.ndarray], rows: Candidates, *, ch
         log.error("challenger %s gave no score to each row", version)
         return None
     row = int(scores.argmax())
-    found = Shadow(version, row, float(rows.cost[0, row]), float(scores[row]), row == chosen)
+    found = ShadowChoice(version, row, float(rows.cost[0, row]), float(scores[row]), row == chosen)
     telemetry.shadows.add(1, {"version": version, "agrees": found.agrees})
     return found

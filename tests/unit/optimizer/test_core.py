@@ -9,9 +9,8 @@ from functions.optimizer.core.candidates import (
     MAX_ROWS,
     REASONS,
     RESERVE_KWH,
-    Book,
     Candidates,
-    Rates,
+    PoolRates,
     Reason,
     Requests,
     candidates,
@@ -19,6 +18,7 @@ from functions.optimizer.core.candidates import (
 )
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, Climatology, features
+from functions.optimizer.core.occupancy import Occupancy
 from training import golden
 
 CCS = "IEC_62196_T2_COMBO"
@@ -72,12 +72,12 @@ def one(**changes: object) -> Requests:
     return Requests.build(size=1, **values | changes)
 
 
-def empty(slots: int = 96) -> Book:
-    return Book(np.zeros((1, 2, slots), dtype=np.int64), np.ones((1, 2, slots), dtype=bool))
+def empty(slots: int = 96) -> Occupancy:
+    return Occupancy(np.zeros((1, 2, slots), dtype=np.int64), np.ones((1, 2, slots), dtype=bool))
 
 
-def prices(slots: int = 96) -> Rates:
-    return Rates.build(np.full((2, slots), 0.4), np.zeros((2, slots)), np.array([0.0, 1.0]))
+def prices(slots: int = 96) -> PoolRates:
+    return PoolRates.build(np.full((2, slots), 0.4), np.zeros((2, slots)), np.array([0.0, 1.0]))
 
 
 def test_the_terms_of_the_first_row_by_hand() -> None:
@@ -100,7 +100,7 @@ def test_the_terms_of_the_first_row_by_hand() -> None:
 def test_the_price_follows_the_rates_over_a_partial_last_slot() -> None:
     energy = np.full((2, 96), 0.2)
     energy[:, 2] = 0.8
-    rows = candidates(town(), one(need_kwh=16.875), empty(), Rates.build(energy))
+    rows = candidates(town(), one(need_kwh=16.875), empty(), PoolRates.build(energy))
     assert rows.duration_min[0, 0] == pytest.approx(22.5)
     first = int(np.flatnonzero((rows.start[0] == 1) & (rows.location[0] == 0))[0])
     assert rows.price[0, first] == pytest.approx(16.875 * (0.2 * 15 + 0.8 * 7.5) / 22.5)
@@ -120,7 +120,7 @@ def test_outages_take_capacity() -> None:
     book = empty()
     out = np.zeros((1, 2, 96), dtype=np.int64)
     out[0, 0] = 1
-    rows = candidates(town(), one(), Book(book.busy, book.open, 0.0, out), prices())
+    rows = candidates(town(), one(), Occupancy(book.busy, book.open, 0.0, out), prices())
     assert set(rows.location[0, rows.mask[0]].tolist()) == {1}
 
 
@@ -140,9 +140,9 @@ def test_the_reason_that_binds(changes: dict[str, object], reason: Reason) -> No
 
 
 def test_closed_and_full_are_told_apart() -> None:
-    shut = candidates(town(), one(), Book(empty().busy, np.zeros((1, 2, 96), dtype=bool)), prices())
+    shut = candidates(town(), one(), Occupancy(empty().busy, np.zeros((1, 2, 96), dtype=bool)), prices())
     assert REASONS[int(shut.reason[0])] is Reason.CLOSED
-    full = candidates(town(), one(), Book(np.ones((1, 2, 96), dtype=np.int64), empty().open), prices())
+    full = candidates(town(), one(), Occupancy(np.ones((1, 2, 96), dtype=np.int64), empty().open), prices())
     assert REASONS[int(full.reason[0])] is Reason.ALL_FULL
     free = candidates(town(), one(), empty(), prices())
     assert free.reason[0] == -1
@@ -170,8 +170,8 @@ def test_many_rows_are_cut_to_the_cheapest() -> None:
         pool_standard=np.full(pools, STANDARD_BIT[CCS]), pool_power_kw=np.where(np.arange(pools) < 30, 50.0, 22.0),
         capacity=np.ones(pools, dtype=int),
     )  # fmt: skip
-    book = Book(np.zeros((1, pools, 96), dtype=np.int64), np.ones((1, pools, 96), dtype=bool))
-    rows = candidates(city, one(), book, Rates.build(np.full((pools, 96), 0.3)))
+    book = Occupancy(np.zeros((1, pools, 96), dtype=np.int64), np.ones((1, pools, 96), dtype=bool))
+    rows = candidates(city, one(), book, PoolRates.build(np.full((pools, 96), 0.3)))
     assert rows.mask.sum() == MAX_ROWS
     assert set(rows.location[0].tolist()) <= set(range(20)), "the twenty nearest"
 
@@ -193,7 +193,7 @@ def test_a_city_without_stations_answers_out_of_reach() -> None:
         name="nowhere", time_zone="UTC", currency="EUR", location_ids=[], latitude=[], longitude=[], pool_location=[],
         pool_standard=[], pool_power_kw=[], capacity=[],
     )  # fmt: skip
-    book = Book(np.zeros((1, 0, 96), dtype=np.int64), np.ones((1, 0, 96), dtype=bool))
-    rows = candidates(nowhere, one(), book, Rates.build(np.zeros((0, 96))))
+    book = Occupancy(np.zeros((1, 0, 96), dtype=np.int64), np.ones((1, 0, 96), dtype=bool))
+    rows = candidates(nowhere, one(), book, PoolRates.build(np.zeros((0, 96))))
     assert REASONS[int(rows.reason[0])] is Reason.OUT_OF_REACH
     assert features(nowhere, one(), book, rows, Climatology.unknown(0, 96)).size == 0

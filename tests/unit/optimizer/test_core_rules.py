@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.optimizer.core.candidates import MAX_LOCATIONS, REASONS, Book, Candidates, Rates, Reason, Requests, candidates
+from functions.optimizer.core.candidates import MAX_LOCATIONS, REASONS, Candidates, PoolRates, Reason, Requests, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology, features, observe
-from functions.optimizer.core.occupancy import AROUND, BUSY, FULL, LAST, SHUT, Look, count
+from functions.optimizer.core.occupancy import AROUND, BUSY, CLOSED, FULL, LAST, Occupancy, OccupancyWindow, count
 
 STANDARDS = ("IEC_62196_T2", "IEC_62196_T2_COMBO", "CHADEMO")
 SLOTS = 64
@@ -52,18 +52,18 @@ def drawn_requests(seed: int, size: int, span: float = 0.2, envs: int = 1) -> Re
     )
 
 
-def drawn_book(seed: int, city: City, envs: int = 1) -> Book:
+def drawn_book(seed: int, city: City, envs: int = 1) -> Occupancy:
     rng = np.random.default_rng([seed, 2])
     shape = (envs, len(city.capacity), SLOTS)
     busy = np.minimum(rng.integers(0, 4, shape), city.capacity[:, None])
     out = np.where(rng.random(shape) < 0.05, 1, 0)
-    return Book(busy, rng.random(shape) > 0.03, 30.0, out)
+    return Occupancy(busy, rng.random(shape) > 0.03, 30.0, out)
 
 
-def drawn_rates(seed: int, city: City) -> Rates:
+def drawn_rates(seed: int, city: City) -> PoolRates:
     rng = np.random.default_rng([seed, 3])
     shape = (len(city.capacity), SLOTS)
-    return Rates.build(rng.uniform(0.1, 0.8, shape), rng.uniform(0, 2, shape), rng.uniform(0, 1, shape[0]))
+    return PoolRates.build(rng.uniform(0.1, 0.8, shape), rng.uniform(0, 2, shape), rng.uniform(0, 1, shape[0]))
 
 
 def drawn_climatology(seed: int, city: City) -> Climatology:
@@ -72,7 +72,7 @@ def drawn_climatology(seed: int, city: City) -> Climatology:
     return Climatology(rng.random(shape), rng.uniform(0, 2, shape), rng.uniform(0, 0.2, shape))
 
 
-def by_hand(city: City, wish: Requests, book: Book, rates: Rates) -> tuple[dict[tuple[int, int], float], float]:
+def by_hand(city: City, wish: Requests, book: Occupancy, rates: PoolRates) -> tuple[dict[tuple[int, int], float], float]:
     """PROBLEM.md once more, in loops: the cost of each feasible (pool, start), and the uncapacitated minimum."""
     to_lat, to_lon = np.radians(city.latitude), np.radians(city.longitude)
     lat, lon = np.radians(wish.latitude[0]), np.radians(wish.longitude[0])
@@ -162,7 +162,7 @@ def test_one_look_gives_the_bits_of_two() -> None:
 
 def test_a_large_city_picks_the_locations_that_all_distances_give() -> None:
     city = drawn_city(3, 900, 1300, 1.0)
-    book = Book(np.zeros((1, 1300, SLOTS), dtype=np.int64), np.ones((1, 1300, SLOTS), dtype=bool))
+    book = Occupancy(np.zeros((1, 1300, SLOTS), dtype=np.int64), np.ones((1, 1300, SLOTS), dtype=bool))
     rates = drawn_rates(3, city)
     for number in range(25):
         wish = drawn_requests(100 + number, 1, 1.0)
@@ -181,8 +181,8 @@ def test_twins_at_one_spot_are_told_apart_by_index_in_any_batch() -> None:
         pool_standard=np.full(count_, STANDARD_BIT[STANDARDS[1]]), pool_power_kw=np.full(count_, 50.0),
         capacity=np.ones(count_, dtype=int),
     )  # fmt: skip
-    book = Book(np.zeros((1, count_, SLOTS), dtype=np.int64), np.ones((1, count_, SLOTS), dtype=bool))
-    rates = Rates.build(np.full((count_, SLOTS), 0.3))
+    book = Occupancy(np.zeros((1, count_, SLOTS), dtype=np.int64), np.ones((1, count_, SLOTS), dtype=bool))
+    rates = PoolRates.build(np.full((count_, SLOTS), 0.3))
     wish = Requests.build(
         size=3, book_min=0.0, depart_min=0.0, latitude=[52.1, 52.11, 52.1], longitude=5.1, soc_kwh=20.0,
         battery_kwh=60.0, need_kwh=10.0, vehicle_kw=50.0, standards=standard_bits([STANDARDS[1]]),
@@ -194,7 +194,7 @@ def test_twins_at_one_spot_are_told_apart_by_index_in_any_batch() -> None:
 
 def test_far_from_any_fitting_plug_the_reason_is_the_plug() -> None:
     city = drawn_city(4, 200, 200, 0.5)
-    book = Book(np.zeros((1, 200, SLOTS), dtype=np.int64), np.ones((1, 200, SLOTS), dtype=bool))
+    book = Occupancy(np.zeros((1, 200, SLOTS), dtype=np.int64), np.ones((1, 200, SLOTS), dtype=bool))
     wish = drawn_requests(4, 1, 0.5)
     values = {field.name: getattr(wish, field.name) for field in fields(Requests)}
     wish = Requests(**values | {"standards": np.array([standard_bits(["MCS"])]), "radius_km": np.array([np.inf]),
@@ -209,7 +209,7 @@ def test_counts_of_a_look_are_those_of_the_slots() -> None:
     book = drawn_book(5, city, envs=3)
     env, pool = np.array([0, 1, 2, 1]), np.array([0, 3, 7, 3])
     first, stop = np.array([0, 10, 50, 30]), np.array([6, 20, 64, 31])
-    look = Look.at(city, book, env, pool, first, stop)
+    look = OccupancyWindow.at(city, book, env, pool, first, stop)
     for begin, until in ((0, 6), (2, 3), (1, 1)):
         last = np.minimum(first + until, stop)
         since = np.minimum(first + begin, last)
@@ -221,14 +221,14 @@ def test_counts_of_a_look_are_those_of_the_slots() -> None:
             assert count(packed, BUSY)[place] == taken.sum()
             assert count(packed, LAST)[place] == (free <= 1).sum()
             assert count(packed, FULL)[place] == (free <= 0).sum()
-            assert packed[place] >> SHUT == (~book.open[env[place], pool[place], slots]).sum()
+            assert packed[place] >> CLOSED == (~book.open[env[place], pool[place], slots]).sum()
 
 
 def test_a_window_too_wide_to_count_in_is_an_error() -> None:
     city = drawn_city(6, 1, 1)
-    book = Book(np.zeros((1, 1, 9000), dtype=np.int64), np.ones((1, 1, 9000), dtype=bool))
+    book = Occupancy(np.zeros((1, 1, 9000), dtype=np.int64), np.ones((1, 1, 9000), dtype=bool))
     with pytest.raises(ValueError, match="too wide"):
-        Look.at(city, book, np.array([0]), np.array([0]), np.array([0]), np.array([9000 - 2 * AROUND]))
+        OccupancyWindow.at(city, book, np.array([0]), np.array([0]), np.array([0]), np.array([9000 - 2 * AROUND]))
 
 
 def test_a_curve_that_falls_to_nothing_never_ends() -> None:
@@ -238,7 +238,7 @@ def test_a_curve_that_falls_to_nothing_never_ends() -> None:
         need_kwh=9.5, vehicle_kw=100.0, standards=standard_bits(STANDARDS),
         curve_soc=[0.0, 0.9, 0.95, 1.0], curve_kw=[100.0, 50.0, 0.0, 0.0],
     )  # fmt: skip
-    book = Book(np.zeros((1, 3, SLOTS), dtype=np.int64), np.ones((1, 3, SLOTS), dtype=bool))
+    book = Occupancy(np.zeros((1, 3, SLOTS), dtype=np.int64), np.ones((1, 3, SLOTS), dtype=bool))
     rows = candidates(city, wish, book, drawn_rates(7, city))
     assert REASONS[int(rows.reason[0])] is Reason.WINDOW_TOO_SHORT
 

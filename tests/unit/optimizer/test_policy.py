@@ -14,8 +14,8 @@ from functions.optimizer.core.candidates import Candidates, candidates
 from functions.optimizer.core.features import Climatology, features
 from functions.optimizer.models.climatology import tables_of
 from functions.optimizer.models.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, challenger_path, champion_path
-from functions.optimizer.models.policy import RULES, STATIC_BID_PRICE, Model, bid_price, choose, rank
-from functions.optimizer.models.registry import SHIPPED, PolicySource, describe, install_shipped
+from functions.optimizer.models.policy import RULES, STATIC_BID_PRICE, LoadedModel, bid_price, choose, rank
+from functions.optimizer.models.registry import SHIPPED, ModelRegistry, describe, install_shipped
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from tests.support import policies
@@ -32,8 +32,8 @@ def blobs(tmp_path: Path) -> FolderBlobs:
 
 
 @pytest.fixture
-def source(blobs: FolderBlobs, clock: ManualClock) -> PolicySource:
-    return PolicySource(blobs, clock)
+def source(blobs: FolderBlobs, clock: ManualClock) -> ModelRegistry:
+    return ModelRegistry(blobs, clock)
 
 
 def state(number: int = 0) -> tuple[Candidates, np.ndarray]:
@@ -78,7 +78,7 @@ def rubbish(files: Files) -> Files:
 def test_what_ships_serves_and_is_described(tmp_path: Path, clock: ManualClock) -> None:
     store = FolderBlobs(tmp_path)
     assert install_shipped(store)
-    source = PolicySource(store, clock)
+    source = ModelRegistry(store, clock)
     model = source.current()
     assert model is not None, source.refusal
     assert source.refusal is None
@@ -108,7 +108,7 @@ def test_the_untrained_and_those_of_other_features_give_way_to_what_ships(
 ) -> None:
     policies.put(blobs, "old", policies.version("old", **changes))
     assert install_shipped(blobs)
-    assert PolicySource(blobs, clock).current() is not None
+    assert ModelRegistry(blobs, clock).current() is not None
     assert not install_shipped(blobs), "once"
 
 
@@ -139,7 +139,7 @@ BROKEN: dict[str, tuple[Callable[[], Files], str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_what_is_wrong_is_refused_and_the_old_champion_serves_on(source: PolicySource, blobs: FolderBlobs, case: str) -> None:
+def test_what_is_wrong_is_refused_and_the_old_champion_serves_on(source: ModelRegistry, blobs: FolderBlobs, case: str) -> None:
     make, why = BROKEN[case]
     assert source.current() is not None
     policies.put(blobs, "1", make())
@@ -152,7 +152,7 @@ def test_what_is_wrong_is_refused_and_the_old_champion_serves_on(source: PolicyS
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_refused_challenger_does_not_touch_the_champion(source: PolicySource, blobs: FolderBlobs, case: str) -> None:
+def test_a_refused_challenger_does_not_touch_the_champion(source: ModelRegistry, blobs: FolderBlobs, case: str) -> None:
     make, why = BROKEN[case]
     policies.put(blobs, "1", make(), path=challenger_path())
     model = source.current()
@@ -161,7 +161,7 @@ def test_a_refused_challenger_does_not_touch_the_champion(source: PolicySource, 
     assert why in (source.challenger_refusal or "")
 
 
-def test_a_challenger_is_loaded_and_withdrawn(source: PolicySource, blobs: FolderBlobs) -> None:
+def test_a_challenger_is_loaded_and_withdrawn(source: ModelRegistry, blobs: FolderBlobs) -> None:
     policies.put(blobs, "1", policies.version("1"), path=challenger_path())
     source.current()
     assert source.challenger is not None
@@ -171,14 +171,14 @@ def test_a_challenger_is_loaded_and_withdrawn(source: PolicySource, blobs: Folde
     assert (source.challenger, source.challenger_refusal) == (None, None)
 
 
-def test_the_champion_is_not_its_own_challenger(source: PolicySource, blobs: FolderBlobs) -> None:
+def test_the_champion_is_not_its_own_challenger(source: ModelRegistry, blobs: FolderBlobs) -> None:
     blobs.write(challenger_path(), b'{"version": "0"}')
     source.current()
     assert source.challenger is None
 
 
 def test_a_new_champion_is_found_in_the_background_after_a_minute(
-    source: PolicySource, blobs: FolderBlobs, clock: ManualClock
+    source: ModelRegistry, blobs: FolderBlobs, clock: ManualClock
 ) -> None:
     assert source.current() is not None
     policies.put(blobs, "1", policies.version("1"))
@@ -217,17 +217,17 @@ def fails(_: np.ndarray) -> np.ndarray:
         (fails, 0.0, "MODEL_FAILED"),
     ],
 )
-def test_guards_let_the_rule_decide(source: PolicySource, clock: ManualClock, answer: Any, seconds: float, why: str) -> None:
+def test_guards_let_the_rule_decide(source: ModelRegistry, clock: ManualClock, answer: Any, seconds: float, why: str) -> None:
     loaded = source.current()
     assert loaded is not None
-    model = Model(loaded.manifest, Acting(answer, clock, seconds), "x", clock.now())
+    model = LoadedModel(loaded.manifest, Acting(answer, clock, seconds), "x", clock.now())
     rows, seen = state()
     found = rank(model, rows, seen, clock=clock, deadline_ms=200)
     assert (found.policy, found.fallback) == ("greedy", why)
     assert found.order[0] == 0, "rows are cheapest first"
 
 
-def test_a_network_that_weighs_regret_alone_is_greedy(source: PolicySource, clock: ManualClock) -> None:
+def test_a_network_that_weighs_regret_alone_is_greedy(source: ModelRegistry, clock: ManualClock) -> None:
     model = source.current()
     for number in range(10):
         rows, seen = state(number)
@@ -239,7 +239,7 @@ def test_a_network_that_weighs_regret_alone_is_greedy(source: PolicySource, cloc
 @pytest.mark.parametrize("rule", ["greedy", "soonest_finish"])
 def test_a_rule_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock, rule: str) -> None:
     policies.put(blobs, "r", policies.rule_version("r", rule))
-    source = PolicySource(blobs, clock)
+    source = ModelRegistry(blobs, clock)
     rows, seen = state(3)
     found = rank(source.current(), rows, seen, clock=clock, deadline_ms=200, known=known())
     assert (found.policy, found.fallback) == ("r", None)
@@ -250,7 +250,7 @@ def test_a_rule_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock, rule
 def test_the_static_bid_price_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock) -> None:
     city, _, climatology = golden.setting()
     policies.put(blobs, "p", policies.rule_version("p", STATIC_BID_PRICE, tables=tables_of(city, climatology)))
-    model, others = PolicySource(blobs, clock).current(), 0
+    model, others = ModelRegistry(blobs, clock).current(), 0
     for number in range(10):
         rows, seen = state(number)
         found = rank(model, rows, seen, clock=clock, deadline_ms=200, known=climatology)
@@ -260,13 +260,13 @@ def test_the_static_bid_price_can_be_the_champion(blobs: FolderBlobs, clock: Man
     assert others > 0, "the price reaches the choice"
 
 
-def test_a_choice_far_worse_than_greedy_is_refused(source: PolicySource, clock: ManualClock) -> None:
+def test_a_choice_far_worse_than_greedy_is_refused(source: ModelRegistry, clock: ManualClock) -> None:
     loaded = source.current()
     assert loaded is not None
     rows, seen = state()
     count = int(rows.mask[0].sum())
     rows.cost[0, count - 1] = rows.cost[0, 0] + 1.6
-    model = Model(loaded.manifest, Acting(lambda seen: np.arange(len(seen), dtype=float), clock), "x", clock.now())
+    model = LoadedModel(loaded.manifest, Acting(lambda seen: np.arange(len(seen), dtype=float), clock), "x", clock.now())
     assert rank(model, rows, seen, clock=clock, deadline_ms=200).fallback == "GUARD"
     rows.cost[0, count - 1] = rows.cost[0, 0] + 1.4
     assert rank(model, rows, seen, clock=clock, deadline_ms=200).fallback is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from functions.optimizer.models.manifest import champion_path
-from functions.optimizer.models.registry import PolicySource
+from functions.optimizer.models.registry import ModelRegistry
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from shared.errors import Unavailable
@@ -38,8 +38,8 @@ def store(tmp_path: Path) -> Switchable:
 
 
 @pytest.fixture
-def source(store: Switchable, clock: ManualClock) -> PolicySource:
-    made = PolicySource(store, clock)
+def source(store: Switchable, clock: ManualClock) -> ModelRegistry:
+    made = ModelRegistry(store, clock)
     assert made.current() is not None
     return made
 
@@ -50,7 +50,7 @@ def publish(store: Switchable, version: str) -> None:
 
 
 @pytest.mark.parametrize("failure", [Unavailable("Blob Storage: gone"), PermissionError("denied")])
-def test_an_outage_is_told_until_the_store_is_back(source: PolicySource, store: Switchable, failure: Exception) -> None:
+def test_an_outage_is_told_until_the_store_is_back(source: ModelRegistry, store: Switchable, failure: Exception) -> None:
     store.failure = failure
     source.refresh()
     assert source.refusal is not None
@@ -59,7 +59,7 @@ def test_an_outage_is_told_until_the_store_is_back(source: PolicySource, store: 
     assert source.refusal is None, "the champion in the store is the one that serves"
 
 
-def test_a_manifest_of_another_version_is_refused_until_the_pointer_goes_back(source: PolicySource, store: Switchable) -> None:
+def test_a_manifest_of_another_version_is_refused_until_the_pointer_goes_back(source: ModelRegistry, store: Switchable) -> None:
     pointer = store.read(champion_path())
     assert pointer is not None
     publish(store, "2")
@@ -70,7 +70,7 @@ def test_a_manifest_of_another_version_is_refused_until_the_pointer_goes_back(so
     assert source.refusal is None
 
 
-def test_after_an_outage_a_refused_champion_is_refused_for_its_own_reason(source: PolicySource, store: Switchable) -> None:
+def test_after_an_outage_a_refused_champion_is_refused_for_its_own_reason(source: ModelRegistry, store: Switchable) -> None:
     publish(store, "2")
     source.refresh()
     why = source.refusal
@@ -82,7 +82,7 @@ def test_after_an_outage_a_refused_champion_is_refused_for_its_own_reason(source
     assert source.refusal == why
 
 
-def test_a_refused_champion_is_not_downloaded_again(source: PolicySource, store: Switchable) -> None:
+def test_a_refused_champion_is_not_downloaded_again(source: ModelRegistry, store: Switchable) -> None:
     publish(store, "2")
     source.refresh()
     before = store.reads
@@ -91,7 +91,7 @@ def test_a_refused_champion_is_not_downloaded_again(source: PolicySource, store:
 
 
 @pytest.mark.parametrize("version", ["../../elsewhere", "", "a/b", "x" * 65])
-def test_a_pointer_out_of_the_folder_is_refused(source: PolicySource, store: Switchable, version: str) -> None:
+def test_a_pointer_out_of_the_folder_is_refused(source: ModelRegistry, store: Switchable, version: str) -> None:
     store.write(champion_path(), json.dumps({"version": version}).encode())
     source.refresh()
     assert "champion.json is not readable" in (source.refusal or "")
@@ -100,7 +100,7 @@ def test_a_pointer_out_of_the_folder_is_refused(source: PolicySource, store: Swi
 
 def test_with_the_store_away_from_the_start_nobody_waits_for_it_twice_a_minute(store: Switchable, clock: ManualClock) -> None:
     store.failure = Unavailable("Blob Storage: gone")
-    source = PolicySource(store, clock)
+    source = ModelRegistry(store, clock)
     before = store.reads
     assert source.current() is None
     assert source.current() is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
-from functions.optimizer.core.occupancy import Book
+from functions.optimizer.core.occupancy import Occupancy
 from tests.unit.training.tiny import requests, tiny
 from training.evaluation.baselines import FAST, View
 from training.optimum.bound import AssignmentColumns, assignment_columns, occupancy, offline, open_capacity, prices, solve
@@ -122,7 +122,7 @@ def test_what_a_book_has_taken_is_not_offered() -> None:
     scenario = tiny((1, 1))
     busy = np.zeros((1, *scenario.shape), dtype=np.int64)
     busy[0, 0] = 1
-    found = assignment_columns(scenario, requests([60.0]), Book(busy, scenario.open[None]))
+    found = assignment_columns(scenario, requests([60.0]), Occupancy(busy, scenario.open[None]))
     assert set(found.pool.tolist()) == {1}
 
 

@@ -15,7 +15,7 @@ from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, ROW_F
 from functions.optimizer.models.climatology import tables_of
 from functions.optimizer.models.manifest import OPSET, POLICY_NAME, Manifest, Refused
 from functions.optimizer.models.onnx_graph import opset_of
-from functions.optimizer.models.policy import STATIC_BID_PRICE, Model, open_model
+from functions.optimizer.models.policy import STATIC_BID_PRICE, LoadedModel, open_model
 from functions.optimizer.models.registry import in_folder, open_version
 from training.learning.network import ResidualQ
 from training.problem.scenario import day
@@ -65,7 +65,7 @@ def awake(seed: int = 1, hidden: int = 128) -> ResidualQ:
     return network
 
 
-def opened(target: Path, version: str) -> Model:
+def opened(target: Path, version: str) -> LoadedModel:
     return open_version(in_folder(target / "models" / POLICY_NAME / version), version, now=datetime.now(UTC))
 
 

@@ -14,8 +14,8 @@ from cities.generated import generate_city
 from functions.forecast.features import AHEAD, FORECAST_FEATURES, HORIZONS, LONGEST
 from functions.forecast.model import FORECAST, FORECAST_NAME, Chances, score
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Refused, champion_path, version_path
-from functions.optimizer.models.policy import Model
-from functions.optimizer.models.registry import PolicySource, in_folder, open_version
+from functions.optimizer.models.policy import LoadedModel
+from functions.optimizer.models.registry import ModelRegistry, in_folder, open_version
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from training.forecast.commands import app, write
@@ -236,7 +236,7 @@ def test_what_is_wrong_is_refused_and_the_old_forecast_serves_on(
     blobs = FolderBlobs(tmp_path / "store")
     made = write(run[1], tmp_path / "exports", version="good", metrics=None)
     publish.publish(blobs, tmp_path / "exports")
-    source = PolicySource(blobs, clock, FORECAST)
+    source = ModelRegistry(blobs, clock, FORECAST)
     good = source.current()
     assert good is not None
     folder = tmp_path / "exports" / "models" / FORECAST_NAME / "good"
@@ -287,4 +287,4 @@ def test_a_model_that_gives_nonsense_while_serving_is_not_believed(run: tuple[Pa
         def run(self, names: Any, inputs: Any) -> list[np.ndarray]:
             return [np.full((3, 2 * len(HORIZONS)), np.nan)]
 
-    assert score(Model(model.manifest, Broken(), "", FIRST), rows) is None
+    assert score(LoadedModel(model.manifest, Broken(), "", FIRST), rows) is None

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is for training only (require
 from functions.optimizer.core.features import FEATURE_NAMES, features  # noqa: E402
 from functions.optimizer.models.manifest import POLICY_NAME  # noqa: E402
 from functions.optimizer.models.policy import RULES, choose, rank  # noqa: E402
-from functions.optimizer.models.registry import PolicySource  # noqa: E402
+from functions.optimizer.models.registry import ModelRegistry  # noqa: E402
 from shared.adapters.blobs import FolderBlobs  # noqa: E402
 from shared.clock import ManualClock  # noqa: E402
 from training.learning.network import ResidualQ  # noqa: E402
@@ -55,7 +55,7 @@ def test_what_is_written_serves_and_says_what_it_is(tmp_path: Path) -> None:
     assert sorted(path.name for path in (folder / "7-test").iterdir()) == ["manifest.json", "model.onnx"]
 
     clock = ManualClock(datetime(2026, 3, 2, 8, tzinfo=UTC))
-    model = PolicySource(FolderBlobs(tmp_path), clock).current()
+    model = ModelRegistry(FolderBlobs(tmp_path), clock).current()
     assert model is not None
     assert (model.manifest.version, model.manifest.trained, model.manifest.seeds) == ("7-test", True, [1, 2])
     other = 0

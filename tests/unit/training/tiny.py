@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Rates, Requests
+from functions.optimizer.core.candidates import PoolRates, Requests
 from functions.optimizer.core.city import STANDARD_BIT, City
 from training.problem.scenario import CCS, HORIZON, Scenario
 
@@ -39,7 +39,7 @@ def tiny(capacity: tuple[int, ...] = (1, 1), *, power: tuple[float, ...] = (22.0
         capacity=np.array(capacity),
     )
     energy = np.broadcast_to(np.where(np.arange(count) % 2, 0.5, 0.3)[:, None], (count, HORIZON)).copy()
-    return Scenario("tiny", "by hand", city, Rates.build(energy), NoDemand(), 1, np.ones((count, HORIZON), dtype=bool))
+    return Scenario("tiny", "by hand", city, PoolRates.build(energy), NoDemand(), 1, np.ones((count, HORIZON), dtype=bool))
 
 
 def requests(depart_min: list[float], *, need_kwh: object = 18.0, latitude: object = 22.5, lead_min: float = 30.0) -> Requests:
