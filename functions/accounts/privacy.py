@@ -4,8 +4,8 @@ import uuid
 from typing import Any
 
 from functions.accounts import repository
-from functions.accounts.administration import check_administrator_left
 from functions.accounts.domain import User
+from functions.accounts.user_management import check_administrator_left
 from shared.errors import Unauthenticated
 from shared.tx import Tx
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from functions.accounts import administration, oidc, recovery, service, sessions
+from functions.accounts import oidc, recovery, service, sessions, user_management
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password
 from functions.accounts.schemas import (
     Account,
+    AccountSession,
     AccountUpdate,
     AddressIn,
     Asked,
@@ -24,7 +25,6 @@ from functions.accounts.schemas import (
     Register,
     ResetIn,
     Role,
-    Session,
     Tokens,
     User,
     UserUpdate,
@@ -67,9 +67,12 @@ def ask_for_verification(address: AddressIn, call: Public) -> Asked:
 def verify(verify_in: VerifyIn, call: Public) -> Tokens:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
     return recovery.verify(
-        platform=call.platform, actor=call.actor, token=verify_in.token, password=verify_in.password,
+        platform=call.platform,
+        actor=call.actor,
+        token=verify_in.token,
+        password=verify_in.password,
         user_agent=call.user_agent,
-    )  # fmt: skip
+    )
 
 
 @router.post("/login", response_model=Tokens, dependencies=TRIED, responses=OUT)
@@ -151,16 +154,17 @@ def change_email(change: EmailChange, call: SignedIn) -> Asked:
     return Asked()
 
 
-@router.get("/me/sessions", response_model=Page[Session])
-def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Session]:
+@router.get("/me/sessions", response_model=Page[AccountSession])
+def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[AccountSession]:
     """Where you are signed in, latest log-in first."""
     before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: sessions.list_sessions(tx=tx, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
+    rows = call.read(lambda tx: sessions.list_sessions(tx=tx, before=before, limit=limit + 1))
+    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
     items = [
-        Session.model_validate(item).model_copy(update={"current": item.id == call.actor.session_id}) for item in found[:limit]
+        AccountSession.model_validate(row).model_copy(update={"current": row.id == call.actor.session_id})
+        for row in rows[:limit]
     ]
-    return Page(items=items, next_cursor=more)
+    return Page(items=items, next_cursor=next_cursor)
 
 
 @router.delete("/me/sessions", status_code=204)
@@ -179,9 +183,9 @@ def revoke_session(session_id: uuid.UUID, call: SignedIn) -> None:
 def list_vehicles(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Vehicle]:
     """Your vehicles."""
     after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_vehicles(tx=tx, after=after, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[Vehicle.model_validate(item) for item in found[:limit]], next_cursor=more)
+    rows = call.read(lambda tx: service.list_vehicles(tx=tx, after=after, limit=limit + 1))
+    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(items=[Vehicle.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
 
 
 @router.post("/me/vehicles", status_code=201, response_model=Vehicle)
@@ -193,8 +197,8 @@ def add_vehicle(vehicle_in: VehicleCreate, call: SignedIn) -> Response:
 @router.patch("/me/vehicles/{vehicle_id}", response_model=Vehicle)
 def update_vehicle(vehicle_id: uuid.UUID, update: VehicleUpdate, call: SignedIn) -> Vehicle:
     """Changes a vehicle; what is booked keeps the figures it was booked with."""
-    changed = call.write(lambda tx: service.update_vehicle(tx=tx, vehicle_id=vehicle_id, update=update))
-    return Vehicle.model_validate(changed)
+    vehicle = call.write(lambda tx: service.update_vehicle(tx=tx, vehicle_id=vehicle_id, update=update))
+    return Vehicle.model_validate(vehicle)
 
 
 @router.delete("/me/vehicles/{vehicle_id}", status_code=204)
@@ -214,13 +218,13 @@ def list_users(
 ) -> Page[Account]:
     """All accounts, oldest first, by role, status or address."""
     after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(
-        lambda tx: administration.list_users(
+    rows = call.read(
+        lambda tx: user_management.list_users(
             tx=tx, role=role, status=status and status.value, email=email, after=after, limit=limit + 1
         )
     )
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[Account.model_validate(item) for item in found[:limit]], next_cursor=more)
+    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(items=[Account.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
 
 
 @router.get("/users/{user_id}", response_model=Account)
@@ -232,5 +236,5 @@ def get_user(user_id: uuid.UUID, call: Admin) -> Account:
 @router.patch("/users/{user_id}", response_model=Account)
 def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin) -> Account:
     """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one."""
-    changed = call.write(lambda tx: administration.update_user(tx=tx, user_id=user_id, update=update))
-    return Account.model_validate(changed)
+    account = call.write(lambda tx: user_management.update_user(tx=tx, user_id=user_id, update=update))
+    return Account.model_validate(account)
