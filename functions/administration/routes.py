@@ -1,5 +1,7 @@
-"""HTTP of administration: the audit log, read and never changed, and dead letters. The paths are those of the accounts and of
-notify: no route of the platform may begin with `admin`, which the Functions host keeps for itself."""
+"""HTTP of administration: the audit log, which is only read, and dead letters.
+
+The paths lie under `accounts/` and `notify/`: no route may begin with `admin`, which the Functions host keeps for itself.
+"""
 
 import uuid
 from typing import Annotated
@@ -38,9 +40,9 @@ def list_audit_entries(
         raise Invalid.one("until", "must be after since")
     filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, since, until)
     before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: audit.search(tx.conn, filters, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[AuditEntry.model_validate(item) for item in found[:limit]], next_cursor=more)
+    rows = call.read(lambda tx: audit.search(tx.conn, filters, before=before, limit=limit + 1))
+    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(items=[AuditEntry.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
 
 
 @dead_letter_router.get("/dead-letters", response_model=Page[DeadLetter])
@@ -49,9 +51,9 @@ def list_dead_letters(
 ) -> Page[DeadLetter]:
     """Messages of any queue that could not be delivered, newest first, with what failed. For administrators."""
     before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_dead_letters(tx=tx, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[DeadLetter.model_validate(item) for item in found[:limit]], next_cursor=more)
+    messages = call.read(lambda tx: service.list_dead_letters(tx=tx, before=before, limit=limit + 1))
+    next_cursor = encode_cursor(str(messages[limit - 1].id)) if len(messages) > limit else None
+    return Page(items=[DeadLetter.model_validate(message) for message in messages[:limit]], next_cursor=next_cursor)
 
 
 @dead_letter_router.post("/dead-letters/{message_id}/send-again", status_code=202, response_model=DeadLetter)

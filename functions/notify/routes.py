@@ -22,9 +22,9 @@ def list_inbox(
 ) -> Page[Notification]:
     """Your messages, newest first."""
     before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_inbox(tx=tx, unread=unread, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[Notification.model_validate(item) for item in found[:limit]], next_cursor=more)
+    rows = call.read(lambda tx: service.list_inbox(tx=tx, unread=unread, before=before, limit=limit + 1))
+    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(items=[Notification.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
 
 
 @router.post("/inbox/{notification_id}/read", response_model=Notification)
