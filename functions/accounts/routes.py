@@ -35,7 +35,7 @@ from functions.accounts.schemas import (
 )
 from shared.errors import BadCredentials
 from shared.web.call import Admin, Public, SignedIn, limited
-from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -157,14 +157,13 @@ def change_email(change: EmailChange, call: SignedIn) -> Asked:
 @router.get("/me/sessions", response_model=Page[AccountSession])
 def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[AccountSession]:
     """Where you are signed in, latest log-in first."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    rows = call.read(lambda tx: sessions.list_sessions(tx=tx, before=before, limit=limit + 1))
-    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
-    items = [
-        AccountSession.model_validate(row).model_copy(update={"current": row.id == call.actor.session_id})
-        for row in rows[:limit]
-    ]
-    return Page(items=items, next_cursor=next_cursor)
+    signed_in = call.read(lambda tx: sessions.list_sessions(tx=tx, before=cursor_id(cursor), limit=limit + 1))
+    current_id = call.actor.session_id
+    return page(
+        signed_in,
+        limit,
+        lambda session: AccountSession.model_validate(session).model_copy(update={"current": session.id == current_id}),
+    )
 
 
 @router.delete("/me/sessions", status_code=204)
@@ -182,10 +181,8 @@ def revoke_session(session_id: uuid.UUID, call: SignedIn) -> None:
 @router.get("/me/vehicles", response_model=Page[Vehicle])
 def list_vehicles(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Vehicle]:
     """Your vehicles."""
-    after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    rows = call.read(lambda tx: service.list_vehicles(tx=tx, after=after, limit=limit + 1))
-    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(items=[Vehicle.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
+    vehicles = call.read(lambda tx: service.list_vehicles(tx=tx, after=cursor_id(cursor), limit=limit + 1))
+    return page(vehicles, limit, Vehicle.model_validate)
 
 
 @router.post("/me/vehicles", status_code=201, response_model=Vehicle)
@@ -217,14 +214,12 @@ def list_users(
     limit: PageSize = 20,
 ) -> Page[Account]:
     """All accounts, oldest first, by role, status or address."""
-    after = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    rows = call.read(
+    users = call.read(
         lambda tx: user_management.list_users(
-            tx=tx, role=role, status=status and status.value, email=email, after=after, limit=limit + 1
+            tx=tx, role=role, status=status and status.value, email=email, after=cursor_id(cursor), limit=limit + 1
         )
     )
-    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(items=[Account.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
+    return page(users, limit, Account.model_validate)
 
 
 @router.get("/users/{user_id}", response_model=Account)

@@ -14,7 +14,7 @@ from shared import audit
 from shared.errors import Invalid
 from shared.web.call import Admin
 from shared.web.fields import Instant
-from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 audit_router = APIRouter(prefix="/accounts", tags=["accounts"])
 dead_letter_router = APIRouter(prefix="/notify", tags=["notify"])
@@ -39,10 +39,8 @@ def list_audit_entries(
     if since is not None and until is not None and until <= since:
         raise Invalid.one("until", "must be after since")
     filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, since, until)
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    rows = call.read(lambda tx: audit.search(tx.conn, filters, before=before, limit=limit + 1))
-    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(items=[AuditEntry.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
+    entries = call.read(lambda tx: audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1))
+    return page(entries, limit, AuditEntry.model_validate)
 
 
 @dead_letter_router.get("/dead-letters", response_model=Page[DeadLetter])
@@ -50,10 +48,8 @@ def list_dead_letters(
     call: Admin, cursor: Annotated[str | None, Query(max_length=200)] = None, limit: PageSize = 20
 ) -> Page[DeadLetter]:
     """Messages of any queue that could not be delivered, newest first, with what failed. For administrators."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    messages = call.read(lambda tx: service.list_dead_letters(tx=tx, before=before, limit=limit + 1))
-    next_cursor = encode_cursor(str(messages[limit - 1].id)) if len(messages) > limit else None
-    return Page(items=[DeadLetter.model_validate(message) for message in messages[:limit]], next_cursor=next_cursor)
+    letters = call.read(lambda tx: service.list_dead_letters(tx=tx, before=cursor_id(cursor), limit=limit + 1))
+    return page(letters, limit, DeadLetter.model_validate)
 
 
 @dead_letter_router.post("/dead-letters/{message_id}/send-again", status_code=202, response_model=DeadLetter)

@@ -291,8 +291,9 @@ def _feed_silent(event: dict[str, Any]) -> NotificationContent:
 
 def _feed_back(event: dict[str, Any]) -> NotificationContent:
     location = event["location"]
+    silent_since = when(event["silent_since"], location["time_zone"])
     lines = (
-        f"The feed of {location['name']} is heard again; it was silent from {when(event['silent_since'], location['time_zone'])}.",
+        f"The feed of {location['name']} is heard again; it was silent from {silent_since}.",
         "Each charger is offered again as soon as it has reported its state.",
     )
     return NotificationContent(f"Heard again: {location['name'][:60]}", lines, _feed_facts(event), None)

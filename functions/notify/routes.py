@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from functions.notify import service
 from functions.notify.schemas import Notification
 from shared.web.call import SignedIn
-from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
+from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/notify", tags=["notify"])
 
@@ -21,10 +21,8 @@ def list_inbox(
     limit: PageSize = 20,
 ) -> Page[Notification]:
     """Your messages, newest first."""
-    before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    rows = call.read(lambda tx: service.list_inbox(tx=tx, unread=unread, before=before, limit=limit + 1))
-    next_cursor = encode_cursor(str(rows[limit - 1].id)) if len(rows) > limit else None
-    return Page(items=[Notification.model_validate(row) for row in rows[:limit]], next_cursor=next_cursor)
+    notifications = call.read(lambda tx: service.list_inbox(tx=tx, unread=unread, before=cursor_id(cursor), limit=limit + 1))
+    return page(notifications, limit, Notification.model_validate)
 
 
 @router.post("/inbox/{notification_id}/read", response_model=Notification)

@@ -5,16 +5,28 @@ import binascii
 import json
 import math
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from fastapi import Query
 from pydantic import Field
 
 from shared.errors import BadCursor
 from shared.web.call import T
-from shared.web.fields import Instant as Instant
 from shared.web.fields import Output
+
+Row = TypeVar("Row")
+
+
+class Identified(Protocol):
+    """A row with an id of our own."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+
+
+IdentifiedRow = TypeVar("IdentifiedRow", bound=Identified)
 
 
 class Page(Output, Generic[T]):
@@ -51,11 +63,33 @@ def _part(kind: type, part: Any) -> Any:
     if isinstance(part, str) and kind in (str, uuid.UUID):
         return kind(part)
     if isinstance(part, str) and kind is datetime:
-        at = datetime.fromisoformat(part)
-        if at.tzinfo is None or not 2000 <= at.year <= 2100:
+        instant = datetime.fromisoformat(part)
+        if instant.tzinfo is None or not 2000 <= instant.year <= 2100:
             raise ValueError("no instant of this century")
-        return at
+        return instant
     raise ValueError(f"not a {kind.__name__}")
+
+
+def cursor_id(cursor: str | None) -> uuid.UUID | None:
+    """The id that a cursor of `page` stands for; None on the first page. Raises BadCursor."""
+    return decode_cursor(cursor, uuid.UUID)[0] if cursor else None
+
+
+def page(rows: Sequence[IdentifiedRow], limit: int, to_public: Callable[[IdentifiedRow], T]) -> Page[T]:
+    """A page of a list in the order of its ids: `rows` are up to `limit + 1` of them, from the cursor's place on."""
+    return page_by(rows, limit, to_public, position=lambda row: (str(row.id),))
+
+
+def page_by(
+    rows: Sequence[Row],
+    limit: int,
+    to_public: Callable[[Row], T],
+    *,
+    position: Callable[[Row], tuple[str | int | float, ...]],
+) -> Page[T]:
+    """As `page`, for a list in another order: `position` gives the parts of the cursor after a row."""
+    next_cursor = encode_cursor(*position(rows[limit - 1])) if len(rows) > limit else None
+    return Page(items=[to_public(row) for row in rows[:limit]], next_cursor=next_cursor)
 
 
 Cursor = Annotated[
