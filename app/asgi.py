@@ -1,5 +1,6 @@
 """The one FastAPI app: its routers, its docs without internet, and the edge that turns every failure into one shape."""
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,9 @@ from shared.errors import (
 )
 from shared.platform import Platform
 from shared.web.call import PREFIX
-from shared.web.edge import Edge, _response, log
+from shared.web.edge import Edge, problem_response
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = (
     "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
@@ -135,14 +138,14 @@ async def _on_app_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppError)
     if error.status >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error.detail)
-    return _response(error)
+    return problem_response(error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     fields = [FieldError(_field(item["loc"]), _sentence(item)) for item in error.errors()]
     named = "; ".join(f"{item.field}: {item.message}" for item in fields[:3])
-    return _response(Invalid(named, fields=fields))
+    return problem_response(Invalid(named, fields=fields))
 
 
 def _field(location: tuple[Any, ...]) -> str:
@@ -165,9 +168,9 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         413: PayloadTooLarge,
     }  # fmt: skip
     if isinstance(error.__cause__, AppError):  # FastAPI wraps what reading the body raises
-        return _response(error.__cause__)
+        return problem_response(error.__cause__)
     kind = kinds.get(error.status_code, AppError)
-    response = _response(kind(f"{request.method} {request.url.path}" if kind in (NotFound, MethodNotAllowed) else ""))
+    response = problem_response(kind(f"{request.method} {request.url.path}" if kind in (NotFound, MethodNotAllowed) else ""))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response

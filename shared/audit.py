@@ -61,47 +61,71 @@ def _as_json(value: Any) -> Any:
 
 
 def entry(
-    *, id: uuid.UUID, at: Any, actor_id: uuid.UUID | None, actor_role: str, action: str, object_type: str,
-    object_id: uuid.UUID, before: dict[str, Any] | None, after: dict[str, Any] | None, address: str | None,
-) -> sa.Insert:  # fmt: skip
+    *,
+    entry_id: uuid.UUID,
+    at: datetime,
+    actor_id: uuid.UUID | None,
+    actor_role: str,
+    action: str,
+    object_type: str,
+    object_id: uuid.UUID,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+    address: str | None,
+) -> sa.Insert:
     """The INSERT of one entry; `before` and `after` hold the members that changed, as JSON values, secrets blotted out."""
     return sa.insert(audit_entry).values(
-        id=id, at=at, actor_id=actor_id, actor_role=actor_role, action=action, object_type=object_type,
-        object_id=object_id, before=without_secrets(before), after=without_secrets(after), address=address,
-    )  # fmt: skip
+        id=entry_id,
+        at=at,
+        actor_id=actor_id,
+        actor_role=actor_role,
+        action=action,
+        object_type=object_type,
+        object_id=object_id,
+        before=without_secrets(before),
+        after=without_secrets(after),
+        address=address,
+    )
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to look for; all that are given must hold. `action` is a whole action or, ending in a dot, a prefix."""
+    """What to look for; all that are given must hold."""
 
     actor_id: uuid.UUID | None = None
+    """The account that acted."""
     actor_role: str | None = None
+    """The role it acted in."""
     action: str | None = None
+    """A whole action or, ending in a dot, a prefix."""
     object_type: str | None = None
+    """The kind of what was changed."""
     object_id: uuid.UUID | None = None
+    """What was changed."""
     since: datetime | None = None
+    """The first instant."""
     until: datetime | None = None
+    """The instant after the last."""
 
 
 def search(conn: Connection, filters: Filters, *, before: uuid.UUID | None, limit: int) -> list[sa.Row[Any]]:
     """Entries, newest first, after the cursor `before`; [since, until)."""
-    table = audit_entry.c
+    columns = audit_entry.c
     conditions: list[sa.ColumnElement[bool]] = []
     for name in ("actor_id", "actor_role", "object_type", "object_id"):
         wanted = getattr(filters, name)
         if wanted is not None:
-            conditions.append(table[name] == wanted)
+            conditions.append(columns[name] == wanted)
     if filters.action is not None:
         prefix = filters.action.endswith(".")
         conditions.append(
-            table.action.startswith(filters.action, autoescape=True) if prefix else table.action == filters.action
+            columns.action.startswith(filters.action, autoescape=True) if prefix else columns.action == filters.action
         )
     if filters.since is not None:
-        conditions.append(table.at >= filters.since)
+        conditions.append(columns.at >= filters.since)
     if filters.until is not None:
-        conditions.append(table.at < filters.until)
+        conditions.append(columns.at < filters.until)
     if before is not None:
-        conditions.append(table.id < before)
-    statement = sa.select(audit_entry).where(*conditions).order_by(table.id.desc()).limit(limit)
+        conditions.append(columns.id < before)
+    statement = sa.select(audit_entry).where(*conditions).order_by(columns.id.desc()).limit(limit)
     return list(conn.execute(statement))

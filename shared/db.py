@@ -53,11 +53,11 @@ class Id(TypeDecorator[uuid.UUID]):
         """BINARY(16) on the servers, BLOB on SQLite."""
         return dialect.type_descriptor(mysql.BINARY(16) if dialect.name in ("mysql", "mariadb") else sa.LargeBinary(16))
 
-    def process_bind_param(self, value: uuid.UUID | None, dialect: sa.Dialect) -> bytes | None:
+    def process_bind_param(self, value: uuid.UUID | None, _dialect: sa.Dialect) -> bytes | None:
         """UUID to its 16 bytes."""
         return None if value is None else value.bytes
 
-    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> uuid.UUID | None:
+    def process_result_value(self, value: bytes | None, _dialect: sa.Dialect) -> uuid.UUID | None:
         """16 bytes to a UUID."""
         return None if value is None else uuid.UUID(bytes=bytes(value))
 
@@ -72,7 +72,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """DATETIME(6) on both server dialects, else the microseconds vanish."""
         return dialect.type_descriptor(mysql.DATETIME(fsp=6) if dialect.name in ("mysql", "mariadb") else sa.DateTime())
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
         """Refuses naive datetimes: they have no instant."""
         if value is None:
             return None
@@ -80,7 +80,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"naive datetime {value!r}: instants are timezone-aware")
         return value.astimezone(UTC).replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: sa.Dialect) -> datetime | None:
         """Adds UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
@@ -250,16 +250,18 @@ class Database:
             raise Unavailable("The database is not available right now; try again in a moment.") from error
 
 
-def _roll_back_what_is_open(connection: Any, record: object, state: object) -> None:
-    """What the pool does with a connection that comes back, without a round trip where the server said with its last answer
-    that no transaction is open: after every COMMIT and ROLLBACK."""
+def _roll_back_what_is_open(connection: Any, _record: object, _state: object) -> None:
+    """Rolls back a connection that comes back to the pool, unless the server's last answer said that nothing is open.
+
+    So there is no round trip after a COMMIT or ROLLBACK.
+    """
     from pymysql.constants import SERVER_STATUS
 
     if connection.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:
         connection.rollback()
 
 
-def _sqlite_on_connect(connection: Any, record: object) -> None:
+def _sqlite_on_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN would defer every writer
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")

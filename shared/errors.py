@@ -74,7 +74,7 @@ class AppError(Exception):
             "detail": self.detail,
         }
         if self.fields:
-            document["errors"] = [{"field": item.field, "message": item.message} for item in self.fields]
+            document["errors"] = [{"field": error.field, "message": error.message} for error in self.fields]
         return self.details | document
 
 
@@ -193,7 +193,7 @@ class Invalid(AppError):
 
 
 class PreconditionRequired(AppError):
-    """The change needs If-Match with the ETag of what was read, so that nobody overwrites what he has not seen."""
+    """The change needs If-Match with the ETag of what was read, so that nobody overwrites what they have not seen."""
 
     status, code, title = 428, "PRECONDITION_REQUIRED", "This change needs If-Match"
 

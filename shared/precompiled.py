@@ -18,8 +18,10 @@ Statement = sa.Select[Any] | sa.Insert | sa.Update | sa.Delete
 
 
 class Precompiled:
-    """A statement whose values come by name when it is sent: its `sa.bindparam`s (a list is `expanding=True`), and the
-    `columns` that an INSERT or UPDATE sets. Text, values and rows are those of `Connection.execute`, by the columns' types.
+    """A prepared statement whose values come by name when it is sent.
+
+    Values are its `sa.bindparam`s (a list is `expanding=True`) and the `columns` that an INSERT or UPDATE sets. Text, values
+    and rows are those of `Connection.execute`, by the columns' types.
     """
 
     def __init__(self, statement: Statement, *, columns: Sequence[str] = ()) -> None:
@@ -43,20 +45,21 @@ class Precompiled:
 
     def _form(self, dialect: Dialect) -> "_Form":
         server = dialect.name, dialect.server_version_info
-        found = self._forms.get(server)
-        if found is None:
-            found = self._forms[server] = _Form(self._statement, self._columns, dialect)
-        return found
+        form = self._forms.get(server)
+        if form is None:
+            form = self._forms[server] = _Form(self._statement, self._columns, dialect)
+        return form
 
 
 @dataclass(frozen=True)
 class _Text:
-    """The statement's text with its lists at one length: the names of each list's elements, and on a driver that counts
-    parameters the order of all names."""
+    """The statement's text with its lists at one length."""
 
     text: str
     elements: Mapping[str, Sequence[str]]
+    """By list: the names of its elements."""
     order: Sequence[str] | None
+    """On a driver that counts parameters: the order of all names."""
 
 
 class _Form:
@@ -81,8 +84,8 @@ class _Form:
         if isinstance(statement, sa.Select):
             selected = list(statement.selected_columns)
             self._row: Any = namedtuple("Row", [column.key for column in selected])  # type: ignore[misc]
-            of_type = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in selected]
-            self._readers = [(at, process) for at, process in enumerate(of_type) if process is not None]
+            processors = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in selected]
+            self._readers = [(index, process) for index, process in enumerate(processors) if process is not None]
 
     def sent(self, values: Mapping[str, Any]) -> tuple[str, Any]:
         """Text and parameters as the driver takes them."""
@@ -94,14 +97,14 @@ class _Form:
         text = self._texts.get(shape)
         if text is None:
             text = self._texts[shape] = self._expanded(lists)
-        found = self._constants | {
+        parameters = self._constants | {
             name: values[name] if process is None else process(values[name]) for name, process in self._singles
         }
         for name, items in lists.items():
             process = binders[name]
             bound = items if process is None else map(process, items)
-            found.update(zip(text.elements[name], bound, strict=True))
-        return text.text, found if text.order is None else tuple([found[name] for name in text.order])
+            parameters.update(zip(text.elements[name], bound, strict=True))
+        return text.text, parameters if text.order is None else tuple([parameters[name] for name in text.order])
 
     def _expanded(self, lists: Mapping[str, Sequence[Any]]) -> _Text:
         state = self._compiled.construct_expanded_state({**dict.fromkeys(self._binders), **lists})
@@ -109,18 +112,20 @@ class _Form:
 
     def rows(self, raw: Sequence[Sequence[Any]]) -> list[Any]:
         """What the driver gave, by the columns' types."""
-        made = []
-        for row in raw:
-            values = list(row)
-            for at, process in self._readers:
-                values[at] = process(values[at])
-            made.append(self._row._make(values))
-        return made
+        rows = []
+        for raw_row in raw:
+            values = list(raw_row)
+            for index, process in self._readers:
+                values[index] = process(values[index])
+            rows.append(self._row._make(values))
+        return rows
 
 
 def _padded(items: Sequence[Any]) -> Sequence[Any]:
-    """A list at the next length that is a power of two, by its last element again: it means the same, and a statement has as
-    many texts as there are such lengths, not one for every length."""
+    """A list at the next length that is a power of two, by repeating its last element: it means the same.
+
+    So a statement has as many texts as there are such lengths, not one for every length.
+    """
     missing = (1 << (len(items) - 1).bit_length()) - len(items) if items else 0
     return [*items, *[items[-1]] * missing] if missing else items
 

@@ -23,7 +23,7 @@ from shared.errors import TooManyRequests
 from shared.settings import Settings
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-REMEMBERED = 20_000
+MAX_WINDOWS = 20_000
 """Windows a process keeps in memory before it starts anew: a cache that may be lost."""
 
 rate_limit = sa.Table(
@@ -39,7 +39,7 @@ rate_limit = sa.Table(
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `hits` in a window; `what` says of what."""
+    """At most `hits` in a window; `what` says of what, in the plural."""
 
     hits: int
     window: timedelta
@@ -75,77 +75,81 @@ def subject_id(subject: str) -> uuid.UUID:
 
 
 @dataclass
-class _Seen:
-    """A window in this process: what the database was last known to hold, and what it has not heard of yet."""
+class _Window:
+    """A subject's window in this process."""
 
-    known: int = 0
-    unsaid: int = 0
+    stored_hits: int = 0
+    """What the database was last known to hold."""
+    unstored_hits: int = 0
+    """What the database has not been told of yet."""
 
 
 class RateLimiter:
     """The limits of one process, over the database that all share."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
-        self._database, self._clock, self._on = database, clock, settings.rate_limits
+        self._database, self._clock, self._is_on = database, clock, settings.rate_limits
         self._limits = limits_of(settings)
-        self._seen: dict[tuple[str, uuid.UUID, datetime], _Seen] = {}
+        self._windows: dict[tuple[str, uuid.UUID, datetime], _Window] = {}
         self._lock = threading.Lock()
 
     def hit(self, scope: str, subject: str) -> None:
         """Counts one. Raises TooManyRequests, saying in how many seconds the limit lifts, above the limit."""
-        if not self._on:
+        if not self._is_on:
             return
         limit, now = self._limits[scope], self._clock.now()
         start = now - (now - EPOCH) % limit.window
         if not self._let_in(limit, scope, subject_id(subject), start):
-            wait = max(1, -int(-(start + limit.window - now).total_seconds() // 1))
+            wait_s = max(1, -int(-(start + limit.window - now).total_seconds() // 1))
             raise TooManyRequests(
-                f"There were too many {limit.what}; try again in {wait} seconds.", limit=scope, retry_after_s=wait
+                f"There were too many {limit.what}; try again in {wait_s} seconds.", limit=scope, retry_after_s=wait_s
             )
 
-    def _let_in(self, limit: Limit, scope: str, id: uuid.UUID, start: datetime) -> bool:
-        key = (scope, id, start)
+    def _let_in(self, limit: Limit, scope: str, subject: uuid.UUID, start: datetime) -> bool:
+        key = (scope, subject, start)
         with self._lock:
-            if len(self._seen) >= REMEMBERED:
-                self._seen.clear()
-            seen = self._seen.setdefault(key, _Seen())
+            if len(self._windows) >= MAX_WINDOWS:
+                self._windows.clear()
+            window = self._windows.setdefault(key, _Window())
             # Exact limits ask the database each time: another instance may have lifted them.
-            if limit.step > 1 and seen.known + seen.unsaid >= limit.hits:
+            if limit.step > 1 and window.stored_hits + window.unstored_hits >= limit.hits:
                 return False
-            seen.unsaid += 1
-            if seen.unsaid < limit.step:
+            window.unstored_hits += 1
+            if window.unstored_hits < limit.step:
                 return True
-            unsaid, seen.unsaid = seen.unsaid, 0
-        total = self._database.transact(lambda conn: _add(conn, start=start, scope=scope, subject=id, hits=unsaid))
+            hits, window.unstored_hits = window.unstored_hits, 0
+        total = self._database.transact(lambda conn: _add(conn, start=start, scope=scope, subject=subject, hits=hits))
         with self._lock:
-            seen.known = max(seen.known, total)
+            window.stored_hits = max(window.stored_hits, total)
         return total <= limit.hits
 
     def lift(self, scope: str, subject: str) -> None:
         """Forgets what was counted of a subject: the right password ends a lock-out's count."""
-        if not self._on:
+        if not self._is_on:
             return
         limit, now = self._limits[scope], self._clock.now()
-        start, id = now - (now - EPOCH) % limit.window, subject_id(subject)
-        table = rate_limit.c
-        mine = sa.and_(table.window_start == start, table.scope == scope, table.subject == id)
-        self._database.transact(lambda conn: conn.execute(sa.delete(rate_limit).where(mine)))
+        start, hashed_subject = now - (now - EPOCH) % limit.window, subject_id(subject)
+        columns = rate_limit.c
+        statement = sa.delete(rate_limit).where(
+            columns.window_start == start, columns.scope == scope, columns.subject == hashed_subject
+        )
+        self._database.transact(lambda conn: conn.execute(statement))
         with self._lock:
-            self._seen.pop((scope, id, start), None)
+            self._windows.pop((scope, hashed_subject, start), None)
 
 
 def _add(conn: Connection, *, start: datetime, scope: str, subject: uuid.UUID, hits: int) -> int:
     """Adds hits in one statement and returns the window's total."""
     values: dict[str, Any] = {"window_start": start, "scope": scope, "subject": subject, "hits": hits}
     if conn.dialect.name == "sqlite":
-        made = sqlite.insert(rate_limit).values(**values)
-        upsert = made.on_conflict_do_update(
+        insert = sqlite.insert(rate_limit).values(**values)
+        upsert = insert.on_conflict_do_update(
             index_elements=["window_start", "scope", "subject"], set_={"hits": rate_limit.c.hits + hits}
         )
         return int(conn.execute(upsert.returning(rate_limit.c.hits)).scalar_one())
     # LAST_INSERT_ID(x) hands x back with the answer; a row that was inserted hands back 0.
-    row = mysql.insert(rate_limit).values(**values)
-    result = conn.execute(row.on_duplicate_key_update(hits=sa.func.last_insert_id(rate_limit.c.hits + hits)))
+    mysql_insert = mysql.insert(rate_limit).values(**values)
+    result = conn.execute(mysql_insert.on_duplicate_key_update(hits=sa.func.last_insert_id(rate_limit.c.hits + hits)))
     return int(result.lastrowid) or hits
 
 

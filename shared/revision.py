@@ -12,16 +12,16 @@ from shared.errors import Unavailable
 
 def config() -> Config:
     """Alembic's configuration; there is no ini file."""
-    made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parents[1] / "app" / "migrations"))
-    return made
+    alembic_config = Config()
+    alembic_config.set_main_option("script_location", str(Path(__file__).parents[1] / "app" / "migrations"))
+    return alembic_config
 
 
 def head() -> str:
     """The revision this code needs."""
-    found = ScriptDirectory.from_config(config()).get_current_head()
-    assert found is not None
-    return found
+    revision = ScriptDirectory.from_config(config()).get_current_head()
+    assert revision is not None
+    return revision
 
 
 def current(database: Database) -> str | None:
@@ -32,14 +32,16 @@ def current(database: Database) -> str | None:
 
 def known() -> set[str]:
     """Every revision of this code's history."""
-    return {item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()}
+    return {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
 
 
 def require_head(database: Database) -> None:
     """Raises Unavailable unless the database is at this code's revision."""
-    found = current(database)
-    if found == head():
+    revision = current(database)
+    if revision == head():
         return
-    if found is not None and found not in known():
-        raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
-    raise Unavailable(f"The database is at revision {found or 'none'}, this code needs {head()}: run `python -m app.migrate`.")
+    if revision is not None and revision not in known():
+        raise Unavailable(f"The database is at revision {revision}, which this code does not know: it is newer.")
+    raise Unavailable(
+        f"The database is at revision {revision or 'none'}, this code needs {head()}: run `python -m app.migrate`."
+    )

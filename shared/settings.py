@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     def verification_keys(self) -> tuple[str, ...]:
         """Every key whose access tokens are good: the one that signs, then those of a rotation."""
         others = [] if self.jwt_other_secrets is None else self.jwt_other_secrets.get_secret_value().split(",")
-        found = [key.strip() for key in others if key.strip()]
-        if any(len(key.encode()) < 32 for key in found):
+        keys = [key.strip() for key in others if key.strip()]
+        if any(len(key.encode()) < 32 for key in keys):
             raise ValueError("JWT_OTHER_SECRETS: each must be at least 32 bytes")
-        return (self.signing_key, *found)
+        return (self.signing_key, *keys)

@@ -43,9 +43,9 @@ _current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
 
 
 @contextmanager
-def invocation(id: str, storage: Any = None) -> Iterator[None]:
-    """Everything logged inside, in this thread or one it hands its context to, carries `id`."""
-    token = _current.set(Invocation(id, storage))
+def invocation(invocation_id: str, storage: Any = None) -> Iterator[None]:
+    """Everything logged inside, in this thread or one it hands its context to, carries `invocation_id`."""
+    token = _current.set(Invocation(invocation_id, storage))
     try:
         yield
     finally:
@@ -54,20 +54,22 @@ def invocation(id: str, storage: Any = None) -> Iterator[None]:
 
 def invocation_id() -> str | None:
     """The id of the current invocation."""
-    found = _current.get()
-    return found.id if found else None
+    current = _current.get()
+    return current.id if current else None
 
 
 class InvocationFilter(logging.Filter):
-    """Stamps records with the invocation id, and tells the Functions worker which invocation this thread works for:
-    it attributes a log line by a thread-local that a pool thread does not have."""
+    """Stamps records with the invocation id, and tells the Functions worker which invocation this thread works for.
+
+    The worker attributes a log line by a thread-local that a pool thread does not have.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Never drops a record."""
-        found = _current.get()
-        record.invocation_id = found.id if found else None
-        if found is not None and found.storage is not None:
-            found.storage.invocation_id = found.id
+        current = _current.get()
+        record.invocation_id = current.id if current else None
+        if current is not None and current.storage is not None:
+            current.storage.invocation_id = current.id
         return True
 
 
@@ -93,10 +95,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def install_filter() -> None:
-    """Puts the invocation filter on every root handler (handlers, not the logger: records of child loggers pass only
-    the handlers' filters). Safe to call again."""
+    """Puts the invocation filter on every root handler. Safe to call again.
+
+    On handlers, not on the logger: records of child loggers pass only the handlers' filters.
+    """
     for handler in logging.getLogger().handlers:
-        if not any(isinstance(item, InvocationFilter) for item in handler.filters):
+        if not any(isinstance(existing, InvocationFilter) for existing in handler.filters):
             handler.addFilter(InvocationFilter())
 
 

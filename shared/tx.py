@@ -96,7 +96,7 @@ class Tx:
         self.audited += 1
         self.conn.execute(
             audit.entry(
-                id=new_id(),
+                entry_id=new_id(),
                 at=self.now,
                 actor_id=self.actor.id,
                 actor_role=self.actor.role,

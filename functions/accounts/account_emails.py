@@ -1,4 +1,4 @@
-"""What an account's e-mails are sent for: an event becomes a letter to somebody, with a token where it carries a link.
+"""Which e-mail an account's event asks for: to whom it goes, and the token of its link where it has one.
 
 This runs in the consumer of the event, after the answer: so the answer takes as long for an address without an account.
 """
@@ -15,37 +15,44 @@ from shared.tx import Tx
 
 
 @dataclass(frozen=True)
-class Letter:
-    """An e-mail to be worded and sent. `page` with `token_id` make its link. `keep` is False where nothing of it may stay
-    once it is sent."""
+class AccountEmail:
+    """An e-mail that is to be worded and sent (functions/notify/account_emails.py)."""
 
     kind: str
+    """Which text: a key of notify's WORDS."""
     user_id: uuid.UUID
+    """Whose account it is about."""
     to: str
+    """The address it goes to."""
     name: str
+    """How they are addressed."""
     token_id: uuid.UUID | None = None
+    """The row of its link's token; None without a link."""
     page: str | None = None
+    """The link's page: a Purpose."""
     in_app: bool = False
+    """Whether it is in the in-app inbox too."""
     keep: bool = True
+    """False where nothing of it may stay once it is sent."""
 
 
-def _linked(tx: Tx, kind: str, user: User, purpose: Purpose, *, to: str | None = None) -> Letter | None:
+def _linked(tx: Tx, kind: str, user: User, purpose: Purpose, *, to: str | None = None) -> AccountEmail | None:
     if not may_mail(tx=tx, user_id=user.id, purpose=purpose):
         return None
     data = {} if to is None else {"email": to}
     token = make_token(tx=tx, purpose=purpose, user_id=user.id, data=data)
-    return Letter(kind, user.id, to or user.email, user.name, token.id, purpose.value)
+    return AccountEmail(kind, user.id, to or user.email, user.name, token.id, purpose.value)
 
 
-def _exists(tx: Tx, user: User) -> Letter | None:
+def _exists(tx: Tx, user: User) -> AccountEmail | None:
     if not may_mail(tx=tx, user_id=user.id, purpose=Purpose.NOTICE):
         return None
     make_token(tx=tx, purpose=Purpose.NOTICE, user_id=user.id)
-    return Letter("account_exists", user.id, user.email, user.name)
+    return AccountEmail("account_exists", user.id, user.email, user.name)
 
 
-def _registered(tx: Tx, event: dict[str, Any]) -> Letter | None:
-    """A new account is to be verified; the holder of an old one hears that somebody tried, in case it was himself."""
+def _registered(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
+    """A new account is to be verified; the holder of an old one hears that somebody tried: it may have been they."""
     user = repository.user_by_email(tx, event["email"])
     if user is None:
         return None
@@ -54,21 +61,21 @@ def _registered(tx: Tx, event: dict[str, Any]) -> Letter | None:
     return _linked(tx, "verify_email", user, Purpose.VERIFY)
 
 
-def _verification(tx: Tx, event: dict[str, Any]) -> Letter | None:
+def _verification(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
     user = repository.user_by_email(tx, event["email"])
     if user is None or user.email_verified:
         return None
     return _linked(tx, "verify_email", user, Purpose.VERIFY)
 
 
-def _forgotten(tx: Tx, event: dict[str, Any]) -> Letter | None:
+def _forgotten(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
     user = repository.user_by_email(tx, event["email"])
     if user is None or user.status != UserStatus.ACTIVE:
         return None
     return _linked(tx, "reset_password", user, Purpose.RESET)
 
 
-def _email_wanted(tx: Tx, event: dict[str, Any]) -> Letter | None:
+def _email_wanted(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
     user = repository.user_by_id(tx, uuid.UUID(event["user_id"]))
     if user is None:
         return None
@@ -78,21 +85,23 @@ def _email_wanted(tx: Tx, event: dict[str, Any]) -> Letter | None:
     return _linked(tx, "confirm_email", user, Purpose.EMAIL, to=event["email"])
 
 
-def _about(kind: str) -> Callable[[Tx, dict[str, Any]], Letter | None]:
-    """A letter that tells a holder what was done to his account; it is in his inbox too."""
+def _about(kind: str) -> Callable[[Tx, dict[str, Any]], AccountEmail | None]:
+    """An e-mail that tells holders what was done to their account; it is in their inbox too."""
 
-    def letter(tx: Tx, event: dict[str, Any]) -> Letter | None:
+    def account_email(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
         user = repository.user_by_id(tx, uuid.UUID(event["user_id"]))
-        return None if user is None else Letter(kind, user.id, event.get("old") or user.email, user.name, in_app=True)
+        if user is None:
+            return None
+        return AccountEmail(kind, user.id, event.get("old") or user.email, user.name, in_app=True)
 
-    return letter
-
-
-def _deleted(tx: Tx, event: dict[str, Any]) -> Letter | None:
-    return Letter("account_deleted", uuid.UUID(event["user_id"]), event["email"], event["name"], keep=False)
+    return account_email
 
 
-LETTERS: dict[str, Callable[[Tx, dict[str, Any]], Letter | None]] = {
+def _deleted(_tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
+    return AccountEmail("account_deleted", uuid.UUID(event["user_id"]), event["email"], event["name"], keep=False)
+
+
+ACCOUNT_EMAILS: dict[str, Callable[[Tx, dict[str, Any]], AccountEmail | None]] = {
     "account_registered": _registered,
     "verification_wanted": _verification,
     "password_forgotten": _forgotten,
@@ -102,4 +111,4 @@ LETTERS: dict[str, Callable[[Tx, dict[str, Any]], Letter | None]] = {
     "account_linked": _about("account_linked"),
     "account_deleted": _deleted,
 }
-"""Every event of an account that is told by e-mail."""
+"""By the type of an account's event: the e-mail it asks for, None where nobody is to be told."""

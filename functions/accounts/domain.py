@@ -15,7 +15,6 @@ IDLE_LIFETIME = timedelta(days=30)
 """A session that is not refreshed for so long has ended."""
 WHOLE_LIFETIME = timedelta(days=180)
 """No session is older than this, however often it is refreshed."""
-"""PROBLEM.md, Candidates."""
 NO_PASSWORD = ""
 """The password hash of an account that signs in by a provider alone."""
 
@@ -35,7 +34,7 @@ class Purpose(StrEnum):
     EMAIL = "email"
     OIDC = "oidc"
     NOTICE = "notice"
-    """No token: counts a letter without a link, so that nobody can flood a mailbox with it."""
+    """No token: counts an e-mail without a link, so that nobody can flood a mailbox with it."""
 
 
 TOKEN_LIFETIME = {
@@ -46,22 +45,31 @@ TOKEN_LIFETIME = {
     Purpose.NOTICE: timedelta(hours=1),
 }
 MAILS_AN_HOUR = 5
-"""Links of one purpose that are mailed to an account in an hour; what is asked for beyond is answered alike and not sent."""
+"""E-mails of one purpose that an account gets in an hour; what is asked for beyond is answered alike and not sent."""
 
 
 @dataclass(frozen=True)
 class User:
-    """An account. `email` is kept lower-case: addresses are compared without case."""
+    """An account of a driver, an owner or an administrator."""
 
     id: uuid.UUID
+    """UUIDv7."""
     email: str
+    """Lower-case: addresses are compared without case."""
     name: str
+    """As they want to be called."""
     phone: str | None
+    """E.164; without one no SMS is sent."""
     role: str
+    """`driver`, `owner` or `admin`."""
     password_hash: str = field(repr=False)
+    """Argon2id, or NO_PASSWORD."""
     email_verified: bool
+    """Whether somebody with access to the mailbox has shown it."""
     created_at: datetime
+    """When it was registered."""
     status: str = UserStatus.ACTIVE.value
+    """A UserStatus."""
 
 
 @dataclass(frozen=True)
@@ -77,32 +85,50 @@ class Contact:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A driver's vehicle: battery kWh, consumption kWh/km, the most power it takes in kW, OCPI connector standards."""
+    """A driver's vehicle."""
 
     id: uuid.UUID
+    """UUIDv7."""
     user_id: uuid.UUID
+    """Whose it is."""
     name: str
+    """What the driver calls it."""
     plate: str | None
+    """The number plate."""
     battery_kwh: float
+    """Capacity, kWh."""
     consumption_kwh_per_km: float
+    """On the road, kWh/km."""
     max_power_kw: float
+    """The most it takes, kW."""
     standards: tuple[str, ...]
+    """OCPI connector standards that fit."""
     created_at: datetime
+    """When it was added."""
 
 
 @dataclass(frozen=True)
-class Session:
+class AccountSession:
     """A log-in: from which device and address, and how long it lasts. Access tokens name it (`sid`)."""
 
     id: uuid.UUID
+    """UUIDv7, the `sid` of access tokens."""
     user_id: uuid.UUID
+    """Whose log-in it is."""
     created_at: datetime
+    """When they logged in."""
     last_used_at: datetime
+    """When tokens were last issued."""
     expires_at: datetime
+    """When it ends by itself, unless it is refreshed before."""
     revoked_at: datetime | None
+    """When it was ended early."""
     revoked_for: str | None
+    """Why it was ended early: `logout`, `reuse`, `reset` and the like."""
     user_agent: str
+    """How the device's browser names itself."""
     address: str | None
+    """The network address it last came from."""
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be refreshed."""
@@ -111,13 +137,15 @@ class Session:
 
 @dataclass(frozen=True)
 class RefreshToken:
-    """One of a session's family of refresh tokens: the latest is not rotated yet. Only its hash is kept."""
+    """One of a session's family of refresh tokens: the latest is not rotated yet."""
 
     id: uuid.UUID
     session_id: uuid.UUID
     token_hash: str
+    """SHA-256; the token itself is not kept."""
     created_at: datetime
     rotated_at: datetime | None
+    """When it was exchanged for the next one."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +153,21 @@ class AccountToken:
     """A token of an e-mail's link or of a sign-in at a provider. Single use; only its hash is kept."""
 
     id: uuid.UUID
+    """UUIDv7; the token is derived from it and the signing key."""
     user_id: uuid.UUID | None
+    """Whose it is; None while somebody signs in at a provider."""
     purpose: str
+    """A Purpose."""
     token_hash: str
+    """SHA-256."""
     data: dict[str, Any]
+    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` (`oidc`)."""
     created_at: datetime
+    """When it was made."""
     expires_at: datetime
+    """From when on it is refused."""
     used_at: datetime | None
+    """When it was used or made useless."""
 
     def good(self, now: datetime) -> bool:
         """Whether it can be used at `now`."""
@@ -158,14 +194,16 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def derive(key: str, purpose: str, id: uuid.UUID) -> str:
-    """A secret of 256 bits that only the holder of `key` can make, for the row `id`: so that the secret itself is stored
-    nowhere, not in the database and in no queue, and can still be written into an e-mail later."""
-    digest = hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + id.bytes, hashlib.sha256).digest()
+def derive(key: str, purpose: str, row_id: uuid.UUID) -> str:
+    """A secret of 256 bits for the row `row_id` that only the holder of `key` can make (HMAC-SHA256).
+
+    So the secret itself is stored nowhere, not in the database and in no queue, and can still be written into an e-mail later.
+    """
+    digest = hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + row_id.bytes, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def derived_again(keys: Sequence[str], made: AccountToken) -> str | None:
-    """The token of a stored row, made anew; None where its key has been retired."""
-    candidates = (derive(key, made.purpose, made.id) for key in keys)
-    return next((token for token in candidates if hmac.compare_digest(token_hash(token), made.token_hash)), None)
+def derived_again(keys: Sequence[str], row: AccountToken) -> str | None:
+    """The token of a stored row, derived anew; None where its key has been retired."""
+    candidates = (derive(key, row.purpose, row.id) for key in keys)
+    return next((token for token in candidates if hmac.compare_digest(token_hash(token), row.token_hash)), None)

@@ -16,7 +16,7 @@ from functions.accounts.events import AccountLinked
 from functions.accounts.recovery import make_token, take_token
 from functions.accounts.schemas import OidcFinish, OidcStart, Tokens
 from functions.accounts.sessions import open_session
-from shared.adapters.oidc import Identified, OidcProvider
+from shared.adapters.oidc import OidcIdentity, OidcProvider
 from shared.db import new_id
 from shared.errors import BadCredentials, Conflict, Forbidden, NotFound
 from shared.platform import Platform
@@ -38,15 +38,15 @@ def start(*, platform: Platform, actor: Actor) -> OidcStart:
     def use_case(tx: Tx) -> AccountToken:
         return make_token(tx=tx, purpose=Purpose.OIDC, user_id=None, data={"binding": token_hash(binding)})
 
-    made = platform.transact(use_case, actor=actor)
-    state, nonce, verifier = _secrets(platform.settings.signing_key, made.id)
+    sign_in = platform.transact(use_case, actor=actor)
+    state, nonce, verifier = _secrets(platform.settings.signing_key, sign_in.id)
     url = provider.authorization_url(state=state, nonce=nonce, verifier=verifier)
     return OidcStart(authorization_url=url, state=state, binding=binding)
 
 
-def _secrets(key: str, id: uuid.UUID) -> tuple[str, str, str]:
+def _secrets(key: str, token_id: uuid.UUID) -> tuple[str, str, str]:
     """(state, nonce, PKCE verifier) of a sign-in."""
-    return derive(key, Purpose.OIDC, id), derive(key, "oidc-nonce", id), derive(key, "oidc-verifier", id)
+    return derive(key, Purpose.OIDC, token_id), derive(key, "oidc-nonce", token_id), derive(key, "oidc-verifier", token_id)
 
 
 def finish(*, platform: Platform, actor: Actor, finish_in: OidcFinish, user_agent: str) -> Tokens:
@@ -59,67 +59,83 @@ def finish(*, platform: Platform, actor: Actor, finish_in: OidcFinish, user_agen
     def use_case(tx: Tx) -> AccountToken:
         return take_token(tx=tx, token=finish_in.state, purpose=Purpose.OIDC, detail=TOO_LATE)
 
-    begun = platform.transact(use_case, actor=actor)
-    if not hmac.compare_digest(token_hash(finish_in.binding), str(begun.data["binding"])):
+    sign_in = platform.transact(use_case, actor=actor)
+    if not hmac.compare_digest(token_hash(finish_in.binding), str(sign_in.data["binding"])):
         raise BadCredentials(TOO_LATE)
-    found = (_secrets(key, begun.id) for key in platform.settings.verification_keys)
-    _, nonce, verifier = next(parts for parts in found if parts[0] == finish_in.state)
-    who = provider.identify(code=finish_in.code, nonce=nonce, verifier=verifier)
+    candidates = (_secrets(key, sign_in.id) for key in platform.settings.verification_keys)
+    _, nonce, verifier = next(secrets_of_key for secrets_of_key in candidates if secrets_of_key[0] == finish_in.state)
+    identity = provider.identify(code=finish_in.code, nonce=nonce, verifier=verifier)
     return platform.transact(
-        lambda tx: open_session(tx=tx, user=account_of(tx=tx, who=who), user_agent=user_agent), actor=actor
+        lambda tx: open_session(tx=tx, user=account_of(tx=tx, identity=identity), user_agent=user_agent), actor=actor
     )
 
 
-def account_of(*, tx: Tx, who: Identified) -> User:
+def account_of(*, tx: Tx, identity: OidcIdentity) -> User:
     """The account of an identity, made or linked at its first sign-in.
 
     Linked is only by an address that the provider has verified. An account whose address we verified too is linked and its
     holder told; one that nobody verified is nobody's: its password goes. Administrators are never linked by themselves.
     Raises BadCredentials, Forbidden, Conflict.
     """
-    known = repository.identity_user(tx, who.issuer, who.subject)
-    if known is not None:
-        user = repository.user_by_id(tx, known, lock=True)
+    user_id = repository.identity_user(tx, identity.issuer, identity.subject)
+    if user_id is not None:
+        user = repository.user_by_id(tx, user_id, lock=True)
         assert user is not None
         return user
-    if who.email is None:
+    if identity.email is None:
         raise BadCredentials("The identity provider has not verified your e-mail address; verify it there, or use a password.")
-    email = normalise_email(who.email)
-    found = repository.user_by_email(tx, email, lock=True)
-    name = (who.name or email.split("@")[0])[:120]
-    if found is None:
-        made = User(
-            id=new_id(), email=email, name=name, phone=None, role="driver", password_hash=NO_PASSWORD, email_verified=True,
-            created_at=tx.now,
-        )  # fmt: skip
-        if not repository.add_user(tx, made):
-            raise Conflict("This address was registered a moment ago; begin again.")
-        return _linked(tx, made, who, event=False)
-    if found.email_verified:
-        if found.role == "admin":
+    email = normalise_email(identity.email)
+    name = (identity.name or email.split("@")[0])[:120]
+    user = repository.user_by_email(tx, email, lock=True)
+    if user is None:
+        user = _make_driver(tx, email=email, name=name)
+        return _linked(tx, user, identity, event=False)
+    if user.email_verified:
+        if user.role == "admin":
             raise Forbidden("Administrators sign in by password.")
-        if repository.has_identity(tx, found.id, who.issuer):
+        if repository.has_identity(tx, user.id, identity.issuer):
             raise Conflict("This address is linked to another identity at the provider.")
-        return _linked(tx, found, who, event=True)
-    fresh: dict[str, Any] = {
+        return _linked(tx, user, identity, event=True)
+    return _linked(tx, _take_over_unverified(tx, user, name=name), identity, event=False)
+
+
+def _make_driver(tx: Tx, *, email: str, name: str) -> User:
+    user = User(
+        id=new_id(),
+        email=email,
+        name=name,
+        phone=None,
+        role="driver",
+        password_hash=NO_PASSWORD,
+        email_verified=True,
+        created_at=tx.now,
+    )
+    if not repository.add_user(tx, user):
+        raise Conflict("This address was registered a moment ago; begin again.")
+    return user
+
+
+def _take_over_unverified(tx: Tx, user: User, *, name: str) -> User:
+    """An account that nobody verified becomes that of whoever the provider names: password, links and sessions go."""
+    values: dict[str, Any] = {
         "name": name,
         "role": "driver",
         "password_hash": NO_PASSWORD,
         "email_verified": True,
         "phone": None,
     }
-    repository.update_user(tx, found.id, **fresh)
-    repository.spend_tokens(tx, found.id)
-    repository.revoke_sessions(tx, found.id, reason="linked")
-    user = repository.user_by_id(tx, found.id)
-    assert user is not None
-    return _linked(tx, user, who, event=False)
+    repository.update_user(tx, user.id, **values)
+    repository.spend_tokens(tx, user.id)
+    repository.revoke_sessions(tx, user.id, reason="linked")
+    changed = repository.user_by_id(tx, user.id)
+    assert changed is not None
+    return changed
 
 
-def _linked(tx: Tx, user: User, who: Identified, *, event: bool) -> User:
-    if not repository.add_identity(tx, who.issuer, who.subject, user.id):
+def _linked(tx: Tx, user: User, identity: OidcIdentity, *, event: bool) -> User:
+    if not repository.add_identity(tx, identity.issuer, identity.subject, user.id):
         raise Conflict("This identity was linked a moment ago; begin again.")
-    tx.audit("user.link", object_type="user", object_id=user.id, after={"issuer": who.issuer})
+    tx.audit("user.link", object_type="user", object_id=user.id, after={"issuer": identity.issuer})
     if event:
         tx.publish(AccountLinked(user.id, tx.now))
     return user

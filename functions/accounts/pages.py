@@ -63,8 +63,8 @@ PAGES: dict[str, dict[str, Any]] = {
 def _template() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined)
-    return made.get_template("link.html")
+    templates = FileSystemLoader(Path(__file__).parent / "templates")
+    return Environment(loader=templates, autoescape=True, undefined=StrictUndefined).get_template("link.html")
 
 
 def _page(name: str) -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""Passwords: Argon2id at OWASP's 19 MiB and two passes, few at a time so that memory stays bounded; and which are refused."""
+"""Passwords: which are refused, and their Argon2id hashes (OWASP: 19 MiB, two passes), few at a time to bound memory."""
 
 import threading
 from collections.abc import Iterator
@@ -14,21 +14,22 @@ MIN_LENGTH, MAX_LENGTH = 8, 128
 AT_ONCE = 4
 """Hashes a process works on at the same time: 4 x 19 MiB."""
 WAIT_S = 10.0
+"""Seconds a hash waits for its turn before the caller gets a 503."""
 CONTEXT_WORDS = ("evcharging", "charging", "charger", "electric", "password")
 """Words of this platform that may not be most of a password (ASVS V6.1.2)."""
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_few = threading.BoundedSemaphore(AT_ONCE)
+_places = threading.BoundedSemaphore(AT_ONCE)
 
 
 @contextmanager
 def _a_place() -> Iterator[None]:
-    if not _few.acquire(timeout=WAIT_S):
+    if not _places.acquire(timeout=WAIT_S):
         raise Unavailable("Too many people are signing in right now; try again in a moment.")
     try:
         yield
     finally:
-        _few.release()
+        _places.release()
 
 
 def hash_password(password: str) -> str:
@@ -38,11 +39,13 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(password: str, encoded: str | None) -> bool:
-    """Whether the password is right. Without a hash (unknown account, or one without a password) the same work is done
-    and the answer is no. Raises Unavailable where the queue is too long."""
+    """Whether the password is right. Raises Unavailable where the queue is too long.
+
+    Without a hash (unknown account, or one without a password) the same work is done and the answer is no.
+    """
     with _a_place():
         try:
-            return _hasher.verify(encoded or _nobody(), password) and bool(encoded)
+            return _hasher.verify(encoded or _unknown_password_hash(), password) and bool(encoded)
         except (VerificationError, InvalidHashError):
             return False
 
@@ -53,7 +56,7 @@ def is_outdated(encoded: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _nobody() -> str:
+def _unknown_password_hash() -> str:
     return _hasher.hash("nobody has this password")
 
 
@@ -65,12 +68,14 @@ def _common() -> frozenset[str]:
 
 
 def check_password(password: str, *, email: str = "", name: str = "", field: str = "password") -> None:
-    """Raises Invalid for a password that is among the 30,000 most common, or little more than the address, the name or a
-    word of this platform. Any characters are good; nothing about composition is asked."""
+    """Raises Invalid for a password among the 30,000 most common, or little more than the address, the name or our words.
+
+    Any characters are good; nothing about composition is asked.
+    """
     lowered = password.lower()
     if lowered in _common():
         raise Invalid.one(field, "is one of the passwords that are tried first; choose another")
-    own = [part for part in (email.lower(), email.lower().split("@")[0], *name.lower().split()) if len(part) >= 4]
-    for word in (*own, *CONTEXT_WORDS):
+    personal = [part for part in (email.lower(), email.lower().split("@")[0], *name.lower().split()) if len(part) >= 4]
+    for word in (*personal, *CONTEXT_WORDS):
         if word in lowered and len(lowered) - len(word) < 4:
             raise Invalid.one(field, f"is little more than {word!r}, which is easily guessed; choose another")

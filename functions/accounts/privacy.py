@@ -1,17 +1,17 @@
-"""What accounts hold of a person: read whole, and erased."""
+"""A person's account, when they ask for a copy of their data or leave: export, erase."""
 
 import uuid
 from typing import Any
 
 from functions.accounts import repository
-from functions.accounts.administration import check_administrator_left
 from functions.accounts.domain import User
+from functions.accounts.user_management import check_administrator_left
 from shared.errors import Unauthenticated
 from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
-    """Identities, vehicles, sessions, and the audit entries about a person, by name."""
+    """The parts of the account's export by name: identities, vehicles, sessions, audit entries about the person."""
     return {
         "identities": repository.identities_of(tx, user_id),
         "vehicles": repository.vehicles_of(tx, user_id, after=None, limit=None),
@@ -20,9 +20,11 @@ def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
     }
 
 
-def lock_leaving(*, tx: Tx, seen: User) -> User:
-    """The account, locked, if it is as it was when its password was given. Raises Conflict for the last administrator,
-    Unauthenticated where it has changed meanwhile."""
+def lock_account(*, tx: Tx, seen: User) -> User:
+    """The account, locked, if it is as it was when its password was given.
+
+    Raises Conflict for the last administrator, Unauthenticated where the account has changed meanwhile.
+    """
     administrators = repository.lock_administrators(tx) if seen.role == "admin" else set()
     check_administrator_left(administrators, seen.id, stays=False)
     user = repository.user_by_id(tx, seen.id, lock=True)

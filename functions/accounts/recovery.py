@@ -38,11 +38,19 @@ NOT_YOURS = "The password is wrong."
 
 def make_token(*, tx: Tx, purpose: Purpose, user_id: uuid.UUID | None, data: dict[str, Any] | None = None) -> AccountToken:
     """A single-use token. Its row holds a hash; the token itself is derived from the signing key when it is needed."""
-    id = new_id()
-    hashed = token_hash(derive(tx.settings.signing_key, purpose, id))
-    made = AccountToken(id, user_id, purpose.value, hashed, data or {}, tx.now, tx.now + TOKEN_LIFETIME[purpose], None)
-    repository.add_token(tx, made)
-    return made
+    token_id = new_id()
+    token = AccountToken(
+        id=token_id,
+        user_id=user_id,
+        purpose=purpose.value,
+        token_hash=token_hash(derive(tx.settings.signing_key, purpose, token_id)),
+        data=data or {},
+        created_at=tx.now,
+        expires_at=tx.now + TOKEN_LIFETIME[purpose],
+        used_at=None,
+    )
+    repository.add_token(tx, token)
+    return token
 
 
 def may_mail(*, tx: Tx, user_id: uuid.UUID, purpose: Purpose) -> bool:
@@ -52,17 +60,17 @@ def may_mail(*, tx: Tx, user_id: uuid.UUID, purpose: Purpose) -> bool:
 
 def reveal_token(*, tx: Tx, token_id: uuid.UUID, keys: Sequence[str]) -> str | None:
     """The token of a row, for the e-mail that carries it; None where it is gone or its key retired."""
-    found = repository.token_by_id(tx, token_id)
-    return None if found is None else derived_again(keys, found)
+    row = repository.token_by_id(tx, token_id)
+    return None if row is None else derived_again(keys, row)
 
 
 def take_token(*, tx: Tx, token: str, purpose: Purpose, detail: str) -> AccountToken:
     """The row of a token that is good now, locked and marked as used. Raises BadCredentials."""
-    found = repository.token_by_hash(tx, token_hash(token))
-    if found is None or found.purpose != purpose or not found.good(tx.now):
+    row = repository.token_by_hash(tx, token_hash(token))
+    if row is None or row.purpose != purpose or not row.good(tx.now):
         raise BadCredentials(detail)
-    repository.use_token(tx, found.id)
-    return found
+    repository.use_token(tx, row.id)
+    return row
 
 
 def ask_for(*, tx: Tx, kind: type[VerificationWanted] | type[PasswordForgotten], email: str) -> None:
@@ -77,26 +85,27 @@ def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_
     Raises BadCredentials; a wrong password does not spend the token, but its tries are counted.
     """
 
-    def look(tx: Tx) -> User | None:
-        found = repository.token_by_hash(tx, token_hash(token))
-        good = found is not None and found.purpose == Purpose.VERIFY and found.good(tx.now)
-        return repository.user_by_id(tx, found.user_id) if good and found is not None and found.user_id else None
+    def holder_of_link(tx: Tx) -> User | None:
+        row = repository.token_by_hash(tx, token_hash(token))
+        if row is None or row.user_id is None or row.purpose != Purpose.VERIFY or not row.good(tx.now):
+            return None
+        return repository.user_by_id(tx, row.user_id)
 
-    user = platform.read(look, actor=actor)
+    user = platform.read(holder_of_link, actor=actor)
     if user is not None:
         platform.limits.hit("sign_in_account", user.email)
     if not verify_password(password, user.password_hash if user else None) or user is None:
         raise BadCredentials(BAD_LINK)
-    known = user
+    proven = user
 
     def use_case(tx: Tx) -> Tokens:
         take_token(tx=tx, token=token, purpose=Purpose.VERIFY, detail=BAD_LINK)
-        found = repository.user_by_id(tx, known.id, lock=True)
-        if found is None or found.password_hash != known.password_hash:
+        locked = repository.user_by_id(tx, proven.id, lock=True)
+        if locked is None or locked.password_hash != proven.password_hash:
             raise BadCredentials(BAD_LINK)
-        repository.update_user(tx, found.id, email_verified=True)
-        repository.spend_tokens(tx, found.id)
-        return open_session(tx=tx, user=found, user_agent=user_agent)
+        repository.update_user(tx, locked.id, email_verified=True)
+        repository.spend_tokens(tx, locked.id)
+        return open_session(tx=tx, user=locked, user_agent=user_agent)
 
     tokens = platform.transact(use_case, actor=actor)
     platform.limits.lift("sign_in_account", user.email)
@@ -104,15 +113,17 @@ def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_
 
 
 def reset(*, platform: Platform, actor: Actor, token: str, password: str) -> None:
-    """Sets a new password by the mailed token and ends every session. Raises BadCredentials, Invalid (the token stays
-    good then)."""
+    """Sets a new password by the mailed token and ends every session.
+
+    Raises BadCredentials, and Invalid for a password that is refused: the token stays good then.
+    """
     check_password(password)
     hashed = hash_password(password)
 
     def use_case(tx: Tx) -> User:
-        found = take_token(tx=tx, token=token, purpose=Purpose.RESET, detail=NEW_LINK)
-        assert found.user_id is not None
-        user = repository.user_by_id(tx, found.user_id, lock=True)
+        row = take_token(tx=tx, token=token, purpose=Purpose.RESET, detail=NEW_LINK)
+        assert row.user_id is not None
+        user = repository.user_by_id(tx, row.user_id, lock=True)
         if user is None:
             raise BadCredentials(NEW_LINK)
         check_password(password, email=user.email, name=user.name)
@@ -124,7 +135,7 @@ def reset(*, platform: Platform, actor: Actor, token: str, password: str) -> Non
 
 
 def _set_password(tx: Tx, user: User, hashed: str, *, reason: str, but: uuid.UUID | None = None) -> None:
-    """The address is verified by it where it came by e-mail; other sessions and open links end; the holder is told."""
+    """Sets a password: other sessions and open links end, and the holder is told. A reset verifies the address too."""
     verified = True if reason == "reset" else user.email_verified
     repository.update_user(tx, user.id, password_hash=hashed, email_verified=verified)
     repository.spend_tokens(tx, user.id)
@@ -134,8 +145,10 @@ def _set_password(tx: Tx, user: User, hashed: str, *, reason: str, but: uuid.UUI
 
 
 def require_password(*, platform: Platform, actor: Actor, password: str | None) -> User:
-    """The caller's account, once he has given his password again. An account without one (it signs in by a provider) needs
-    none. Tries are counted. Raises BadCredentials, TooManyRequests."""
+    """The caller's account, once they have given their password again. Tries are counted.
+
+    An account without a password (it signs in by a provider) needs none. Raises BadCredentials, TooManyRequests.
+    """
     me = platform.read(lambda tx: get_me(tx=tx), actor=actor)
     if me.password_hash:
         platform.limits.hit("sign_in_account", me.email)
@@ -146,22 +159,22 @@ def require_password(*, platform: Platform, actor: Actor, password: str | None) 
 
 
 def change_password(*, platform: Platform, actor: Actor, current: str | None, new: str) -> None:
-    """Changes the caller's password and ends his other sessions. Raises BadCredentials, Invalid."""
+    """Changes the caller's password and ends their other sessions. Raises BadCredentials, Invalid."""
     me = require_password(platform=platform, actor=actor, password=current)
     check_password(new, email=me.email, name=me.name, field="new_password")
     hashed = hash_password(new)
 
     def use_case(tx: Tx) -> None:
-        found = repository.user_by_id(tx, me.id, lock=True)
-        if found is None or found.password_hash != me.password_hash:
+        locked = repository.user_by_id(tx, me.id, lock=True)
+        if locked is None or locked.password_hash != me.password_hash:
             raise BadCredentials(NOT_YOURS)
-        _set_password(tx, found, hashed, reason="change", but=tx.actor.session_id)
+        _set_password(tx, locked, hashed, reason="change", but=tx.actor.session_id)
 
     platform.transact(use_case, actor=actor)
 
 
 def ask_for_email(*, platform: Platform, actor: Actor, email: str, password: str | None) -> None:
-    """Mails a link to the address the caller wants instead of his; nothing changes until it is followed.
+    """Mails a link to the address the caller wants instead of theirs; nothing changes until it is followed.
     Raises BadCredentials."""
     me = require_password(platform=platform, actor=actor, password=password)
 
@@ -173,16 +186,18 @@ def ask_for_email(*, platform: Platform, actor: Actor, email: str, password: str
 
 
 def confirm_email(*, tx: Tx, token: str) -> None:
-    """Gives the account the address the link was mailed to, and tells the old one. Raises BadCredentials, Conflict where
-    somebody has registered it meanwhile."""
-    found = take_token(tx=tx, token=token, purpose=Purpose.EMAIL, detail=NEW_LINK)
-    assert found.user_id is not None
-    user = repository.user_by_id(tx, found.user_id, lock=True)
+    """Gives the account the address the link was mailed to, and tells the old one.
+
+    Raises BadCredentials, and Conflict where somebody has registered the address meanwhile.
+    """
+    row = take_token(tx=tx, token=token, purpose=Purpose.EMAIL, detail=NEW_LINK)
+    assert row.user_id is not None
+    user = repository.user_by_id(tx, row.user_id, lock=True)
     if user is None:
         raise BadCredentials(NEW_LINK)
-    wanted = str(found.data["email"])
+    wanted = str(row.data["email"])
     holder = repository.user_by_email(tx, wanted, lock=True)
-    if holder is not None and not holder.email_verified:  # whoever registered it could not show that it is his
+    if holder is not None and not holder.email_verified:  # whoever registered it never showed that the address is theirs
         repository.erase_user(tx, holder.id)
     if not repository.change_email(tx, user.id, wanted):
         raise Conflict("Another account has this address by now.")

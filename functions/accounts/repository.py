@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.accounts.domain import AccountToken, RefreshToken, Session, User, UserStatus, Vehicle
+from functions.accounts.domain import AccountSession, AccountToken, RefreshToken, User, UserStatus, Vehicle
 from functions.accounts.tables import account_token, identity, old_session, refresh_token, session, user, vehicle
 from shared.audit import audit_entry
 from shared.db import for_update, insert_new, is_duplicate
@@ -14,15 +14,15 @@ from shared.tx import Tx
 from shared.web.idempotency import idempotency_key
 
 
-def add_user(tx: Tx, made: User) -> bool:
+def add_user(tx: Tx, account: User) -> bool:
     """Stores a new account; False where the address is taken."""
-    return insert_new(tx.conn, user, **vars(made))
+    return insert_new(tx.conn, user, **vars(account))
 
 
 def replace_unverified(tx: Tx, email: str, **values: Any) -> bool:
     """Changes the account of an address that nobody has verified; False where there is none."""
-    mine = sa.and_(user.c.email == email, user.c.email_verified.is_(False))
-    return tx.execute(sa.update(user).where(mine).values(**values)).rowcount == 1
+    statement = sa.update(user).where(user.c.email == email, user.c.email_verified.is_(False))
+    return tx.execute(statement.values(**values)).rowcount == 1
 
 
 def user_by_email(tx: Tx, email: str, *, lock: bool = False) -> User | None:
@@ -32,22 +32,22 @@ def user_by_email(tx: Tx, email: str, *, lock: bool = False) -> User | None:
     return None if row is None else User(**row._asdict())
 
 
-def user_by_id(tx: Tx, id: uuid.UUID, *, lock: bool = False) -> User | None:
+def user_by_id(tx: Tx, user_id: uuid.UUID, *, lock: bool = False) -> User | None:
     """One account."""
-    statement = sa.select(user).where(user.c.id == id)
+    statement = sa.select(user).where(user.c.id == user_id)
     row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else User(**row._asdict())
 
 
-def update_user(tx: Tx, id: uuid.UUID, **values: Any) -> None:
+def update_user(tx: Tx, user_id: uuid.UUID, **values: Any) -> None:
     """Changes columns of an account."""
-    tx.execute(sa.update(user).where(user.c.id == id).values(**values))
+    tx.execute(sa.update(user).where(user.c.id == user_id).values(**values))
 
 
-def change_email(tx: Tx, id: uuid.UUID, email: str) -> bool:
+def change_email(tx: Tx, user_id: uuid.UUID, email: str) -> bool:
     """Gives an account another, verified address; False, and nothing changed, where it is taken."""
     try:
-        update_user(tx, id, email=email, email_verified=True)
+        update_user(tx, user_id, email=email, email_verified=True)
     except sa.exc.IntegrityError as error:
         if is_duplicate(error):
             return False
@@ -94,36 +94,38 @@ def standing(tx: Tx, session_id: uuid.UUID, user_id: uuid.UUID) -> tuple[str, st
     return None
 
 
-def add_session(tx: Tx, made: Session) -> None:
+def add_session(tx: Tx, opened: AccountSession) -> None:
     """Stores a log-in."""
-    tx.execute(sa.insert(session).values(**vars(made)))
+    tx.execute(sa.insert(session).values(**vars(opened)))
 
 
-def session_by_id(tx: Tx, id: uuid.UUID, *, lock: bool = False) -> Session | None:
+def session_by_id(tx: Tx, session_id: uuid.UUID, *, lock: bool = False) -> AccountSession | None:
     """One session."""
-    statement = sa.select(session).where(session.c.id == id)
+    statement = sa.select(session).where(session.c.id == session_id)
     row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
-    return None if row is None else Session(**row._asdict())
+    return None if row is None else AccountSession(**row._asdict())
 
 
-def sessions_of(tx: Tx, user_id: uuid.UUID, *, alive: bool, before: uuid.UUID | None, limit: int | None) -> list[Session]:
+def sessions_of(
+    tx: Tx, user_id: uuid.UUID, *, alive: bool, before: uuid.UUID | None, limit: int | None
+) -> list[AccountSession]:
     """A user's sessions, newest first, after the cursor; `alive` leaves out those that have ended."""
     statement = sa.select(session).where(session.c.user_id == user_id).order_by(session.c.id.desc()).limit(limit)
     if alive:
         statement = statement.where(session.c.revoked_at.is_(None), session.c.expires_at > tx.now)
     if before is not None:
         statement = statement.where(session.c.id < before)
-    return [Session(**row._asdict()) for row in tx.execute(statement)]
+    return [AccountSession(**row._asdict()) for row in tx.execute(statement)]
 
 
-def touch_session(tx: Tx, id: uuid.UUID, **values: Any) -> None:
+def touch_session(tx: Tx, session_id: uuid.UUID, **values: Any) -> None:
     """Records that a session was used."""
-    tx.execute(sa.update(session).where(session.c.id == id).values(last_used_at=tx.now, **values))
+    tx.execute(sa.update(session).where(session.c.id == session_id).values(last_used_at=tx.now, **values))
 
 
-def revoke_session(tx: Tx, id: uuid.UUID, *, reason: str) -> None:
+def revoke_session(tx: Tx, session_id: uuid.UUID, *, reason: str) -> None:
     """Ends a log-in with everything it was rotated to."""
-    statement = sa.update(session).where(session.c.id == id, session.c.revoked_at.is_(None))
+    statement = sa.update(session).where(session.c.id == session_id, session.c.revoked_at.is_(None))
     tx.execute(statement.values(revoked_at=tx.now, revoked_for=reason))
 
 
@@ -135,9 +137,9 @@ def revoke_sessions(tx: Tx, user_id: uuid.UUID, *, reason: str, but: uuid.UUID |
     return tx.execute(statement.values(revoked_at=tx.now, revoked_for=reason)).rowcount
 
 
-def add_refresh_token(tx: Tx, made: RefreshToken) -> None:
+def add_refresh_token(tx: Tx, token: RefreshToken) -> None:
     """Stores a refresh token's hash."""
-    tx.execute(sa.insert(refresh_token).values(**vars(made)))
+    tx.execute(sa.insert(refresh_token).values(**vars(token)))
 
 
 def refresh_token_by_hash(tx: Tx, token_hash: str) -> RefreshToken | None:
@@ -147,14 +149,14 @@ def refresh_token_by_hash(tx: Tx, token_hash: str) -> RefreshToken | None:
     return None if row is None else RefreshToken(**row._asdict())
 
 
-def rotate(tx: Tx, id: uuid.UUID) -> None:
+def rotate(tx: Tx, refresh_token_id: uuid.UUID) -> None:
     """Marks a refresh token as used."""
-    tx.execute(sa.update(refresh_token).where(refresh_token.c.id == id).values(rotated_at=tx.now))
+    tx.execute(sa.update(refresh_token).where(refresh_token.c.id == refresh_token_id).values(rotated_at=tx.now))
 
 
-def add_token(tx: Tx, made: AccountToken) -> None:
+def add_token(tx: Tx, token: AccountToken) -> None:
     """Stores a token's hash."""
-    tx.execute(sa.insert(account_token).values(**vars(made)))
+    tx.execute(sa.insert(account_token).values(**vars(token)))
 
 
 def token_by_hash(tx: Tx, token_hash: str) -> AccountToken | None:
@@ -164,59 +166,61 @@ def token_by_hash(tx: Tx, token_hash: str) -> AccountToken | None:
     return None if row is None else AccountToken(**row._asdict())
 
 
-def token_by_id(tx: Tx, id: uuid.UUID) -> AccountToken | None:
+def token_by_id(tx: Tx, token_id: uuid.UUID) -> AccountToken | None:
     """A token's row."""
-    row = tx.execute(sa.select(account_token).where(account_token.c.id == id)).one_or_none()
+    row = tx.execute(sa.select(account_token).where(account_token.c.id == token_id)).one_or_none()
     return None if row is None else AccountToken(**row._asdict())
 
 
 def count_tokens(tx: Tx, user_id: uuid.UUID, purpose: str, *, since: Any) -> int:
     """How many tokens of a purpose an account was given since an instant."""
-    table = account_token.c
-    statement = sa.select(sa.func.count()).where(table.user_id == user_id, table.purpose == purpose, table.created_at > since)
+    columns = account_token.c
+    statement = sa.select(sa.func.count()).where(
+        columns.user_id == user_id, columns.purpose == purpose, columns.created_at > since
+    )
     return int(tx.execute(statement).scalar_one())
 
 
-def use_token(tx: Tx, id: uuid.UUID) -> None:
+def use_token(tx: Tx, token_id: uuid.UUID) -> None:
     """Marks a token as used."""
-    tx.execute(sa.update(account_token).where(account_token.c.id == id).values(used_at=tx.now))
+    tx.execute(sa.update(account_token).where(account_token.c.id == token_id).values(used_at=tx.now))
 
 
 def spend_tokens(tx: Tx, user_id: uuid.UUID) -> None:
     """Makes every open token of an account useless: an earlier link must not undo what was just done."""
-    mine = sa.and_(account_token.c.user_id == user_id, account_token.c.used_at.is_(None))
-    tx.execute(sa.update(account_token).where(mine).values(used_at=tx.now))
+    statement = sa.update(account_token).where(account_token.c.user_id == user_id, account_token.c.used_at.is_(None))
+    tx.execute(statement.values(used_at=tx.now))
 
 
 def identity_user(tx: Tx, issuer: str, subject: str) -> uuid.UUID | None:
     """Whose identity this is at a provider."""
-    mine = sa.and_(identity.c.issuer == issuer, identity.c.subject == subject)
-    found: uuid.UUID | None = tx.execute(sa.select(identity.c.user_id).where(mine)).scalar()
-    return found
+    statement = sa.select(identity.c.user_id).where(identity.c.issuer == issuer, identity.c.subject == subject)
+    user_id: uuid.UUID | None = tx.execute(statement).scalar()
+    return user_id
 
 
 def has_identity(tx: Tx, user_id: uuid.UUID, issuer: str) -> bool:
     """Whether an account is linked to somebody at a provider."""
-    mine = sa.and_(identity.c.user_id == user_id, identity.c.issuer == issuer)
-    return tx.execute(sa.select(identity.c.subject).where(mine)).first() is not None
+    statement = sa.select(identity.c.subject).where(identity.c.user_id == user_id, identity.c.issuer == issuer)
+    return tx.execute(statement).first() is not None
 
 
 def add_identity(tx: Tx, issuer: str, subject: str, user_id: uuid.UUID) -> bool:
-    """Links an account to somebody at a provider; False where he is linked already."""
+    """Links an account to somebody at a provider; False where that identity is linked already."""
     return insert_new(tx.conn, identity, issuer=issuer, subject=subject, user_id=user_id, created_at=tx.now)
 
 
-_LOCKED = Precompiled(sa.select(user.c.id).where(user.c.id == sa.bindparam("id")).with_for_update())
+_LOCK_USER = Precompiled(sa.select(user.c.id).where(user.c.id == sa.bindparam("user_id")).with_for_update())
 
 
-def lock_user(tx: Tx, id: uuid.UUID) -> bool:
+def lock_user(tx: Tx, user_id: uuid.UUID) -> bool:
     """Locks an account's row; False where there is none."""
-    return bool(tx.rows(_LOCKED, id=id))
+    return bool(tx.rows(_LOCK_USER, user_id=user_id))
 
 
-def add_vehicle(tx: Tx, made: Vehicle) -> None:
+def add_vehicle(tx: Tx, added: Vehicle) -> None:
     """Stores a vehicle."""
-    tx.execute(sa.insert(vehicle).values(**vars(made) | {"standards": list(made.standards)}))
+    tx.execute(sa.insert(vehicle).values(**vars(added) | {"standards": list(added.standards)}))
 
 
 def _vehicle(row: sa.Row[Any]) -> Vehicle:
@@ -224,9 +228,9 @@ def _vehicle(row: sa.Row[Any]) -> Vehicle:
     return Vehicle(**values | {"standards": tuple(values["standards"])})
 
 
-def vehicle_by_id(tx: Tx, id: uuid.UUID) -> Vehicle | None:
+def vehicle_by_id(tx: Tx, vehicle_id: uuid.UUID) -> Vehicle | None:
     """One vehicle."""
-    row = tx.execute(sa.select(vehicle).where(vehicle.c.id == id)).one_or_none()
+    row = tx.execute(sa.select(vehicle).where(vehicle.c.id == vehicle_id)).one_or_none()
     return None if row is None else _vehicle(row)
 
 
@@ -238,14 +242,14 @@ def vehicles_of(tx: Tx, user_id: uuid.UUID, *, after: uuid.UUID | None, limit: i
     return [_vehicle(row) for row in tx.execute(statement)]
 
 
-def update_vehicle(tx: Tx, id: uuid.UUID, **values: Any) -> None:
+def update_vehicle(tx: Tx, vehicle_id: uuid.UUID, **values: Any) -> None:
     """Changes columns of a vehicle."""
-    tx.execute(sa.update(vehicle).where(vehicle.c.id == id).values(**values))
+    tx.execute(sa.update(vehicle).where(vehicle.c.id == vehicle_id).values(**values))
 
 
-def delete_vehicle(tx: Tx, id: uuid.UUID) -> None:
+def delete_vehicle(tx: Tx, vehicle_id: uuid.UUID) -> None:
     """Removes a vehicle; bookings keep the figures they were made with."""
-    tx.execute(sa.delete(vehicle).where(vehicle.c.id == id))
+    tx.execute(sa.delete(vehicle).where(vehicle.c.id == vehicle_id))
 
 
 def identities_of(tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -254,16 +258,16 @@ def identities_of(tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
 
 
 def audit_about(tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
-    """The audit's entries of what a user did, and of what was done to his account, in order."""
-    table = audit_entry.c
-    about = sa.or_(table.actor_id == user_id, sa.and_(table.object_type == "user", table.object_id == user_id))
-    return [row._asdict() for row in tx.execute(sa.select(audit_entry).where(about).order_by(table.id))]
+    """Audit entries of what a user did and of what was done to their account, in order."""
+    columns = audit_entry.c
+    about = sa.or_(columns.actor_id == user_id, sa.and_(columns.object_type == "user", columns.object_id == user_id))
+    return [row._asdict() for row in tx.execute(sa.select(audit_entry).where(about).order_by(columns.id))]
 
 
 def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
     """Deletes an account and everything of it that this domain holds, stored answers of its calls too."""
-    mine = sa.select(session.c.id).where(session.c.user_id == user_id)
-    tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(mine)))
+    session_ids = sa.select(session.c.id).where(session.c.user_id == user_id)
+    tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
     for table in (session, old_session, account_token, identity, vehicle, idempotency_key):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
     tx.execute(sa.delete(user).where(user.c.id == user_id))
@@ -271,19 +275,20 @@ def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
 
 def prune(tx: Tx, *, sessions_before: Any, tokens_before: Any, unverified_before: Any, limit: int = 1000) -> int:
     """Deletes sessions, tokens and never verified accounts that ended before the instants. Returns how many rows."""
-    gone = list(tx.execute(sa.select(session.c.id).where(session.c.expires_at < sessions_before).limit(limit)).scalars())
-    count = len(gone)
-    if gone:
-        tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(gone)))
-        tx.execute(sa.delete(session).where(session.c.id.in_(gone)))
+    ended = sa.select(session.c.id).where(session.c.expires_at < sessions_before).limit(limit)
+    session_ids = list(tx.execute(ended).scalars())
+    count = len(session_ids)
+    if session_ids:
+        tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
+        tx.execute(sa.delete(session).where(session.c.id.in_(session_ids)))
     count += tx.execute(sa.delete(old_session).where(old_session.c.expires_at < sessions_before)).rowcount
     count += tx.execute(sa.delete(account_token).where(account_token.c.expires_at < tokens_before)).rowcount
-    held = sa.select(session.c.user_id).union(*(sa.select(item.c.user_id) for item in (old_session, vehicle, identity)))
-    never = sa.select(user.c.id).where(
-        user.c.email_verified.is_(False), user.c.created_at < unverified_before, user.c.id.not_in(held)
+    in_use = sa.select(session.c.user_id).union(*(sa.select(table.c.user_id) for table in (old_session, vehicle, identity)))
+    never_verified = sa.select(user.c.id).where(
+        user.c.email_verified.is_(False), user.c.created_at < unverified_before, user.c.id.not_in(in_use)
     )
-    unverified = list(tx.execute(never.limit(limit)).scalars())
-    if unverified:
-        tx.execute(sa.delete(account_token).where(account_token.c.user_id.in_(unverified)))
-        tx.execute(sa.delete(user).where(user.c.id.in_(unverified)))
-    return count + len(unverified)
+    user_ids = list(tx.execute(never_verified.limit(limit)).scalars())
+    if user_ids:
+        tx.execute(sa.delete(account_token).where(account_token.c.user_id.in_(user_ids)))
+        tx.execute(sa.delete(user).where(user.c.id.in_(user_ids)))
+    return count + len(user_ids)

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from functions.accounts import administration, oidc, recovery, service, sessions
+from functions.accounts import oidc, recovery, service, sessions, user_management
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password
 from functions.accounts.schemas import (
     Account,
+    AccountSession,
     AccountUpdate,
     AddressIn,
     Asked,
@@ -24,7 +25,6 @@ from functions.accounts.schemas import (
     Register,
     ResetIn,
     Role,
-    Session,
     Tokens,
     User,
     UserUpdate,
@@ -67,9 +67,12 @@ def ask_for_verification(address: AddressIn, call: Public) -> Asked:
 def verify(verify_in: VerifyIn, call: Public) -> Tokens:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
     return recovery.verify(
-        platform=call.platform, actor=call.actor, token=verify_in.token, password=verify_in.password,
+        platform=call.platform,
+        actor=call.actor,
+        token=verify_in.token,
+        password=verify_in.password,
         user_agent=call.user_agent,
-    )  # fmt: skip
+    )
 
 
 @router.post("/login", response_model=Tokens, dependencies=TRIED, responses=OUT)
@@ -151,14 +154,15 @@ def change_email(change: EmailChange, call: SignedIn) -> Asked:
     return Asked()
 
 
-@router.get("/me/sessions", response_model=Page[Session])
-def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[Session]:
+@router.get("/me/sessions", response_model=Page[AccountSession])
+def list_sessions(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -> Page[AccountSession]:
     """Where you are signed in, latest log-in first."""
     signed_in = call.read(lambda tx: sessions.list_sessions(tx=tx, before=cursor_id(cursor), limit=limit + 1))
+    current_id = call.actor.session_id
     return page(
         signed_in,
         limit,
-        lambda session: Session.model_validate(session).model_copy(update={"current": session.id == call.actor.session_id}),
+        lambda session: AccountSession.model_validate(session).model_copy(update={"current": session.id == current_id}),
     )
 
 
@@ -190,8 +194,8 @@ def add_vehicle(vehicle_in: VehicleCreate, call: SignedIn) -> Response:
 @router.patch("/me/vehicles/{vehicle_id}", response_model=Vehicle)
 def update_vehicle(vehicle_id: uuid.UUID, update: VehicleUpdate, call: SignedIn) -> Vehicle:
     """Changes a vehicle; what is booked keeps the figures it was booked with."""
-    changed = call.write(lambda tx: service.update_vehicle(tx=tx, vehicle_id=vehicle_id, update=update))
-    return Vehicle.model_validate(changed)
+    vehicle = call.write(lambda tx: service.update_vehicle(tx=tx, vehicle_id=vehicle_id, update=update))
+    return Vehicle.model_validate(vehicle)
 
 
 @router.delete("/me/vehicles/{vehicle_id}", status_code=204)
@@ -211,7 +215,7 @@ def list_users(
 ) -> Page[Account]:
     """All accounts, oldest first, by role, status or address."""
     users = call.read(
-        lambda tx: administration.list_users(
+        lambda tx: user_management.list_users(
             tx=tx, role=role, status=status and status.value, email=email, after=cursor_id(cursor), limit=limit + 1
         )
     )
@@ -227,5 +231,5 @@ def get_user(user_id: uuid.UUID, call: Admin) -> Account:
 @router.patch("/users/{user_id}", response_model=Account)
 def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin) -> Account:
     """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one."""
-    changed = call.write(lambda tx: administration.update_user(tx=tx, user_id=user_id, update=update))
-    return Account.model_validate(changed)
+    account = call.write(lambda tx: user_management.update_user(tx=tx, user_id=user_id, update=update))
+    return Account.model_validate(account)

@@ -26,7 +26,7 @@ Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
-"""A password to be set; which ones are refused, passwords.py knows."""
+"""A password to be set; passwords.py says which ones are refused."""
 Given = Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
 """A password to be compared."""
 LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -144,7 +144,7 @@ class User(Output):
     created_at: datetime
 
 
-class Session(Output):
+class AccountSession(Output):
     """A log-in of yours: the device (as its browser names itself), the address it last came from, when it was last used."""
 
     id: uuid.UUID
@@ -171,7 +171,7 @@ class AccountUpdate(Input):
 
 
 class UserUpdate(Input):
-    """What a user may change of himself; `phone: null` removes the number."""
+    """What a user may change of their own account; `phone: null` removes the number."""
 
     name: Name | None = None
     phone: Phone | None = None

@@ -1,5 +1,7 @@
-"""Use cases of accounts: who somebody is, and his vehicles. None commits. Sessions, links, administration, export and
-deletion, and providers have rooms of their own beside this one."""
+"""Use cases of accounts: who somebody is, and their vehicles. None commits.
+
+Beside it: sessions.py, recovery.py (links), oidc.py (providers), user_management.py (administrators), privacy.py.
+"""
 
 import uuid
 from typing import Any
@@ -36,29 +38,35 @@ def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phon
     """The account of `email`, made or brought to this password and role, verified and active; its sessions end. For
     operators' commands, not for routes."""
     email, hashed = normalise_email(email), hash_password(password)
-    found = repository.user_by_email(tx, email, lock=True)
-    if found is None:
-        made = User(
-            id=new_id(), email=email, name=name, phone=phone, role=role, password_hash=hashed, email_verified=True,
+    user = repository.user_by_email(tx, email, lock=True)
+    if user is None:
+        user = User(
+            id=new_id(),
+            email=email,
+            name=name,
+            phone=phone,
+            role=role,
+            password_hash=hashed,
+            email_verified=True,
             created_at=tx.now,
-        )  # fmt: skip
-        repository.add_user(tx, made)
-        tx.audit("user.create", object_type="user", object_id=made.id, after={"role": role})
-        return made
+        )
+        repository.add_user(tx, user)
+        tx.audit("user.create", object_type="user", object_id=user.id, after={"role": role})
+        return user
     active = UserStatus.ACTIVE.value
-    repository.update_user(tx, found.id, password_hash=hashed, role=role, email_verified=True, status=active)
-    repository.revoke_sessions(tx, found.id, reason="operator")
-    before, after = {"role": found.role, "status": found.status}, {"role": role, "status": active}
-    tx.audit("user.role", object_type="user", object_id=found.id, before=before, after=after)
-    return get_user(tx=tx, user_id=found.id)
+    repository.update_user(tx, user.id, password_hash=hashed, role=role, email_verified=True, status=active)
+    repository.revoke_sessions(tx, user.id, reason="operator")
+    before, after = {"role": user.role, "status": user.status}, {"role": role, "status": active}
+    tx.audit("user.role", object_type="user", object_id=user.id, before=before, after=after)
+    return get_user(tx=tx, user_id=user.id)
 
 
 def get_user(*, tx: Tx, user_id: uuid.UUID | None) -> User:
     """An account. Raises NotFound."""
-    found = repository.user_by_id(tx, user_id) if user_id is not None else None
-    if found is None:
+    user = repository.user_by_id(tx, user_id) if user_id is not None else None
+    if user is None:
         raise NotFound("There is no such account.")
-    return found
+    return user
 
 
 def get_me(*, tx: Tx) -> User:
@@ -80,34 +88,31 @@ def update_me(*, tx: Tx, update: UserUpdate) -> User:
     return get_me(tx=tx)
 
 
-def get_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact:
-    """How to reach a user. Raises NotFound."""
-    user = get_user(tx=tx, user_id=user_id)
-    return Contact(user.id, user.email, user.phone, user.name, user.email_verified)
-
-
 def find_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact | None:
     """How to reach a user; None where the account has been deleted since."""
-    found = repository.user_by_id(tx, user_id)
-    return None if found is None else Contact(found.id, found.email, found.phone, found.name, found.email_verified)
+    user = repository.user_by_id(tx, user_id)
+    return None if user is None else Contact(user.id, user.email, user.phone, user.name, user.email_verified)
 
 
 def get_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle:
-    """A user's vehicle. Raises NotFound unless it is his."""
-    found = repository.vehicle_by_id(tx, vehicle_id)
-    if found is None or found.user_id != user_id:
+    """A user's vehicle. Raises NotFound unless it is theirs."""
+    vehicle = repository.vehicle_by_id(tx, vehicle_id)
+    if vehicle is None or vehicle.user_id != user_id:
         raise NotFound(f"There is no vehicle {vehicle_id}.")
-    return found
+    return vehicle
 
 
 def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
-    """Locks the account's row until the transaction ends: the first lock of what counts against a driver's limits, so that
-    two bookings of one driver are decided one after the other, wherever they are. Raises NotFound."""
+    """Locks the account's row until the transaction ends. Raises NotFound.
+
+    It is the first lock of what counts against a driver's limits: two bookings of one driver are decided one after the other,
+    wherever they are.
+    """
     if not repository.lock_user(tx, user_id):
         raise NotFound(f"There is no account {user_id}.")
 
 
-def _mine(tx: Tx) -> uuid.UUID:
+def _caller_id(tx: Tx) -> uuid.UUID:
     if tx.actor.id is None:
         raise Unauthenticated()
     return tx.actor.id
@@ -115,37 +120,37 @@ def _mine(tx: Tx) -> uuid.UUID:
 
 def list_vehicles(*, tx: Tx, after: uuid.UUID | None, limit: int) -> list[Vehicle]:
     """The caller's vehicles."""
-    return repository.vehicles_of(tx, _mine(tx), after=after, limit=limit)
+    return repository.vehicles_of(tx, _caller_id(tx), after=after, limit=limit)
 
 
 def add_vehicle(*, tx: Tx, vehicle_in: VehicleCreate, user_id: uuid.UUID | None = None) -> Vehicle:
     """A new vehicle of the caller (or, from an operator's command, of `user_id`)."""
-    made = Vehicle(
+    vehicle = Vehicle(
         id=new_id(),
-        user_id=user_id or _mine(tx),
+        user_id=user_id or _caller_id(tx),
         name=vehicle_in.name,
         plate=vehicle_in.plate,
         battery_kwh=vehicle_in.battery_kwh,
         consumption_kwh_per_km=vehicle_in.consumption_kwh_per_km,
         max_power_kw=vehicle_in.max_power_kw,
-        standards=tuple(item.value for item in vehicle_in.standards),
+        standards=tuple(standard.value for standard in vehicle_in.standards),
         created_at=tx.now,
     )
-    repository.add_vehicle(tx, made)
-    return made
+    repository.add_vehicle(tx, vehicle)
+    return vehicle
 
 
 def update_vehicle(*, tx: Tx, vehicle_id: uuid.UUID, update: VehicleUpdate) -> Vehicle:
     """Changes one of the caller's vehicles; `plate: null` removes the plate, other nulls leave the field."""
-    get_vehicle(tx=tx, user_id=_mine(tx), vehicle_id=vehicle_id)
+    get_vehicle(tx=tx, user_id=_caller_id(tx), vehicle_id=vehicle_id)
     given: dict[str, Any] = update.model_dump(exclude_unset=True, mode="json")
     values = {name: value for name, value in given.items() if value is not None or name == "plate"}
     if values:
         repository.update_vehicle(tx, vehicle_id, **values)
-    return get_vehicle(tx=tx, user_id=_mine(tx), vehicle_id=vehicle_id)
+    return get_vehicle(tx=tx, user_id=_caller_id(tx), vehicle_id=vehicle_id)
 
 
 def delete_vehicle(*, tx: Tx, vehicle_id: uuid.UUID) -> None:
     """Removes one of the caller's vehicles."""
-    get_vehicle(tx=tx, user_id=_mine(tx), vehicle_id=vehicle_id)
+    get_vehicle(tx=tx, user_id=_caller_id(tx), vehicle_id=vehicle_id)
     repository.delete_vehicle(tx, vehicle_id)

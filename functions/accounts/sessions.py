@@ -4,8 +4,8 @@ import uuid
 
 from functions.accounts import repository
 from functions.accounts.domain import (
+    AccountSession,
     RefreshToken,
-    Session,
     User,
     UserStatus,
     new_refresh_token,
@@ -21,14 +21,16 @@ from shared.platform import Platform
 from shared.tx import Actor, Tx
 from shared.web.auth import LIFETIME, issue_access_token
 
-WRONG = "E-mail or password is wrong, or the address is not verified yet."
+WRONG_CREDENTIALS = "E-mail or password is wrong, or the address is not verified yet."
 SUSPENDED = "This account is suspended. Write to us if you think that is wrong."
-OLD = "The refresh token is not good any more; log in."
+BAD_REFRESH_TOKEN = "The refresh token is not good any more; log in."
 
 
 def confirm(tx: Tx) -> None:
-    """Begins every transaction of a caller with a token: his session lives, his account is active, his role is still the
-    token's. One read. Raises Unauthenticated, or TokenExpired where a refresh brings the new role."""
+    """Begins every transaction of a caller with a token: their session lives, account is active, role is still the token's.
+
+    One read. Raises Unauthenticated, or TokenExpired where a refresh brings the new role.
+    """
     actor = tx.actor
     assert actor.id is not None
     assert actor.session_id is not None
@@ -43,24 +45,27 @@ def confirm(tx: Tx) -> None:
 
 
 def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_agent: str) -> Tokens:
-    """A new session. Raises TooManyRequests (locked), Forbidden (suspended), and BadCredentials, after the same work
-    whether or not the account exists. Tries are counted before the password is looked at."""
+    """A new session. Tries are counted before the password is looked at.
+
+    Raises TooManyRequests (locked), Forbidden (suspended), and BadCredentials after the same work whether or not the account
+    exists.
+    """
     email = normalise_email(email)
     platform.limits.hit("sign_in_account", email)
     user = platform.read(lambda tx: repository.user_by_email(tx, email))
-    good = verify_password(password, user.password_hash if user else None)
-    if not good or user is None or not user.email_verified:
-        raise BadCredentials(WRONG)
-    fresh = hash_password(password) if is_outdated(user.password_hash) else None
-    known = user
+    is_right = verify_password(password, user.password_hash if user else None)
+    if not is_right or user is None or not user.email_verified:
+        raise BadCredentials(WRONG_CREDENTIALS)
+    new_hash = hash_password(password) if is_outdated(user.password_hash) else None
+    verified = user
 
     def use_case(tx: Tx) -> Tokens:
-        found = repository.user_by_id(tx, known.id, lock=True)
-        if found is None or found.password_hash != known.password_hash:  # changed while we looked
-            raise BadCredentials(WRONG)
-        if fresh is not None:
-            repository.update_user(tx, found.id, password_hash=fresh)
-        return open_session(tx=tx, user=found, user_agent=user_agent)
+        locked = repository.user_by_id(tx, verified.id, lock=True)
+        if locked is None or locked.password_hash != verified.password_hash:  # changed while the password was verified
+            raise BadCredentials(WRONG_CREDENTIALS)
+        if new_hash is not None:
+            repository.update_user(tx, locked.id, password_hash=new_hash)
+        return open_session(tx=tx, user=locked, user_agent=user_agent)
 
     tokens = platform.transact(use_case, actor=actor)
     platform.limits.lift("sign_in_account", email)
@@ -68,10 +73,10 @@ def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_
 
 
 def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
-    """A new session of somebody who has shown who he is. Raises Forbidden for a suspended account."""
+    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
     if user.status != UserStatus.ACTIVE:
         raise Forbidden(SUSPENDED)
-    made = Session(
+    session = AccountSession(
         id=new_id(),
         user_id=user.id,
         created_at=tx.now,
@@ -82,39 +87,44 @@ def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
         user_agent=user_agent,
         address=tx.actor.address,
     )
-    repository.add_session(tx, made)
-    return _tokens(tx, user, made.id)
+    repository.add_session(tx, session)
+    return _tokens(tx, user, session.id)
 
 
 def _tokens(tx: Tx, user: User, session_id: uuid.UUID) -> Tokens:
     token = new_refresh_token()
     repository.add_refresh_token(tx, RefreshToken(new_id(), session_id, token_hash(token), tx.now, None))
-    access = issue_access_token(key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=session_id, now=tx.now)
-    return Tokens(access_token=access, refresh_token=token, expires_in=int(LIFETIME.total_seconds()))
+    access_token = issue_access_token(
+        key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=session_id, now=tx.now
+    )
+    return Tokens(access_token=access_token, refresh_token=token, expires_in=int(LIFETIME.total_seconds()))
 
 
 def refresh(*, tx: Tx, refresh_token: str, user_agent: str) -> Tokens | None:
-    """Rotates a refresh token. None where it was used before: the whole session is revoked then (the transaction must
-    commit, so this is no exception). Raises BadCredentials for an unknown, expired or revoked one."""
-    found = repository.refresh_token_by_hash(tx, token_hash(refresh_token))
-    family = repository.session_by_id(tx, found.session_id, lock=True) if found is not None else None
-    if found is None or family is None or not family.alive(tx.now):
-        raise BadCredentials(OLD)
-    if found.rotated_at is not None:
-        repository.revoke_session(tx, family.id, reason="reuse")
+    """Rotates a refresh token. None where it was used before.
+
+    The whole session is revoked then; the transaction must commit, so this is no exception. Raises BadCredentials for an
+    unknown, expired or revoked one.
+    """
+    row = repository.refresh_token_by_hash(tx, token_hash(refresh_token))
+    session = repository.session_by_id(tx, row.session_id, lock=True) if row is not None else None
+    if row is None or session is None or not session.alive(tx.now):
+        raise BadCredentials(BAD_REFRESH_TOKEN)
+    if row.rotated_at is not None:
+        repository.revoke_session(tx, session.id, reason="reuse")
         return None
-    user = repository.user_by_id(tx, family.user_id)
+    user = repository.user_by_id(tx, session.user_id)
     if user is None or user.status != UserStatus.ACTIVE:
-        raise BadCredentials(OLD)
-    repository.rotate(tx, found.id)
+        raise BadCredentials(BAD_REFRESH_TOKEN)
+    repository.rotate(tx, row.id)
     repository.touch_session(
         tx,
-        family.id,
-        expires_at=session_end(family.created_at, tx.now),
-        user_agent=user_agent or family.user_agent,
+        session.id,
+        expires_at=session_end(session.created_at, tx.now),
+        user_agent=user_agent or session.user_agent,
         address=tx.actor.address,
     )
-    return _tokens(tx, user, family.id)
+    return _tokens(tx, user, session.id)
 
 
 def log_out(*, tx: Tx) -> None:
@@ -123,18 +133,18 @@ def log_out(*, tx: Tx) -> None:
     repository.revoke_session(tx, tx.actor.session_id, reason="logout")
 
 
-def list_sessions(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[Session]:
+def list_sessions(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[AccountSession]:
     """The caller's living sessions, newest first."""
     assert tx.actor.id is not None
     return repository.sessions_of(tx, tx.actor.id, alive=True, before=before, limit=limit)
 
 
-def get_owned(*, tx: Tx, session_id: uuid.UUID) -> Session:
+def get_owned(*, tx: Tx, session_id: uuid.UUID) -> AccountSession:
     """One of the caller's living sessions. Raises NotFound."""
-    found = repository.session_by_id(tx, session_id)
-    if found is None or found.user_id != tx.actor.id or not found.alive(tx.now):
+    session = repository.session_by_id(tx, session_id)
+    if session is None or session.user_id != tx.actor.id or not session.alive(tx.now):
         raise NotFound(f"There is no session {session_id}.")
-    return found
+    return session
 
 
 def revoke(*, tx: Tx, session_id: uuid.UUID) -> None:

@@ -1,5 +1,7 @@
-"""HTTP of administration: the audit log, read and never changed, and dead letters. The paths are those of the accounts and of
-notify: no route of the platform may begin with `admin`, which the Functions host keeps for itself."""
+"""HTTP of administration: the audit log, which is only read, and dead letters.
+
+The paths lie under `accounts/` and `notify/`: no route may begin with `admin`, which the Functions host keeps for itself.
+"""
 
 import uuid
 from typing import Annotated

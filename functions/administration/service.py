@@ -14,12 +14,15 @@ def list_dead_letters(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[o
 
 def send_again(*, tx: Tx, message_id: uuid.UUID) -> outbox.Message:
     """Puts a dead letter on its way once more. Raises NotFound."""
-    found = outbox.dead_letter_of(tx.conn, message_id)
-    if found is None or not outbox.revive(tx.conn, message_id, now=tx.now):
+    message = outbox.dead_letter_of(tx.conn, message_id)
+    if message is None or not outbox.revive(tx.conn, message_id, now=tx.now):
         raise NotFound(f"There is no dead letter {message_id}.")
     tx.audit(
-        "send_again", object_type="outbox_message", object_id=message_id,
-        before={"state": outbox.DEAD, "last_error": found.last_error}, after={"state": outbox.PENDING},
-    )  # fmt: skip
+        "send_again",
+        object_type="outbox_message",
+        object_id=message_id,
+        before={"state": outbox.DEAD, "last_error": message.last_error},
+        after={"state": outbox.PENDING},
+    )
     tx.wake = True  # its row is there already
-    return found
+    return message

@@ -1,15 +1,15 @@
 """E-mails about an account, in words: links to verify and reset, and what its holder must hear of.
 
-A link's token is in no table: the letter is stored with a mark in its place and gets it while it is sent.
+A link's token is in no table: the e-mail is stored with a mark in its place and gets it while it is sent.
 """
 
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from functions.accounts.account_emails import LETTERS, Letter
+from functions.accounts.account_emails import ACCOUNT_EMAILS, AccountEmail
 from functions.accounts.recovery import reveal_token
-from functions.notify.domain import Told
+from functions.notify.domain import NotificationContent
 from shared.errors import Undeliverable
 from shared.platform import Platform
 from shared.settings import Settings
@@ -17,7 +17,7 @@ from shared.tx import Tx
 from shared.web.call import PREFIX
 
 MARK = "0TOKEN0"
-"""Stands for the token in a stored letter."""
+"""Stands for the token in a stored e-mail."""
 PAGES = {"verify": "accounts/verify", "reset": "accounts/password/reset", "email": "accounts/email/confirm"}
 NOT_YOU = "If this was not you, set a new password at once: that ends every session."
 
@@ -63,22 +63,22 @@ WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def letter_of(tx: Tx, *, type: str, event: dict[str, Any]) -> Letter | None:
+def account_email_of(tx: Tx, *, event_type: str, event: dict[str, Any]) -> AccountEmail | None:
     """To whom the event is told, if to anybody."""
-    return LETTERS[type](tx, event)
+    return ACCOUNT_EMAILS[event_type](tx, event)
 
 
-def worded(letter: Letter, *, settings: Settings) -> tuple[Told, str | None]:
-    """The letter in words, and its link with MARK for the token (in the fragment, which no server and no log sees)."""
-    subject, lines = WORDS[letter.kind]
+def to_content(account_email: AccountEmail, *, settings: Settings) -> tuple[NotificationContent, str | None]:
+    """The e-mail in words, and its link with MARK for the token (in the fragment, which no server and no log sees)."""
+    subject, lines = WORDS[account_email.kind]
     link = None
-    if letter.page is not None:
-        link = f"{settings.public_url.rstrip('/')}{PREFIX}/{PAGES[letter.page]}#{MARK}"
-    return Told(subject, lines, (), None), link
+    if account_email.page is not None:
+        link = f"{settings.public_url.rstrip('/')}{PREFIX}/{PAGES[account_email.page]}#{MARK}"
+    return NotificationContent(subject, lines, (), None), link
 
 
 def with_token(platform: Platform, content: dict[str, Any]) -> dict[str, Any]:
-    """A stored letter's content with the token in its place. Raises Undeliverable where its key has been retired."""
+    """A stored e-mail's content with the token in its place. Raises Undeliverable where its key has been retired."""
     if "token_id" not in content:
         return content
     keys = platform.settings.verification_keys

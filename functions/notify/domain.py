@@ -1,11 +1,13 @@
 """What is told of each event, in words: subject, text, SMS, and the variables of the e-mail. No I/O, no clock."""
 
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from functions.optimizer.explanations import EXPLANATIONS
 from shared.money import format_money
 
 
@@ -14,30 +16,49 @@ class Notification:
     """An in-app message."""
 
     id: uuid.UUID
+    """UUIDv7: rises in time, so that an inbox is in order of it."""
     user_id: uuid.UUID
+    """Whose inbox it is in."""
     type: str
+    """The type of the event it tells of."""
     title: str
+    """One line, at most 200 characters."""
     body: str
+    """The paragraphs of the e-mail in one."""
     data: dict[str, Any]
+    """The event's payload."""
     created_at: datetime
+    """When it was put into the inbox."""
     read_at: datetime | None
+    """When it was first marked as read."""
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """A message on its way to an address: PENDING, SENT or FAILED."""
+class NotificationDelivery:
+    """An e-mail or SMS on its way to an address."""
 
     id: uuid.UUID
+    """UUIDv7; the sender's idempotency key."""
     message_id: str
+    """The queue message that it tells of."""
     user_id: uuid.UUID
+    """Whom it is for."""
     channel: str
+    """EMAIL or SMS."""
     address: str
+    """An e-mail address or an E.164 number; empty where nothing of it may stay."""
     content: dict[str, Any]
+    """What is sent: `text`; of an e-mail `subject` and `html` too, and perhaps `calendar` with `method`, `token_id`, `keep`."""
     status: str
+    """PENDING, SENT or FAILED."""
     attempts: int
+    """How often it was tried."""
     error: str | None
+    """What failed at the last try."""
     created_at: datetime
+    """When it was recorded."""
     settled_at: datetime | None
+    """When it was sent or refused for good."""
 
 
 CONNECTOR_NAMES = {
@@ -48,7 +69,7 @@ CONNECTOR_NAMES = {
     "CHADEMO": "CHAdeMO",
     "SAE_J3400": "NACS",
 }
-REASONS = {
+CANCEL_REASONS = {
     "POWER_OUTAGE": "a power outage at the station",
     "BROKEN_CHARGER": "a broken charger",
     "FULL": "the station being full",
@@ -57,14 +78,6 @@ REASONS = {
     "BROKEN_VEHICLE": "a broken vehicle",
     "NO_CANCELED": "the offer not being accepted in time",
     "UNKNOWN": None,
-}
-UNSATISFIABLE = {
-    "OUT_OF_REACH": "No station is within reach of your battery (or of the radius you set).",
-    "NO_CONNECTOR": "No station within reach has a connector that fits your vehicle.",
-    "WINDOW_TOO_SHORT": "The time you gave is too short to drive there and charge that much.",
-    "CLOSED": "Every station that fits is closed at that time.",
-    "ALL_FULL": "Every station that fits is full at that time.",
-    "LIMIT_REACHED": "A booking limit stands in the way.",
 }
 
 
@@ -80,39 +93,44 @@ def local(instant: str, zone: str) -> datetime:
 
 def when(instant: str, zone: str) -> str:
     """`Mon 2 Mar 2026, 10:15 CET`."""
-    at = local(instant, zone)
-    return f"{at:%a} {at.day} {at:%b %Y, %H:%M %Z}"
+    moment = local(instant, zone)
+    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}"
 
 
 def period(start: str, end: str, zone: str) -> str:
     """`Mon 2 Mar 2026, 10:15 to 11:00 CET`; the second zone is named where it differs."""
-    begin, finish = local(start, zone), local(end, zone)
-    if begin.date() != finish.date():
+    local_start, local_end = local(start, zone), local(end, zone)
+    if local_start.date() != local_end.date():
         return f"{when(start, zone)} to {when(end, zone)}"
-    if begin.tzname() != finish.tzname():
-        return f"{when(start, zone)} to {finish:%H:%M %Z}"
-    return f"{begin:%a} {begin.day} {begin:%b %Y}, {begin:%H:%M} to {finish:%H:%M %Z}"
+    if local_start.tzname() != local_end.tzname():
+        return f"{when(start, zone)} to {local_end:%H:%M %Z}"
+    return f"{local_start:%a} {local_start.day} {local_start:%b %Y}, {local_start:%H:%M} to {local_end:%H:%M %Z}"
 
 
 @dataclass(frozen=True)
-class Told:
-    """What an event says: `lines` are the paragraphs of the e-mail, `facts` its table, `sms` None where none is sent.
-    `calendar` is REQUEST, CANCEL or None."""
+class NotificationContent:
+    """What somebody is told of an event, in every channel."""
 
     subject: str
+    """The e-mail's subject and the in-app title."""
     lines: tuple[str, ...]
+    """The paragraphs of the e-mail and of the in-app message."""
     facts: tuple[tuple[str, str], ...]
+    """The e-mail's table, (label, value) a row."""
     sms: str | None
+    """The text message; None where none is sent."""
     calendar: str | None = None
+    """The iTIP method of the calendar file (RFC 5546), REQUEST or CANCEL; None without a file."""
     email: bool = True
+    """Whether an e-mail is sent."""
 
 
 def _facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    place, quote = event["location"], event["quote"]
+    location, quote = event["location"], event["quote"]
     evse = event.get("evse_uid") or "#NA"
     facts = [
-        ("Where", f"{place['name']}, {place['address']}" if place["address"] else place["name"]),
-        ("When", period(event["start"], event["end"], place["time_zone"])),
+        ("Where", _where(location)),
+        ("When", period(event["start"], event["end"], location["time_zone"])),
         ("Connector", f"{connector_name(event['connector'])}, {event['power_kw']:g} kW"),
         ("Charger", "told 30 minutes before the start" if evse == "#NA" else evse),
     ]
@@ -121,17 +139,21 @@ def _facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
+def _where(location: dict[str, Any]) -> str:
+    return f"{location['name']}, {location['address']}" if location["address"] else str(location["name"])
+
+
 def _cancel_line(event: dict[str, Any]) -> str:
-    last = datetime.fromisoformat(event["start"]) - timedelta(minutes=event["terms"]["cancel_until_minutes"])
-    if last <= datetime.fromisoformat(event["at"]):
+    cancel_until = datetime.fromisoformat(event["start"]) - timedelta(minutes=event["terms"]["cancel_until_minutes"])
+    if cancel_until <= datetime.fromisoformat(event["at"]):
         return "It is too close to the start to cancel without the cost that the terms name."
-    return f"You can cancel without cost until {when(last.isoformat(), event['location']['time_zone'])}."
+    return f"You can cancel without cost until {when(cancel_until.isoformat(), event['location']['time_zone'])}."
 
 
-def _fee_line(event: dict[str, Any], minor: int | None) -> tuple[str, ...]:
-    if not minor:
+def _fee_line(event: dict[str, Any], fee_minor: int | None) -> tuple[str, ...]:
+    if not fee_minor:
         return ()
-    return (f"The terms of the booking charge {format_money(minor, event['quote']['currency'])} for this.",)
+    return (f"The terms of the booking charge {format_money(fee_minor, event['quote']['currency'])} for this.",)
 
 
 def _short(event: dict[str, Any]) -> str:
@@ -139,10 +161,12 @@ def _short(event: dict[str, Any]) -> str:
     return f"{event['location']['name'][:40]}, {start:%d %b %H:%M}"
 
 
-def _reserved(event: dict[str, Any]) -> Told:
+def _reserved(event: dict[str, Any]) -> NotificationContent:
     name = event["location"]["name"]
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
-    return Told(f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST")
+    return NotificationContent(
+        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST"
+    )
 
 
 def _price(event: dict[str, Any]) -> str:
@@ -153,131 +177,134 @@ def _price(event: dict[str, Any]) -> str:
     return f"At most {major:.2f} {quote['currency']}."
 
 
-def _rescheduled(event: dict[str, Any]) -> Told:
-    old, zone = event["previous"], event["location"]["time_zone"]
+def _rescheduled(event: dict[str, Any]) -> NotificationContent:
+    previous, zone = event["previous"], event["location"]["time_zone"]
     lines = (
-        f"Your booking was moved from {period(old['start'], old['end'], zone)}.",
+        f"Your booking was moved from {period(previous['start'], previous['end'], zone)}.",
         _cancel_line(event),
     )
-    return Told(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short(event)}.", "REQUEST")
+    return NotificationContent(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short(event)}.", "REQUEST")
 
 
-def _canceled(event: dict[str, Any]) -> Told:
-    why = REASONS.get(event.get("reason") or "UNKNOWN")
-    by = "you" if event.get("who_canceled") == "MSP" else "the operator"
-    because = f" because of {why}" if why else ""
-    what = f"Your booking at {event['location']['name']} was cancelled by {by}{because}."
-    lines = (what, *_fee_line(event, event.get("fee_minor")))
-    return Told(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
+def _canceled(event: dict[str, Any]) -> NotificationContent:
+    reason = CANCEL_REASONS.get(event.get("reason") or "UNKNOWN")
+    canceled_by = "you" if event.get("who_canceled") == "MSP" else "the operator"
+    because = f" because of {reason}" if reason else ""
+    lines = (
+        f"Your booking at {event['location']['name']} was cancelled by {canceled_by}{because}.",
+        *_fee_line(event, event.get("fee_minor")),
+    )
+    return NotificationContent(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
 
 
-def _no_show(event: dict[str, Any]) -> Told:
+def _no_show(event: dict[str, Any]) -> NotificationContent:
     fee = (event.get("settlement") or {}).get("no_show_fee_minor")
     lines = (
         f"You did not come to your slot at {event['location']['name']}; it was given free.",
         *_fee_line(event, fee),
     )
-    return Told(
+    return NotificationContent(
         f"Missed: {_short(event)}", lines, _facts(event), f"Missed: {_short(event)}. The slot was given free.", "CANCEL"
     )
 
 
-def _reminder(event: dict[str, Any]) -> Told:
+def _reminder(event: dict[str, Any]) -> NotificationContent:
     lines = (f"Your charging slot at {event['location']['name']} begins in an hour.",)
-    return Told(f"In an hour: {_short(event)}", lines, _facts(event), f"In an hour: {_short(event)}.")
+    return NotificationContent(f"In an hour: {_short(event)}", lines, _facts(event), f"In an hour: {_short(event)}.")
 
 
-def _revealed(event: dict[str, Any]) -> Told:
+def _revealed(event: dict[str, Any]) -> NotificationContent:
     lines = (f"Your charger at {event['location']['name']} is {event['evse_uid']}.",)
     sms = f"Your charger: {event['evse_uid']} at {_short(event)}."
-    return Told(f"Your charger: {event['evse_uid']}", lines, _facts(event), sms, email=False)
+    return NotificationContent(f"Your charger: {event['evse_uid']}", lines, _facts(event), sms, email=False)
 
 
-def _changed(event: dict[str, Any]) -> Told:
+def _changed(event: dict[str, Any]) -> NotificationContent:
     name = event["location"]["name"]
     lines = (f"Your charger at {name} has changed: it is {event['evse_uid']} now. Time and price stay as they are.",)
     sms = f"Your charger has changed to {event['evse_uid']} at {_short(event)}."
-    return Told(f"Your charger is now {event['evse_uid']}", lines, _facts(event), sms, email=False)
+    return NotificationContent(f"Your charger is now {event['evse_uid']}", lines, _facts(event), sms, email=False)
 
 
-def _location(event: dict[str, Any], subject: str, what: str) -> Told:
+def _location(event: dict[str, Any], subject: str, sentence: str) -> NotificationContent:
     name = event["location"]["name"]
     reason = (f"The reason given: {event['reason']}",) if event.get("reason") else ()
-    return Told(f"{subject}: {name[:80]}", (what.format(name=name), *reason), (), None)
+    return NotificationContent(f"{subject}: {name[:80]}", (sentence.format(name=name), *reason), (), None)
 
 
-def _location_approved(event: dict[str, Any]) -> Told:
+def _location_approved(event: dict[str, Any]) -> NotificationContent:
     return _location(event, "Approved", "Your location {name} is approved: drivers find and book it from now on.")
 
 
-def _location_rejected(event: dict[str, Any]) -> Told:
+def _location_rejected(event: dict[str, Any]) -> NotificationContent:
     return _location(event, "Not approved", "Your location {name} was not approved. Change it and submit it again.")
 
 
-def _location_suspended(event: dict[str, Any]) -> Told:
-    return _location(event, "Suspended", "Your location {name} is suspended: it cannot be found or booked, bookings are ended.")
+def _location_suspended(event: dict[str, Any]) -> NotificationContent:
+    sentence = "Your location {name} is suspended: it cannot be found or booked, bookings are ended."
+    return _location(event, "Suspended", sentence)
 
 
-def _location_lifted(event: dict[str, Any]) -> Told:
+def _location_lifted(event: dict[str, Any]) -> NotificationContent:
     return _location(event, "Open again", "The suspension of your location {name} is lifted: drivers can book it again.")
 
 
-def _stopped(event: dict[str, Any]) -> Told:
-    bill = event.get("settlement") or event["quote"]
-    total = format_money(bill["total_minor"], bill["currency"])
-    lines = (f"Charging at {event['location']['name']} has ended: {bill['energy_kwh']:g} kWh, {total}.",)
-    return Told(f"Charged: {bill['energy_kwh']:g} kWh for {total}", lines, _facts(event), None)
+def _stopped(event: dict[str, Any]) -> NotificationContent:
+    settlement = event.get("settlement") or event["quote"]
+    total = format_money(settlement["total_minor"], settlement["currency"])
+    lines = (f"Charging at {event['location']['name']} has ended: {settlement['energy_kwh']:g} kWh, {total}.",)
+    return NotificationContent(f"Charged: {settlement['energy_kwh']:g} kWh for {total}", lines, _facts(event), None)
 
 
-def _offered(event: dict[str, Any]) -> Told:
+def _offered(event: dict[str, Any]) -> NotificationContent:
     offer = event["offer"]
     zone = offer["location"]["time_zone"]
     lines = (
         f"We hold a slot for you at {offer['location']['name']} until {when(event['expires_at'], zone)}.",
         f"It is {period(offer['start'], offer['end'], zone)}. Accept it in the app.",
     )
-    return Told("An offer waits for you", lines, (), None, email=False)
+    return NotificationContent("An offer waits for you", lines, (), None, email=False)
 
 
-def _unsatisfiable(event: dict[str, Any]) -> Told:
-    explanation = event.get("explanation") or UNSATISFIABLE.get(event["reason"], event["reason"])
-    return Told("No charging slot was found", (explanation,), (), None)
+def _unsatisfiable(event: dict[str, Any]) -> NotificationContent:
+    explanation = event.get("explanation") or EXPLANATIONS.get(event["reason"], event["reason"])
+    return NotificationContent("No charging slot was found", (explanation,), (), None)
 
 
-def _expired(event: dict[str, Any]) -> Told:
+def _expired(_event: dict[str, Any]) -> NotificationContent:
     lines = ("The slot we held for you was not accepted in time and is free again. Ask again whenever you like.",)
-    return Told("The offer has expired", lines, (), None, email=False)
+    return NotificationContent("The offer has expired", lines, (), None, email=False)
 
 
-def _feed_silent(event: dict[str, Any]) -> Told:
-    place = event["location"]
+def _feed_silent(event: dict[str, Any]) -> NotificationContent:
+    location = event["location"]
     minutes, evses = event["silent_after_s"] // 60, event["evses"]
     chargers = "1 charger is" if evses == 1 else f"{evses} chargers are"
     lines = (
-        f"Nothing was heard from the feed of {place['name']} for {minutes} minutes; the last word came "
-        f"{when(event['heard_at'], place['time_zone'])}.",
+        f"Nothing was heard from the feed of {location['name']} for {minutes} minutes; the last word came "
+        f"{when(event['heard_at'], location['time_zone'])}.",
         f"{chargers} shown as UNKNOWN and not offered to drivers until they report again.",
         "Check the stations' connection to the internet and their station key.",
     )
-    return Told(f"No word from {place['name'][:60]}", lines, _feed_facts(event), None)
+    return NotificationContent(f"No word from {location['name'][:60]}", lines, _feed_facts(event), None)
 
 
-def _feed_back(event: dict[str, Any]) -> Told:
-    place = event["location"]
+def _feed_back(event: dict[str, Any]) -> NotificationContent:
+    location = event["location"]
+    silent_since = when(event["silent_since"], location["time_zone"])
     lines = (
-        f"The feed of {place['name']} is heard again; it was silent from {when(event['silent_since'], place['time_zone'])}.",
+        f"The feed of {location['name']} is heard again; it was silent from {silent_since}.",
         "Each charger is offered again as soon as it has reported its state.",
     )
-    return Told(f"Heard again: {place['name'][:60]}", lines, _feed_facts(event), None)
+    return NotificationContent(f"Heard again: {location['name'][:60]}", lines, _feed_facts(event), None)
 
 
 def _feed_facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    place = event["location"]
-    where = f"{place['name']}, {place['address']}" if place["address"] else place["name"]
-    return ("Where", where), ("Last heard", when(event["heard_at"], place["time_zone"]))
+    location = event["location"]
+    return ("Where", _where(location)), ("Last heard", when(event["heard_at"], location["time_zone"]))
 
 
-TOLD = {
+RENDERERS: Mapping[str, Callable[[dict[str, Any]], NotificationContent]] = {
     "booking_reserved": _reserved,
     "booking_rescheduled": _rescheduled,
     "booking_canceled": _canceled,
@@ -296,4 +323,4 @@ TOLD = {
     "location_suspended": _location_suspended,
     "location_lifted": _location_lifted,
 }
-"""Every event that is told."""
+"""By the type of an event that people are told of: what makes the content of the notification from its payload."""

@@ -1,21 +1,30 @@
-"""A person's messages when he asks for a copy of his data or leaves."""
+"""A person's messages, when they ask for a copy of their data or leave: export, erase."""
 
 import uuid
 from typing import Any
 
 from functions.notify import repository
-from functions.notify.domain import Notification
+from functions.notify.domain import NotificationDelivery
 from shared.tx import Tx
 
 
-def export(*, tx: Tx, user_id: uuid.UUID) -> tuple[list[Notification], list[dict[str, Any]]]:
-    """A user's in-app messages, newest first, and what was sent to him outside."""
-    inbox = repository.inbox(tx, user_id, unread=False, before=None, limit=None)
-    return inbox, [
-        {"channel": item.channel, "address": item.address, "status": item.status, "created_at": item.created_at}
-        | {name: item.content[name] for name in ("subject", "text") if name in item.content}
-        for item in repository.deliveries_of(tx, user_id)
-    ]
+def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
+    """A user's in-app messages, newest first (`in_app`), and what was sent by e-mail and SMS (`sent`)."""
+    return {
+        "in_app": repository.inbox(tx, user_id, unread=False, before=None, limit=None),
+        "sent": [_sent(delivery) for delivery in repository.deliveries_of(tx, user_id)],
+    }
+
+
+def _sent(delivery: NotificationDelivery) -> dict[str, Any]:
+    parts: dict[str, Any] = {name: delivery.content[name] for name in ("subject", "text") if name in delivery.content}
+    return {
+        "channel": delivery.channel,
+        "address": delivery.address,
+        "status": delivery.status,
+        "created_at": delivery.created_at,
+        **parts,
+    }
 
 
 def erase(*, tx: Tx, user_id: uuid.UUID) -> None:

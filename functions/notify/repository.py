@@ -5,64 +5,64 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.notify.domain import Delivery, Notification
+from functions.notify.domain import Notification, NotificationDelivery
 from functions.notify.tables import delivery, notification
 from shared.tx import Tx
 
 
-def add_notification(tx: Tx, made: Notification) -> None:
+def add_notification(tx: Tx, recorded: Notification) -> None:
     """Stores an in-app message."""
-    tx.execute(sa.insert(notification), dict(vars(made)))
+    tx.execute(sa.insert(notification), dict(vars(recorded)))
 
 
-def add_delivery(tx: Tx, made: Delivery) -> None:
+def add_delivery(tx: Tx, recorded: NotificationDelivery) -> None:
     """Stores what is to be sent."""
-    tx.execute(sa.insert(delivery), dict(vars(made)))
+    tx.execute(sa.insert(delivery), dict(vars(recorded)))
 
 
-def pending(tx: Tx, message_id: str) -> list[Delivery]:
+def pending(tx: Tx, message_id: str) -> list[NotificationDelivery]:
     """What a message still has to send, in order."""
     statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
-    return [Delivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
+    return [NotificationDelivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
 
 
-def settle(tx: Tx, id: uuid.UUID, *, status: str, error: str | None = None, forget: bool = False) -> None:
+def settle(tx: Tx, delivery_id: uuid.UUID, *, status: str, error: str | None = None, forget: bool = False) -> None:
     """Records how a delivery went; `forget` leaves nothing of its text and address."""
     values: dict[str, Any] = {"status": status, "attempts": delivery.c.attempts + 1, "error": error and error[:500]}
     if status != "PENDING":
         values["settled_at"] = tx.now
     if forget:
         values |= {"content": {}, "address": ""}
-    tx.execute(sa.update(delivery).where(delivery.c.id == id).values(**values))
+    tx.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(**values))
 
 
 def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int | None) -> list[Notification]:
     """A user's in-app messages, newest first, after the cursor."""
-    table = notification
-    statement = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.id.desc()).limit(limit)
+    columns = notification.c
+    statement = sa.select(notification).where(columns.user_id == user_id).order_by(columns.id.desc()).limit(limit)
     if unread:
-        statement = statement.where(table.c.read_at.is_(None))
+        statement = statement.where(columns.read_at.is_(None))
     if before is not None:
-        statement = statement.where(table.c.id < before)
+        statement = statement.where(columns.id < before)
     return [Notification(**row._asdict()) for row in tx.execute(statement)]
 
 
-def get(tx: Tx, id: uuid.UUID) -> Notification | None:
+def get(tx: Tx, notification_id: uuid.UUID) -> Notification | None:
     """One in-app message."""
-    row = tx.execute(sa.select(notification).where(notification.c.id == id)).one_or_none()
+    row = tx.execute(sa.select(notification).where(notification.c.id == notification_id)).one_or_none()
     return None if row is None else Notification(**row._asdict())
 
 
-def mark_read(tx: Tx, id: uuid.UUID) -> None:
+def mark_read(tx: Tx, notification_id: uuid.UUID) -> None:
     """Marks a message as read, the first time only."""
-    statement = sa.update(notification).where(notification.c.id == id, notification.c.read_at.is_(None))
+    statement = sa.update(notification).where(notification.c.id == notification_id, notification.c.read_at.is_(None))
     tx.execute(statement.values(read_at=tx.now))
 
 
-def deliveries_of(tx: Tx, user_id: uuid.UUID) -> list[Delivery]:
+def deliveries_of(tx: Tx, user_id: uuid.UUID) -> list[NotificationDelivery]:
     """What was sent to a user outside, or is on its way, in order."""
     statement = sa.select(delivery).where(delivery.c.user_id == user_id).order_by(delivery.c.id)
-    return [Delivery(**row._asdict()) for row in tx.execute(statement)]
+    return [NotificationDelivery(**row._asdict()) for row in tx.execute(statement)]
 
 
 def erase(tx: Tx, user_id: uuid.UUID) -> None:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
-from functions.accounts.account_emails import LETTERS
+from functions.accounts.account_emails import ACCOUNT_EMAILS
 from functions.booking import service as booking
 from functions.booking.events import BookingReminder
 from functions.notify import account_emails, rendering, repository
-from functions.notify.domain import TOLD, Delivery, Notification, Told
+from functions.notify.domain import RENDERERS, Notification, NotificationContent, NotificationDelivery
 from shared import telemetry
 from shared.adapters.email import Attachment, Email
 from shared.adapters.sms import Sms
@@ -26,115 +26,140 @@ CONSUMER = "send_notifications"
 
 
 def handle(platform: Platform, *, message_id: str, event: Event) -> None:
-    """Tells a user of an event. Once per message: the first delivery records what is to be sent, every one sends what is
-    still open. Raises Unavailable while a service is away, so that the bus delivers again."""
+    """Tells a user of an event, once per message: the first run records what is to be sent, every run sends what is open.
+
+    Raises Unavailable while a service is away, so that the bus delivers again.
+    """
     platform.consume(lambda tx: _record(tx, message_id=message_id, notified=event), consumer=CONSUMER, message_id=message_id)
     _send_pending(platform, message_id)
 
 
 def _record(tx: Tx, *, message_id: str, notified: Event) -> None:
-    type, event = notified.TYPE, notified.to_payload()
+    event_type, event = notified.TYPE, notified.to_payload()
     if isinstance(notified, BookingReminder) and not booking.stands(
         tx=tx, booking_id=notified.booking_id, start=notified.start
     ):
         return
-    if type in LETTERS:
-        _record_letter(tx, message_id=message_id, type=type, event=event)
+    if event_type in ACCOUNT_EMAILS:
+        _record_account_email(tx, message_id=message_id, event_type=event_type, event=event)
         return
-    told = TOLD[type](event)
+    content = RENDERERS[event_type](event)
     user_id = uuid.UUID(event["user_id"])
     contact = accounts.find_contact(tx=tx, user_id=user_id)
     if contact is None:
-        log.info("%s is not told: the account has been deleted", type)
+        log.info("%s is not told: the account has been deleted", event_type)
         return
     repository.add_notification(
         tx,
         Notification(
             id=new_id(),
             user_id=user_id,
-            type=type,
-            title=told.subject[:200],
-            body=" ".join(told.lines),
+            type=event_type,
+            title=content.subject[:200],
+            body=" ".join(content.lines),
             data=event,
             created_at=tx.now,
             read_at=None,
         ),
     )
-    if told.email:
-        content = _email_content(tx, told, event=event, name=contact.name, to=contact.email)
-        repository.add_delivery(tx, _delivery(tx, message_id, user_id, "EMAIL", contact.email, content))
-    if told.sms is not None and contact.phone is not None:
-        content = {"text": told.sms}
-        repository.add_delivery(tx, _delivery(tx, message_id, user_id, "SMS", contact.phone, content))
+    if content.email:
+        email = _email_content(tx, content, event=event, name=contact.name, to=contact.email)
+        _add_delivery(tx, message_id, user_id, channel="EMAIL", address=contact.email, content=email)
+    if content.sms is not None and contact.phone is not None:
+        _add_delivery(tx, message_id, user_id, channel="SMS", address=contact.phone, content={"text": content.sms})
 
 
-def _record_letter(tx: Tx, *, message_id: str, type: str, event: dict[str, Any]) -> None:
-    letter = account_emails.letter_of(tx, type=type, event=event)
-    if letter is None:
+def _record_account_email(tx: Tx, *, message_id: str, event_type: str, event: dict[str, Any]) -> None:
+    account_email = account_emails.account_email_of(tx, event_type=event_type, event=event)
+    if account_email is None:
         return
-    told, link = account_emails.worded(letter, settings=tx.settings)
-    if letter.in_app:
-        made = Notification(new_id(), letter.user_id, type, told.subject, " ".join(told.lines), {}, tx.now, None)
-        repository.add_notification(tx, made)
-    content: dict[str, Any] = {
-        "subject": told.subject,
-        "text": rendering.text(told, name=letter.name, event={}, link=link),
-        "html": rendering.html(told, name=letter.name, event={}, public_url=tx.settings.public_url, link=link),
-        "keep": letter.keep,
+    content, link = account_emails.to_content(account_email, settings=tx.settings)
+    if account_email.in_app:
+        repository.add_notification(
+            tx,
+            Notification(
+                id=new_id(),
+                user_id=account_email.user_id,
+                type=event_type,
+                title=content.subject,
+                body=" ".join(content.lines),
+                data={},
+                created_at=tx.now,
+                read_at=None,
+            ),
+        )
+    email: dict[str, Any] = {
+        "subject": content.subject,
+        "text": rendering.text(content, name=account_email.name, event={}, link=link),
+        "html": rendering.html(content, name=account_email.name, event={}, public_url=tx.settings.public_url, link=link),
+        "keep": account_email.keep,
     }
-    if letter.token_id is not None:
-        content["token_id"] = str(letter.token_id)
-    repository.add_delivery(tx, _delivery(tx, message_id, letter.user_id, "EMAIL", letter.to, content))
+    if account_email.token_id is not None:
+        email["token_id"] = str(account_email.token_id)
+    _add_delivery(tx, message_id, account_email.user_id, channel="EMAIL", address=account_email.to, content=email)
 
 
-def _delivery(tx: Tx, message_id: str, user_id: uuid.UUID, channel: str, address: str, content: dict[str, Any]) -> Delivery:
-    return Delivery(new_id(), message_id, user_id, channel, address, content, "PENDING", 0, None, tx.now, None)
+def _add_delivery(tx: Tx, message_id: str, user_id: uuid.UUID, *, channel: str, address: str, content: dict[str, Any]) -> None:
+    delivery = NotificationDelivery(
+        id=new_id(),
+        message_id=message_id,
+        user_id=user_id,
+        channel=channel,
+        address=address,
+        content=content,
+        status="PENDING",
+        attempts=0,
+        error=None,
+        created_at=tx.now,
+        settled_at=None,
+    )
+    repository.add_delivery(tx, delivery)
 
 
-def _email_content(tx: Tx, told: Told, *, event: dict[str, Any], name: str, to: str) -> dict[str, Any]:
-    content: dict[str, Any] = {
-        "subject": told.subject,
-        "text": rendering.text(told, name=name, event=event),
-        "html": rendering.html(told, name=name, event=event, public_url=tx.settings.public_url),
+def _email_content(tx: Tx, content: NotificationContent, *, event: dict[str, Any], name: str, to: str) -> dict[str, Any]:
+    email: dict[str, Any] = {
+        "subject": content.subject,
+        "text": rendering.text(content, name=name, event=event),
+        "html": rendering.html(content, name=name, event=event, public_url=tx.settings.public_url),
     }
-    if told.calendar is not None:
-        entry = rendering.calendar(told, event=event, to=to, sender=tx.settings.email_sender, now=tx.now)
-        content["calendar"] = base64.b64encode(entry).decode()
-        content["method"] = told.calendar
-    return content
+    if content.calendar is not None:
+        entry = rendering.calendar(content, event=event, to=to, sender=tx.settings.email_sender, now=tx.now)
+        email["calendar"] = base64.b64encode(entry).decode()
+        email["method"] = content.calendar
+    return email
 
 
 def _send_pending(platform: Platform, message_id: str) -> None:
-    waiting = platform.read(lambda tx: repository.pending(tx, message_id))
-    failed: Unavailable | None = None
-    for item in waiting:
+    deliveries = platform.read(lambda tx: repository.pending(tx, message_id))
+    unavailable: Unavailable | None = None
+    for delivery in deliveries:
         try:
-            _send(platform, item)
+            _send(platform, delivery)
             status, error = "SENT", None
         except Undeliverable as refused:
-            log.warning("delivery %s refused: %s", item.id, refused.detail)
+            log.warning("delivery %s refused: %s", delivery.id, refused.detail)
             status, error = "FAILED", refused.detail
         except Unavailable as away:
-            failed, status, error = away, "PENDING", away.detail
-        telemetry.messages_sent.add(1, {"channel": item.channel, "outcome": status})
-        forget = status != "PENDING" and not item.content.get("keep", True)
-        platform.transact(partial(repository.settle, id=item.id, status=status, error=error, forget=forget))
-    if failed is not None:
-        raise failed
+            unavailable, status, error = away, "PENDING", away.detail
+        telemetry.messages_sent.add(1, {"channel": delivery.channel, "outcome": status})
+        forget = status != "PENDING" and not delivery.content.get("keep", True)
+        platform.transact(partial(repository.settle, delivery_id=delivery.id, status=status, error=error, forget=forget))
+    if unavailable is not None:
+        raise unavailable
 
 
-def _send(platform: Platform, item: Delivery) -> None:
-    content = item.content
-    if item.channel == "SMS":
-        platform.sms.send(Sms(item.address, content["text"]), operation_id=item.id)
+def _send(platform: Platform, delivery: NotificationDelivery) -> None:
+    content = delivery.content
+    if delivery.channel == "SMS":
+        platform.sms.send(Sms(delivery.address, content["text"]), operation_id=delivery.id)
         return
     attachments: tuple[Attachment, ...] = ()
     if "calendar" in content:
-        kind = f"text/calendar; charset=utf-8; method={content['method']}"
-        attachments = (Attachment("booking.ics", kind, base64.b64decode(content["calendar"])),)
+        content_type = f"text/calendar; charset=utf-8; method={content['method']}"
+        attachments = (Attachment("booking.ics", content_type, base64.b64decode(content["calendar"])),)
     content = account_emails.with_token(platform, content)
-    email = Email(item.address, content["subject"], content["text"], content["html"], attachments)
-    platform.email.send(email, operation_id=item.id)
+    email = Email(delivery.address, content["subject"], content["text"], content["html"], attachments)
+    platform.email.send(email, operation_id=delivery.id)
 
 
 def list_inbox(*, tx: Tx, unread: bool, before: uuid.UUID | None, limit: int) -> list[Notification]:
@@ -145,10 +170,10 @@ def list_inbox(*, tx: Tx, unread: bool, before: uuid.UUID | None, limit: int) ->
 
 def get_owned(*, tx: Tx, notification_id: uuid.UUID) -> Notification:
     """One of the caller's in-app messages. Raises NotFound."""
-    found = repository.get(tx, notification_id)
-    if found is None or found.user_id != tx.actor.id:
+    notification = repository.get(tx, notification_id)
+    if notification is None or notification.user_id != tx.actor.id:
         raise NotFound(f"There is no message {notification_id}.")
-    return found
+    return notification
 
 
 def mark_read(*, tx: Tx, notification_id: uuid.UUID) -> Notification:

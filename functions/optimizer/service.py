@@ -18,6 +18,7 @@ from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import full_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish, check_transition
 from functions.optimizer.events import ChargeRequested, ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
+from functions.optimizer.explanations import EXPLANATIONS
 from functions.optimizer.models.registry import ModelRegistry, describe
 from functions.optimizer.schemas import (
     ChargeRequestCreate,
@@ -50,14 +51,6 @@ CONSUMER = "optimize_charge_request"
 MINUTE = timedelta(minutes=1)
 TRIES = 12
 SHOWN = 10
-EXPLANATIONS = {
-    "OUT_OF_REACH": "No station is within reach of the battery, or of the radius asked for.",
-    "NO_CONNECTOR": "No station within reach has a connector that fits the vehicle.",
-    "WINDOW_TOO_SHORT": "The time given is too short to drive to a station and charge that much there.",
-    "CLOSED": "Every station that fits is closed at that time.",
-    "ALL_FULL": "Every station that fits is full over the whole time.",
-    "LIMIT_REACHED": "A booking limit of the driver or the station stands in the way.",
-}
 
 _sources: "weakref.WeakKeyDictionary[Platform, ModelRegistry]" = weakref.WeakKeyDictionary()
 

@@ -1,4 +1,7 @@
-"""Use cases of leaving: the export of everything about a person, and the deletion of his account."""
+"""Use cases of privacy: the export of everything about a person, and the deletion of their account.
+
+Each domain's privacy.py says what it holds (`export`) and removes it (`erase`) or keeps it of nobody (`pseudonymise`).
+"""
 
 import dataclasses
 import io
@@ -24,7 +27,7 @@ from shared.errors import Conflict
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
-SECRET = {"password_hash", "token_hash"}
+SECRET_FIELDS = {"password_hash", "token_hash"}
 README = """Everything evcharging holds about you, as JSON; times are UTC, money is in minor units of its currency.
 
 profile.json          your account, and the providers you sign in by
@@ -41,22 +44,21 @@ def export(*, tx: Tx) -> bytes:
     """A ZIP of JSON files with everything about the caller."""
     me = get_me(tx=tx)
     account = accounts.export(tx=tx, user_id=me.id)
-    notifications, deliveries = messages.export(tx=tx, user_id=me.id)
     parts: dict[str, Any] = {
         "profile": _plain(me) | {"identities": account["identities"]},
         "vehicles": account["vehicles"],
         "bookings": bookings.export(tx=tx, user_id=me.id),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
-        "notifications": {"in_app": notifications, "sent": deliveries},
+        "notifications": messages.export(tx=tx, user_id=me.id),
         "sessions": account["sessions"],
         "audit": account["audit"],
     }
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {"README.txt": README, **{f"{key}.json": _json(part) for key, part in parts.items()}}.items():
-            at = tx.now.timetuple()[:6]
-            archive.writestr(zipfile.ZipInfo(name, at), content, zipfile.ZIP_DEFLATED)
-    return made.getvalue()
+    files = {"README.txt": README, **{f"{name}.json": _json(part) for name, part in parts.items()}}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name, tx.now.timetuple()[:6]), text, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def _plain(value: Any) -> Any:
@@ -64,9 +66,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items() if name not in SECRET}
+        return {str(name): _plain(item) for name, item in value.items() if name not in SECRET_FIELDS}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
@@ -81,32 +83,26 @@ def _json(part: Any) -> str:
 
 
 def delete(*, platform: Platform, actor: Actor, password: str | None, cancel_bookings: bool) -> None:
-    """Deletes the caller's account once he has given his password. Raises BadCredentials, and Conflict with a list of what
-    stands in the way: open bookings unless they are to be cancelled, a running charging session, locations, the last
-    administrator."""
+    """Deletes the caller's account once they have given their password.
+
+    Raises BadCredentials, and Conflict with a list of what stands in the way: open bookings unless they are to be cancelled, a
+    running charging session, locations, the last administrator.
+    """
     me = require_password(platform=platform, actor=actor, password=password)
     platform.transact(lambda tx: _delete(tx, me, cancel_bookings=cancel_bookings), actor=actor)
 
 
 def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
-    me = accounts.lock_leaving(tx=tx, seen=seen)
-    owned = stations.owned_locations(tx=tx, owner_id=me.id)
-    if owned:
+    me = accounts.lock_account(tx=tx, seen=seen)
+    locations = stations.owned_locations(tx=tx, owner_id=me.id)
+    if locations:
         raise Conflict(
-            f"You own {len(owned)} locations. Remove them, or have an administrator hand them over, before you go.",
-            locations=[{"id": str(id), "name": name} for id, name in owned],
+            f"You own {len(locations)} locations. Remove them, or have an administrator hand them over, before you go.",
+            locations=[{"id": str(location_id), "name": name} for location_id, name in locations],
         )
     charge_requests.lock_open(tx=tx, user_id=me.id)
-    standing = bookings.open_bookings(tx=tx, user_id=me.id)
-    charging = [item for item in standing if item.charging()]
-    if charging:
-        raise Conflict("You are charging right now; stop the session first.", bookings=_listed(charging))
-    if standing and not cancel_bookings:
-        raise Conflict(
-            f"You have {len(standing)} open bookings. Cancel them, or say cancel_bookings: true (their terms apply).",
-            bookings=_listed(standing),
-        )
-    charge_requests.withdraw_open(tx=tx, user_id=me.id)
+    _check_bookings(bookings.open_bookings(tx=tx, user_id=me.id), cancel_bookings=cancel_bookings)
+    charge_requests.cancel_open(tx=tx, user_id=me.id)
     bookings.cancel_open(tx=tx, user_id=me.id)
     pseudonym = uuid.uuid4()
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
@@ -117,8 +113,24 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     tx.publish(AccountDeleted(me.id, me.email, me.name))
 
 
-def _listed(found: list[Booking]) -> list[dict[str, Any]]:
+def _check_bookings(open_bookings: list[Booking], *, cancel_bookings: bool) -> None:
+    charging = [booking for booking in open_bookings if booking.charging()]
+    if charging:
+        raise Conflict("You are charging right now; stop the session first.", bookings=_listed(charging))
+    if open_bookings and not cancel_bookings:
+        raise Conflict(
+            f"You have {len(open_bookings)} open bookings. Cancel them, or say cancel_bookings: true (their terms apply).",
+            bookings=_listed(open_bookings),
+        )
+
+
+def _listed(listed: list[Booking]) -> list[dict[str, Any]]:
     return [
-        {"id": str(item.id), "start": item.start.isoformat(), "end": item.end.isoformat(), "status": item.status.value}
-        for item in found
+        {
+            "id": str(booking.id),
+            "start": booking.start.isoformat(),
+            "end": booking.end.isoformat(),
+            "status": booking.status.value,
+        }
+        for booking in listed
     ]

@@ -61,8 +61,8 @@ class FolderBlobs:
 
     def etag(self, name: str) -> str | None:
         """The content's hash."""
-        found = self.read(name)
-        return found[1] if found else None
+        blob = self.read(name)
+        return blob[1] if blob else None
 
     def write(self, name: str, data: bytes, *, if_match: str | None = None, if_none_match: bool = False) -> str:
         """Replaces the file in one step."""
@@ -87,8 +87,8 @@ class FolderBlobs:
     def names(self, prefix: str) -> list[str]:
         """Every file below the folder; drafts are not blobs yet."""
         root = self._root.resolve()
-        found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name[0] != ".")
-        return sorted(name for name in found if name.startswith(prefix))
+        names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file() and path.name[0] != ".")
+        return sorted(name for name in names if name.startswith(prefix))
 
     def close(self) -> None:
         """Nothing is open."""

@@ -34,7 +34,7 @@ class EmbeddedBus:
 
     relays = False
 
-    def send(self, messages: list[Message]) -> dict[uuid.UUID, str]:
+    def send(self, _messages: list[Message]) -> dict[uuid.UUID, str]:
         """Never called: `relays` is False."""
         raise AssertionError("the embedded bus has nothing to send to")
 
@@ -43,9 +43,11 @@ class EmbeddedBus:
 
 
 class ServiceBus:
-    """Azure Service Bus: one long-lived sender a queue behind one lock (senders are not thread-safe; opening one costs
-    0.5 s), no retries of its own (11 s by default with the broker down) and a circuit breaker: what fails waits for the
-    timer."""
+    """Azure Service Bus: one long-lived sender a queue behind one lock, no retries of its own, and a circuit breaker.
+
+    Senders are not thread-safe and opening one costs 0.5 s; the SDK's retries take 11 s with the broker down. What fails waits
+    for the timer.
+    """
 
     relays = True
 
@@ -56,7 +58,7 @@ class ServiceBus:
         self._lock = threading.Lock()
         self._client: Any = None
         self._senders: dict[str, Any] = {}
-        self._closed_until = float("-inf")
+        self._circuit_open_until = float("-inf")
 
     def send(self, messages: list[Message]) -> dict[uuid.UUID, str]:
         """Sends by queue, in order, in as many batches as their size asks for. Raises Unavailable at once while the circuit
@@ -65,14 +67,14 @@ class ServiceBus:
 
         refused: dict[uuid.UUID, str] = {}
         with self._lock:
-            if self._clock.monotonic() < self._closed_until:
+            if self._clock.monotonic() < self._circuit_open_until:
                 raise Unavailable("Service Bus did not answer a moment ago; the relay tries again.")
             try:
                 for queue in dict.fromkeys(message.queue for message in messages):
                     refused |= self._send_to(queue, [message for message in messages if message.queue == queue])
             except (AzureError, OSError, ValueError) as error:
                 self._drop()
-                self._closed_until = self._clock.monotonic() + self._open_for_s
+                self._circuit_open_until = self._clock.monotonic() + self._open_for_s
                 raise Unavailable(f"Service Bus: {error}") from error
         return refused
 
@@ -81,23 +83,23 @@ class ServiceBus:
 
         refused: dict[uuid.UUID, str] = {}
         sender = self._sender(queue)
-        batch, held = sender.create_message_batch(), 0
+        batch, batched = sender.create_message_batch(), 0
         for message in messages:
             body = json.dumps(message.payload).encode()
             if len(body) > MAX_BODY_BYTES:
                 refused[message.id] = f"the message has {len(body)} bytes, a queue takes {MAX_BODY_BYTES}"
                 continue
-            made = _bus_message(message, body)
+            bus_message = _bus_message(message, body)
             try:
-                batch.add_message(made)
+                batch.add_message(bus_message)
             except MessageSizeExceededError:
-                if not held:
+                if not batched:
                     raise
                 sender.send_messages(batch, timeout=5)
-                batch, held = sender.create_message_batch(), 0
-                batch.add_message(made)
-            held += 1
-        if held:
+                batch, batched = sender.create_message_batch(), 0
+                batch.add_message(bus_message)
+            batched += 1
+        if batched:
             sender.send_messages(batch, timeout=5)
         return refused
 

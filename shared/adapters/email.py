@@ -55,9 +55,9 @@ class MailboxEmail:
         message["Message-ID"] = f"<{operation_id}@evcharging.local>"
         message.set_content(email.text)
         message.add_alternative(email.html, subtype="html")
-        for item in email.attachments:
-            kind, _, rest = item.content_type.partition("/")
-            message.add_attachment(item.content, maintype=kind, subtype=rest.split(";")[0], filename=item.name)
+        for attachment in email.attachments:
+            maintype, _, rest = attachment.content_type.partition("/")
+            message.add_attachment(attachment.content, maintype=maintype, subtype=rest.split(";")[0], filename=attachment.name)
         drop(self._folder, at=self._clock.now(), suffix=".eml", content=message.as_bytes())
 
 
@@ -69,7 +69,7 @@ class CommunicationEmail:
         self._lock = threading.Lock()
         self._client: Any = None
 
-    def _made(self) -> Any:
+    def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
                 from azure.communication.email import EmailClient
@@ -81,7 +81,7 @@ class CommunicationEmail:
             return self._client
 
     def send(self, email: Email, *, operation_id: uuid.UUID) -> None:
-        """Begins the send operation, idempotent by its id. No poller: it would keep a thread for each letter."""
+        """Begins the send operation, idempotent by its id. No poller: it would keep a thread for each e-mail."""
         from azure.core.exceptions import AzureError, HttpResponseError
 
         message = {
@@ -90,15 +90,15 @@ class CommunicationEmail:
             "content": {"subject": email.subject, "plainText": email.text, "html": email.html},
             "attachments": [
                 {
-                    "name": item.name,
-                    "contentType": item.content_type,
-                    "contentInBase64": base64.b64encode(item.content).decode(),
+                    "name": attachment.name,
+                    "contentType": attachment.content_type,
+                    "contentInBase64": base64.b64encode(attachment.content).decode(),
                 }
-                for item in email.attachments
+                for attachment in email.attachments
             ],
         }
         try:
-            self._made().begin_send(message, operation_id=str(operation_id), polling=False)
+            self._connected().begin_send(message, operation_id=str(operation_id), polling=False)
         except HttpResponseError as error:
             raise refusal(error) from error
         except AzureError as error:

@@ -5,6 +5,8 @@ Authlib speaks OAuth, PyJWT verifies the signature by the provider's published k
 
 import hmac
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,8 +25,8 @@ CACHE_S = 3600
 
 
 @dataclass(frozen=True)
-class Identified:
-    """Somebody as the provider knows him. `email` is None unless the provider says that it has verified it."""
+class OidcIdentity:
+    """Somebody as the provider knows them. `email` is None unless the provider says that it has verified it."""
 
     issuer: str
     subject: str
@@ -48,7 +50,7 @@ class OidcProvider:
         self._clock = clock
         self._lock = threading.Lock()
         self._metadata: dict[str, Any] = {}
-        self._fetched = 0.0
+        self._fetched_at = 0.0
         self._keys: Any = None
 
     def _session(self, **more: Any) -> Any:
@@ -59,66 +61,78 @@ class OidcProvider:
             self._client, secret, scope=SCOPE, redirect_uri=self._redirect, code_challenge_method="S256", **more
         )
 
-    def _described(self) -> dict[str, Any]:
+    def _discover(self) -> dict[str, Any]:
         """The provider's metadata (OpenID Connect Discovery). Raises Unavailable."""
         import jwt
 
         with self._lock:
-            if self._metadata and self._clock.monotonic() - self._fetched < CACHE_S:
+            if self._metadata and self._clock.monotonic() - self._fetched_at < CACHE_S:
                 return self._metadata
-            with _reaching(self.issuer), self._session() as session:
+            with _unavailable_if_unreachable(), self._session() as session:
                 answer = session.get(
                     f"{self.issuer.rstrip('/')}/.well-known/openid-configuration", withhold_token=True, timeout=TIMEOUT_S
                 )
                 answer.raise_for_status()
-                found = answer.json()
-            if found.get("issuer") != self.issuer:
-                raise Unavailable(f"The identity provider calls itself {found.get('issuer')!r}, not {self.issuer!r}.")
-            self._keys = jwt.PyJWKClient(found["jwks_uri"], lifespan=CACHE_S, timeout=TIMEOUT_S)
-            self._metadata, self._fetched = found, self._clock.monotonic()
+                metadata = answer.json()
+            if metadata.get("issuer") != self.issuer:
+                raise Unavailable(f"The identity provider calls itself {metadata.get('issuer')!r}, not {self.issuer!r}.")
+            self._keys = jwt.PyJWKClient(metadata["jwks_uri"], lifespan=CACHE_S, timeout=TIMEOUT_S)
+            self._metadata, self._fetched_at = metadata, self._clock.monotonic()
             return self._metadata
 
     def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str:
         """Where the browser goes; `verifier` is sent as its SHA-256 only (PKCE, RFC 7636). Raises Unavailable."""
-        described = self._described()
+        metadata = self._discover()
         with self._session() as session:
             url, _ = session.create_authorization_url(
-                described["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
+                metadata["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
             )
         return str(url)
 
-    def identify(self, *, code: str, nonce: str, verifier: str) -> Identified:
+    def identify(self, *, code: str, nonce: str, verifier: str) -> OidcIdentity:
         """Exchanges the code and checks the ID token: signature, issuer, audience, times, nonce (OpenID Connect Core,
         3.1.3.7). Raises BadCredentials, Unavailable."""
         from authlib.common.errors import AuthlibBaseError
 
-        described = self._described()
+        metadata = self._discover()
         try:
-            with _reaching(self.issuer), self._session() as session:
+            with _unavailable_if_unreachable(), self._session() as session:
                 tokens = session.fetch_token(
-                    described["token_endpoint"], code=code, code_verifier=verifier, timeout=TIMEOUT_S,
+                    metadata["token_endpoint"],
+                    code=code,
+                    code_verifier=verifier,
+                    timeout=TIMEOUT_S,
                     grant_type="authorization_code",
-                )  # fmt: skip
+                )
         except AuthlibBaseError as error:
             raise BadCredentials(f"The identity provider refused: {error.error}.") from error
-        claims = self._checked(str(tokens.get("id_token", "")))
+        claims = self._verified_claims(str(tokens.get("id_token", "")))
         if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
             raise BadCredentials("The identity provider's answer belongs to another sign-in.")
-        verified = claims.get(self._verified_claim) in (True, 1, "1", "true", "True")
-        email = claims.get("email") if verified else None
-        return Identified(self.issuer, str(claims["sub"]), email, claims.get("name"))
+        is_verified = claims.get(self._verified_claim) in (True, 1, "1", "true", "True")
+        email = claims.get("email") if is_verified else None
+        return OidcIdentity(self.issuer, str(claims["sub"]), email, claims.get("name"))
 
-    def _checked(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str) -> dict[str, Any]:
         import jwt
 
         try:
-            with _reaching(self.issuer):
+            with _unavailable_if_unreachable():
                 key = self._keys.get_signing_key_from_jwt(token)
             claims: dict[str, Any] = jwt.decode(
-                token, key, algorithms=ALGORITHMS, audience=self._client, issuer=self.issuer,
-                options={"require": ["iss", "sub", "aud", "exp", "iat"], "verify_exp": False, "verify_iat": False,
-                         "verify_nbf": False},
-            )  # fmt: skip
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=self._client,
+                issuer=self.issuer,
+                # Times are checked below, by the injected clock.
+                options={
+                    "require": ["iss", "sub", "aud", "exp", "iat"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
         except jwt.PyJWKClientConnectionError as error:
             raise Unavailable("The identity provider's keys cannot be read right now.") from error
         except jwt.PyJWTError as error:
@@ -131,22 +145,15 @@ class OidcProvider:
         return claims
 
 
-class _reaching:
+@contextmanager
+def _unavailable_if_unreachable() -> Iterator[None]:
     """Turns failures of the network, and answers of 4xx and 5xx to what needs no permission, into Unavailable."""
+    import requests
 
-    def __init__(self, issuer: str) -> None:
-        self._issuer = issuer
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: Any, _: Any) -> None:
-        if kind is None:
-            return
-        import requests
-
-        if issubclass(kind, requests.RequestException | OSError):
-            raise Unavailable("The identity provider cannot be reached right now; try again in a moment.") from error
+    try:
+        yield
+    except (requests.RequestException, OSError) as error:
+        raise Unavailable("The identity provider cannot be reached right now; try again in a moment.") from error
 
 
 def make_provider(settings: Settings, clock: Clock) -> OidcProvider | None:

@@ -51,7 +51,7 @@ class CommunicationSms:
         self._lock = threading.Lock()
         self._client: Any = None
 
-    def _made(self) -> Any:
+    def _connected(self) -> Any:
         with self._lock:
             if self._client is None:
                 from azure.communication.sms import SmsClient
@@ -67,7 +67,7 @@ class CommunicationSms:
         from azure.core.exceptions import AzureError, HttpResponseError
 
         try:
-            (result,) = self._made().send(
+            (result,) = self._connected().send(
                 from_=self._sender, to=[sms.to], message=sms.text, enable_delivery_report=True, tag=str(operation_id)
             )
         except HttpResponseError as error:

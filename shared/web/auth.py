@@ -27,7 +27,7 @@ AUDIENCE = "evcharging-api"
 TYPE = "at+jwt"
 ROLES = ("driver", "owner", "admin")
 STATION_KEY = "station_key"
-"""The role of a station key. It is none of ROLES: only routes made with `shared.web.call.Station` or `.OwnerOrStation` take it."""
+"""The role of a station key, none of ROLES: only routes with `shared.web.call.Station` or `.OwnerOrStation` take it."""
 KEY_PREFIX = "evcsk_"
 _ALPHABET = string.digits + string.ascii_letters
 _RANDOM, _CHECK = 32, 6
@@ -55,16 +55,18 @@ def issue_access_token(*, key: str, user_id: uuid.UUID, role: str, session_id: u
 
 
 def read_access_token(token: str, *, keys: Sequence[str], clock: Clock, address: str | None = None) -> Actor:
-    """Who the token says it stands for, signed by one of `keys`. Whether that still holds, the transaction's `confirm`
-    finds out. Raises TokenExpired or Unauthenticated."""
-    said = _read(token, tuple(keys))
-    if clock.now().timestamp() >= said.expires_at:
+    """Who the token says it stands for, signed by one of `keys`. Raises TokenExpired or Unauthenticated.
+
+    Whether that still holds, the transaction's `confirm` finds out.
+    """
+    claims = _verified_claims(token, tuple(keys))
+    if clock.now().timestamp() >= claims.expires_at:
         raise TokenExpired("The access token has expired; use the refresh token.")
-    return Actor(role=said.role, id=said.user_id, session_id=said.session_id, address=address)
+    return Actor(role=claims.role, id=claims.user_id, session_id=claims.session_id, address=address)
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Claims:
     """What a token of ours says; `expires_at` in seconds of the epoch."""
 
     role: str
@@ -74,9 +76,11 @@ class _Said:
 
 
 @lru_cache(maxsize=2048)
-def _read(token: str, keys: tuple[str, ...]) -> _Said:
-    """A token's signature and claims, all but whether it has expired: they hold for ever, and a driver's app sends the same
-    token for a quarter of an hour. What is refused is looked at anew each time."""
+def _verified_claims(token: str, keys: tuple[str, ...]) -> _Claims:
+    """A token's claims, its signature verified; whether it has expired is left to the caller, so that this may be cached.
+
+    A driver's app sends the same token for a quarter of an hour. What is refused is looked at anew each time.
+    """
     import jwt
 
     try:
@@ -84,7 +88,7 @@ def _read(token: str, keys: tuple[str, ...]) -> _Said:
         key = next((key for key in keys if key_id(key) == header.get("kid")), None)
         if key is None or header.get("typ") != TYPE:
             raise Unauthenticated("The bearer token is not one of ours.")
-        claims: dict[str, Any] = jwt.decode(
+        payload: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=[ALGORITHM],
@@ -92,12 +96,12 @@ def _read(token: str, keys: tuple[str, ...]) -> _Said:
             audience=AUDIENCE,
             options={"require": ["sub", "role", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False},
         )
-        said = _Said(claims["role"], uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), int(claims["exp"]))
+        claims = _Claims(payload["role"], uuid.UUID(payload["sub"]), uuid.UUID(payload["sid"]), int(payload["exp"]))
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("The bearer token is not one of ours.") from error
-    if said.role not in ROLES:
+    if claims.role not in ROLES:
         raise Unauthenticated("The bearer token names an unknown role.")
-    return said
+    return claims
 
 
 def make_station_key() -> str:
@@ -112,8 +116,10 @@ def is_station_key(token: str) -> bool:
 
 
 def station_key_hash(token: str) -> str:
-    """What is stored of a station key: SHA-256 in hex (it is random, so a slow hash would add nothing). Raises
-    Unauthenticated for what is mistyped."""
+    """What is stored of a station key: SHA-256 in hex. Raises Unauthenticated for what is mistyped.
+
+    The key is random, so a slow hash would add nothing.
+    """
     secret, check = token.removeprefix(KEY_PREFIX)[:-_CHECK], token[-_CHECK:]
     well_formed = is_station_key(token) and len(secret) == _RANDOM and secret.isascii() and secret.isalnum()
     if not well_formed or not secrets.compare_digest(_checksum(secret).encode(), check.encode()):

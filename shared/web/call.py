@@ -1,7 +1,6 @@
-"""What routes share: the call (who, in which transaction, idempotent), pages and their cursors, field types."""
+"""The call: who calls a route, with which right, and how its use case runs: in a transaction, once per Idempotency-Key."""
 
 import functools
-import hashlib
 import json
 import re
 import uuid
@@ -14,12 +13,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from shared.audit import AUDITED_ROLES
-from shared.db import insert_new
-from shared.errors import Forbidden, IdempotencyKeyReused, Unauthenticated
+from shared.errors import Forbidden, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
-from shared.web.idempotency import _STORE, _STORED, idempotency_key
+from shared.web.idempotency import KeyOfCaller, StoredAnswer, remember, replay
 
 PREFIX = "/api/v1"
 T = TypeVar("T")
@@ -37,13 +35,19 @@ class Call:
     """One HTTP call: the platform, who calls, and the ways to run its use case."""
 
     platform: Platform
+    """The process's platform."""
     actor: Actor
+    """Who calls."""
     route: str
+    """Method and path, at most 128 characters."""
     body: bytes
+    """The request body as it came."""
     idempotency_key: str | None
+    """The header, where it was sent."""
     operation: str = "unknown"
     """The domain and name of the route, as its OpenAPI operationId has them: `stations.approve_location`."""
     user_agent: str = ""
+    """The header, at most 255 characters."""
 
     def read(self, fn: Callable[[Tx], T]) -> T:
         """Runs a read."""
@@ -54,73 +58,72 @@ class Call:
         return self.platform.transact(lambda tx: self._audited(tx, fn), actor=self.actor)
 
     def _audited(self, tx: Tx, fn: Callable[[Tx], T]) -> T:
-        """Runs `fn`; where it wrote no audit entry of its own and an owner or administrator calls, the call itself is
-        recorded: what was called, on what, and which fields were sent (no values: they may be secrets)."""
+        """Runs `fn`; where an owner or administrator calls and `fn` wrote no audit entry, the call itself is recorded.
+
+        Recorded are what was called, on what, and the names of the fields sent, without values: they may be secrets.
+        """
         result = fn(tx)
         if self.actor.role in AUDITED_ROLES and not tx.audited:
             ids = _UUID.findall(self.route)
             object_id = uuid.UUID(ids[-1]) if ids else self.actor.id
             if object_id is not None:
-                said = {"call": self.route, "fields": _members(self.body)}
-                tx.audit(self.operation[:64], object_type="call", object_id=object_id, after=said)
+                recorded = {"call": self.route, "fields": _member_names(self.body)}
+                tx.audit(self.operation[:64], object_type="call", object_id=object_id, after=recorded)
         return result
 
     def create(self, fn: Callable[[Tx], BaseModel], *, status: int = 201, location: str | None = None) -> Response:
-        """Runs a use case that creates or charges: with an Idempotency-Key it has its effect once, and a repeat gets the
-        first answer (header `Idempotency-Replayed`). `location` is a path under the prefix with `{id}`.
+        """Runs a use case that creates or charges. `location` is a path under the prefix with `{id}`.
 
+        With an Idempotency-Key it has its effect once, and a repeat gets the first answer (header `Idempotency-Replayed`).
         Raises IdempotencyKeyReused when the key came before with another body. Failures roll back and are not kept.
         """
         if self.idempotency_key is None:
-            made = self.write(fn)
-            return _answer(made.model_dump_json(), status, _location(location, made))
-        once = functools.partial(self._create_once, fn=fn, status=status, location=location)
-        return self.platform.transact(once, actor=self.actor)
+            return _response(_answer(self.write(fn), status, location))
+        key = KeyOfCaller(self.actor.id or uuid.UUID(int=0), self.route, self.idempotency_key)
+        create_once = functools.partial(self._create_once, key=key, fn=fn, status=status, location=location)
+        return self.platform.transact(create_once, actor=self.actor)
 
-    def _create_once(self, tx: Tx, fn: Callable[[Tx], BaseModel], status: int, location: str | None) -> Response:
-        key = {"user_id": self.actor.id or uuid.UUID(int=0), "route": self.route, "key": self.idempotency_key}
-        body_hash = hashlib.sha256(self.body).hexdigest()
-        # The row comes first: a concurrent twin waits on it, then finds the stored answer.
-        new = insert_new(
-            tx.conn, idempotency_key, **key, body_hash=body_hash, status=0, location=None, body="", created_at=tx.now
-        )
-        if not new:
-            (stored,) = tx.rows(_STORED, **key)
-            if stored.body_hash != body_hash:
-                raise IdempotencyKeyReused("Idempotency-Key: used before with a different body on this path")
-            return _answer(stored.body, stored.status, stored.location, replayed=True)
-        made = self._audited(tx, fn)
-        body, path = made.model_dump_json(), _location(location, made)
-        tx.change(_STORE, **key, status=status, location=path, body=body)
-        return _answer(body, status, path)
+    def _create_once(
+        self, tx: Tx, *, key: KeyOfCaller, fn: Callable[[Tx], BaseModel], status: int, location: str | None
+    ) -> Response:
+        first_answer = replay(tx, key, request_body=self.body)
+        if first_answer is not None:
+            return _response(first_answer, replayed=True)
+        answer = _answer(self._audited(tx, fn), status, location)
+        remember(tx, key, answer)
+        return _response(answer)
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def _members(body: bytes) -> list[str]:
+def _member_names(body: bytes) -> list[str]:
     """The names of the members of a JSON object, at most 50; none for other bodies."""
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return []
-    return sorted(name[:64] for name in found)[:50] if isinstance(found, dict) else []
+    return sorted(name[:64] for name in document)[:50] if isinstance(document, dict) else []
 
 
-def _location(template: str | None, made: BaseModel) -> str | None:
-    return None if template is None else f"{PREFIX}/{template.format(id=made.id)}"  # type: ignore[attr-defined]
+def _answer(created: BaseModel, status: int, location: str | None) -> StoredAnswer:
+    path = None if location is None else f"{PREFIX}/{location.format(id=created.id)}"  # type: ignore[attr-defined]
+    return StoredAnswer(status, path, created.model_dump_json())
 
 
-def _answer(body: str, status: int, location: str | None, *, replayed: bool = False) -> Response:
-    headers = {"Location": location} if location else {}
+def _response(answer: StoredAnswer, *, replayed: bool = False) -> Response:
+    headers = {"Location": answer.location} if answer.location else {}
     if replayed:
         headers["Idempotency-Replayed"] = "true"
-    return Response(body, status, headers, media_type="application/json")
+    return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
 def client_address(request: Request) -> str | None:
-    """The connection's address. On Functions there is none (`request.client` is None): then what the platform's front end
-    wrote last in X-Forwarded-For. What clients write into that header themselves is never believed."""
+    """The connection's address.
+
+    On Functions there is none (`request.client` is None): then what the platform's front end wrote last in X-Forwarded-For.
+    What clients write into that header themselves is never believed.
+    """
     if request.client is not None:
         return request.client.host
     last = request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
@@ -146,7 +149,7 @@ StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_st
 
 
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
-    """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved)."""
+    """A call that needs no token; where one comes it counts (owners see their own locations before they are approved)."""
     if credentials is None:
         return await _call(request, Actor("anonymous", address=client_address(request)), key)
     return await _call(request, _actor(request, credentials), key)
@@ -179,8 +182,11 @@ def allow(*roles: str) -> Callable[..., Any]:
 
 
 async def station(request: Request, credentials: StationCredentials) -> Call:
-    """A call with a station key. Its form is checked here, without the database; whether there is such a key, and of which
-    location, is found out by the use case (`functions.stations.feed.service`) in the transaction of its effect."""
+    """A call with a station key, whose form is checked here, without the database.
+
+    Whether there is such a key, and of which location, is found out by the use case (`functions.stations.feed.service`) in the
+    transaction of its effect.
+    """
     if credentials is None:
         raise Unauthenticated("Send `Authorization: Bearer <station key>`; the location's owner makes one.")
     if not is_station_key(credentials.credentials):
@@ -193,16 +199,23 @@ async def owner_or_station(request: Request, credentials: Credentials, key: Stat
     """A call with the token of an owner or administrator, or with a station key."""
     if key is not None and is_station_key(key.credentials):
         return await station(request, key)
-    found: Call = await allow("owner", "admin")(request, credentials)
-    return found
+    call: Call = await allow("owner", "admin")(request, credentials)
+    return call
 
 
 async def _call(request: Request, actor: Actor, key: str | None) -> Call:
     route = f"{request.method} {request.url.path}"
     domain = request.url.path.removeprefix(f"{PREFIX}/").split("/")[0]
     operation = f"{domain}.{getattr(request.scope.get('endpoint'), '__name__', 'unknown')}"
-    agent = request.headers.get("user-agent", "")[:255]
-    return Call(request.app.state.get_platform(), actor, route[:128], await request.body(), key, operation, agent)
+    return Call(
+        platform=request.app.state.get_platform(),
+        actor=actor,
+        route=route[:128],
+        body=await request.body(),
+        idempotency_key=key,
+        operation=operation,
+        user_agent=request.headers.get("user-agent", "")[:255],
+    )
 
 
 def limited(scope: str) -> Any:
@@ -224,7 +237,7 @@ OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
 
 
 def limited_caller(scope: str) -> Any:
-    """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever he calls from."""
+    """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever they call from."""
 
     def count(call: SignedIn) -> None:
         call.platform.limits.hit(scope, str(call.actor.id))

@@ -1,4 +1,4 @@
-"""The edge: what is looked at before a request is read, telemetry around it, and every failure in one shape."""
+"""The edge, outermost middleware: checks before a request is read, telemetry around it, every failure in one shape."""
 
 import logging
 import re
@@ -21,16 +21,9 @@ from shared.web.json_body import check_json
 
 log = logging.getLogger(__name__)
 
-
 WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
-
-
 JSON: tuple[str, ...] = ("application/json",)
-
-
 PICTURES: tuple[str, ...] = ("image/jpeg", "image/png", "image/webp")
-
-
 PHOTO_UPLOAD = re.compile(rf"{PREFIX}/stations/locations/[^/]+/photos")
 """The one path whose body is no JSON; what the bytes are is looked at there, not believed here."""
 
@@ -49,38 +42,38 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        id = scope.get("azure_functions.invocation_id") or str(uuid.uuid4())
+        invocation_id = scope.get("azure_functions.invocation_id") or str(uuid.uuid4())
         storage = scope.get("azure_functions.thread_local_storage")
         platform: Platform = scope["app"].state.get_platform()
-        started, status, begun = platform.clock.monotonic(), 500, False
+        started_at, status, response_began = platform.clock.monotonic(), 500, False
 
         async def watch(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, response_began
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
-                message["headers"] = [*message.get("headers", []), (b"x-invocation-id", id.encode())]
+                status, response_began = message["status"], True
+                message["headers"] = [*message.get("headers", []), (b"x-invocation-id", invocation_id.encode())]
             await send(message)
 
         with (
-            telemetry.invocation(id, storage),
+            telemetry.invocation(invocation_id, storage),
             telemetry.tracer.start_as_current_span(f"{scope['method']} {scope['path']}") as span,
         ):
             try:
-                limited = _limit(receive, self._check_head(scope, platform))
+                receive_limited = _limit(receive, self._check_head(scope, platform))
                 if _content_type(scope) == "application/json" and scope["method"] in WITH_BODY:
-                    limited = await _checked(limited)
-                await self.app(scope, limited, watch)
+                    receive_limited = await _check_body(receive_limited)
+                await self.app(scope, receive_limited, watch)
             except Exception as error:
-                if begun:
+                if response_began:
                     raise
                 problem = error if isinstance(error, AppError) else AppError()
                 if not isinstance(error, AppError):
                     log.exception("%s %s failed", scope["method"], scope["path"])
-                await _response(problem)(scope, receive, watch)
+                await problem_response(problem)(scope, receive, watch)
             route = getattr(scope.get("route"), "path", "unmatched")
             labels = {"route": route, "method": scope["method"], "status": status}
             telemetry.requests.add(1, labels)
-            telemetry.request_ms.record((platform.clock.monotonic() - started) * 1000, labels)
+            telemetry.request_ms.record((platform.clock.monotonic() - started_at) * 1000, labels)
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
@@ -88,9 +81,9 @@ class Edge:
     @staticmethod
     def _check_head(scope: Scope, platform: Platform) -> int:
         """Refuses bodies by what their headers say. Returns how many bytes may come."""
-        kinds, limit = JSON, platform.settings.max_body_bytes
+        content_types, limit = JSON, platform.settings.max_body_bytes
         if scope["method"] == "POST" and PHOTO_UPLOAD.fullmatch(scope["path"]):
-            kinds, limit = PICTURES, platform.settings.max_photo_bytes
+            content_types, limit = PICTURES, platform.settings.max_photo_bytes
         headers = {key.lower(): value for key, value in scope["headers"]}
         length = headers.get(b"content-length", b"0")
         if not length.isdigit():
@@ -102,11 +95,13 @@ class Edge:
         encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
         if encoding != "identity":  # no body is ever unpacked, so none can grow
             raise UnsupportedMediaType.one("Content-Encoding", f"send the body as it is, not {encoding[:40]!r}")
-        kind = _content_type(scope)
-        if scope["method"] != "DELETE" and kind not in kinds:
-            raise UnsupportedMediaType.one("Content-Type", f"must be {' or '.join(kinds)}, not {kind[:80] or 'absent'}")
+        content_type = _content_type(scope)
+        if scope["method"] != "DELETE" and content_type not in content_types:
+            raise UnsupportedMediaType.one(
+                "Content-Type", f"must be {' or '.join(content_types)}, not {content_type[:80] or 'absent'}"
+            )
         charset = _charset(headers.get(b"content-type", b""))
-        if kind == "application/json" and charset not in ("", "utf-8", "utf8", "us-ascii"):
+        if content_type == "application/json" and charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise UnsupportedMediaType.one("Content-Type", f"JSON is UTF-8, not {charset[:40]!r}")
         return limit
 
@@ -124,7 +119,7 @@ def _charset(content_type: bytes) -> str:
     return ""
 
 
-async def _checked(receive: Receive) -> Receive:
+async def _check_body(receive: Receive) -> Receive:
     """Reads the whole body, checks that it is JSON we take, and hands it on as one message."""
     parts = []
     while True:
@@ -137,11 +132,11 @@ async def _checked(receive: Receive) -> Receive:
     body = b"".join(parts)
     if body:
         check_json(body)
-    whole: Message | None = {"type": "http.request", "body": body, "more_body": False}
+    whole_body: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
     async def replay() -> Message:
-        nonlocal whole
-        message, whole = whole, None
+        nonlocal whole_body
+        message, whole_body = whole_body, None
         return await receive() if message is None else message
 
     return replay
@@ -152,20 +147,21 @@ def _too_large(limit: int) -> PayloadTooLarge:
 
 
 def _limit(receive: Receive, limit: int) -> Receive:
-    taken = 0
+    received_bytes = 0
 
     async def limited() -> Message:
-        nonlocal taken
+        nonlocal received_bytes
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > limit:
+        received_bytes += len(message.get("body", b""))
+        if received_bytes > limit:
             raise _too_large(limit)
         return message
 
     return limited
 
 
-def _response(error: AppError) -> JSONResponse:
+def problem_response(error: AppError) -> JSONResponse:
+    """The error as an answer: an RFC 9457 problem document with the invocation id, and the headers its status asks for."""
     document = error.problem() | {"invocation_id": telemetry.invocation_id()}
     headers = {}
     if error.status == 401:

@@ -28,7 +28,7 @@ _CONTROL = frozenset({"Cc", "Zl", "Zp", "Cs"})
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _written(value: Any) -> Any:
+def _rfc_3339_text(value: Any) -> Any:
     """Only RFC 3339 text (or a datetime of ours): pydantic would take 1772445600 as well."""
     if isinstance(value, datetime) or (isinstance(value, str) and _RFC_3339.fullmatch(value)):
         return value
@@ -41,7 +41,7 @@ def _in_range(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_range)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339_text), AfterValidator(_in_range)]
 """A date and time with offset in the input (RFC 3339), UTC inside, of this century."""
 
 
@@ -53,26 +53,26 @@ def one_line(text: str) -> str:
 def _clean(text: str, *, breaks: bool) -> str:
     if text.isascii() and text.isprintable():
         return text
-    for place, char in enumerate(text):
+    for position, char in enumerate(text):
         if breaks and char in "\n\t":
             continue
         if unicodedata.category(char) in _CONTROL or char in _BIDI:
-            raise ValueError(f"must not contain control or direction-changing characters (U+{ord(char):04X} at {place})")
+            raise ValueError(f"must not contain control or direction-changing characters (U+{ord(char):04X} at {position})")
     return unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=2048)
-def _kinds_of(model: type[BaseModel], name: str) -> frozenset[type]:
-    return _kinds(model.model_fields[name].annotation)
+def _field_types(model: type[BaseModel], name: str) -> frozenset[type]:
+    return _plain_types(model.model_fields[name].annotation)
 
 
-def _kinds(annotation: Any) -> frozenset[type]:
+def _plain_types(annotation: Any) -> frozenset[type]:
     """The plain types a field may hold; unions and Annotated are looked into, containers are themselves."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _kinds(get_args(annotation)[0])
+        return _plain_types(get_args(annotation)[0])
     if origin is Union or isinstance(annotation, types.UnionType):
-        return frozenset[type]().union(*(_kinds(part) for part in get_args(annotation)))
+        return frozenset[type]().union(*(_plain_types(part) for part in get_args(annotation)))
     if origin is Literal:
         return frozenset(type(value) for value in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
@@ -91,17 +91,17 @@ class Plain(BaseModel):
     def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
         name = info.field_name or ""
         if isinstance(value, str):
-            kinds = _kinds_of(cls, name)
-            if kinds and kinds <= {int, float, bool, types.NoneType}:
-                raise ValueError("must be a number, not text" if bool not in kinds else "must be true or false, not text")
+            field_types = _field_types(cls, name)
+            if field_types and field_types <= {int, float, bool, types.NoneType}:
+                raise ValueError("must be a number, not text" if bool not in field_types else "must be true or false, not text")
             if "password" in name or "token" in name:
                 return value  # secrets are taken exactly as received (ASVS 6.2.8)
             return _clean(value, breaks=name in cls.several_lines)
         if isinstance(value, bool | int | float):
-            kinds = _kinds_of(cls, name)
-            if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+            field_types = _field_types(cls, name)
+            if isinstance(value, bool) and bool not in field_types and field_types & {int, float}:
                 raise ValueError("must be a number, not true or false")
-            if not isinstance(value, bool) and bool in kinds and not kinds & {int, float}:
+            if not isinstance(value, bool) and bool in field_types and not field_types & {int, float}:
                 raise ValueError("must be true or false, not a number")
         elif isinstance(value, list):
             return [one_line(item) if isinstance(item, str) else item for item in value]

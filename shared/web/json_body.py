@@ -14,11 +14,11 @@ MAX_INTEGER = 2**53 - 1
 """Beyond it neighbours are one number in most languages (RFC 7493, 2.2)."""
 
 
-class _Twice(Exception):
+class _DuplicateNameError(Exception):
     """A name that comes twice in one object."""
 
 
-class _TooBig:
+class _HugeInteger:
     """Stands for an integer that is not read: converting 100,000 digits takes a while."""
 
 
@@ -30,7 +30,7 @@ def check_json(body: bytes) -> None:
         raise Invalid.one("body", f"must be UTF-8; byte {error.start} is not") from error
     try:
         document = json.loads(text, object_pairs_hook=_members, parse_int=_integer)
-    except _Twice as error:
+    except _DuplicateNameError as error:
         raise Invalid.one(str(error), "comes twice in one object") from error
     except RecursionError as error:
         raise Invalid.one("body", f"must not be nested deeper than {MAX_DEPTH} levels") from error
@@ -40,18 +40,18 @@ def check_json(body: bytes) -> None:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise _Twice(_shown(name))
+                raise _DuplicateNameError(_shown(name))
             seen.add(name)
-    return made
+    return members
 
 
 def _integer(text: str) -> Any:
-    return int(text) if len(text) <= 17 else _TooBig()
+    return int(text) if len(text) <= 17 else _HugeInteger()
 
 
 def _walk(document: Any) -> None:
@@ -62,9 +62,9 @@ def _walk(document: Any) -> None:
             raise Invalid.one(path or "body", f"must not be nested deeper than {MAX_DEPTH} levels")
         if isinstance(value, dict):
             for name, member in value.items():
-                here = f"{path}.{_shown(name)}" if path else _shown(name)
-                _check_text(here, name)
-                waiting.append((here, member, depth + 1))
+                member_path = f"{path}.{_shown(name)}" if path else _shown(name)
+                _check_text(member_path, name)
+                waiting.append((member_path, member, depth + 1))
         elif isinstance(value, list):
             waiting += [(f"{path}.{number}" if path else str(number), item, depth + 1) for number, item in enumerate(value)]
         else:
@@ -76,7 +76,7 @@ def _check_value(path: str, value: Any) -> None:
         _check_text(path, value)
     elif isinstance(value, float) and not math.isfinite(value):
         raise Invalid.one(path, "must be a finite number; NaN and Infinity are not JSON")
-    elif isinstance(value, _TooBig) or (isinstance(value, int) and abs(value) > MAX_INTEGER):
+    elif isinstance(value, _HugeInteger) or (isinstance(value, int) and abs(value) > MAX_INTEGER):
         raise Invalid.one(path, f"must be between -{MAX_INTEGER} and {MAX_INTEGER}")
 
 

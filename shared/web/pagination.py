@@ -14,7 +14,6 @@ from pydantic import Field
 
 from shared.errors import BadCursor
 from shared.web.call import T
-from shared.web.fields import Instant as Instant
 from shared.web.fields import Output
 
 Row = TypeVar("Row")
@@ -64,10 +63,10 @@ def _part(kind: type, part: Any) -> Any:
     if isinstance(part, str) and kind in (str, uuid.UUID):
         return kind(part)
     if isinstance(part, str) and kind is datetime:
-        at = datetime.fromisoformat(part)
-        if at.tzinfo is None or not 2000 <= at.year <= 2100:
+        instant = datetime.fromisoformat(part)
+        if instant.tzinfo is None or not 2000 <= instant.year <= 2100:
             raise ValueError("no instant of this century")
-        return at
+        return instant
     raise ValueError(f"not a {kind.__name__}")
 
 

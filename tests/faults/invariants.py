@@ -11,7 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from functions.booking.tables import booking, booking_request, slot_claim
-from functions.notify.domain import TOLD
+from functions.notify.domain import RENDERERS
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
 from shared.outbox import CHARGE_REQUESTS, DEAD, NOTIFY, PENDING, inbox_message, outbox_message
@@ -258,8 +258,8 @@ def _deliveries(books: Books, promise: str, poison: frozenset[uuid.UUID], mailed
         if count > 1:
             yield Broken("doubled", promise, f"{count} {channel} deliveries of message {message}")
     for id, row in books.messages.items():
-        consumed = ("send_notifications", str(id)) in books.inbox and id not in poison and row.type in TOLD
-        mails = consumed and row.type != "booking_reminder" and TOLD[row.type](row.payload).email
+        consumed = ("send_notifications", str(id)) in books.inbox and id not in poison and row.type in RENDERERS
+        mails = consumed and row.type != "booking_reminder" and RENDERERS[row.type](row.payload).email
         if mails and by_message[(str(id), "EMAIL")] == 0:
             yield Broken("lost", promise, f"{row.type} message {id} has no e-mail")
     if mailed is not None:

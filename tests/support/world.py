@@ -12,7 +12,7 @@ from app.process import use_platform
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import triggers
 from functions.accounts import repository as account_rows
-from functions.accounts.domain import Session, User, session_end
+from functions.accounts.domain import AccountSession, User, session_end
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Connector, LocationRecord
 from functions.stations.enums import power_class
@@ -126,7 +126,7 @@ class Person:
         """His log-in, made when it is first needed."""
         if self.session_id is None:
             now, id = self.world.platform.clock.now(), new_id()
-            made = Session(id, self.id, now, now, session_end(now, now), None, None, "tests", None)
+            made = AccountSession(id, self.id, now, now, session_end(now, now), None, None, "tests", None)
             self.world.platform.transact(lambda tx: account_rows.add_session(tx, made))
             self.session_id = id
         return self.session_id

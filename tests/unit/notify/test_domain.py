@@ -7,7 +7,7 @@ import icalendar
 import pytest
 
 from functions.notify import rendering
-from functions.notify.domain import TOLD, period, when
+from functions.notify.domain import RENDERERS, period, when
 
 EVENT: dict[str, Any] = {
     "at": "2026-03-28T12:00:00+00:00",
@@ -15,8 +15,12 @@ EVENT: dict[str, Any] = {
     "booking_id": "01a20d6f-1cbc-744c-9324-70fa0109d097",
     "charge_request_id": None,
     "location": {
-        "id": "x", "name": "Café <script>alert(1)</script>", "address": "Plein 1, Utrecht", "time_zone": "Europe/Amsterdam",
-        "latitude": 52.09, "longitude": 5.12,
+        "id": "x",
+        "name": "Café <script>alert(1)</script>",
+        "address": "Plein 1, Utrecht",
+        "time_zone": "Europe/Amsterdam",
+        "latitude": 52.09,
+        "longitude": 5.12,
     },
     "connector": "IEC_62196_T2_COMBO",
     "power_kw": 150.0,
@@ -31,47 +35,51 @@ EVENT: dict[str, Any] = {
     "who_canceled": "CPO",
     "fee_minor": 242,
     "settlement": {"currency": "EUR", "total_minor": 900, "energy_kwh": 15.5, "no_show_fee_minor": 605},
-}  # fmt: skip
+}
 REQUEST = {
-    "user_id": EVENT["user_id"], "charge_request_id": "r", "offer": EVENT, "expires_at": "2026-03-28T12:02:00+00:00",
-    "reason": "ALL_FULL", "explanation": "Every station that fits is full.",
-}  # fmt: skip
+    "user_id": EVENT["user_id"],
+    "charge_request_id": "r",
+    "offer": EVENT,
+    "expires_at": "2026-03-28T12:02:00+00:00",
+    "reason": "ALL_FULL",
+    "explanation": "Every station that fits is full.",
+}
 
 
 FEED = {"silent_after_s": 900, "evses": 2, "heard_at": "2026-03-28T11:45:00+00:00", "silent_since": EVENT["at"]}
 
 
-def event_of(type: str) -> dict[str, Any]:
-    if type.startswith("feed_"):
+def event_of(event_type: str) -> dict[str, Any]:
+    if event_type.startswith("feed_"):
         return {name: EVENT[name] for name in ("at", "user_id", "location")} | FEED
-    if type.startswith("location_"):
+    if event_type.startswith("location_"):
         return {name: EVENT[name] for name in ("at", "user_id", "location")} | {"reason": "The house number <b>4</b>"}
-    return REQUEST if type.startswith("charge_request") else EVENT
+    return REQUEST if event_type.startswith("charge_request") else EVENT
 
 
-@pytest.mark.parametrize("type", TOLD)
-def test_every_event_is_told_in_mail_and_text(type: str) -> None:
-    event = event_of(type)
-    told = TOLD[type](event)
-    assert told.subject
-    html = rendering.html(told, name="<b>Ada</b>", event=event, public_url="http://127.0.0.1")
+@pytest.mark.parametrize("event_type", RENDERERS)
+def test_every_event_is_rendered_as_email_and_text_message(event_type: str) -> None:
+    event = event_of(event_type)
+    content = RENDERERS[event_type](event)
+    assert content.subject
+    html = rendering.html(content, name="<b>Ada</b>", event=event, public_url="http://127.0.0.1")
     assert "<script>" not in html
     assert "<b>Ada" not in html
     assert "https://" not in html, "nothing is loaded from elsewhere"
-    text = rendering.text(told, name="Ada", event=event)
-    assert all(line in text for line in told.lines)
-    if told.sms is not None:
-        assert len(told.sms) <= 160
+    text = rendering.text(content, name="Ada", event=event)
+    assert all(line in text for line in content.lines)
+    if content.sms is not None:
+        assert len(content.sms) <= 160
 
 
-def test_times_are_the_locations_over_a_clock_change() -> None:
+def test_times_are_in_the_locations_zone_over_a_clock_change() -> None:
     assert period(EVENT["start"], EVENT["end"], "Europe/Amsterdam") == "Sun 29 Mar 2026, 01:30 CET to 03:30 CEST"
     assert when("2026-07-01T10:00:00+00:00", "Europe/London") == "Wed 1 Jul 2026, 11:00 BST"
 
 
-def test_a_confirmation_says_what_counts() -> None:
-    told = TOLD["booking_reserved"](EVENT)
-    text = rendering.text(told, name="Ada", event=EVENT)
+def test_a_confirmation_names_deadline_price_connector_and_charger() -> None:
+    content = RENDERERS["booking_reserved"](EVENT)
+    text = rendering.text(content, name="Ada", event=EVENT)
     assert "cancel without cost until Sun 29 Mar 2026, 00:30 CET" in text
     assert "at most €12.34" in text
     assert "CCS, 150 kW" in text
@@ -79,27 +87,27 @@ def test_a_confirmation_says_what_counts() -> None:
 
 
 def test_a_cancellation_says_who_and_why_and_what_it_costs() -> None:
-    told = TOLD["booking_canceled"](EVENT)
-    assert "cancelled by the operator because of a broken charger" in told.lines[0]
-    assert "€2.42" in told.lines[1]
-    mine = TOLD["booking_canceled"](EVENT | {"who_canceled": "MSP", "reason": "UNKNOWN", "fee_minor": 0})
-    assert mine.lines == ("Your booking at Café <script>alert(1)</script> was cancelled by you.",)
+    content = RENDERERS["booking_canceled"](EVENT)
+    assert "cancelled by the operator because of a broken charger" in content.lines[0]
+    assert "€2.42" in content.lines[1]
+    by_driver = RENDERERS["booking_canceled"](EVENT | {"who_canceled": "MSP", "reason": "UNKNOWN", "fee_minor": 0})
+    assert by_driver.lines == ("Your booking at Café <script>alert(1)</script> was cancelled by you.",)
 
 
 def test_close_to_the_start_no_free_cancel_is_promised() -> None:
-    late = TOLD["booking_reserved"](EVENT | {"at": "2026-03-29T00:00:00+00:00"})
-    assert "too close to the start" in late.lines[1]
+    content = RENDERERS["booking_reserved"](EVENT | {"at": "2026-03-29T00:00:00+00:00"})
+    assert "too close to the start" in content.lines[1]
 
 
 @pytest.mark.parametrize(
-    ("type", "method", "status"),
+    ("event_type", "method", "status"),
     [("booking_reserved", "REQUEST", "CONFIRMED"), ("booking_canceled", "CANCEL", "CANCELLED")],
 )
-def test_the_calendar_entry_is_read_back(type: str, method: str, status: str) -> None:
-    told = TOLD[type](EVENT)
+def test_the_calendar_entry_is_read_back(event_type: str, method: str, status: str) -> None:
+    content = RENDERERS[event_type](EVENT)
     now = datetime(2026, 3, 28, 12, tzinfo=UTC)
-    content = rendering.calendar(told, event=EVENT, to="ada@example.org", sender="noreply@x.test", now=now)
-    calendar = icalendar.Calendar.from_ical(content)
+    ical = rendering.calendar(content, event=EVENT, to="ada@example.org", sender="noreply@x.test", now=now)
+    calendar = icalendar.Calendar.from_ical(ical)
     (entry,) = calendar.walk("VEVENT")
     assert calendar["METHOD"] == method
     assert entry["STATUS"] == status
@@ -107,5 +115,5 @@ def test_the_calendar_entry_is_read_back(type: str, method: str, status: str) ->
     assert entry.decoded("DTSTART") == datetime.fromisoformat(EVENT["start"])
     assert entry.decoded("DTEND") == datetime.fromisoformat(EVENT["end"])
     assert len(entry.walk("VALARM")) == (1 if method == "REQUEST" else 0)
-    later = rendering.calendar(told, event=EVENT, to="a@b.c", sender="x@y.z", now=datetime(2026, 3, 28, 13, tzinfo=UTC))
+    later = rendering.calendar(content, event=EVENT, to="a@b.c", sender="x@y.z", now=datetime(2026, 3, 28, 13, tzinfo=UTC))
     assert icalendar.Calendar.from_ical(later).walk("VEVENT")[0]["SEQUENCE"] > entry["SEQUENCE"]

@@ -1,4 +1,4 @@
-"""Use cases of administrators: who there is, and changing an account's status or role at once."""
+"""Use cases of administrators on accounts: list them, and change one's status or role at once."""
 
 import uuid
 from typing import Any
@@ -20,30 +20,35 @@ def list_users(
 
 
 def update_user(*, tx: Tx, user_id: uuid.UUID, update: AccountUpdate) -> User:
-    """Changes an account's status or role. It takes effect with the commit: the next request with an earlier access token
-    is refused. A suspended account's sessions end. Raises NotFound, and Conflict where no administrator would be left."""
+    """Changes an account's status or role. Raises NotFound, and Conflict where no administrator would be left.
+
+    It takes effect with the commit: the next request with an earlier access token is refused. A suspended account's sessions
+    end.
+    """
     administrators = repository.lock_administrators(tx)
-    found = repository.user_by_id(tx, user_id, lock=True)
-    if found is None:
+    user = repository.user_by_id(tx, user_id, lock=True)
+    if user is None:
         raise NotFound("There is no such account.")
     wanted = {name: value for name, value in update.model_dump(mode="json", exclude={"reason"}).items() if value is not None}
-    changed: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(found, name) != value}
-    if not changed:
-        return found
-    after = {"role": found.role, "status": found.status} | changed
-    check_administrator_left(administrators, found.id, stays=after == {"role": "admin", "status": UserStatus.ACTIVE.value})
-    repository.update_user(tx, found.id, **changed)
+    changes: dict[str, Any] = {name: value for name, value in wanted.items() if getattr(user, name) != value}
+    if not changes:
+        return user
+    after = {"role": user.role, "status": user.status} | changes
+    check_administrator_left(administrators, user.id, stays=after == {"role": "admin", "status": UserStatus.ACTIVE.value})
+    repository.update_user(tx, user.id, **changes)
     if after["status"] == UserStatus.SUSPENDED:
-        repository.revoke_sessions(tx, found.id, reason="suspended")
-        repository.spend_tokens(tx, found.id)
-    before = {name: getattr(found, name) for name in changed}
+        repository.revoke_sessions(tx, user.id, reason="suspended")
+        repository.spend_tokens(tx, user.id)
+    before = {name: getattr(user, name) for name in changes}
     reason = {"reason": update.reason} if update.reason else {}
-    tx.audit("user.update", object_type="user", object_id=found.id, before=before, after=changed | reason)
+    tx.audit("user.update", object_type="user", object_id=user.id, before=before, after=changes | reason)
     return get_user(tx=tx, user_id=user_id)
 
 
 def check_administrator_left(administrators: set[uuid.UUID], user_id: uuid.UUID, *, stays: bool) -> None:
-    """Raises Conflict where the account is the last active administrator and would be one no longer. `administrators` are
-    locked by the caller."""
+    """Raises Conflict where the account is the last active administrator and would be one no longer.
+
+    `administrators` are locked by the caller.
+    """
     if not stays and administrators == {user_id}:
         raise Conflict("This is the last administrator; make another one first.")
