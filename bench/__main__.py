@@ -6,28 +6,34 @@ import time
 
 from bench.harness import compare, results, table
 from bench.harness.subject import NAMES, Sample, subject
-from bench.harness.worker import Failed, Worker
+from bench.harness.worker import Worker, WorkerError
 
 
 def measure(name: str, rounds: int | None) -> dict[str, results.Figure]:
     """One subject in a process of its own: its figures."""
-    found = subject(name)
-    wanted = rounds or found.ROUNDS
+    measured = subject(name)
+    count = rounds or measured.ROUNDS
     began = time.monotonic()
     with Worker(name, compare.ROOT) as worker:
-        samples: list[Sample] = [worker.round() for _ in range(wanted)]
-    print(f"{name}: {wanted} rounds in {time.monotonic() - began:.0f} s", flush=True)
-    return found.figures(samples)
+        samples: list[Sample] = [worker.round() for _ in range(count)]
+    print(f"{name}: {count} rounds in {time.monotonic() - began:.0f} s", flush=True)
+    return measured.figures(samples)
 
 
 def _against(names: list[str], revision: str, rounds: int | None) -> None:
-    found: list[compare.Comparison] = []
-    with compare.tree_of(revision) as tree:
+    comparisons: list[compare.Comparison] = []
+    with compare.base_of(revision) as base:
+        if base.missing:
+            print(f"{revision} is measured by its own bench/: it lacks {len(base.missing)} names, such as {base.missing[0]}")
         for name in names:
             began = time.monotonic()
-            found += compare.compare(name, tree, rounds=rounds or subject(name).ROUNDS)
+            comparisons += compare.compare(name, base.tree, rounds=rounds or subject(name).ROUNDS)
             print(f"{name}: compared in {time.monotonic() - began:.0f} s", flush=True)
-    print(f"\n{compare.table(found, revision)}")
+    wanted = [f"{name}.{key}" for name in names for key in subject(name).COSTS]
+    unmeasured = [name for name in wanted if name not in {item.name for item in comparisons}]
+    if unmeasured:
+        print(f"left out, since {revision} does not measure it: {', '.join(unmeasured)}")
+    print(f"\n{compare.table(comparisons, revision)}")
 
 
 def main() -> None:
@@ -52,7 +58,7 @@ def main() -> None:
                 print(f"  {key:34} {figure.value:12,.4g} {figure.unit:12} {figure.what}")
     except ValueError as error:
         parser.error(str(error))
-    except Failed as error:
+    except WorkerError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     print(f"\n| what else | figure | command |\n|---|---|---|\n{table.rows(results.load())}")

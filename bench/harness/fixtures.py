@@ -9,6 +9,7 @@ from functools import partial
 import sqlalchemy as sa
 
 from functions.accounts import service as accounts
+from functions.accounts.sessions import open_session
 from functions.accounts.tables import user as user_account
 from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
@@ -17,7 +18,6 @@ from functions.tariffs.domain import Tariff
 from shared.db import new_id
 from shared.platform import Platform
 from shared.tx import Tx
-from shared.web.auth import issue_access_token
 
 TYPE2, CCS = "IEC_62196_T2", "IEC_62196_T2_COMBO"
 BATCH = 500
@@ -105,12 +105,6 @@ def people(platform: Platform, count: int) -> list[uuid.UUID]:
 
 def token(platform: Platform, user_id: uuid.UUID) -> str:
     """An access token of a session, good for a quarter of an hour from now."""
-    try:
-        from functions.accounts.sessions import open_session
-    except ImportError:  # a base of before a token had to have a living session
-        return issue_access_token(
-            key=platform.settings.signing_key, user_id=user_id, role="driver", session_id=new_id(), now=platform.clock.now()
-        )
 
     def use_case(tx: Tx) -> str:
         return open_session(tx=tx, user=accounts.get_user(tx=tx, user_id=user_id), user_agent="bench").access_token

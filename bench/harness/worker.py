@@ -12,10 +12,20 @@ from pathlib import Path
 from bench.harness.subject import Sample, subject
 
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+MODULES = ("bench.harness.worker", "bench.worker")
+"""Where the worker is in this tree, and in those of before bench/ had rooms."""
 
 
-class Failed(Exception):
+class WorkerError(Exception):
     """A worker ended before it answered; its own message is on standard error."""
+
+
+def worker_module(tree: Path) -> str:
+    """The worker that a tree has. Raises WorkerError where it has none."""
+    for module in MODULES:
+        if tree.joinpath(*module.split(".")).with_suffix(".py").is_file():
+            return module
+    raise WorkerError(f"{tree} has no worker that measures: {' or '.join(MODULES)}")
 
 
 class Worker:
@@ -25,9 +35,13 @@ class Worker:
         self.name, self.tree = name, tree
         environment = {name: value for name, value in os.environ.items() if name in KEPT}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "bench.harness.worker", name], cwd=tree, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+            [sys.executable, "-m", worker_module(tree), name],
+            cwd=tree,
+            env=environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
 
     def __enter__(self) -> "Worker":
         try:
@@ -38,21 +52,21 @@ class Worker:
         return self
 
     def round(self) -> Sample:
-        """Lets it measure one round. Raises Failed where it ended."""
+        """Lets it measure one round. Raises WorkerError where it ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write("round\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise Failed(f"{self.name} in {self.tree} ended") from error
-        found: Sample = json.loads(self._answer())
-        return found
+            raise WorkerError(f"{self.name} in {self.tree} ended") from error
+        sample: Sample = json.loads(self._answer())
+        return sample
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise Failed(f"{self.name} in {self.tree} ended with {self._process.wait()}")
+            raise WorkerError(f"{self.name} in {self.tree} ended with {self._process.wait()}")
         return line
 
     def _end(self) -> None:
