@@ -215,7 +215,12 @@ def test_a_whole_location_can_be_blocked(world: World, owner: Person) -> None:
     assert driver.get(f"/booking/bookings/{made['id']}").json()["reservation_status"] == "CANCELED"
     refused = driver.book(place, "13:00")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "start")
-    search = {"lat": 52.09, "lon": 5.12, "free_from": f"{MONDAY}T13:00:00Z", "free_until": f"{MONDAY}T14:00:00Z"}
+    search: dict[str, str | float] = {
+        "lat": 52.09,
+        "lon": 5.12,
+        "free_from": f"{MONDAY}T13:00:00Z",
+        "free_until": f"{MONDAY}T14:00:00Z",
+    }
     assert world.client.get(f"{API}/stations/locations", params=search).json()["items"] == []
     assert driver.book(place, "11:00").status_code == 201
 

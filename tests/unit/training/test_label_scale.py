@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from functions.optimizer.models.climatology import AS_LEARNT, GREEDY, Trust
-from training.evaluation.baselines import ByRule, static_bid_price
+from training.evaluation.baselines import ByRule, RollingMilp, static_bid_price
 from training.evaluation.jobs import trust_job
 from training.evaluation.label_scale import TRUSTS, better_gain, costs_of, gain_job, gain_seeds, proven
 from training.evaluation.policy_registry import Contender, make
@@ -66,9 +66,9 @@ def test_trust_is_greedy_at_0_and_the_static_bid_price_at_its_other_end() -> Non
     scenario = named("varied-13")
     known, seeds = climatology(scenario, 2), gain_seeds(scenario, 2)
     one = Contender("mine", weights=ResidualQ().arrays() | {"head.weight": np.ones((1, 128), dtype=np.float32)})
-    greedy = costs_of(
-        scenario, known, seeds, lambda _: make(Contender("greedy", "greedy"), known.weekday, seed=0, declines=False)
-    )  # type: ignore[arg-type, return-value]
+    cheapest = make(Contender("greedy", "greedy"), known.weekday, seed=0, declines=False)
+    assert not isinstance(cheapest, RollingMilp)
+    greedy = costs_of(scenario, known, seeds, lambda _: cheapest)
     assert np.array_equal(trust_job(scenario, known, one, GREEDY, seeds), greedy)
     by_price = costs_of(scenario, known, seeds, lambda weekend: ByRule(static_bid_price(known.of(weekend))))
     # Features are float32, and the guard is the network's alone.
