@@ -98,7 +98,7 @@ def send(
 ) -> httpx.Response:
     body = rule.body(scene, person or scene.stranger) if callable(rule.body) else rule.body
     sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
-    return scene.world.client.request(  # type: ignore[return-value]
+    return scene.world.client.request(
         route.split(" ")[0], API + path, params=dict(rule.query), headers={**(headers or {}), **rule.headers}, **sent
     )
 

@@ -1,6 +1,7 @@
 """Dead letters: administrators see what could not be delivered and why, and send it again; nobody else does."""
 
 import uuid
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -63,7 +64,14 @@ def test_one_is_sent_again_and_has_its_effect(world: World) -> None:
 def test_what_the_bus_gave_up_on_is_kept_once_with_the_last_failure(world: World) -> None:
     platform, now = world.platform, world.platform.clock.now()
     sent = platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {"n": 1}))
-    given = {"queue": outbox.NOTIFY, "type": "t", "payload": {"n": 1}, "deliveries": 10, "reason": "MaxDelivery", "now": now}
+    given: dict[str, Any] = {
+        "queue": outbox.NOTIFY,
+        "type": "t",
+        "payload": {"n": 1},
+        "deliveries": 10,
+        "reason": "MaxDelivery",
+        "now": now,
+    }
 
     def keep(id: uuid.UUID) -> bool:
         return platform.database.transact(lambda conn: outbox.keep_dead(conn, id, **given))

@@ -215,7 +215,12 @@ def test_a_whole_location_can_be_blocked(world: World, owner: Person) -> None:
     assert driver.get(f"/booking/bookings/{made['id']}").json()["reservation_status"] == "CANCELED"
     refused = driver.book(place, "13:00")
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "start")
-    search = {"lat": 52.09, "lon": 5.12, "free_from": f"{MONDAY}T13:00:00Z", "free_until": f"{MONDAY}T14:00:00Z"}
+    search: dict[str, str | float] = {
+        "lat": 52.09,
+        "lon": 5.12,
+        "free_from": f"{MONDAY}T13:00:00Z",
+        "free_until": f"{MONDAY}T14:00:00Z",
+    }
     assert world.client.get(f"{API}/stations/locations", params=search).json()["items"] == []
     assert driver.book(place, "11:00").status_code == 201
 
@@ -276,7 +281,7 @@ def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: W
         latest_finish=None, radius_km=None,
     )  # fmt: skip
     around = world.platform.read(lambda tx: serving._surroundings(tx, wish))
-    assert around.book.taken()[0, 0, :8].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert around.occupancy.taken()[0, 0, :8].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_a_fault_is_no_part_of_an_edit(world: World, owner: Person) -> None:

@@ -159,7 +159,7 @@ def test_a_run_that_repeats_changes_nothing(learnt: World, clock: ManualClock) -
 
     def stored() -> tuple[Any, ...]:
         tables = (forecast, forecast_memory, forecast_reliability)
-        return tuple(learnt.platform.read(lambda tx, t=t: sorted(map(repr, tx.execute(sa.select(t))))) for t in tables)  # type: ignore[misc]
+        return tuple(learnt.platform.read(lambda tx, t=t: sorted(map(repr, tx.execute(sa.select(t))))) for t in tables)
 
     before = stored()
     assert all(before)

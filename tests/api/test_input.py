@@ -237,7 +237,7 @@ def required_query(path: str, method: str) -> list[dict[str, Any]]:
 def test_a_broken_token_is_a_401_on_every_route_that_takes_one(client: TestClient, token: str) -> None:
     for method, path, operation in OPERATIONS:
         if operation.get("security") and {} not in operation["security"]:
-            answer = client.request(method, filled(path), headers={"authorization": token.encode()})
+            answer = client.request(method, filled(path), headers={b"authorization": token.encode()})
             assert answer.status_code == 401, f"{method} {path}"
             assert answer.headers["www-authenticate"] == "Bearer"
 

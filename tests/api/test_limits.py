@@ -98,7 +98,7 @@ def test_a_cancelled_booking_makes_room_and_a_moved_one_needs_none(world: World)
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[World]:
     """A platform that allows three open bookings, ten days ahead."""
-    settings = Settings(data_dir=tmp_path, open_bookings_per_driver=3, booking_horizon_days=10)  # type: ignore[call-arg]
+    settings = Settings(data_dir=tmp_path, open_bookings_per_driver=3, booking_horizon_days=10)
     platform = make_platform(settings, ManualClock(MONDAY_EIGHT))
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:

@@ -150,7 +150,7 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
     [
         lambda claims: jwt.encode(claims, ANOTHER_KEY, "RS256", headers={"kid": "first"}),
         lambda claims: jwt.encode(claims, ANOTHER_KEY, "RS256", headers={"kid": "second"}),
-        lambda claims: jwt.encode(claims, None, "none", headers={"kid": "first"}),
+        lambda claims: jwt.encode(claims, "", "none", headers={"kid": "first"}),
         lambda claims: jwt.encode(claims, "loopback secret of 32 bytes or more", "HS256", headers={"kid": "first"}),
         lambda claims: "no token",
     ],

@@ -68,7 +68,7 @@ def test_filters_and_pages_of_the_owners_list(world: World, owner: Person) -> No
     driver.post(f"/booking/bookings/{made[2]}/cancel")
     pages, cursor = [], None
     for _ in range(4):
-        more = {} if cursor is None else {"cursor": cursor}
+        more: dict[str, str] = {} if cursor is None else {"cursor": cursor}
         page = owner.get("/booking/hosted", limit=1, **more).json()
         pages += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]

@@ -224,7 +224,12 @@ def test_who_is_there_without_a_booking_is_not_chased_away_at_once(world: World,
         assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN"), start
     free = world.client.get(f"{API}/stations/locations/{station.location}/availability").json()["calendars"][0]
     assert free["available_timeslots"][0]["start_date_time"] == "2026-03-02T08:30:00Z"
-    near = {"lat": 52.09, "lon": 5.12, "free_from": "2026-03-02T08:15:00Z", "free_until": "2026-03-02T08:45:00Z"}
+    near: dict[str, str | float] = {
+        "lat": 52.09,
+        "lon": 5.12,
+        "free_from": "2026-03-02T08:15:00Z",
+        "free_until": "2026-03-02T08:45:00Z",
+    }
     assert world.client.get(f"{API}/stations/locations", params=near).json()["items"] == []
     driver = world.user()
     wish = {
@@ -249,6 +254,11 @@ def test_a_booked_driver_who_charges_is_no_walk_in(world: World, clock: ManualCl
     made = driver.book(station.location, "08:00", minutes=15).json()
     assert driver.post(f"/booking/bookings/{made['id']}/start").status_code == 200
     station.report("E0", "CHARGING", "08:00")
-    near = {"lat": 52.09, "lon": 5.12, "free_from": "2026-03-02T08:15:00Z", "free_until": "2026-03-02T08:45:00Z"}
+    near: dict[str, str | float] = {
+        "lat": 52.09,
+        "lon": 5.12,
+        "free_from": "2026-03-02T08:15:00Z",
+        "free_until": "2026-03-02T08:45:00Z",
+    }
     assert len(world.client.get(f"{API}/stations/locations", params=near).json()["items"]) == 1
     assert world.user().book(station.location, "08:15", minutes=30).status_code == 201

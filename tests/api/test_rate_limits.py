@@ -40,10 +40,7 @@ def instances(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
     """Two instances of the app over one database, on SQLite and on MariaDB."""
     url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
     platforms = [instance(tmp_path, clock, url) for _ in range(2)]
-    clients = [
-        TestClient(create_app(lambda made=made: made), raise_server_exceptions=False)  # type: ignore[misc]
-        for made in platforms
-    ]
+    clients = [TestClient(create_app(lambda made=made: made), raise_server_exceptions=False) for made in platforms]
     yield World(platforms[0], clients[0]), World(platforms[1], clients[1])
     for platform in platforms:
         platform.close()

@@ -50,7 +50,8 @@ def statements(platform: Platform, act: Callable[[], Any]) -> list[str]:
 def test_a_taken_address_registers_like_a_new_one_and_its_holder_is_told(world: World) -> None:
     newcomer(world)
     before = world.scalar(sa.select(user.c.password_hash))
-    new, taken = {}, {}
+    new: dict[str, Any] = {}
+    taken: dict[str, Any] = {}
 
     def ask(email: str, kept: dict[str, Any]) -> None:
         kept["answer"] = register(world.client, email=email, password="another 4 horses", name="Eve")

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from app.asgi import create_app
@@ -42,8 +43,8 @@ def operations(document: dict[str, Any], *, signed_in: bool) -> dict[str, Any]:
         for item in copy["paths"].values():
             for operation in item.values():
                 operation.pop("security", None)
-    found = [result.ok() for result in schemathesis.openapi.from_dict(copy).get_all_operations()]
-    return {item.label: item for item in found}
+    results = schemathesis.openapi.from_dict(copy).get_all_operations()
+    return {result.ok().label: result.ok() for result in results if isinstance(result, Ok)}
 
 
 OPERATIONS = {signed_in: operations(DOCUMENT, signed_in=signed_in) for signed_in in (False, True)}
@@ -131,7 +132,7 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
     platform.close()
 
 
-def send(cast: Cast, case: Case, role: str) -> Any:
+def send(cast: Cast, case: Case[Any], role: str) -> Any:
     """The case as a request by somebody of `role`."""
     arguments = case.as_transport_kwargs(base_url="http://testserver")
     if cookies := arguments.pop("cookies", None):
@@ -149,7 +150,7 @@ def send(cast: Cast, case: Case, role: str) -> Any:
         cast.world.client.cookies.clear()
 
 
-def check(cast: Cast, case: Case, role: str, mode: GenerationMode) -> None:
+def check(cast: Cast, case: Case[Any], role: str, mode: GenerationMode) -> None:
     """Sends one case and holds the answer to the document."""
     if mode is GenerationMode.POSITIVE:
         for values in (case.path_parameters, case.query, case.body):
@@ -175,7 +176,7 @@ def run(cast: Cast, label: str, role: str, mode: GenerationMode) -> None:
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @hypothesis.given(case=strategy)
-    def attempt(case: Case) -> None:
+    def attempt(case: Case[Any]) -> None:
         check(cast, case, role, mode)
 
     with contextlib.suppress(hypothesis.errors.Unsatisfiable):

@@ -100,7 +100,7 @@ def test_two_who_bring_the_same_refresh_token_end_the_session(world: World) -> N
 
 @contextmanager
 def keyed(tmp_path: Path, clock: ManualClock, *, signs: str, others: str | None = None) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path / "data", jwt_secret=signs, jwt_other_secrets=others)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path / "data", jwt_secret=signs, jwt_other_secrets=others)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
@@ -144,7 +144,7 @@ def test_a_mail_still_in_the_queue_keeps_its_link_over_a_rotation(tmp_path: Path
 
 def test_short_keys_are_refused() -> None:
     with pytest.raises(ValueError, match="JWT_OTHER_SECRETS"):
-        assert Settings(jwt_secret=OLD, jwt_other_secrets=f"{NEW},short").verification_keys  # type: ignore[arg-type]
+        assert Settings(jwt_secret=OLD, jwt_other_secrets=f"{NEW},short").verification_keys
 
 
 def test_what_is_over_is_forgotten(world: World, clock: ManualClock) -> None:

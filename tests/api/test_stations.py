@@ -132,7 +132,7 @@ def test_bad_evses_and_tariffs_name_the_field(world: World) -> None:
     id = build(owner)
     twice = owner.post(f"/stations/locations/{id}/evses", EVSE, if_match="*")
     assert (twice.status_code, twice.json()["code"]) == (409, "CONFLICT")
-    plug = EVSE["connectors"][0]  # type: ignore[index]
+    plug = EVSE["connectors"][0]
     bad = owner.post(f"/stations/locations/{id}/evses", {"uid": "E2", "connectors": [plug | {"standard": "X"}]})  # type: ignore[operator]
     assert bad.json()["errors"][0]["field"] == "connectors.0.standard"
     wrong = owner.put(

@@ -130,7 +130,8 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(any_world: W
         world.platform.transact(lambda tx: tx.execute(sa.update(user).values(role="driver")))
         first, second = world.user("admin"), world.user("admin")
         headers = {item.id: item.headers() for item in (first, second)}
-        gate, answers = threading.Barrier(2), []
+        gate = threading.Barrier(2)
+        answers: list[int] = []
 
         def remove(_: Person, whom: Person, gate: threading.Barrier, answers: list[int], headers: Any) -> None:
             gate.wait(10)

@@ -175,24 +175,24 @@ def charge_requests_end_once(books: Books, drivers: Iterable[Driver]) -> Iterato
                 yield Broken(
                     "lost", promise, f"charge request {id} was told booking {told['booking_id']}; it has {row.booking_id}"
                 )
-    for id, row in books.requests.items():
-        held = live.get(id, [])
+    for request_id, row in books.requests.items():
+        held = live.get(request_id, [])
         ids = [item.id for item in held]
         if row.status == "QUEUED":
-            yield Broken("lost", promise, f"charge request {id} is still QUEUED")
+            yield Broken("lost", promise, f"charge request {request_id} is still QUEUED")
         if len(held) > 1:
-            yield Broken("doubled", promise, f"charge request {id} holds bookings {ids}")
+            yield Broken("doubled", promise, f"charge request {request_id} holds bookings {ids}")
         wanted = {"RESERVED": "RESERVED", "OFFERED": "PENDING"}.get(row.status)
         if wanted is None and held:
-            yield Broken("broken", promise, f"{row.status} charge request {id} holds bookings {ids}")
+            yield Broken("broken", promise, f"{row.status} charge request {request_id} holds bookings {ids}")
         if wanted is not None and [(item.id, item.status) for item in held] != [(row.booking_id, wanted)]:
             yield Broken(
-                "lost", promise, f"{row.status} charge request {id} should hold {row.booking_id} as {wanted}, not {ids}"
+                "lost", promise, f"{row.status} charge request {request_id} should hold {row.booking_id} as {wanted}, not {ids}"
             )
-        if row.status in ("RESERVED", "OFFERED", "UNSATISFIABLE", "EXPIRED") and id not in books.decisions:
-            yield Broken("lost", promise, f"{row.status} charge request {id} has no decision")
-        if row.user_id in mine and id not in known:
-            yield Broken("doubled", "one key has one effect", f"charge request {id} of {row.user_id} was told to nobody")
+        if row.status in ("RESERVED", "OFFERED", "UNSATISFIABLE", "EXPIRED") and request_id not in books.decisions:
+            yield Broken("lost", promise, f"{row.status} charge request {request_id} has no decision")
+        if row.user_id in mine and request_id not in known:
+            yield Broken("doubled", "one key has one effect", f"charge request {request_id} was told to nobody")
 
 
 def messages_have_their_effect_once(
@@ -264,8 +264,8 @@ def _deliveries(books: Books, promise: str, poison: frozenset[uuid.UUID], mailed
             yield Broken("lost", promise, f"{row.type} message {id} has no e-mail")
     if mailed is not None:
         known = {str(row.id) for row in books.deliveries}
-        for id in mailed.keys() - known:
-            yield Broken("doubled", promise, f"an e-mail was accepted of which no delivery is known: {id}")
+        for operation_id in mailed.keys() - known:
+            yield Broken("doubled", promise, f"an e-mail was accepted of which no delivery is known: {operation_id}")
 
 
 def history_is_told(books: Books) -> Iterator[Broken]:

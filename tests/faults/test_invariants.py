@@ -52,6 +52,7 @@ class Fight:
         """A write behind the platform's back; foreign keys are off."""
         with self.world.platform.database.engine.connect() as conn:
             driver = conn.connection.driver_connection
+            assert driver is not None
             driver.execute("PRAGMA foreign_keys=OFF")  # before SQLAlchemy's BEGIN: inside it does nothing
             with conn.begin():
                 assert conn.execute(statement).rowcount > 0

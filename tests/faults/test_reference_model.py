@@ -23,6 +23,7 @@ from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
 from functions.booking import sweeps
+from functions.booking.domain import OFFER_HOLD
 from functions.booking.tables import booking, slot_claim
 from functions.notify.tables import notification
 from functions.optimizer.tables import charge_request
@@ -38,7 +39,6 @@ from tests.faults.invariants import Books, check_books
 from tests.faults.reference_model import (
     CHANGE_UNTIL,
     LIMIT,
-    OFFER_HOLD,
     Place,
     RefBooking,
     Reference,

@@ -56,8 +56,10 @@ def process(platform: Platform) -> Iterator[Platform]:
 
 
 def described(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = FUNCTIONS[name].get_trigger().get_dict_repr()
-    return found
+    trigger = FUNCTIONS[name].get_trigger()
+    assert trigger is not None
+    description: dict[str, Any] = trigger.get_dict_repr()
+    return description
 
 
 def test_every_name_trigger_queue_and_schedule() -> None:

@@ -1,5 +1,6 @@
 """Sweeps: each runs by its name under its timer function; one that fails stops no other, and is seen."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -46,7 +47,7 @@ def three(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr(sweeps, "SWEEPS", table)
     monkeypatch.setattr(sweeps, "last_runs", {name: sweeps.LastRun() for name in table})
-    monkeypatch.setattr(sweeps, "_locks", {name: sweeps.threading.Lock() for name in table})
+    monkeypatch.setattr(sweeps, "_locks", {name: threading.Lock() for name in table})
 
 
 @pytest.mark.parametrize("name", SWEEPS)

@@ -86,7 +86,7 @@ def wired(communication: CommunicationServices, tmp_path: Path, clock: ManualClo
     settings = Settings(
         data_dir=tmp_path / "data",
         communication_endpoint=communication.endpoint,
-        communication_key=communication.key,  # type: ignore[arg-type]
+        communication_key=communication.key,
     )
     platform = make_platform(settings, clock)
     upgrade(platform.database)
@@ -130,5 +130,5 @@ def test_a_refused_number_is_recorded_and_does_not_hold_up_the_mail(wired: World
     assert len(communication.accepted.emails) == 1
     stored = wired.platform.read(
         lambda tx: dict(tuple(row) for row in tx.execute(sa.select(delivery.c.channel, delivery.c.status)))
-    )  # type: ignore[arg-type]
+    )
     assert stored == {"EMAIL": "SENT", "SMS": "FAILED"}

@@ -29,7 +29,7 @@ CLIENTS, REPORTS = 8, 240
 @pytest.fixture
 def station(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Station]:
     settings = Settings(
-        data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, feed_updates_per_minute=10_000  # type: ignore[arg-type]
+        data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, feed_updates_per_minute=10_000
     )  # fmt: skip
     platform = make_platform(settings, clock)
     upgrade(platform.database)

@@ -28,7 +28,7 @@ LOCATIONS = 6
 
 @pytest.fixture
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:

@@ -40,7 +40,7 @@ SECRET = "a secret of the tests, 32 bytes or more"
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
     settings = Settings(
         data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, database_pool_size=20, open_bookings_per_driver=3
-    )  # type: ignore[call-arg, arg-type]
+    )
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
@@ -79,8 +79,8 @@ def overlaps(world: World) -> list[tuple[Any, Any]]:
 def somebody_waits_for_a_lock(mariadb: Mariadb) -> bool:
     with mariadb._connect() as conn, conn.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
-        found: int = cursor.fetchone()[0]
-        return found > 0
+        (waiting,) = cursor.fetchone() or (0,)
+        return bool(waiting)
 
 
 def test_a_second_place_waits_for_the_first_and_is_refused(world: World, mariadb: Mariadb) -> None:

@@ -30,7 +30,7 @@ SECRET = "a secret of the tests, 32 bytes or more"
 
 @pytest.fixture
 def maria(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     yield platform
@@ -175,7 +175,7 @@ def test_a_database_that_is_away_is_unavailable_and_comes_back(tmp_path: Path, c
         server = Mariadb(tmp_path / "data").start()
     except NotThere as error:
         pytest.skip(str(error))
-    settings = Settings(data_dir=tmp_path, database_url=server.create("x"), jwt_secret=SECRET)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=server.create("x"), jwt_secret=SECRET)
     platform = make_platform(settings, clock)
     try:
         upgrade(platform.database)

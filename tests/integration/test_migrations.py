@@ -28,7 +28,7 @@ from devhost.host.server import triggers
 from devhost.stack.process import free_port
 from shared import outbox
 from shared.clock import ManualClock
-from shared.db import Database
+from shared.db import Database, new_id
 from shared.errors import Unavailable
 from shared.platform import Platform
 from shared.revision import config, current, head
@@ -287,7 +287,7 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
                 assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE"), path
                 assert "from the future" in answer.json()["detail"]
         handlers = {queue.queue: queue for queue in triggers().queues}
-        id, now = outbox.new_id(), platform.clock.now()
+        id, now = new_id(), platform.clock.now()
         for queue, type in ((outbox.CHARGE_REQUESTS, "charge_requested"), (outbox.NOTIFY, "booking_reserved")):
             message = outbox.Message(id, queue, type, {"charge_request_id": str(id)}, now, now)
             for name in (queue, f"{queue}/$DeadLetterQueue"):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def manifest(blobs: BlobStore, version: str) -> Manifest:
     return Manifest.model_validate_json(text)
 
 
-def nearest(platform: Platform, folder: Path, **values: Tables) -> None:
+def nearest(platform: Platform, folder: Path, **values: Any) -> None:
     """Makes the nearest station, whatever it costs, the champion."""
     write_rule(folder, version="old", rule="nearest", **values)
     publish.publish(platform.blobs, folder)
@@ -265,7 +266,7 @@ def test_no_secret_is_printed(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_recorded_demand_of_mariadb_is_that_of_sqlite(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> None:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret="a secret of the tests, 32 bytes or more")  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret="a secret of the tests, 32 bytes or more")
     platform = make_platform(settings, clock)
     try:
         upgrade(platform.database)

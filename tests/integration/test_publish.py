@@ -98,7 +98,7 @@ def test_a_lost_race_changes_nothing(blobs: BlobStore, exported: Exporter, first
         publish.publish(blobs, exported("1"))
     for act, path in ((publish.publish, champion_path()), (publish.challenge, challenger_path())):
         with pytest.raises(Conflict, match=f"{Path(path).name} was changed by somebody else"):
-            act(Overtaken(blobs, path), exported("2"))  # type: ignore[arg-type]
+            act(Overtaken(blobs, path), exported("2"))
         assert pointed(blobs, path) == "theirs"
 
 
@@ -106,7 +106,7 @@ def test_a_lost_race_of_a_rollback_changes_nothing(blobs: BlobStore, exported: E
     for name in ("1", "2"):
         publish.publish(blobs, exported(name))
     with pytest.raises(Conflict, match="somebody else"):
-        publish.roll_back(Overtaken(blobs, champion_path()))  # type: ignore[arg-type]
+        publish.roll_back(Overtaken(blobs, champion_path()))
     assert pointed(blobs) == "theirs"
 
 

@@ -88,9 +88,11 @@ def test_a_lock_is_renewed_or_lost(sdk: ServiceBusClient) -> None:
     with sdk.get_queue_receiver(SHORT_QUEUE) as receiver:
         (message,) = receiver.receive_messages(max_wait_time=5)
         before = message.locked_until_utc
+        assert before is not None
         pause.wait(0.2)
-        assert receiver.renew_message_lock(message) > before
-        while datetime.now(UTC) < message.locked_until_utc + timedelta(seconds=0.3):
+        until = receiver.renew_message_lock(message)
+        assert until > before
+        while datetime.now(UTC) < until + timedelta(seconds=0.3):
             pause.wait(0.1)
         with pytest.raises(MessageLockLostError):
             receiver.complete_message(message)
@@ -105,6 +107,7 @@ def test_a_deferred_message_is_received_by_its_number(sdk: ServiceBusClient) -> 
         (message,) = receiver.receive_messages(max_wait_time=5)
         receiver.defer_message(message)
         assert receiver.receive_messages(max_wait_time=1) == []
+        assert message.sequence_number is not None
         (found,) = receiver.receive_deferred_messages([message.sequence_number])
         receiver.complete_message(found)
 
@@ -153,7 +156,7 @@ def test_an_unknown_queue_is_not_found(sdk: ServiceBusClient) -> None:
 @pytest.fixture
 def bussed(servicebus: ServiceBusBroker, tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
     """A platform whose outbox leaves by the broker."""
-    settings = Settings(data_dir=tmp_path / "data", servicebus_connection_string=servicebus.connection_string)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path / "data", servicebus_connection_string=servicebus.connection_string)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     yield platform

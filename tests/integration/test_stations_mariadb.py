@@ -25,7 +25,7 @@ SECRET = "a secret of the tests, 32 bytes or more"
 
 @pytest.fixture
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
@@ -145,7 +145,7 @@ def test_tariffs_that_were_there_get_a_history(mariadb_url: str, tmp_path: Path,
 
     from shared.revision import config
 
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
     platform = make_platform(settings, clock)
     with platform.database.engine.connect() as conn:
         made = config()

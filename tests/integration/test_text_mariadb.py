@@ -22,7 +22,7 @@ FAMILY = "👨‍👩‍👧‍👦"  # seven code points, 25 bytes of UTF-8
 
 @pytest.fixture
 def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)  # type: ignore[call-arg, arg-type]
+    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
@@ -51,10 +51,11 @@ def test_a_name_is_as_long_as_mariadb_counts(world: World, text: str, fits: bool
         assert world.scalar(sa.select(sa.func.count()).select_from(vehicle)) == 0
         return
     assert answer.status_code == 201, answer.text
-    (row,) = world.platform.read(lambda tx: tx.execute(sa.select(vehicle.c.name, sa.func.char_length(vehicle.c.name))).all())
-    assert row[0] == answer.json()["name"] == driver.get("/accounts/me/vehicles").json()["items"][0]["name"]
-    assert row[1] == len(row[0]), "code points, in Python and on the server"
-    assert row[1] <= 80
+    statement = sa.select(vehicle.c.name, sa.func.char_length(vehicle.c.name))
+    name, length = world.platform.read(lambda tx: tx.execute(statement).one())
+    assert name == answer.json()["name"] == driver.get("/accounts/me/vehicles").json()["items"][0]["name"]
+    assert length == len(name), "code points, in Python and on the server"
+    assert length <= 80
 
 
 def test_the_smallest_and_largest_numbers_are_kept_exactly(world: World) -> None:

@@ -16,12 +16,12 @@ ADA = {"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"}
 
 
 def register(client: TestClient, **changes: Any) -> httpx.Response:
-    return client.post(f"{API}/accounts/register", json=ADA | changes)  # type: ignore[return-value]
+    return client.post(f"{API}/accounts/register", json=ADA | changes)
 
 
 def log_in(client: TestClient, **changes: Any) -> httpx.Response:
     body = {"email": "ada@example.org", "password": PASSWORD} | changes
-    return client.post(f"{API}/accounts/login", json=body)  # type: ignore[return-value]
+    return client.post(f"{API}/accounts/login", json=body)
 
 
 def bearer(tokens: dict[str, Any]) -> dict[str, str]:

@@ -38,7 +38,7 @@ class Station:
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
         """A call with the station's key, or another."""
         headers = {"Authorization": f"Bearer {key or self.key}"}
-        return self.world.client.request(method, API + path, json=body, headers=headers)  # type: ignore[return-value]
+        return self.world.client.request(method, API + path, json=body, headers=headers)
 
     def report(self, uid: str, status: str, at: str | datetime, *, key: str | None = None) -> httpx.Response:
         """Reports one EVSE; `at` is a time of 2 March 2026, UTC, or an instant."""

@@ -141,26 +141,26 @@ class Person:
 
     def get(self, path: str, **params: Any) -> httpx.Response:
         """GET under the prefix."""
-        return self.world.client.get(API + path, params=params, headers=self.headers())  # type: ignore[return-value]
+        return self.world.client.get(API + path, params=params, headers=self.headers())
 
     def post(self, path: str, body: Any = None, *, key: str | None = None, if_match: str | None = None) -> httpx.Response:
         """POST under the prefix."""
         headers = self.headers() | ({"Idempotency-Key": key} if key else {}) | _matching(if_match)
-        return self.world.client.post(API + path, json=body, headers=headers)  # type: ignore[return-value]
+        return self.world.client.post(API + path, json=body, headers=headers)
 
     def put(self, path: str, body: Any, *, if_match: str | None = None) -> httpx.Response:
         """PUT under the prefix."""
         headers = self.headers() | _matching(if_match)
-        return self.world.client.put(API + path, json=body, headers=headers)  # type: ignore[return-value]
+        return self.world.client.put(API + path, json=body, headers=headers)
 
     def patch(self, path: str, body: Any, *, if_match: str | None = None) -> httpx.Response:
         """PATCH under the prefix."""
         headers = self.headers() | _matching(if_match)
-        return self.world.client.patch(API + path, json=body, headers=headers)  # type: ignore[return-value]
+        return self.world.client.patch(API + path, json=body, headers=headers)
 
     def delete(self, path: str, *, if_match: str | None = None) -> httpx.Response:
         """DELETE under the prefix."""
-        return self.world.client.delete(API + path, headers=self.headers() | _matching(if_match))  # type: ignore[return-value]
+        return self.world.client.delete(API + path, headers=self.headers() | _matching(if_match))
 
     def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""

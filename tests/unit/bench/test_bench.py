@@ -73,7 +73,7 @@ def test_a_comparison_says_no_more_than_the_rounds_do() -> None:
 
 
 def test_an_unknown_revision_is_named() -> None:
-    with pytest.raises(ValueError, match="no-such-revision"), compare.tree_of("no-such-revision"):
+    with pytest.raises(ValueError, match="no-such-revision"), compare.base_of("no-such-revision"):
         pass
 
 

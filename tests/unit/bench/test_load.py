@@ -21,9 +21,9 @@ def test_steady_growth_is_found_in_noise_and_a_jump_is_none() -> None:
     assert leak.mb_a_minute == pytest.approx(3.0, abs=0.2)
     assert leak.leaks
     assert not memory.growth("server", series(100, 0.1, noise=2.0)).leaks
-    jump = [(at, 100.0 if at < 400 else 108.0) for at in range(600)]
+    jump = [(float(at), 100.0 if at < 400 else 108.0) for at in range(600)]
     assert not memory.growth("server", jump).leaks, "a cache that fills once is no leak"
-    early = [(at, 50.0 + min(at, 250)) for at in range(600)]
+    early = [(float(at), 50.0 + min(at, 250)) for at in range(600)]
     assert not memory.growth("server", early).leaks, "what grows while it warms up is no leak"
     with pytest.raises(ValueError, match="too few"):
         memory.growth("server", [(0.0, 1.0), (1.0, 1.0)])

@@ -70,7 +70,8 @@ periods = st.tuples(st.integers(0, 40), st.integers(1, 10)).map(lambda pair: (pa
 
 @given(st.lists(periods, max_size=30), periods)
 def test_interchangeable_evses_take_all_that_counts_allow(wishes: list[tuple[int, int]], last: tuple[int, int]) -> None:
-    pool, held = [A, B, C], []
+    pool = [A, B, C]
+    held: list[Held] = []
     for number, (start, end) in enumerate([*wishes, last]):
         load = max(sum(item.start <= slot < item.end for item in held) for slot in range(start, end))
         found = place(pool, held, start, end)
@@ -86,7 +87,8 @@ def test_interchangeable_evses_take_all_that_counts_allow(wishes: list[tuple[int
 
 @given(st.lists(st.tuples(periods, st.booleans()), max_size=20))
 def test_nothing_is_doubled_where_some_may_not_move(wishes: list[tuple[tuple[int, int], bool]]) -> None:
-    pool, held = [A, B, C], []
+    pool = [A, B, C]
+    held: list[Held] = []
     for number, ((start, end), movable) in enumerate(wishes):
         found = place(pool, held, start, end)
         if found is not None:

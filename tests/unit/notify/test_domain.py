@@ -116,4 +116,4 @@ def test_the_calendar_entry_is_read_back(event_type: str, method: str, status: s
     assert entry.decoded("DTEND") == datetime.fromisoformat(EVENT["end"])
     assert len(entry.walk("VALARM")) == (1 if method == "REQUEST" else 0)
     later = rendering.calendar(content, event=EVENT, to="a@b.c", sender="x@y.z", now=datetime(2026, 3, 28, 13, tzinfo=UTC))
-    assert icalendar.Calendar.from_ical(later).walk("VEVENT")[0]["SEQUENCE"] > entry["SEQUENCE"]
+    assert icalendar.Calendar.from_ical(later).walk("VEVENT")[0].decoded("SEQUENCE") > entry.decoded("SEQUENCE")

@@ -168,7 +168,7 @@ def test_a_challenger_is_loaded_and_withdrawn(source: ModelRegistry, blobs: Fold
     assert describe(source)["challenger"] == "1"
     blobs.write(challenger_path(), b'{"version": null}')
     source.refresh()
-    assert (source.challenger, source.challenger_refusal) == (None, None)
+    assert [source.challenger, source.challenger_refusal] == [None, None]
 
 
 def test_the_champion_is_not_its_own_challenger(source: ModelRegistry, blobs: FolderBlobs) -> None:

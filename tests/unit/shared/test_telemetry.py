@@ -25,7 +25,7 @@ def points() -> dict[str, list[dict[str, object]]]:
     for resource in data.resource_metrics if data else []:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                found.setdefault(metric.name, []).extend(dict(point.attributes) for point in metric.data.data_points)
+                found.setdefault(metric.name, []).extend(dict(point.attributes or {}) for point in metric.data.data_points)
     return found
 
 

@@ -1,5 +1,7 @@
 """The Gymnasium interface: its own checker is content, seeds are exact, and the batch is the single day many times."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from training.env import DECLINE, ENV_ID, ChargingDay, ChargingDays
 from training.problem.scenario import SPLIT_SEEDS, Split, day
 from training.simulation.disturbances import ALL_DISTURBANCES, Disturbances
 
-SMALL = {"scenario": "overload", "requests": 40}
+SMALL: dict[str, Any] = {"scenario": "overload", "requests": 40}
 
 
 def greedy(seen: dict[str, np.ndarray]) -> np.ndarray:
@@ -21,7 +23,7 @@ def greedy(seen: dict[str, np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("options", [{}, {"declines": True, "disturbances": ALL_DISTURBANCES, "own_weights": True}])
-def test_gymnasiums_checker_is_content(options: dict[str, object]) -> None:
+def test_gymnasiums_checker_is_content(options: dict[str, Any]) -> None:
     check_env(gymnasium.make(ENV_ID, **SMALL, **options).unwrapped)
 
 
@@ -113,12 +115,12 @@ def test_a_request_without_a_row_gets_nothing_whatever_the_action() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"disturbances": ALL_DISTURBANCES, "own_weights": True}], ids=["calm", "rough"])
-def test_the_batch_plays_what_single_days_play(options: dict[str, object]) -> None:
+def test_the_batch_plays_what_single_days_play(options: dict[str, Any]) -> None:
     batch = gymnasium.make_vec(ENV_ID, num_envs=3, vectorization_mode="vector_entry_point", **SMALL, **options)
     singles = [ChargingDay(**SMALL, **options) for _ in range(3)]
     seen, infos = batch.reset(seed=11)
     assert batch.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
-    alone = [env.reset(seed=11 + number) for number, env in enumerate(singles)]
+    alone: list[tuple[Any, ...]] = [env.reset(seed=11 + number) for number, env in enumerate(singles)]
     rng = np.random.default_rng(0)
     over = np.zeros(3, dtype=bool)
     for _ in range(50):
@@ -171,7 +173,7 @@ def test_rewards_are_the_floor_less_the_cost() -> None:
         ({"requests": 0}, "requests: must be at least 1"),
     ],
 )
-def test_bad_options_are_named(options: dict[str, object], message: str) -> None:
+def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ChargingDay(**options)
     with pytest.raises(ValueError, match="num_envs"):

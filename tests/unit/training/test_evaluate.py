@@ -8,7 +8,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,11 +21,13 @@ from typer.testing import CliRunner, Result  # noqa: E402
 
 from cities.generated import generate_city  # noqa: E402
 from functions.optimizer.models.climatology import AS_LEARNT  # noqa: E402
+from functions.optimizer.models.registry import SHIPPED  # noqa: E402
 from training import evaluate  # noqa: E402
 from training.evaluation.baselines import FAST  # noqa: E402
 from training.evaluation.policy_registry import GuardedPolicy, RegisteredPolicy, build_policy, scores_by_model  # noqa: E402
 from training.evaluation.reporting import METRICS  # noqa: E402
 from training.evaluation.rollout import run_days  # noqa: E402
+from training.learning.hindsight import climatology  # noqa: E402
 from training.learning.network import ResidualQ  # noqa: E402
 from training.problem.scenario import Split, day  # noqa: E402
 from training.release.export import to_onnx  # noqa: E402
@@ -63,7 +65,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         network = ResidualQ()
         torch.nn.init.normal_(network.head.weight, std=0.3 * seed)
         (folder / f"seed-{seed}").mkdir(parents=True)
-        np.savez(folder / f"seed-{seed}" / "policy.npz", **network.arrays())
+        np.savez(folder / f"seed-{seed}" / "policy.npz", **dict[str, Any](network.arrays()))
     return folder
 
 
@@ -160,8 +162,8 @@ def test_an_exported_version_decides_as_the_network_it_came_from(tmp_path: Path,
     session = onnxruntime.InferenceSession(to_onnx(network), providers=["CPUExecutionProvider"])
     scenario = reference("busy")
     days = [day(scenario, Split.TEST.seed(number), requests=60) for number in range(2)]
-    exported = GuardedPolicy(partial(scores_by_model, SimpleNamespace(session=session), AS_LEARNT), declines=False)
-    known = evaluate.climatology(scenario, 1).weekday
+    exported = GuardedPolicy(partial(scores_by_model, cast(Any, SimpleNamespace(session=session)), AS_LEARNT), declines=False)
+    known = climatology(scenario, 1).weekday
     one = run_days(scenario, days, exported, climatology=known)
     own = build_policy(RegisteredPolicy("mine", weights=weights), known, seed=0, declines=False)
     other = run_days(scenario, days, own, climatology=known)
@@ -217,7 +219,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, city: Path, arguments
 
 def test_a_champion_that_must_not_serve_is_not_judged(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    shutil.copytree(evaluate.SHIPPED, store)
+    shutil.copytree(SHIPPED, store)
     for model in store.rglob("model.onnx"):
         model.write_bytes(b"not a model")
     result = invoke(tmp_path, "--store", str(store))
@@ -228,7 +230,7 @@ def test_a_champion_that_must_not_serve_is_not_judged(tmp_path: Path) -> None:
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     arrays = ResidualQ(features=3).arrays()
-    np.savez(tmp_path / "policy.npz", **arrays)
+    np.savez(tmp_path / "policy.npz", **dict[str, Any](arrays))
     result = invoke(tmp_path, "--policies", str(tmp_path))
     assert result.exit_code == 2
     assert "body.0.weight: has shape (128, 3)" in result.stderr

@@ -42,6 +42,7 @@ def test_an_export_opens_and_proves_itself(tmp_path: Path) -> None:
     session = open_model(
         (folder / "model.onnx").read_bytes(), Manifest.model_validate_json((folder / "manifest.json").read_text())
     )
+    assert made.canary is not None
     sample = np.asarray(made.canary.features, dtype=np.float32)
     (served,) = session.run(None, {"features": sample})
     assert served == pytest.approx(made.canary.scores, rel=1e-5, abs=1e-5)
@@ -86,7 +87,7 @@ def test_the_opset_is_read_from_the_graph() -> None:
 def test_a_network_with_weights_that_are_not_finite_is_not_exported(tmp_path: Path, value: float) -> None:
     network = awake()
     with torch.no_grad():
-        network.body[2].weight[3, 4] = value
+        network.get_parameter("body.2.weight")[3, 4] = value
     with pytest.raises(ValueError, match=r"body\.2\.weight: has weights that are not finite"):
         write(network, tmp_path, version="t", trained=True, seeds=[1], states=5)
     assert list(tmp_path.iterdir()) == []
@@ -130,7 +131,7 @@ def training(tmp_path: Path) -> Path:
     """What a training leaves behind, of a network of 16 hidden units."""
     folder = tmp_path / "training"
     folder.mkdir()
-    np.savez(folder / "policy.npz", **awake(hidden=16).arrays())
+    np.savez(folder / "policy.npz", **dict[str, Any](awake(hidden=16).arrays()))
     report = {"args": {"seed": 7}, "identity": "abc", "feature_hash": FEATURE_HASH, "curve": [{"phase": "greedy"}]}
     (folder / "training.json").write_text(json.dumps(report))
     return folder

@@ -99,7 +99,10 @@ def test_what_happened_counts_and_else_what_was_booked(world: World, places: lis
     who, at = driver(world), datetime(2026, 2, 25, 10, tzinfo=UTC)
 
     def use_case(tx: Any) -> None:
-        late = {"started_at": at + timedelta(minutes=7, seconds=31), "stopped_at": at + timedelta(minutes=52, seconds=59)}
+        late: dict[str, Any] = {
+            "started_at": at + timedelta(minutes=7, seconds=31),
+            "stopped_at": at + timedelta(minutes=52, seconds=59),
+        }
         fulfilled(tx, who, places[0], at, session_energy_kwh=6.2491, **late)
         fulfilled(tx, who, places[0], at + timedelta(hours=3))
         # Not demand that was met, or none worth speaking of; and today, which is not over.
@@ -143,7 +146,7 @@ def test_pages_hold_each_session_once_also_where_many_start_together(world: Worl
     found, after = [], None
     while True:
         part, after = world.platform.read(
-            lambda tx, after=after: booking.recorded_sessions(  # type: ignore[misc]
+            lambda tx, after=after: booking.recorded_sessions(
                 tx=tx, since=at, until=at + timedelta(days=1), after=after, limit=page
             )
         )

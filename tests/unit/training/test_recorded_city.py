@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,7 +22,9 @@ ZONE = ZoneInfo("Europe/London")
 def write(folder: Path, *, locations: int = 3, days: int = 20, first: datetime | None = None, opening: object = None) -> Path:
     """A city with two AC EVSEs and a DC one a location, and a session an EVSE and day."""
     first = first or datetime(2026, 3, 20, 9, tzinfo=ZONE)
-    evses, connectors, sessions = {}, [], []
+    evses: dict[str, Any] = {}
+    connectors: list[Any] = []
+    sessions: list[Any] = []
     for number in range(locations):
         for point, (kind, power) in enumerate((("AC_3_PHASE", 22.0), ("AC_3_PHASE", 22.0), ("DC", 50.0))):
             evse = f"GB*TST*E{number}{point}"
