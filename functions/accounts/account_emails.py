@@ -4,13 +4,24 @@ This runs in the consumer of the event, after the answer: so the answer takes as
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from functions.accounts import repository
 from functions.accounts.domain import Purpose, User, UserStatus
+from functions.accounts.events import (
+    AccountDeleted,
+    AccountLinked,
+    AccountRegistered,
+    EmailChanged,
+    EmailChangeWanted,
+    PasswordChanged,
+    PasswordForgotten,
+    VerificationWanted,
+)
 from functions.accounts.recovery import make_token, may_mail
+from shared.events import Event
 from shared.tx import Tx
 
 
@@ -51,9 +62,9 @@ def _exists(tx: Tx, user: User) -> AccountEmail | None:
     return AccountEmail("account_exists", user.id, user.email, user.name)
 
 
-def _registered(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
+def _registered(tx: Tx, event: AccountRegistered) -> AccountEmail | None:
     """A new account is to be verified; the holder of an old one hears that somebody tried: it may have been they."""
-    user = repository.user_by_email(tx, event["email"])
+    user = repository.user_by_email(tx, event.email)
     if user is None:
         return None
     if user.email_verified:
@@ -61,54 +72,55 @@ def _registered(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
     return _linked(tx, "verify_email", user, Purpose.VERIFY)
 
 
-def _verification(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
-    user = repository.user_by_email(tx, event["email"])
+def _verification(tx: Tx, event: VerificationWanted) -> AccountEmail | None:
+    user = repository.user_by_email(tx, event.email)
     if user is None or user.email_verified:
         return None
     return _linked(tx, "verify_email", user, Purpose.VERIFY)
 
 
-def _forgotten(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
-    user = repository.user_by_email(tx, event["email"])
+def _forgotten(tx: Tx, event: PasswordForgotten) -> AccountEmail | None:
+    user = repository.user_by_email(tx, event.email)
     if user is None or user.status != UserStatus.ACTIVE:
         return None
     return _linked(tx, "reset_password", user, Purpose.RESET)
 
 
-def _email_wanted(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
-    user = repository.user_by_id(tx, uuid.UUID(event["user_id"]))
+def _email_wanted(tx: Tx, event: EmailChangeWanted) -> AccountEmail | None:
+    user = repository.user_by_id(tx, event.user_id)
     if user is None:
         return None
-    holder = repository.user_by_email(tx, event["email"])
+    holder = repository.user_by_email(tx, event.email)
     if holder is not None and holder.email_verified:
         return None if holder.id == user.id else _exists(tx, holder)
-    return _linked(tx, "confirm_email", user, Purpose.EMAIL, to=event["email"])
+    return _linked(tx, "confirm_email", user, Purpose.EMAIL, to=event.email)
 
 
-def _about(kind: str) -> Callable[[Tx, dict[str, Any]], AccountEmail | None]:
+def _about(kind: str) -> Callable[[Tx, PasswordChanged | EmailChanged | AccountLinked], AccountEmail | None]:
     """An e-mail that tells holders what was done to their account; it is in their inbox too."""
 
-    def account_email(tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
-        user = repository.user_by_id(tx, uuid.UUID(event["user_id"]))
+    def account_email(tx: Tx, event: PasswordChanged | EmailChanged | AccountLinked) -> AccountEmail | None:
+        user = repository.user_by_id(tx, event.user_id)
         if user is None:
             return None
-        return AccountEmail(kind, user.id, event.get("old") or user.email, user.name, in_app=True)
+        address = event.old if isinstance(event, EmailChanged) else user.email
+        return AccountEmail(kind, user.id, address, user.name, in_app=True)
 
     return account_email
 
 
-def _deleted(_tx: Tx, event: dict[str, Any]) -> AccountEmail | None:
-    return AccountEmail("account_deleted", uuid.UUID(event["user_id"]), event["email"], event["name"], keep=False)
+def _deleted(_tx: Tx, event: AccountDeleted) -> AccountEmail | None:
+    return AccountEmail("account_deleted", event.user_id, event.email, event.name, keep=False)
 
 
-ACCOUNT_EMAILS: dict[str, Callable[[Tx, dict[str, Any]], AccountEmail | None]] = {
-    "account_registered": _registered,
-    "verification_wanted": _verification,
-    "password_forgotten": _forgotten,
-    "email_change_wanted": _email_wanted,
-    "password_changed": _about("password_changed"),
-    "email_changed": _about("email_changed"),
-    "account_linked": _about("account_linked"),
-    "account_deleted": _deleted,
+ACCOUNT_EMAILS: Mapping[type[Event], Callable[[Tx, Any], AccountEmail | None]] = {
+    AccountRegistered: _registered,
+    VerificationWanted: _verification,
+    PasswordForgotten: _forgotten,
+    EmailChangeWanted: _email_wanted,
+    PasswordChanged: _about("password_changed"),
+    EmailChanged: _about("email_changed"),
+    AccountLinked: _about("account_linked"),
+    AccountDeleted: _deleted,
 }
-"""By the type of an account's event: the e-mail it asks for, None where nobody is to be told."""
+"""By an account's event: the e-mail it asks for, None where nobody is to be told."""

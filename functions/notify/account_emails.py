@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from functions.accounts.account_emails import ACCOUNT_EMAILS, AccountEmail
+from functions.accounts.account_emails import AccountEmail
 from functions.accounts.recovery import reveal_token
 from functions.notify.domain import NotificationContent
 from shared.errors import Undeliverable
 from shared.platform import Platform
 from shared.settings import Settings
-from shared.tx import Tx
 from shared.web.call import PREFIX
 
 MARK = "0TOKEN0"
@@ -61,11 +60,6 @@ WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("Your account, your vehicles and your messages are gone. What you had booked is kept without your name.",),
     ),
 }
-
-
-def account_email_of(tx: Tx, *, event_type: str, event: dict[str, Any]) -> AccountEmail | None:
-    """To whom the event is told, if to anybody."""
-    return ACCOUNT_EMAILS[event_type](tx, event)
 
 
 def to_content(account_email: AccountEmail, *, settings: Settings) -> tuple[NotificationContent, str | None]:

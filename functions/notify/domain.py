@@ -7,7 +7,24 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from functions.booking.domain import NOT_ASSIGNED, NoShowSettlement, SessionSettlement
+from functions.booking.events import (
+    BookingCanceled,
+    BookingEvent,
+    BookingMissed,
+    BookingReminder,
+    BookingRescheduled,
+    BookingReserved,
+    EvseChanged,
+    EvseRevealed,
+    SessionStopped,
+)
+from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
+from functions.optimizer.events import ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.explanations import EXPLANATIONS
+from functions.stations.events import LocationSnapshot
+from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
+from shared.events import Event
 from shared.money import format_money
 
 
@@ -86,18 +103,18 @@ def connector_name(standard: str) -> str:
     return CONNECTOR_NAMES.get(standard, standard)
 
 
-def local(instant: str, zone: str) -> datetime:
-    """An ISO instant in a location's time."""
-    return datetime.fromisoformat(instant).astimezone(ZoneInfo(zone))
+def local(instant: datetime, zone: str) -> datetime:
+    """An instant in a location's time."""
+    return instant.astimezone(ZoneInfo(zone))
 
 
-def when(instant: str, zone: str) -> str:
+def when(instant: datetime, zone: str) -> str:
     """`Mon 2 Mar 2026, 10:15 CET`."""
     moment = local(instant, zone)
     return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}"
 
 
-def period(start: str, end: str, zone: str) -> str:
+def period(start: datetime, end: datetime, zone: str) -> str:
     """`Mon 2 Mar 2026, 10:15 to 11:00 CET`; the second zone is named where it differs."""
     local_start, local_end = local(start, zone), local(end, zone)
     if local_start.date() != local_end.date():
@@ -125,82 +142,83 @@ class NotificationContent:
     """Whether an e-mail is sent."""
 
 
-def _facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    location, quote = event["location"], event["quote"]
-    evse = event.get("evse_uid") or "#NA"
+def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
+    location, quote = event.location, event.quote
+    evse = event.evse_uid
     facts = [
         ("Where", _where(location)),
-        ("When", period(event["start"], event["end"], location["time_zone"])),
-        ("Connector", f"{connector_name(event['connector'])}, {event['power_kw']:g} kW"),
-        ("Charger", "told 30 minutes before the start" if evse == "#NA" else evse),
+        ("When", period(event.start, event.end, location.time_zone)),
+        ("Connector", f"{connector_name(event.connector)}, {event.power_kw:g} kW"),
+        ("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse),
     ]
-    total = format_money(quote["total_minor"], quote["currency"])
-    facts.append(("Price", "free of charge" if quote["total_minor"] == 0 else f"at most {total}"))
+    total = format_money(quote.total_minor, quote.currency)
+    facts.append(("Price", "free of charge" if quote.total_minor == 0 else f"at most {total}"))
     return tuple(facts)
 
 
-def _where(location: dict[str, Any]) -> str:
-    return f"{location['name']}, {location['address']}" if location["address"] else str(location["name"])
+def _where(location: LocationSnapshot) -> str:
+    return f"{location.name}, {location.address}" if location.address else location.name
 
 
-def _cancel_line(event: dict[str, Any]) -> str:
-    cancel_until = datetime.fromisoformat(event["start"]) - timedelta(minutes=event["terms"]["cancel_until_minutes"])
-    if cancel_until <= datetime.fromisoformat(event["at"]):
+def _cancel_line(event: BookingEvent) -> str:
+    cancel_until = event.start - timedelta(minutes=event.terms.cancel_until_minutes)
+    if cancel_until <= event.at:
         return "It is too close to the start to cancel without the cost that the terms name."
-    return f"You can cancel without cost until {when(cancel_until.isoformat(), event['location']['time_zone'])}."
+    return f"You can cancel without cost until {when(cancel_until, event.location.time_zone)}."
 
 
-def _fee_line(event: dict[str, Any], fee_minor: int | None) -> tuple[str, ...]:
+def _fee_line(event: BookingEvent, fee_minor: int | None) -> tuple[str, ...]:
     if not fee_minor:
         return ()
-    return (f"The terms of the booking charge {format_money(fee_minor, event['quote']['currency'])} for this.",)
+    return (f"The terms of the booking charge {format_money(fee_minor, event.quote.currency)} for this.",)
 
 
-def _short(event: dict[str, Any]) -> str:
-    start = local(event["start"], event["location"]["time_zone"])
-    return f"{event['location']['name'][:40]}, {start:%d %b %H:%M}"
+def _short(event: BookingEvent) -> str:
+    start = local(event.start, event.location.time_zone)
+    return f"{event.location.name[:40]}, {start:%d %b %H:%M}"
 
 
-def _reserved(event: dict[str, Any]) -> NotificationContent:
-    name = event["location"]["name"]
+def _reserved(event: BookingReserved) -> NotificationContent:
+    name = event.location.name
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
     return NotificationContent(
         f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST"
     )
 
 
-def _price(event: dict[str, Any]) -> str:
-    quote = event["quote"]
-    if quote["total_minor"] == 0:
+def _price(event: BookingEvent) -> str:
+    quote = event.quote
+    if quote.total_minor == 0:
         return "Free of charge."
-    major = quote["total_minor"] / 100
-    return f"At most {major:.2f} {quote['currency']}."
+    major = quote.total_minor / 100
+    return f"At most {major:.2f} {quote.currency}."
 
 
-def _rescheduled(event: dict[str, Any]) -> NotificationContent:
-    previous, zone = event["previous"], event["location"]["time_zone"]
+def _rescheduled(event: BookingRescheduled) -> NotificationContent:
+    previous, zone = event.previous, event.location.time_zone
+    assert previous is not None
     lines = (
-        f"Your booking was moved from {period(previous['start'], previous['end'], zone)}.",
+        f"Your booking was moved from {period(previous.start, previous.end, zone)}.",
         _cancel_line(event),
     )
     return NotificationContent(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short(event)}.", "REQUEST")
 
 
-def _canceled(event: dict[str, Any]) -> NotificationContent:
-    reason = CANCEL_REASONS.get(event.get("reason") or "UNKNOWN")
-    canceled_by = "you" if event.get("who_canceled") == "MSP" else "the operator"
+def _canceled(event: BookingCanceled) -> NotificationContent:
+    reason = CANCEL_REASONS.get(event.reason or "UNKNOWN")
+    canceled_by = "you" if event.who_canceled == "MSP" else "the operator"
     because = f" because of {reason}" if reason else ""
     lines = (
-        f"Your booking at {event['location']['name']} was cancelled by {canceled_by}{because}.",
-        *_fee_line(event, event.get("fee_minor")),
+        f"Your booking at {event.location.name} was cancelled by {canceled_by}{because}.",
+        *_fee_line(event, event.fee_minor),
     )
     return NotificationContent(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
 
 
-def _no_show(event: dict[str, Any]) -> NotificationContent:
-    fee = (event.get("settlement") or {}).get("no_show_fee_minor")
+def _no_show(event: BookingMissed) -> NotificationContent:
+    fee = event.settlement.no_show_fee_minor if isinstance(event.settlement, NoShowSettlement) else None
     lines = (
-        f"You did not come to your slot at {event['location']['name']}; it was given free.",
+        f"You did not come to your slot at {event.location.name}; it was given free.",
         *_fee_line(event, fee),
     )
     return NotificationContent(
@@ -208,119 +226,125 @@ def _no_show(event: dict[str, Any]) -> NotificationContent:
     )
 
 
-def _reminder(event: dict[str, Any]) -> NotificationContent:
-    lines = (f"Your charging slot at {event['location']['name']} begins in an hour.",)
+def _reminder(event: BookingReminder) -> NotificationContent:
+    lines = (f"Your charging slot at {event.location.name} begins in an hour.",)
     return NotificationContent(f"In an hour: {_short(event)}", lines, _facts(event), f"In an hour: {_short(event)}.")
 
 
-def _revealed(event: dict[str, Any]) -> NotificationContent:
-    lines = (f"Your charger at {event['location']['name']} is {event['evse_uid']}.",)
-    sms = f"Your charger: {event['evse_uid']} at {_short(event)}."
-    return NotificationContent(f"Your charger: {event['evse_uid']}", lines, _facts(event), sms, email=False)
+def _revealed(event: EvseRevealed) -> NotificationContent:
+    lines = (f"Your charger at {event.location.name} is {event.evse_uid}.",)
+    sms = f"Your charger: {event.evse_uid} at {_short(event)}."
+    return NotificationContent(f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False)
 
 
-def _changed(event: dict[str, Any]) -> NotificationContent:
-    name = event["location"]["name"]
-    lines = (f"Your charger at {name} has changed: it is {event['evse_uid']} now. Time and price stay as they are.",)
-    sms = f"Your charger has changed to {event['evse_uid']} at {_short(event)}."
-    return NotificationContent(f"Your charger is now {event['evse_uid']}", lines, _facts(event), sms, email=False)
+def _changed(event: EvseChanged) -> NotificationContent:
+    name = event.location.name
+    lines = (f"Your charger at {name} has changed: it is {event.evse_uid} now. Time and price stay as they are.",)
+    sms = f"Your charger has changed to {event.evse_uid} at {_short(event)}."
+    return NotificationContent(f"Your charger is now {event.evse_uid}", lines, _facts(event), sms, email=False)
 
 
-def _location(event: dict[str, Any], subject: str, sentence: str) -> NotificationContent:
-    name = event["location"]["name"]
-    reason = (f"The reason given: {event['reason']}",) if event.get("reason") else ()
+def _location(event: LocationDecided, subject: str, sentence: str) -> NotificationContent:
+    name = event.location.name
+    reason = (f"The reason given: {event.reason}",) if event.reason else ()
     return NotificationContent(f"{subject}: {name[:80]}", (sentence.format(name=name), *reason), (), None)
 
 
-def _location_approved(event: dict[str, Any]) -> NotificationContent:
+def _location_approved(event: LocationApproved) -> NotificationContent:
     return _location(event, "Approved", "Your location {name} is approved: drivers find and book it from now on.")
 
 
-def _location_rejected(event: dict[str, Any]) -> NotificationContent:
+def _location_rejected(event: LocationRejected) -> NotificationContent:
     return _location(event, "Not approved", "Your location {name} was not approved. Change it and submit it again.")
 
 
-def _location_suspended(event: dict[str, Any]) -> NotificationContent:
+def _location_suspended(event: LocationSuspended) -> NotificationContent:
     sentence = "Your location {name} is suspended: it cannot be found or booked, bookings are ended."
     return _location(event, "Suspended", sentence)
 
 
-def _location_lifted(event: dict[str, Any]) -> NotificationContent:
+def _location_lifted(event: LocationLifted) -> NotificationContent:
     return _location(event, "Open again", "The suspension of your location {name} is lifted: drivers can book it again.")
 
 
-def _stopped(event: dict[str, Any]) -> NotificationContent:
-    settlement = event.get("settlement") or event["quote"]
-    total = format_money(settlement["total_minor"], settlement["currency"])
-    lines = (f"Charging at {event['location']['name']} has ended: {settlement['energy_kwh']:g} kWh, {total}.",)
-    return NotificationContent(f"Charged: {settlement['energy_kwh']:g} kWh for {total}", lines, _facts(event), None)
+def _stopped(event: SessionStopped) -> NotificationContent:
+    settlement = event.settlement if isinstance(event.settlement, SessionSettlement) else event.quote
+    total = format_money(settlement.total_minor, settlement.currency)
+    lines = (f"Charging at {event.location.name} has ended: {settlement.energy_kwh:g} kWh, {total}.",)
+    return NotificationContent(f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None)
 
 
-def _offered(event: dict[str, Any]) -> NotificationContent:
-    offer = event["offer"]
-    zone = offer["location"]["time_zone"]
+def _offered(event: ChargeRequestOffered) -> NotificationContent:
+    offer = event.offer
+    zone = offer.location.time_zone
     lines = (
-        f"We hold a slot for you at {offer['location']['name']} until {when(event['expires_at'], zone)}.",
-        f"It is {period(offer['start'], offer['end'], zone)}. Accept it in the app.",
+        f"We hold a slot for you at {offer.location.name} until {when(event.expires_at, zone)}.",
+        f"It is {period(offer.start, offer.end, zone)}. Accept it in the app.",
     )
     return NotificationContent("An offer waits for you", lines, (), None, email=False)
 
 
-def _unsatisfiable(event: dict[str, Any]) -> NotificationContent:
-    explanation = event.get("explanation") or EXPLANATIONS.get(event["reason"], event["reason"])
+def _unsatisfiable(event: ChargeRequestUnsatisfiable) -> NotificationContent:
+    explanation = event.explanation or EXPLANATIONS.get(event.reason, event.reason)
     return NotificationContent("No charging slot was found", (explanation,), (), None)
 
 
-def _expired(_event: dict[str, Any]) -> NotificationContent:
+def _expired(_event: ChargeRequestExpired) -> NotificationContent:
     lines = ("The slot we held for you was not accepted in time and is free again. Ask again whenever you like.",)
     return NotificationContent("The offer has expired", lines, (), None, email=False)
 
 
-def _feed_silent(event: dict[str, Any]) -> NotificationContent:
-    location = event["location"]
-    minutes, evses = event["silent_after_s"] // 60, event["evses"]
+def _feed_silent(event: FeedSilent) -> NotificationContent:
+    location = event.location
+    minutes, evses = event.silent_after_s // 60, event.evses
     chargers = "1 charger is" if evses == 1 else f"{evses} chargers are"
     lines = (
-        f"Nothing was heard from the feed of {location['name']} for {minutes} minutes; the last word came "
-        f"{when(event['heard_at'], location['time_zone'])}.",
+        f"Nothing was heard from the feed of {location.name} for {minutes} minutes; the last word came "
+        f"{when(event.heard_at, location.time_zone)}.",
         f"{chargers} shown as UNKNOWN and not offered to drivers until they report again.",
         "Check the stations' connection to the internet and their station key.",
     )
-    return NotificationContent(f"No word from {location['name'][:60]}", lines, _feed_facts(event), None)
+    return NotificationContent(f"No word from {location.name[:60]}", lines, _feed_facts(event), None)
 
 
-def _feed_back(event: dict[str, Any]) -> NotificationContent:
-    location = event["location"]
-    silent_since = when(event["silent_since"], location["time_zone"])
+def _feed_back(event: FeedBack) -> NotificationContent:
+    location = event.location
+    assert event.silent_since is not None
+    silent_since = when(event.silent_since, location.time_zone)
     lines = (
-        f"The feed of {location['name']} is heard again; it was silent from {silent_since}.",
+        f"The feed of {location.name} is heard again; it was silent from {silent_since}.",
         "Each charger is offered again as soon as it has reported its state.",
     )
-    return NotificationContent(f"Heard again: {location['name'][:60]}", lines, _feed_facts(event), None)
+    return NotificationContent(f"Heard again: {location.name[:60]}", lines, _feed_facts(event), None)
 
 
-def _feed_facts(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    location = event["location"]
-    return ("Where", _where(location)), ("Last heard", when(event["heard_at"], location["time_zone"]))
+def _feed_facts(event: FeedEvent) -> tuple[tuple[str, str], ...]:
+    location = event.location
+    return ("Where", _where(location)), ("Last heard", when(event.heard_at, location.time_zone))
 
 
-RENDERERS: Mapping[str, Callable[[dict[str, Any]], NotificationContent]] = {
-    "booking_reserved": _reserved,
-    "booking_rescheduled": _rescheduled,
-    "booking_canceled": _canceled,
-    "booking_no_show": _no_show,
-    "booking_reminder": _reminder,
-    "evse_revealed": _revealed,
-    "evse_changed": _changed,
-    "session_stopped": _stopped,
-    "charge_request_offered": _offered,
-    "charge_request_unsatisfiable": _unsatisfiable,
-    "charge_request_expired": _expired,
-    "feed_silent": _feed_silent,
-    "feed_back": _feed_back,
-    "location_approved": _location_approved,
-    "location_rejected": _location_rejected,
-    "location_suspended": _location_suspended,
-    "location_lifted": _location_lifted,
+NotifiedEvent = (
+    BookingEvent | ChargeRequestOffered | ChargeRequestUnsatisfiable | ChargeRequestExpired | FeedEvent | LocationDecided
+)
+"""What people are told of in the app; `user_id` says whom. Events of accounts are told by e-mail (account_emails.py)."""
+
+RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
+    BookingReserved: _reserved,
+    BookingRescheduled: _rescheduled,
+    BookingCanceled: _canceled,
+    BookingMissed: _no_show,
+    BookingReminder: _reminder,
+    EvseRevealed: _revealed,
+    EvseChanged: _changed,
+    SessionStopped: _stopped,
+    ChargeRequestOffered: _offered,
+    ChargeRequestUnsatisfiable: _unsatisfiable,
+    ChargeRequestExpired: _expired,
+    FeedSilent: _feed_silent,
+    FeedBack: _feed_back,
+    LocationApproved: _location_approved,
+    LocationRejected: _location_rejected,
+    LocationSuspended: _location_suspended,
+    LocationLifted: _location_lifted,
 }
-"""By the type of an event that people are told of: what makes the content of the notification from its payload."""
+"""By event: the function that says it in words. Each takes the event of its key."""

@@ -1,5 +1,6 @@
 """E-mails from templates, and the calendar file that goes with a booking."""
 
+import uuid
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -7,7 +8,11 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from functions.booking.events import BookingEvent
 from functions.notify.domain import NotificationContent
+from functions.operators.events import LocationDecided
+from functions.stations.feed.events import FeedEvent
+from shared.events import Event
 
 SENDER_NAME = "evcharging"
 
@@ -25,49 +30,52 @@ def _templates() -> Any:
     )
 
 
-def html(content: NotificationContent, *, name: str, event: dict[str, Any], public_url: str, link: str | None = None) -> str:
+def html(content: NotificationContent, *, name: str, event: Event | None, public_url: str, link: str | None = None) -> str:
     """The e-mail's HTML; everything that people typed is escaped."""
-    location = event.get("location")
+    location = event.location if isinstance(event, BookingEvent | FeedEvent | LocationDecided) else None
     map_url = None
     if location is not None:
-        map_url = f"geo:{location['latitude']:.6f},{location['longitude']:.6f}?q={quote(location['name'])}"
+        map_url = f"geo:{location.latitude:.6f},{location.longitude:.6f}?q={quote(location.name)}"
     document: str = (
         _templates()
         .get_template("message.html")
-        .render(
-            content=content, name=name, map_url=map_url, link=link, public_url=public_url, reference=event.get("booking_id")
-        )
+        .render(content=content, name=name, map_url=map_url, link=link, public_url=public_url, reference=_booking_id(event))
     )
     return document
 
 
-def text(content: NotificationContent, *, name: str, event: dict[str, Any], link: str | None = None) -> str:
+def _booking_id(event: Event | None) -> uuid.UUID | None:
+    return event.booking_id if isinstance(event, BookingEvent) else None
+
+
+def text(content: NotificationContent, *, name: str, event: Event | None, link: str | None = None) -> str:
     """The e-mail's plain text."""
     width = max((len(label) for label, _ in content.facts), default=0)
     facts = [f"  {label + ':':<{width + 1}} {value}" for label, value in content.facts]
-    reference = [f"Booking {event['booking_id']}"] if event.get("booking_id") else []
+    booking_id = _booking_id(event)
+    reference = [f"Booking {booking_id}"] if booking_id else []
     links = [link] if link else []
     parts = [f"Hello {name},", *content.lines, *links, "\n".join(facts), *reference, f"Your {SENDER_NAME} team"]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def calendar(content: NotificationContent, *, event: dict[str, Any], to: str, sender: str, now: datetime) -> bytes:
+def calendar(content: NotificationContent, *, event: BookingEvent, to: str, sender: str, now: datetime) -> bytes:
     """The booking as iCalendar (RFC 5545).
 
     One UID for its whole life and a SEQUENCE that rises with time let calendars move and remove the same entry.
     """
     from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 
-    zone = ZoneInfo(event["location"]["time_zone"])
+    zone = ZoneInfo(event.location.time_zone)
     entry = Event()
-    entry.add("uid", f"{event['booking_id']}@evcharging")
+    entry.add("uid", f"{event.booking_id}@evcharging")
     entry.add("sequence", int(now.timestamp()) - 1_700_000_000)
     entry.add("dtstamp", now)
-    entry.add("dtstart", datetime.fromisoformat(event["start"]).astimezone(zone))
-    entry.add("dtend", datetime.fromisoformat(event["end"]).astimezone(zone))
-    entry.add("summary", f"Charging at {event['location']['name']}")
-    entry.add("location", event["location"]["address"] or event["location"]["name"])
-    entry.add("geo", (event["location"]["latitude"], event["location"]["longitude"]))
+    entry.add("dtstart", event.start.astimezone(zone))
+    entry.add("dtend", event.end.astimezone(zone))
+    entry.add("summary", f"Charging at {event.location.name}")
+    entry.add("location", event.location.address or event.location.name)
+    entry.add("geo", (event.location.latitude, event.location.longitude))
     entry.add("description", "\n".join([*content.lines, *(f"{label}: {value}" for label, value in content.facts)]))
     entry.add("status", "CANCELLED" if content.calendar == "CANCEL" else "CONFIRMED")
     organizer = vCalAddress(f"mailto:{sender}")

@@ -9,9 +9,9 @@ from typing import Any
 from functions.accounts import service as accounts
 from functions.accounts.account_emails import ACCOUNT_EMAILS
 from functions.booking import service as booking
-from functions.booking.events import BookingReminder
+from functions.booking.events import BookingEvent, BookingReminder
 from functions.notify import account_emails, rendering, repository
-from functions.notify.domain import RENDERERS, Notification, NotificationContent, NotificationDelivery
+from functions.notify.domain import RENDERERS, Notification, NotificationContent, NotificationDelivery, NotifiedEvent
 from shared import telemetry
 from shared.adapters.email import Attachment, Email
 from shared.adapters.sms import Sms
@@ -30,34 +30,31 @@ def handle(platform: Platform, *, message_id: str, event: Event) -> None:
 
     Raises Unavailable while a service is away, so that the bus delivers again.
     """
-    platform.consume(lambda tx: _record(tx, message_id=message_id, notified=event), consumer=CONSUMER, message_id=message_id)
+    platform.consume(lambda tx: _record(tx, message_id=message_id, event=event), consumer=CONSUMER, message_id=message_id)
     _send_pending(platform, message_id)
 
 
-def _record(tx: Tx, *, message_id: str, notified: Event) -> None:
-    event_type, event = notified.TYPE, notified.to_payload()
-    if isinstance(notified, BookingReminder) and not booking.stands(
-        tx=tx, booking_id=notified.booking_id, start=notified.start
-    ):
+def _record(tx: Tx, *, message_id: str, event: Event) -> None:
+    if isinstance(event, BookingReminder) and not booking.stands(tx=tx, booking_id=event.booking_id, start=event.start):
         return
-    if event_type in ACCOUNT_EMAILS:
-        _record_account_email(tx, message_id=message_id, event_type=event_type, event=event)
+    if not isinstance(event, NotifiedEvent):
+        _record_account_email(tx, message_id=message_id, event=event)
         return
-    content = RENDERERS[event_type](event)
-    user_id = uuid.UUID(event["user_id"])
+    content = RENDERERS[type(event)](event)
+    user_id = event.user_id
     contact = accounts.find_contact(tx=tx, user_id=user_id)
     if contact is None:
-        log.info("%s is not told: the account has been deleted", event_type)
+        log.info("%s is not told: the account has been deleted", event.TYPE)
         return
     repository.add_notification(
         tx,
         Notification(
             id=new_id(),
             user_id=user_id,
-            type=event_type,
+            type=event.TYPE,
             title=content.subject[:200],
             body=" ".join(content.lines),
-            data=event,
+            data=event.to_payload(),
             created_at=tx.now,
             read_at=None,
         ),
@@ -69,8 +66,8 @@ def _record(tx: Tx, *, message_id: str, notified: Event) -> None:
         _add_delivery(tx, message_id, user_id, channel="SMS", address=contact.phone, content={"text": content.sms})
 
 
-def _record_account_email(tx: Tx, *, message_id: str, event_type: str, event: dict[str, Any]) -> None:
-    account_email = account_emails.account_email_of(tx, event_type=event_type, event=event)
+def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
+    account_email = ACCOUNT_EMAILS[type(event)](tx, event)
     if account_email is None:
         return
     content, link = account_emails.to_content(account_email, settings=tx.settings)
@@ -80,7 +77,7 @@ def _record_account_email(tx: Tx, *, message_id: str, event_type: str, event: di
             Notification(
                 id=new_id(),
                 user_id=account_email.user_id,
-                type=event_type,
+                type=event.TYPE,
                 title=content.subject,
                 body=" ".join(content.lines),
                 data={},
@@ -90,8 +87,8 @@ def _record_account_email(tx: Tx, *, message_id: str, event_type: str, event: di
         )
     email: dict[str, Any] = {
         "subject": content.subject,
-        "text": rendering.text(content, name=account_email.name, event={}, link=link),
-        "html": rendering.html(content, name=account_email.name, event={}, public_url=tx.settings.public_url, link=link),
+        "text": rendering.text(content, name=account_email.name, event=None, link=link),
+        "html": rendering.html(content, name=account_email.name, event=None, public_url=tx.settings.public_url, link=link),
         "keep": account_email.keep,
     }
     if account_email.token_id is not None:
@@ -116,13 +113,13 @@ def _add_delivery(tx: Tx, message_id: str, user_id: uuid.UUID, *, channel: str, 
     repository.add_delivery(tx, delivery)
 
 
-def _email_content(tx: Tx, content: NotificationContent, *, event: dict[str, Any], name: str, to: str) -> dict[str, Any]:
+def _email_content(tx: Tx, content: NotificationContent, *, event: Event, name: str, to: str) -> dict[str, Any]:
     email: dict[str, Any] = {
         "subject": content.subject,
         "text": rendering.text(content, name=name, event=event),
         "html": rendering.html(content, name=name, event=event, public_url=tx.settings.public_url),
     }
-    if content.calendar is not None:
+    if content.calendar is not None and isinstance(event, BookingEvent):
         entry = rendering.calendar(content, event=event, to=to, sender=tx.settings.email_sender, now=tx.now)
         email["calendar"] = base64.b64encode(entry).decode()
         email["method"] = content.calendar

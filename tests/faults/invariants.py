@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from app.subscriptions import EVENTS
 from functions.booking.tables import booking, booking_request, slot_claim
 from functions.notify.domain import RENDERERS
 from functions.notify.tables import delivery, notification
@@ -245,6 +246,11 @@ def _needless(message: Any, books: Books) -> bool:
     return found is not None and found.status == "CANCELED" and id not in books.decisions
 
 
+def _is_mailed(event_type: str, payload: dict[str, Any]) -> bool:
+    kind = EVENTS[event_type]
+    return RENDERERS[kind](kind.of_payload(payload)).email
+
+
 def _deliveries(books: Books, promise: str, poison: frozenset[uuid.UUID], mailed: Mapping[str, int] | None) -> Iterator[Broken]:
     by_message: Counter[tuple[str, str]] = Counter()
     for row in books.deliveries:
@@ -258,8 +264,8 @@ def _deliveries(books: Books, promise: str, poison: frozenset[uuid.UUID], mailed
         if count > 1:
             yield Broken("doubled", promise, f"{count} {channel} deliveries of message {message}")
     for id, row in books.messages.items():
-        consumed = ("send_notifications", str(id)) in books.inbox and id not in poison and row.type in RENDERERS
-        mails = consumed and row.type != "booking_reminder" and RENDERERS[row.type](row.payload).email
+        consumed = ("send_notifications", str(id)) in books.inbox and id not in poison and EVENTS.get(row.type) in RENDERERS
+        mails = consumed and row.type != "booking_reminder" and _is_mailed(row.type, row.payload)
         if mails and by_message[(str(id), "EMAIL")] == 0:
             yield Broken("lost", promise, f"{row.type} message {id} has no e-mail")
     if mailed is not None:

@@ -49,7 +49,7 @@ def test_each_handler_exists_and_each_queue_is_one_of_ours() -> None:
 
 
 def test_each_event_that_notify_hears_has_a_renderer_and_no_renderer_is_left_over() -> None:
-    heard = {event.TYPE for event, subscribed in SUBSCRIPTIONS.items() if NOTIFY in {queue for queue, _ in subscribed}}
+    heard = {event for event, subscribed in SUBSCRIPTIONS.items() if NOTIFY in {queue for queue, _ in subscribed}}
     assert heard == set(RENDERERS) | set(ACCOUNT_EMAILS)
 
 
