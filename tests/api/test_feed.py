@@ -244,7 +244,7 @@ def test_old_history_is_pruned_and_the_state_stays(station: Station, clock: Manu
 
 def silence(station: Station, clock: ManualClock, *, seconds: int = 900) -> int:
     clock.advance(timedelta(seconds=seconds))
-    return feed_silence.mark_silent_feeds(station.world.platform)
+    return feed_silence.mark_stale_feeds(station.world.platform)
 
 
 def told(station: Station) -> list[str]:
