@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functions.booking import service as booking
 from functions.booking.domain import Booking, Filter, Position
 from functions.booking.schemas import Period
-from functions.operators.calendar_schemas import Closed, EvseCalendar, HostedBooking, LocationCalendar, Occupied
+from functions.operators.calendar_schemas import Closed, EvseCalendar, LocationCalendar, Occupied, OperatorBooking
 from functions.search import service as availability
 from functions.stations import service as stations
 from functions.stations.domain import UNUSABLE, Evse, Location
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 """Slots [from, until)."""
 
 
-def list_hosted(*, tx: Tx, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
+def list_operator_bookings(*, tx: Tx, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
     """Bookings at the caller's locations in order of their start; an administrator may name any location. Raises NotFound
     for a location that is not the caller's."""
     if wanted.location_id is None:
@@ -116,7 +116,7 @@ def _evse(
         if owner == evse.id and made.start < made.end:
             closed.append(made)
     taken = _slots_of(closed) | {slot for _, (since, until) in held.values() for slot in range(since, until)}
-    bookings = [Occupied(**HostedBooking.of(made, tx.now).model_dump(), holds=_period(span)) for made, span in held.values()]
+    bookings = [Occupied(**OperatorBooking.of(made, tx.now).model_dump(), holds=_period(span)) for made, span in held.values()]
     return EvseCalendar(
         evse_id=evse.id,
         evse_uid=evse.uid,

@@ -38,22 +38,33 @@ _LOCATIONS = (
 _READ, _LOCKED = Precompiled(_LOCATIONS), Precompiled(_LOCATIONS.with_for_update())
 _PLUGS = Precompiled(
     sa.select(
-        evse.c.id, evse.c.location_id, evse.c.uid, evse.c.status, connector.c.connector_id, connector.c.standard,
-        connector.c.format, connector.c.power_type, connector.c.max_power_kw,
+        evse.c.id,
+        evse.c.location_id,
+        evse.c.uid,
+        evse.c.status,
+        connector.c.connector_id,
+        connector.c.standard,
+        connector.c.format,
+        connector.c.power_type,
+        connector.c.max_power_kw,
     )
     .outerjoin_from(evse, connector, connector.c.evse_id == evse.c.id)
     .where(evse.c.location_id.in_(_THESE))
     .order_by(evse.c.location_id, evse.c.uid, connector.c.connector_id)
-)  # fmt: skip
+)
 _TARIFF_IDS = Precompiled(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(_THESE)))
 _BLOCKED = Precompiled(
     sa.select(
-        blocked_time.c.location_id, blocked_time.c.id, blocked_time.c.evse_id, blocked_time.c.period_begin,
-        blocked_time.c.period_end, blocked_time.c.reason,
+        blocked_time.c.location_id,
+        blocked_time.c.id,
+        blocked_time.c.evse_id,
+        blocked_time.c.period_begin,
+        blocked_time.c.period_end,
+        blocked_time.c.reason,
     )
     .where(blocked_time.c.location_id.in_(_THESE), blocked_time.c.period_end > sa.bindparam("now"))
     .order_by(blocked_time.c.period_begin, blocked_time.c.id)
-)  # fmt: skip
+)
 
 
 def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uuid.UUID, Location]:
@@ -302,9 +313,22 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         location_id = new_id()
         ids.append(location_id)
         made = Location(
-            location_id, owner_id, record.name, record.address, record.city, record.country, record.latitude, record.longitude,
-            record.time_zone, record.currency, APPROVED, record.opening_times, record.booking_terms, (), {},
-        )  # fmt: skip
+            location_id,
+            owner_id,
+            record.name,
+            record.address,
+            record.city,
+            record.country,
+            record.latitude,
+            record.longitude,
+            record.time_zone,
+            record.currency,
+            APPROVED,
+            record.opening_times,
+            record.booking_terms,
+            (),
+            {},
+        )
         locations.append(_location_row(made, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()

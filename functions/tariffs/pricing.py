@@ -157,9 +157,7 @@ def _seconds(step: timedelta) -> Fraction:
     return Fraction(step // timedelta(microseconds=1), 1_000_000)
 
 
-def _cuts(
-    tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: Fraction, drawn: Fraction
-) -> list[Fraction]:  # fmt: skip
+def _cuts(tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: Fraction, drawn: Fraction) -> list[Fraction]:
     """Seconds into the period, which draws `drawn` kWh, at which some restriction may begin or end to hold, in order, with
     both ends."""
     length = _seconds(period.end - period.start)
@@ -305,10 +303,16 @@ def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Qu
         amounts.append(bounded_gross - gross)
         elements.append(
             QuoteElement(
-                dimension=name, quantity=1, unit="session", unit_price=float((bounded_net - net) / scale),
-                vat_percent=0, start=None, end=None, amount_minor=0,
+                dimension=name,
+                quantity=1,
+                unit="session",
+                unit_price=float((bounded_net - net) / scale),
+                vat_percent=0,
+                start=None,
+                end=None,
+                amount_minor=0,
             )
-        )  # fmt: skip
+        )
     total = _round(bounded_gross)
     shares = _share_out(amounts, total)
     return Quote(

@@ -11,7 +11,12 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: dateti
     if tariff is None:
         minutes = (end - start).total_seconds() / 60
         return Quote(
-            currency=currency, total_minor=0, total_excl_vat_minor=0, energy_kwh=energy_kwh, minutes=minutes,
-            tariff_id=None, elements=[],
-        )  # fmt: skip
+            currency=currency,
+            total_minor=0,
+            total_excl_vat_minor=0,
+            energy_kwh=energy_kwh,
+            minutes=minutes,
+            tariff_id=None,
+            elements=[],
+        )
     return price_session(tariff, time_zone=time_zone, periods=[Period(start, end, energy_kwh)])
