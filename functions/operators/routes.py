@@ -274,17 +274,17 @@ def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_m
     repeat = call.idempotency_key is not None
     call.read(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match, repeat=repeat))
     picture = image_sanitizer.clean(call.body)
-    with photos.stored(call.platform.blobs, picture) as id:
+    with photos.stored(call.platform.blobs, picture) as photo_id:
 
         def make(tx: Tx) -> PhotoAdded:
             location, photo = photos.add_photo(
-                tx=tx, location_id=location_id, photo_id=id, picture=picture, caption=caption, if_match=if_match
+                tx=tx, location_id=location_id, photo_id=photo_id, picture=picture, caption=caption, if_match=if_match
             )
             return PhotoAdded(**PhotoOut.members(photo), etag=etag_of(location.version))
 
         response = _created(call, make, location=f"stations/locations/{location_id}/photos/{{id}}")
     if "Idempotency-Replayed" in response.headers:
-        photos.forget(call.platform.blobs, [id])
+        photos.forget(call.platform.blobs, [photo_id])
     return response
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from functions.tariffs.domain import Tariff
-from functions.tariffs.pricing import Period, Quote, price_session
+from functions.tariffs.pricing import Quote, SessionPeriod, price_session
 
 
 def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> Quote:
@@ -19,4 +19,4 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: dateti
             tariff_id=None,
             elements=[],
         )
-    return price_session(tariff, time_zone=time_zone, periods=[Period(start, end, energy_kwh)])
+    return price_session(tariff, time_zone=time_zone, periods=[SessionPeriod(start, end, energy_kwh)])
