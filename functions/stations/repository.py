@@ -299,12 +299,6 @@ def approved_ids(tx: Tx, *, after: uuid.UUID | None, limit: int) -> list[uuid.UU
     return list(tx.execute(statement).scalars())
 
 
-def count(tx: Tx) -> int:
-    """How many locations there are."""
-    locations: int = tx.execute(sa.select(sa.func.count()).select_from(location)).scalar_one()
-    return locations
-
-
 def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
     """Loads many approved locations: one statement a table."""
     locations, evses, connectors, tariffs, pools = [], [], [], [], []

@@ -19,8 +19,8 @@ ZONE = "Europe/Amsterdam"
 WEEKDAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY"]
 
 
-def component(type: str, price: float, vat: float | None = None, step: int = 1) -> dict[str, Any]:
-    return {"type": type, "price": price, "step_size": step} | ({} if vat is None else {"vat": vat})
+def component(dimension: str, price: float, vat: float | None = None, step: int = 1) -> dict[str, Any]:
+    return {"type": dimension, "price": price, "step_size": step} | ({} if vat is None else {"vat": vat})
 
 
 def tariff(*elements: Any, **more: Any) -> Tariff:
@@ -305,10 +305,10 @@ def test_kept_tables_answer_as_fresh_ones_and_equal_tariffs_share_one() -> None:
     found = tariff(([component("ENERGY", 0.2, 21)], night), component("ENERGY", 0.4, 21), component("TIME", 1.5))
     kept, spring = RateTables(), int(datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()) // 900
     ids = [uuid.uuid4(), uuid.uuid4()]
-    for id in ids:
+    for tariff_id in ids:
         for shift in (0, 40, 700):
             asked = {"time_zone": ZONE, "slot0": spring + shift, "slots": 120, "power_kw": 22.0}
-            mine, fresh = kept.rates(id, found, **asked), compile_rates(found, **asked)  # type: ignore[arg-type]
+            mine, fresh = kept.rates(tariff_id, found, **asked), compile_rates(found, **asked)  # type: ignore[arg-type]
             assert mine.energy.tolist() == fresh.energy.tolist()
             assert mine.time.tolist() == fresh.time.tolist()
             assert mine.flat == fresh.flat == 0.0
