@@ -19,7 +19,7 @@ from functions.booking.domain import REVEAL_BEFORE
 from functions.optimizer.core.candidates import DETOUR, MAX_WAIT_MIN, RESERVE_KWH, SPEED_KMH
 from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, CityFolder
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, REJECTION_COST
-from functions.tariffs.pricing import Period, price_session
+from functions.tariffs.pricing import SessionPeriod, price_session
 from shared.clock import ManualClock
 from shared.geo import great_circle_km
 from shared.money import to_major
@@ -222,7 +222,7 @@ def first_come(city: CityFolder, wishes: Sequence[Wish], *, price_unit: float = 
         tariff = city.tariff_of(evse, plug.connector_id)
         price = 0.0
         if tariff is not None:
-            quote = price_session(tariff, time_zone=city.time_zone, periods=[Period(begin, end, wish.energy_kwh)])
+            quote = price_session(tariff, time_zone=city.time_zone, periods=[SessionPeriod(begin, end, wish.energy_kwh)])
             price = to_major(quote.total_minor, quote.currency)
         a, b, c, d = DEFAULT_WEIGHTS
         cost = a * wait / 60 + b * price / price_unit + c * km / 10 + d * hours

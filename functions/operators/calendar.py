@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functions.booking import service as booking
 from functions.booking.domain import Booking, Filter, Position
 from functions.booking.schemas import Period
-from functions.operators.calendar_schemas import Closed, EvseCalendar, HostedBooking, LocationCalendar, Occupied
+from functions.operators.calendar_schemas import Closed, EvseCalendar, LocationCalendar, Occupied, OperatorBooking
 from functions.search import service as availability
 from functions.stations import service as stations
 from functions.stations.domain import UNUSABLE, Evse, Location
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 """Slots [from, until)."""
 
 
-def list_hosted(*, tx: Tx, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
+def list_operator_bookings(*, tx: Tx, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
     """Bookings at the caller's locations in order of their start; an administrator may name any location. Raises NotFound
     for a location that is not the caller's."""
     if wanted.location_id is None:
@@ -68,15 +68,15 @@ _Held = dict[uuid.UUID, dict[uuid.UUID, tuple[Booking, Span]]]
 def _held(tx: Tx, location: Location, begin: int, stop: int) -> _Held:
     slots: dict[tuple[uuid.UUID, uuid.UUID], list[int]] = {}
     evse_ids = [evse.id for evse in location.evses]
-    for evse, slot, owner in booking.claims_on(tx=tx, evse_ids=evse_ids, start=begin, stop=stop):
-        slots.setdefault((evse, owner), []).append(slot)
-    bookings = booking.bookings_by_id(tx=tx, booking_ids={owner for _, owner in slots})
-    found: _Held = {}
-    for (evse, owner), taken in slots.items():
-        made = bookings[owner]
-        if made.holds(tx.now):
-            found.setdefault(evse, {})[owner] = (made, (min(taken), max(taken) + 1))
-    return found
+    for evse_id, slot, booking_id in booking.claims_on(tx=tx, evse_ids=evse_ids, start=begin, stop=stop):
+        slots.setdefault((evse_id, booking_id), []).append(slot)
+    bookings = booking.bookings_by_id(tx=tx, booking_ids={booking_id for _, booking_id in slots})
+    held: _Held = {}
+    for (evse_id, booking_id), taken in slots.items():
+        holder = bookings[booking_id]
+        if holder.holds(tx.now):
+            held.setdefault(evse_id, {})[booking_id] = (holder, (min(taken), max(taken) + 1))
+    return held
 
 
 def _shut(location: Location, begin: int, stop: int) -> list[Closed]:
@@ -111,12 +111,14 @@ def _evse(
     closed = list(shut)
     if EvseStatus(evse.status) in UNUSABLE:
         closed = [Closed(start=slot_start(begin), end=slot_start(stop), why="OUT_OF_SERVICE")]
-    for owner, item in location.blocked_evses():
-        made = _blocked(item.period_begin, item.period_end, item.reason, begin, stop)
-        if owner == evse.id and made.start < made.end:
-            closed.append(made)
+    for evse_id, blocked_time in location.blocked_evses():
+        blocked = _blocked(blocked_time.period_begin, blocked_time.period_end, blocked_time.reason, begin, stop)
+        if evse_id == evse.id and blocked.start < blocked.end:
+            closed.append(blocked)
     taken = _slots_of(closed) | {slot for _, (since, until) in held.values() for slot in range(since, until)}
-    bookings = [Occupied(**HostedBooking.of(made, tx.now).model_dump(), holds=_period(span)) for made, span in held.values()]
+    bookings = [
+        Occupied(**OperatorBooking.of(holder, tx.now).model_dump(), holds=_period(span)) for holder, span in held.values()
+    ]
     return EvseCalendar(
         evse_id=evse.id,
         evse_uid=evse.uid,
@@ -137,10 +139,10 @@ def _period(span: Span) -> Period:
 
 def _runs(slots: Iterable[int]) -> list[Span]:
     """Rising slots as stretches without a gap."""
-    found: list[Span] = []
+    runs: list[Span] = []
     for slot in slots:
-        if found and found[-1][1] == slot:
-            found[-1] = (found[-1][0], slot + 1)
+        if runs and runs[-1][1] == slot:
+            runs[-1] = (runs[-1][0], slot + 1)
         else:
-            found.append((slot, slot + 1))
-    return found
+            runs.append((slot, slot + 1))
+    return runs

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from functions.booking.domain import Filter
 from functions.booking.schemas import From, Statuses, To
 from functions.operators import calendar
-from functions.operators.calendar_schemas import HostedBooking, LocationCalendar
+from functions.operators.calendar_schemas import LocationCalendar, OperatorBooking
 from shared.tx import Tx
 from shared.web.call import Owner
 from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, page_by
@@ -16,7 +16,7 @@ from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, page_by
 router = APIRouter(prefix="/booking", tags=["booking"])
 
 
-@router.get("/hosted", response_model=Page[HostedBooking])
+@router.get("/hosted", response_model=Page[OperatorBooking])
 def list_hosted_bookings(
     call: Owner,
     status: Statuses = (),
@@ -25,18 +25,18 @@ def list_hosted_bookings(
     to: To = None,
     cursor: Cursor = None,
     limit: PageSize = 20,
-) -> Page[HostedBooking]:
+) -> Page[OperatorBooking]:
     """Bookings at your locations in order of their start; by state, location, or those that touch a period. Each with its
     frozen minutes; nothing of who booked. Administrators may name any location."""
     after = decode_cursor(cursor, datetime, uuid.UUID) if cursor else None
     wanted = Filter(tuple(status), location_id, None, from_, to)
 
-    def read(tx: Tx) -> Page[HostedBooking]:
-        bookings = calendar.list_hosted(tx=tx, wanted=wanted, after=after, limit=limit + 1)
+    def read(tx: Tx) -> Page[OperatorBooking]:
+        bookings = calendar.list_operator_bookings(tx=tx, wanted=wanted, after=after, limit=limit + 1)
         return page_by(
             bookings,
             limit,
-            lambda booking: HostedBooking.of(booking, tx.now),
+            lambda booking: OperatorBooking.of(booking, tx.now),
             position=lambda booking: (booking.start.isoformat(), str(booking.id)),
         )
 

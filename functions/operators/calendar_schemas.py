@@ -12,7 +12,7 @@ from functions.stations.schemas import Calendar
 from shared.web.fields import Output
 
 
-class HostedBooking(Output):
+class OperatorBooking(Output):
     """A booking as the owner of the place sees it. `evse_uid` is where it stands now; while `movable` the platform may move
     it. Money in minor units."""
 
@@ -36,7 +36,7 @@ class HostedBooking(Output):
     last_updated: datetime
 
     @classmethod
-    def of(cls, record: Record, now: datetime) -> "HostedBooking":
+    def of(cls, record: Record, now: datetime) -> "OperatorBooking":
         """The answer for a stored booking."""
         return cls(
             id=record.id,
@@ -70,7 +70,7 @@ class Closed(Output):
     reason: str | None = None
 
 
-class Occupied(HostedBooking):
+class Occupied(OperatorBooking):
     """A booking in a calendar; `holds` is the time within the calendar that it holds the EVSE: a session may
     begin early or end before."""
 

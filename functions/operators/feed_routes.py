@@ -5,9 +5,9 @@ import uuid
 from fastapi import APIRouter
 
 from functions.booking import outages
-from functions.stations import service
+from functions.stations import service as stations
 from functions.stations.feed import service as feed
-from functions.stations.feed.domain import Fed, Heard
+from functions.stations.feed.domain import EvseFeedState, FeedContact
 from functions.stations.feed.schemas import Feed, FeedEvse, Waiting
 from shared.tx import Tx
 from shared.web.auth import STATION_KEY
@@ -24,23 +24,34 @@ def get_feed(location_id: uuid.UUID, call: OwnerOrStation) -> Feed:
         return call.write(lambda tx: _feed(tx, location_id, *feed.read_feed(tx=tx, location_id=location_id)))
 
     def read(tx: Tx) -> Feed:
-        location = service.get_managed(tx=tx, location_id=location_id)
-        waiting = outages.waiting(tx=tx, location=location)
-        found = _feed(tx, location_id, *feed.feed_of(tx=tx, location_id=location_id))
-        found.waiting = [
-            Waiting(booking_id=made.id, evse_uid=made.evse_uid, connector=made.standard, start=made.start, end=made.end)
-            for made in waiting
+        location = stations.get_managed(tx=tx, location_id=location_id)
+        waiting = [
+            Waiting(
+                booking_id=booking.id,
+                evse_uid=booking.evse_uid,
+                connector=booking.standard,
+                start=booking.start,
+                end=booking.end,
+            )
+            for booking in outages.waiting(tx=tx, location=location)
         ]
-        return found
+        return _feed(tx, location_id, *feed.feed_of(tx=tx, location_id=location_id), waiting)
 
     return call.read(read)
 
 
-def _feed(tx: Tx, location_id: uuid.UUID, heard: Heard | None, evses: list[Fed]) -> Feed:
+def _feed(
+    tx: Tx,
+    location_id: uuid.UUID,
+    contact: FeedContact | None,
+    evses: list[EvseFeedState],
+    waiting: list[Waiting] | None = None,
+) -> Feed:
     return Feed(
         location_id=location_id,
-        heard_at=None if heard is None else heard.at,
-        silent_since=None if heard is None else heard.silent_since,
+        heard_at=None if contact is None else contact.heard_at,
+        silent_since=None if contact is None else contact.silent_since,
         silent_after_s=tx.settings.feed_silent_after_s,
-        evses=[FeedEvse.of(item) for item in evses],
+        evses=[FeedEvse.of(evse) for evse in evses],
+        waiting=waiting,
     )

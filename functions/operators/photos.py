@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from functions.operators import repository
-from functions.operators import service as editing
+from functions.operators import repository, service
 from functions.operators.image_sanitizer import Picture
-from functions.stations import service
+from functions.stations import service as stations
 from functions.stations.domain import APPROVED, Location, Photo
 from shared.adapters.blobs import BlobStore
 from shared.db import new_id
@@ -46,9 +45,9 @@ def headers_of(location: Location, photo_id: uuid.UUID, size: str) -> dict[str, 
 def check_room(*, tx: Tx, location_id: uuid.UUID, if_match: str | None, repeat: bool) -> None:
     """Whether the caller may add a photo now: asked before its bytes are decoded. What may be a `repeat` of a call that
     succeeded finds another version and less room than that did."""
-    location = service.get_managed(tx=tx, location_id=location_id)
+    location = stations.get_managed(tx=tx, location_id=location_id)
     if not repeat:
-        editing.check_version(tx, location, if_match)
+        service.check_version(tx, location, if_match)
         _room(tx, location)
 
 
@@ -67,36 +66,36 @@ def store(blobs: BlobStore, photo_id: uuid.UUID, picture: Picture) -> None:
 def stored(blobs: BlobStore, picture: Picture) -> Iterator[uuid.UUID]:
     """The id of bytes in Blob, which are deleted where the row is refused. Where it is not known whether it was stored
     they stay, and the sweep finds out."""
-    id = new_id()
-    store(blobs, id, picture)
+    photo_id = new_id()
+    store(blobs, photo_id, picture)
     try:
-        yield id
+        yield photo_id
     except (Conflict, Invalid, NotFound, PreconditionFailed, PreconditionRequired):
-        forget(blobs, [id])
+        forget(blobs, [photo_id])
         raise
 
 
-def forget(blobs: BlobStore, ids: Iterable[uuid.UUID]) -> None:
+def forget(blobs: BlobStore, photo_ids: Iterable[uuid.UUID]) -> None:
     """Deletes the bytes of photos that have no row (any more). What fails is swept later."""
-    for id in ids:
+    for photo_id in photo_ids:
         for size in SIZES:
             try:
-                blobs.delete(blob_name(id, size))
+                blobs.delete(blob_name(photo_id, size))
             except Unavailable as away:
-                log.warning("photo %s waits for the sweep: %s", id, away.detail)
+                log.warning("photo %s waits for the sweep: %s", photo_id, away.detail)
 
 
 def add_photo(
     *, tx: Tx, location_id: uuid.UUID, photo_id: uuid.UUID, picture: Picture, caption: str | None, if_match: str | None
 ) -> tuple[Location, Photo]:
     """Makes stored bytes a photo of the location. Raises Conflict where it has the most it may."""
-    made = Photo(photo_id, location_id, caption, picture.width, picture.height, tx.now)
+    photo = Photo(photo_id, location_id, caption, picture.width, picture.height, tx.now)
 
     def change(location: Location) -> None:
         _room(tx, location)
-        repository.add_photo(tx, made)
+        repository.add_photo(tx, photo)
 
-    return editing.edit(tx=tx, location_id=location_id, if_match=if_match, action="photo.create", change=change), made
+    return service.edit(tx=tx, location_id=location_id, if_match=if_match, action="photo.create", change=change), photo
 
 
 def remove_photo(*, tx: Tx, location_id: uuid.UUID, photo_id: uuid.UUID, if_match: str | None) -> Location:
@@ -106,25 +105,25 @@ def remove_photo(*, tx: Tx, location_id: uuid.UUID, photo_id: uuid.UUID, if_matc
         _find(tx, location.id, photo_id)
         repository.remove_photos(tx, [photo_id])
 
-    return editing.edit(tx=tx, location_id=location_id, if_match=if_match, action="photo.delete", change=change)
+    return service.edit(tx=tx, location_id=location_id, if_match=if_match, action="photo.delete", change=change)
 
 
 def _find(tx: Tx, location_id: uuid.UUID, photo_id: uuid.UUID) -> Photo:
-    for item in repository.photos(tx, location_id, limit=PER_LOCATION):
-        if item.id == photo_id:
-            return item
+    for photo in repository.photos(tx, location_id, limit=PER_LOCATION):
+        if photo.id == photo_id:
+            return photo
     raise NotFound(f"The location has no photo {photo_id}.")
 
 
 def list_photos(*, tx: Tx, location_id: uuid.UUID, after: uuid.UUID | None, limit: int) -> list[Photo]:
     """The photos of a location that the caller may see."""
-    location = service.get_visible(tx=tx, location_id=location_id)
+    location = stations.get_visible(tx=tx, location_id=location_id)
     return repository.photos(tx, location.id, after=after, limit=limit)
 
 
 def get_visible(*, tx: Tx, location_id: uuid.UUID, photo_id: uuid.UUID) -> tuple[Location, Photo]:
     """A photo, where the caller may see its location. Raises NotFound."""
-    location = service.get_visible(tx=tx, location_id=location_id)
+    location = stations.get_visible(tx=tx, location_id=location_id)
     return location, _find(tx, location.id, photo_id)
 
 
@@ -132,13 +131,13 @@ def sweep_photos(platform: Platform) -> int:
     """Deletes bytes that have had no row for a day: uploads that failed, deletions that did not reach Blob. Returns how
     many photos. The age is in the id (UUIDv7)."""
     old = platform.clock.now() - ORPHANED_AFTER
-    ids = {_id_in(name) for name in platform.blobs.names(PREFIX)} - {None}
-    aged = sorted(id for id in ids if id is not None and _made_at(id) < old)
+    photo_ids = {_id_in(name) for name in platform.blobs.names(PREFIX)} - {None}
+    aged = sorted(photo_id for photo_id in photo_ids if photo_id is not None and _created_at(photo_id) < old)
     count = 0
     for begin in range(0, len(aged), 500):
         batch = aged[begin : begin + 500]
         there = platform.read(lambda tx, batch=batch: repository.photos_there(tx, batch))  # type: ignore[misc]
-        orphans = [id for id in batch if id not in there]
+        orphans = [photo_id for photo_id in batch if photo_id not in there]
         forget(platform.blobs, orphans)
         count += len(orphans)
     return count
@@ -152,5 +151,5 @@ def _id_in(name: str) -> uuid.UUID | None:
         return None
 
 
-def _made_at(id: uuid.UUID) -> datetime:
-    return datetime.fromtimestamp((id.int >> 80) / 1000, UTC)
+def _created_at(photo_id: uuid.UUID) -> datetime:
+    return datetime.fromtimestamp((photo_id.int >> 80) / 1000, UTC)

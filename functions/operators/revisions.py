@@ -11,15 +11,15 @@ from functions.stations.domain import Location, Photo
 from functions.stations.enums import EvseStatus
 from functions.tariffs.domain import Tariff
 
-Document = dict[str, Any]
-Change = dict[str, Any]
+LocationDocument = dict[str, Any]
+FieldChange = dict[str, Any]
 """`field` (a dotted path), `before` and `after`; null where it was or is not there."""
 PLAIN = ("name", "address", "city", "country", "latitude", "longitude", "time_zone", "currency", "status", "status_reason")
 
 
-def document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], photos: Iterable[Photo]) -> Document:
+def location_document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], photos: Iterable[Photo]) -> LocationDocument:
     """Everything an owner or administrator has said of a location, as JSON values by names that stay the same."""
-    uids = {item.id: item.uid for item in location.evses}
+    uids = {evse.id: evse.uid for evse in location.evses}
     hours = location.opening_times
     return {
         **{name: getattr(location, name) for name in PLAIN},
@@ -31,19 +31,19 @@ def document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], photos: It
             if evse.status != EvseStatus.REMOVED
         },
         "tariffs": {
-            f"{standard} {group}": tariffs[id].model_dump(mode="json", exclude_none=True)
-            for (standard, group), id in sorted(location.tariff_ids.items())
+            f"{standard} {group}": tariffs[tariff_id].model_dump(mode="json", exclude_none=True)
+            for (standard, group), tariff_id in sorted(location.tariff_ids.items())
         },
         "blocked_times": {
-            str(item.id): {
-                "evse_uid": None if item.evse_id is None else uids[item.evse_id],
-                "period_begin": item.period_begin.isoformat(),
-                "period_end": item.period_end.isoformat(),
-                "reason": item.reason,
+            str(blocked.id): {
+                "evse_uid": None if blocked.evse_id is None else uids[blocked.evse_id],
+                "period_begin": blocked.period_begin.isoformat(),
+                "period_end": blocked.period_end.isoformat(),
+                "reason": blocked.reason,
             }
-            for item in location.blocked
+            for blocked in location.blocked
         },
-        "photos": {str(item.id): {"caption": item.caption, "pixels": f"{item.width} x {item.height}"} for item in photos},
+        "photos": {str(photo.id): {"caption": photo.caption, "pixels": f"{photo.width} x {photo.height}"} for photo in photos},
     }
 
 
@@ -51,7 +51,7 @@ def _without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key != name}
 
 
-def differences(before: Document, after: Document) -> list[Change]:
+def differences(before: LocationDocument, after: LocationDocument) -> list[FieldChange]:
     """What to read to know what changed, in order of the field."""
     old, new = dict(_leaves("", before)), dict(_leaves("", after))
     return [
@@ -63,18 +63,18 @@ def differences(before: Document, after: Document) -> list[Change]:
 
 def _leaves(path: str, value: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(value, dict | list) and value:
-        items = value.items() if isinstance(value, dict) else ((str(place), item) for place, item in enumerate(value))
-        for name, item in items:
-            yield from _leaves(f"{path}.{name}" if path else name, item)
+        items = value.items() if isinstance(value, dict) else ((str(index), element) for index, element in enumerate(value))
+        for name, member in items:
+            yield from _leaves(f"{path}.{name}" if path else name, member)
     elif not isinstance(value, dict | list):
         yield path, value
 
 
-def merged(steps: Iterable[Iterable[Change]]) -> list[Change]:
+def merge_changes(steps: Iterable[Iterable[FieldChange]]) -> list[FieldChange]:
     """The changes of several versions as one: the first `before` and the last `after` of each field."""
-    found: dict[str, Change] = {}
+    merged: dict[str, FieldChange] = {}
     for changes in steps:
-        for item in changes:
-            first = found.setdefault(item["field"], dict(item))
-            first["after"] = item["after"]
-    return [found[name] for name in sorted(found) if found[name]["before"] != found[name]["after"]]
+        for change in changes:
+            first = merged.setdefault(change["field"], dict(change))
+            first["after"] = change["after"]
+    return [merged[field] for field in sorted(merged) if merged[field]["before"] != merged[field]["after"]]

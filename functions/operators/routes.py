@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel
 
-from functions.operators import image_sanitizer, photos, submissions
-from functions.operators import service as editing
+from functions.operators import image_sanitizer, photos, service, submissions
 from functions.operators.schemas import (
     BlockedTimeCreate,
     BlockedTimeMade,
@@ -26,7 +25,7 @@ from functions.operators.schemas import (
     TariffPeriodOut,
     TermsInWords,
 )
-from functions.stations import service
+from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.stations.enums import LocationStatus
 from functions.stations.schemas import EvseCreate, LocationCreate, LocationOut, TariffsPut, Text
@@ -57,7 +56,7 @@ PHOTO_ANSWER: dict[int | str, dict[str, Any]] = {
 
 
 def _full(tx: Tx, location: Location) -> LocationOut:
-    return LocationOut.of(location, service.tariffs_of(tx=tx, location=location))
+    return LocationOut.of(location, stations.tariffs_of(tx=tx, location=location))
 
 
 def _edited(call: Call, response: Response, use_case: Callable[[Tx], Location]) -> LocationOut:
@@ -76,12 +75,15 @@ def _created(call: Call, use_case: Callable[[Tx], BaseModel], *, location: str |
 
 @router.get("/managed-locations", response_model=Page[ManagedLocation])
 def list_managed_locations(
-    call: Owner, status: LocationStatus | None = None, owner_id: uuid.UUID | None = None, cursor: Cursor = None,
+    call: Owner,
+    status: LocationStatus | None = None,
+    owner_id: uuid.UUID | None = None,
+    cursor: Cursor = None,
     limit: PageSize = 20,
-) -> Page[ManagedLocation]:  # fmt: skip
+) -> Page[ManagedLocation]:
     """Your locations in any state, newest first; administrators see all, or those of `owner_id`."""
     locations = call.read(
-        lambda tx: service.list_managed(
+        lambda tx: stations.list_managed(
             tx=tx, status=status and status.value, owner_id=owner_id, before=cursor_id(cursor), limit=limit + 1
         )
     )
@@ -93,21 +95,25 @@ def create_location(location_in: LocationCreate, call: Owner) -> Response:
     """Makes a draft; add EVSEs, tariffs and terms, then submit it, and an administrator approves it."""
     return _created(
         call,
-        lambda tx: LocationOut.of(service.create_location(tx=tx, location_in=location_in)),
+        lambda tx: LocationOut.of(stations.create_location(tx=tx, location_in=location_in)),
         location="stations/locations/{id}",
     )
 
 
 @router.patch("/locations/{location_id}", response_model=LocationOut)
 def update_location(
-    location_id: uuid.UUID, update: LocationUpdate, call: Owner, response: Response, if_match: IfMatch = None,
+    location_id: uuid.UUID,
+    update: LocationUpdate,
+    call: Owner,
+    response: Response,
+    if_match: IfMatch = None,
     confirmation: Confirmation = None,
-) -> LocationOut:  # fmt: skip
+) -> LocationOut:
     """Changes what is given. Hours that shrink concern bookings: 409 CONFIRMATION_NEEDED lists them first."""
     return _edited(
         call,
         response,
-        lambda tx: editing.update_location(
+        lambda tx: service.update_location(
             tx=tx, location_id=location_id, update=update, if_match=if_match, confirmation=confirmation
         ),
     )
@@ -117,7 +123,7 @@ def update_location(
 def delete_location(location_id: uuid.UUID, call: Owner, if_match: IfMatch = None, confirmation: Confirmation = None) -> None:
     """Takes a location away for good. Bookings that stand are listed first (409), then ended at no cost to the driver."""
     gone = call.write(
-        lambda tx: editing.delete_location(tx=tx, location_id=location_id, if_match=if_match, confirmation=confirmation)
+        lambda tx: service.delete_location(tx=tx, location_id=location_id, if_match=if_match, confirmation=confirmation)
     )
     photos.forget(call.platform.blobs, gone)
 
@@ -127,19 +133,24 @@ def add_evse(location_id: uuid.UUID, evse_in: EvseCreate, call: Owner, if_match:
     """Adds an EVSE with its connectors. A removed EVSE of the same uid comes back."""
     return _created(
         call,
-        lambda tx: EvseEdited.of(*editing.add_evse(tx=tx, location_id=location_id, evse_in=evse_in, if_match=if_match)),
+        lambda tx: EvseEdited.of(*service.add_evse(tx=tx, location_id=location_id, evse_in=evse_in, if_match=if_match)),
     )
 
 
 @router.patch("/locations/{location_id}/evses/{evse_id}", response_model=EvseEdited)
 def update_evse(
-    location_id: uuid.UUID, evse_id: uuid.UUID, update: EvseUpdate, call: Owner, response: Response,
-    if_match: IfMatch = None, confirmation: Confirmation = None,
-) -> EvseEdited:  # fmt: skip
+    location_id: uuid.UUID,
+    evse_id: uuid.UUID,
+    update: EvseUpdate,
+    call: Owner,
+    response: Response,
+    if_match: IfMatch = None,
+    confirmation: Confirmation = None,
+) -> EvseEdited:
     """Replaces the connectors of an EVSE. Bookings of what goes are listed first (409), then moved or cancelled."""
     made = call.write(
         lambda tx: EvseEdited.of(
-            *editing.update_evse(
+            *service.update_evse(
                 tx=tx, location_id=location_id, evse_id=evse_id, update=update, if_match=if_match, confirmation=confirmation
             )
         )
@@ -150,14 +161,18 @@ def update_evse(
 
 @router.delete("/locations/{location_id}/evses/{evse_id}", response_model=LocationOut)
 def remove_evse(
-    location_id: uuid.UUID, evse_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None,
+    location_id: uuid.UUID,
+    evse_id: uuid.UUID,
+    call: Owner,
+    response: Response,
+    if_match: IfMatch = None,
     confirmation: Confirmation = None,
-) -> LocationOut:  # fmt: skip
+) -> LocationOut:
     """Removes an EVSE. Its bookings are listed first (409), then moved within the pool or cancelled."""
     return _edited(
         call,
         response,
-        lambda tx: editing.remove_evse(
+        lambda tx: service.remove_evse(
             tx=tx, location_id=location_id, evse_id=evse_id, if_match=if_match, confirmation=confirmation
         ),
     )
@@ -171,7 +186,7 @@ def put_tariffs(
     return _edited(
         call,
         response,
-        lambda tx: editing.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in, if_match=if_match),
+        lambda tx: service.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in, if_match=if_match),
     )
 
 
@@ -180,8 +195,8 @@ def list_tariffs(location_id: uuid.UUID, call: Owner, cursor: Cursor = None, lim
     """Which tariff each pool had when, newest first."""
 
     def read(tx: Tx) -> Page[TariffPeriodOut]:
-        periods = service.tariff_history(tx=tx, location_id=location_id, before=cursor_id(cursor), limit=limit + 1)
-        tariffs = service.get_tariffs(tx=tx, tariff_ids=[period.tariff_id for period in periods])
+        periods = stations.tariff_history(tx=tx, location_id=location_id, before=cursor_id(cursor), limit=limit + 1)
+        tariffs = stations.get_tariffs(tx=tx, tariff_ids=[period.tariff_id for period in periods])
         return page(periods, limit, lambda period: TariffPeriodOut.of(period, tariffs[period.tariff_id]))
 
     return call.read(read)
@@ -195,32 +210,35 @@ def put_booking_terms(
     return _edited(
         call,
         response,
-        lambda tx: editing.put_booking_terms(tx=tx, location_id=location_id, terms=terms, if_match=if_match),
+        lambda tx: service.put_booking_terms(tx=tx, location_id=location_id, terms=terms, if_match=if_match),
     )
 
 
 @router.get("/locations/{location_id}/booking-terms", response_model=TermsInWords)
 def get_booking_terms(location_id: uuid.UUID, call: Public) -> TermsInWords:
     """The booking terms of a location, in plain sentences too."""
-    return TermsInWords.of(*call.read(lambda tx: service.terms_in_words(tx=tx, location_id=location_id)))
+    return TermsInWords.of(*call.read(lambda tx: stations.terms_in_words(tx=tx, location_id=location_id)))
 
 
 @router.post("/locations/{location_id}/booking-terms/preview", response_model=TermsInWords)
 def preview_booking_terms(location_id: uuid.UUID, terms: BookingTermsPut, call: Owner) -> TermsInWords:
     """What a driver would read of these terms. Nothing is stored."""
-    return TermsInWords.of(*call.read(lambda tx: service.terms_in_words(tx=tx, location_id=location_id, terms=terms)))
+    return TermsInWords.of(*call.read(lambda tx: stations.terms_in_words(tx=tx, location_id=location_id, terms=terms)))
 
 
 @router.post("/locations/{location_id}/blocked-times", status_code=201, response_model=BlockedTimeMade)
 def block_time(
-    location_id: uuid.UUID, block_in: BlockedTimeCreate, call: Owner, if_match: IfMatch = None,
+    location_id: uuid.UUID,
+    block_in: BlockedTimeCreate,
+    call: Owner,
+    if_match: IfMatch = None,
     confirmation: Confirmation = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """Takes an EVSE or the whole location out of booking for a time. Bookings then are listed first (409)."""
     return _created(
         call,
         lambda tx: BlockedTimeMade.of(
-            *editing.block_time(tx=tx, location_id=location_id, block_in=block_in, if_match=if_match, confirmation=confirmation)
+            *service.block_time(tx=tx, location_id=location_id, block_in=block_in, if_match=if_match, confirmation=confirmation)
         ),
     )
 
@@ -231,7 +249,7 @@ def list_blocked_times(
 ) -> Page[BlockedTimeOut]:
     """The blocked times of a location; with `past` those that have ended too."""
     blocked_times = call.read(
-        lambda tx: editing.list_blocked_times(
+        lambda tx: service.list_blocked_times(
             tx=tx, location_id=location_id, past=past, after=cursor_id(cursor), limit=limit + 1
         )
     )
@@ -246,7 +264,7 @@ def unblock_time(
     return _edited(
         call,
         response,
-        lambda tx: editing.unblock_time(tx=tx, location_id=location_id, blocked_time_id=blocked_time_id, if_match=if_match),
+        lambda tx: service.unblock_time(tx=tx, location_id=location_id, blocked_time_id=blocked_time_id, if_match=if_match),
     )
 
 
@@ -256,17 +274,17 @@ def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_m
     repeat = call.idempotency_key is not None
     call.read(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match, repeat=repeat))
     picture = image_sanitizer.clean(call.body)
-    with photos.stored(call.platform.blobs, picture) as id:
+    with photos.stored(call.platform.blobs, picture) as photo_id:
 
         def make(tx: Tx) -> PhotoAdded:
             location, photo = photos.add_photo(
-                tx=tx, location_id=location_id, photo_id=id, picture=picture, caption=caption, if_match=if_match
+                tx=tx, location_id=location_id, photo_id=photo_id, picture=picture, caption=caption, if_match=if_match
             )
             return PhotoAdded(**PhotoOut.members(photo), etag=etag_of(location.version))
 
         response = _created(call, make, location=f"stations/locations/{location_id}/photos/{{id}}")
     if "Idempotency-Replayed" in response.headers:
-        photos.forget(call.platform.blobs, [id])
+        photos.forget(call.platform.blobs, [photo_id])
     return response
 
 
@@ -279,9 +297,12 @@ def list_photos(location_id: uuid.UUID, call: Public, cursor: Cursor = None, lim
 
 @router.get("/locations/{location_id}/photos/{photo_id}", response_class=Response, responses=PHOTO_ANSWER)
 def get_photo(
-    location_id: uuid.UUID, photo_id: uuid.UUID, call: Public, size: Literal["full", "thumbnail"] = "full",
+    location_id: uuid.UUID,
+    photo_id: uuid.UUID,
+    call: Public,
+    size: Literal["full", "thumbnail"] = "full",
     if_none_match: IfNoneMatch = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """A photo as JPEG."""
     location, _ = call.read(lambda tx: photos.get_visible(tx=tx, location_id=location_id, photo_id=photo_id))
     headers = photos.headers_of(location, photo_id, size)
@@ -351,9 +372,13 @@ def reject_location(
 
 @router.post("/locations/{location_id}/suspend", response_model=LocationOut)
 def suspend_location(
-    location_id: uuid.UUID, why: ReasonIn, call: Admin, response: Response, if_match: IfMatch = None,
+    location_id: uuid.UUID,
+    why: ReasonIn,
+    call: Admin,
+    response: Response,
+    if_match: IfMatch = None,
     confirmation: Confirmation = None,
-) -> LocationOut:  # fmt: skip
+) -> LocationOut:
     """Takes an approved location out of search and booking. Bookings there are listed first (409), then cancelled at no
     cost to the driver; sessions that run go on."""
     return _edited(

@@ -131,9 +131,13 @@ class PhotoOut(Output):
         """Its members."""
         url = f"{PREFIX}/stations/locations/{record.location_id}/photos/{record.id}"
         return {
-            "id": record.id, "caption": record.caption, "width": record.width, "height": record.height, "url": url,
+            "id": record.id,
+            "caption": record.caption,
+            "width": record.width,
+            "height": record.height,
+            "url": url,
             "thumbnail_url": f"{url}?size=thumbnail",
-        }  # fmt: skip
+        }
 
 
 class PhotoAdded(PhotoOut):
@@ -211,10 +215,13 @@ class TariffPeriodOut(Output):
     def of(cls, record: TariffPeriod, tariff: Tariff) -> Self:
         """The answer for a period."""
         return cls(
-            connector=record.standard, power_class=record.power_class, valid_from=record.valid_from,
-            valid_until=record.valid_until, tariff_id=record.tariff_id,
+            connector=record.standard,
+            power_class=record.power_class,
+            valid_from=record.valid_from,
+            valid_until=record.valid_until,
+            tariff_id=record.tariff_id,
             tariff=tariff.model_dump(mode="json", exclude_none=True),
-        )  # fmt: skip
+        )
 
 
 class TermsInWords(Output):

@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.booking import displacements
 from functions.operators import repository, revisions
-from functions.operators.revisions import Change, Document
+from functions.operators.revisions import FieldChange, LocationDocument
 from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, OUT_OF_USE, BlockedTime, BookingTerms, Connector, Evse, Location, repaired
@@ -29,10 +29,10 @@ MAX_BLOCKED_TIMES = 200
 FURTHEST_BLOCK = timedelta(days=366)
 
 
-def document_of(tx: Tx, location: Location) -> Document:
+def document_of(tx: Tx, location: Location) -> LocationDocument:
     """The location as it is compared and submitted."""
     tariffs = stations.tariffs_of(tx=tx, location=location)
-    return revisions.document(location, tariffs, repository.photos(tx, location.id))
+    return revisions.location_document(location, tariffs, repository.photos(tx, location.id))
 
 
 def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
@@ -41,9 +41,9 @@ def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
         return
     assert if_match is not None
     seen = version_in(if_match)
-    since: list[Change] = []
+    since: list[FieldChange] = []
     if seen is not None:
-        since = revisions.merged(repository.changes_since(tx, location.id, seen))
+        since = revisions.merge_changes(repository.changes_since(tx, location.id, seen))
     names = ", ".join(item["field"] for item in since[:5]) + (", ..." if len(since) > 5 else "")
     raise PreconditionFailed(
         f"{location.name} has changed since you read it: {names}." if since else f"{location.name} is not what you read.",
@@ -53,9 +53,15 @@ def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
 
 
 def edit(
-    *, tx: Tx, location_id: uuid.UUID, if_match: str | None, action: str, change: Callable[[Location], None],
-    confirmation: str | None = None, displaces: bool = False,
-) -> Location:  # fmt: skip
+    *,
+    tx: Tx,
+    location_id: uuid.UUID,
+    if_match: str | None,
+    action: str,
+    change: Callable[[Location], None],
+    confirmation: str | None = None,
+    displaces: bool = False,
+) -> Location:
     """Runs `change` on the caller's location. Raises NotFound, PreconditionRequired, PreconditionFailed, WrongState, and
     ConfirmationNeeded where `displaces` and bookings cannot stay (nothing is changed then)."""
     location = stations.get_owned(tx=tx, location_id=location_id)
@@ -66,9 +72,14 @@ def edit(
 
 
 def apply(
-    *, tx: Tx, before: Location, action: str, change: Callable[[Location], None], confirmation: str | None = None,
+    *,
+    tx: Tx,
+    before: Location,
+    action: str,
+    change: Callable[[Location], None],
+    confirmation: str | None = None,
     displaces: bool = False,
-) -> Location:  # fmt: skip
+) -> Location:
     """An edit of a location that is locked and may be changed. What changes nothing makes no version."""
     was = document_of(tx, before)
     change(before)
@@ -124,9 +135,14 @@ def update_location(
             stations.update_location(tx=tx, location_id=location.id, **values | point)
 
     return edit(
-        tx=tx, location_id=location_id, if_match=if_match, action="location.update", change=change,
-        confirmation=confirmation, displaces=bool(values.keys() & {"opening_times", "time_zone"}),
-    )  # fmt: skip
+        tx=tx,
+        location_id=location_id,
+        if_match=if_match,
+        action="location.update",
+        change=change,
+        confirmation=confirmation,
+        displaces=bool(values.keys() & {"opening_times", "time_zone"}),
+    )
 
 
 def _check_place(tx: Tx, location: Location, values: dict[str, Any]) -> None:
@@ -149,11 +165,11 @@ def _check_place(tx: Tx, location: Location, values: dict[str, Any]) -> None:
 
 def _approved_point(tx: Tx, location: Location) -> tuple[float, float]:
     """Where the location was approved, or loaded: many small moves from there are one large one."""
-    for item in repository.submissions(tx, location.id, before=None, limit=50):
-        if item.decision == "APPROVED":
-            return float(item.document["latitude"]), float(item.document["longitude"])
-    changes = revisions.merged(repository.changes_since(tx, location.id, 1))
-    first = {item["field"]: item["before"] for item in changes}
+    for submission in repository.submissions(tx, location.id, before=None, limit=50):
+        if submission.decision == "APPROVED":
+            return float(submission.document["latitude"]), float(submission.document["longitude"])
+    changes = revisions.merge_changes(repository.changes_since(tx, location.id, 1))
+    first = {change["field"]: change["before"] for change in changes}
     return float(first.get("latitude", location.latitude)), float(first.get("longitude", location.longitude))
 
 
@@ -169,43 +185,53 @@ def add_evse(*, tx: Tx, location_id: uuid.UUID, evse_in: EvseCreate, if_match: s
     plugs = _plugs(evse_in.connectors)
 
     def change(location: Location) -> None:
-        found = next((item for item in location.evses if item.uid == evse_in.uid), None)
-        if found is not None and found.status != EvseStatus.REMOVED:
+        present = next((evse for evse in location.evses if evse.uid == evse_in.uid), None)
+        if present is not None and present.status != EvseStatus.REMOVED:
             raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
         if len(location.evses) >= MAX_EVSES:
             raise Conflict(f"uid: {location.name} has {MAX_EVSES} EVSEs, which is the most; make a second location")
-        if found is not None:
-            stations.update_evse(tx=tx, evse_id=found.id, status=EvseStatus.AVAILABLE.value, connectors=plugs)
+        if present is not None:
+            stations.update_evse(tx=tx, evse_id=present.id, status=EvseStatus.AVAILABLE.value, connectors=plugs)
         elif not stations.add_evse(
             tx=tx, location_id=location.id, evse=Evse(new_id(), evse_in.uid, EvseStatus.AVAILABLE.value, plugs)
         ):
             raise Conflict(f"uid: {location.name} has an EVSE {evse_in.uid} already")
 
     after = edit(tx=tx, location_id=location_id, if_match=if_match, action="evse.create", change=change)
-    return after, next(item for item in after.evses if item.uid == evse_in.uid)
+    return after, next(evse for evse in after.evses if evse.uid == evse_in.uid)
 
 
 def find_evse(location: Location, evse_id: uuid.UUID) -> Evse:
     """An EVSE that is there. Raises NotFound."""
-    for item in location.evses:
-        if item.id == evse_id and item.status != EvseStatus.REMOVED:
-            return item
+    for evse in location.evses:
+        if evse.id == evse_id and evse.status != EvseStatus.REMOVED:
+            return evse
     raise NotFound(f"{location.name} has no EVSE {evse_id}.")
 
 
 def update_evse(
-    *, tx: Tx, location_id: uuid.UUID, evse_id: uuid.UUID, update: EvseUpdate, if_match: str | None,
+    *,
+    tx: Tx,
+    location_id: uuid.UUID,
+    evse_id: uuid.UUID,
+    update: EvseUpdate,
+    if_match: str | None,
     confirmation: str | None = None,
-) -> tuple[Location, Evse]:  # fmt: skip
+) -> tuple[Location, Evse]:
     """Replaces an EVSE's connectors. Bookings of a connector or a power class that goes are displaced."""
 
     def change(location: Location) -> None:
         stations.update_evse(tx=tx, evse_id=find_evse(location, evse_id).id, connectors=_plugs(update.connectors))
 
     after = edit(
-        tx=tx, location_id=location_id, if_match=if_match, action="evse.update", change=change, confirmation=confirmation,
+        tx=tx,
+        location_id=location_id,
+        if_match=if_match,
+        action="evse.update",
+        change=change,
+        confirmation=confirmation,
         displaces=True,
-    )  # fmt: skip
+    )
     return after, find_evse(after, evse_id)
 
 
@@ -218,9 +244,14 @@ def remove_evse(
         stations.update_evse(tx=tx, evse_id=find_evse(location, evse_id).id, status=EvseStatus.REMOVED.value)
 
     return edit(
-        tx=tx, location_id=location_id, if_match=if_match, action="evse.remove", change=change, confirmation=confirmation,
+        tx=tx,
+        location_id=location_id,
+        if_match=if_match,
+        action="evse.remove",
+        change=change,
+        confirmation=confirmation,
         displaces=True,
-    )  # fmt: skip
+    )
 
 
 def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_match: str | None) -> Location:
@@ -243,9 +274,9 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
             ]
             if not wanted:
                 raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
-            id = stations.add_tariff(tx=tx, location_id=location.id, tariff=item.tariff)
+            tariff_id = stations.add_tariff(tx=tx, location_id=location.id, tariff=item.tariff)
             for pool in wanted:
-                assignment.setdefault(pool, id)
+                assignment.setdefault(pool, tariff_id)
         stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
@@ -264,37 +295,42 @@ def block_time(
     *, tx: Tx, location_id: uuid.UUID, block_in: BlockedTimeCreate, if_match: str | None, confirmation: str | None = None
 ) -> tuple[Location, BlockedTime]:
     """Takes an EVSE, or the whole location, out of booking for a time. Bookings then are displaced."""
-    made = BlockedTime(new_id(), block_in.evse_id, block_in.period_begin, block_in.period_end, block_in.reason)
+    blocked_time = BlockedTime(new_id(), block_in.evse_id, block_in.period_begin, block_in.period_end, block_in.reason)
 
     def change(location: Location) -> None:
-        if made.evse_id is not None:
+        if blocked_time.evse_id is not None:
             try:
-                find_evse(location, made.evse_id)
+                find_evse(location, blocked_time.evse_id)
             except NotFound as error:
                 raise Invalid.one("evse_id", error.detail) from error
-        if made.period_end <= tx.now:
+        if blocked_time.period_end <= tx.now:
             raise Invalid.one("period_end", f"must be in the future: it is {tx.now.isoformat(timespec='seconds')}")
-        if made.period_end - max(made.period_begin, tx.now) > FURTHEST_BLOCK:
+        if blocked_time.period_end - max(blocked_time.period_begin, tx.now) > FURTHEST_BLOCK:
             raise Invalid.one("period_end", "may be at most 366 days after period_begin; remove the EVSE instead")
         if len(location.blocked) >= MAX_BLOCKED_TIMES:
             raise Conflict(f"{location.name} has {MAX_BLOCKED_TIMES} blocked times that have not ended, which is the most")
-        stations.add_blocked_time(tx=tx, location_id=location.id, blocked_time=made)
+        stations.add_blocked_time(tx=tx, location_id=location.id, blocked_time=blocked_time)
 
     after = edit(
-        tx=tx, location_id=location_id, if_match=if_match, action="location.block", change=change, confirmation=confirmation,
+        tx=tx,
+        location_id=location_id,
+        if_match=if_match,
+        action="location.block",
+        change=change,
+        confirmation=confirmation,
         displaces=True,
-    )  # fmt: skip
-    return after, made
+    )
+    return after, blocked_time
 
 
 def unblock_time(*, tx: Tx, location_id: uuid.UUID, blocked_time_id: uuid.UUID, if_match: str | None) -> Location:
     """Ends a blocked time now, or takes it back before it begins. Raises NotFound where it is over."""
 
     def change(location: Location) -> None:
-        found = next((item for item in location.blocked if item.id == blocked_time_id), None)
-        if found is None:
+        blocked_time = next((blocked for blocked in location.blocked if blocked.id == blocked_time_id), None)
+        if blocked_time is None:
             raise NotFound(f"{location.name} has no blocked time {blocked_time_id} that has not ended.")
-        stations.end_blocked_time(tx=tx, location_id=location.id, blocked_time=found)
+        stations.end_blocked_time(tx=tx, location_id=location.id, blocked_time=blocked_time)
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.unblock", change=change)
 
@@ -312,14 +348,19 @@ def delete_location(
 ) -> list[uuid.UUID]:
     """Takes a location away for good; its bookings are displaced, those of the past stay on record. Returns the ids of the
     photos whose bytes the caller deletes after the commit."""
-    photos = [item.id for item in repository.photos(tx, location_id)]
+    photo_ids = [photo.id for photo in repository.photos(tx, location_id)]
 
     def change(location: Location) -> None:
-        repository.remove_photos(tx, photos)
+        repository.remove_photos(tx, photo_ids)
         stations.update_location(tx=tx, location_id=location.id, status=LocationStatus.REMOVED.value)
 
     edit(
-        tx=tx, location_id=location_id, if_match=if_match, action="location.delete", change=change,
-        confirmation=confirmation, displaces=True,
-    )  # fmt: skip
-    return photos
+        tx=tx,
+        location_id=location_id,
+        if_match=if_match,
+        action="location.delete",
+        change=change,
+        confirmation=confirmation,
+        displaces=True,
+    )
+    return photo_ids

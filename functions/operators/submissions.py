@@ -9,8 +9,7 @@ What lies with the administrators cannot be changed by its owner: they approve w
 
 import uuid
 
-from functions.operators import repository, revisions
-from functions.operators import service as editing
+from functions.operators import repository, revisions, service
 from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, Location, Submission
@@ -27,11 +26,11 @@ NOT_SUBMITTED = ("status", "status_reason", "blocked_times")
 def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
     """Hands a draft, or what was rejected, to the administrators as it is now. Raises WrongState where it is not ready."""
     location = stations.get_owned(tx=tx, location_id=location_id)
-    editing.check_version(tx, location, if_match)
+    service.check_version(tx, location, if_match)
     _must_be(location, _S.DRAFT, _S.REJECTED, what="submitted")
     _must_be_bookable(location)
     after = _become(tx, location, _S.SUBMITTED, action="location.submit")
-    stored = {name: value for name, value in editing.document_of(tx, after).items() if name not in NOT_SUBMITTED}
+    stored = {name: value for name, value in service.document_of(tx, after).items() if name not in NOT_SUBMITTED}
     repository.add_submission(
         tx, Submission(new_id(), location.id, after.version, stored, tx.now, tx.actor.id, None, None, None, None)
     )
@@ -41,7 +40,7 @@ def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
 def withdraw(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
     """Takes a submission back; the location is a draft again."""
     location = stations.get_owned(tx=tx, location_id=location_id)
-    editing.check_version(tx, location, if_match)
+    service.check_version(tx, location, if_match)
     _must_be(location, _S.SUBMITTED, what="withdrawn")
     _decide(tx, location, "WITHDRAWN", None)
     return _become(tx, location, _S.DRAFT, action="location.withdraw")
@@ -88,7 +87,7 @@ def _looked_at(tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location
     """A location locked for an administrator's decision; If-Match counts where it is sent."""
     location = stations.get_owned(tx=tx, location_id=location_id)
     if if_match is not None:
-        editing.check_version(tx, location, if_match)
+        service.check_version(tx, location, if_match)
     return location
 
 
@@ -106,21 +105,26 @@ def _must_be_bookable(location: Location) -> None:
 
 
 def _become(
-    tx: Tx, location: Location, status: LocationStatus, *, action: str, reason: str | None = None,
+    tx: Tx,
+    location: Location,
+    status: LocationStatus,
+    *,
+    action: str,
+    reason: str | None = None,
     confirmation: str | None = None,
-) -> Location:  # fmt: skip
-    def change(found: Location) -> None:
-        stations.update_location(tx=tx, location_id=found.id, status=status.value, status_reason=reason)
+) -> Location:
+    def change(locked: Location) -> None:
+        stations.update_location(tx=tx, location_id=locked.id, status=status.value, status_reason=reason)
 
     displaces = location.status == APPROVED
-    return editing.apply(tx=tx, before=location, action=action, change=change, confirmation=confirmation, displaces=displaces)
+    return service.apply(tx=tx, before=location, action=action, change=change, confirmation=confirmation, displaces=displaces)
 
 
 def _decide(tx: Tx, location: Location, decision: str, reason: str | None) -> None:
     """Closes the submission that waits. One that was made before submissions were kept has none."""
-    for found in repository.submissions(tx, location.id, before=None, limit=1):
-        if found.decision is None:
-            repository.decide_submission(tx, found.id, decision=decision, reason=reason)
+    for latest in repository.submissions(tx, location.id, before=None, limit=1):
+        if latest.decision is None:
+            repository.decide_submission(tx, latest.id, decision=decision, reason=reason)
 
 
 def _announced(tx: Tx, location: Location, kind: type[LocationDecided]) -> Location:
@@ -130,12 +134,12 @@ def _announced(tx: Tx, location: Location, kind: type[LocationDecided]) -> Locat
 
 def list_submissions(
     *, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int
-) -> list[tuple[Submission, list[revisions.Change] | None]]:
+) -> list[tuple[Submission, list[revisions.FieldChange] | None]]:
     """A location's submissions, newest first, each with what differs from the one before it (None for the first)."""
     location = stations.get_managed(tx=tx, location_id=location_id)
-    found = repository.submissions(tx, location.id, before=before, limit=limit + 1)
-    older: list[Submission | None] = [*found[1:], None]
+    submitted = repository.submissions(tx, location.id, before=before, limit=limit + 1)
+    older: list[Submission | None] = [*submitted[1:], None]
     return [
-        (item, None if previous is None else revisions.differences(dict(previous.document), dict(item.document)))
-        for item, previous in zip(found, older, strict=False)
+        (submission, None if previous is None else revisions.differences(dict(previous.document), dict(submission.document)))
+        for submission, previous in zip(submitted, older, strict=False)
     ][:limit]

@@ -33,9 +33,15 @@ def search_locations(
 ) -> Page[LocationSummary]:
     """Approved locations, nearest first; with `free_from` and `free_until` those with a place over the whole period."""
     query = NearbyQuery(
-        lat=lat, lon=lon, radius_km=radius_km, connector=connector, min_power_kw=min_power_kw, free_from=free_from,
-        free_until=free_until, p_free_at=p_free_at,
-    )  # fmt: skip
+        lat=lat,
+        lon=lon,
+        radius_km=radius_km,
+        connector=connector,
+        min_power_kw=min_power_kw,
+        free_from=free_from,
+        free_until=free_until,
+        p_free_at=p_free_at,
+    )
     after = decode_cursor(cursor, float, uuid.UUID) if cursor else None
     items, position = call.read(lambda tx: service.search(tx=tx, query=query, after=after, limit=limit))
     more = None if position is None else encode_cursor(position[0], str(position[1]))

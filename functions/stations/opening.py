@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class Period(Protocol):
+class TimeSpan(Protocol):
     """A stretch of time: an OCPI ExceptionalPeriod, or a time an owner blocked."""
 
     @property
@@ -118,13 +118,13 @@ def open_slots(hours: Hours | None, time_zone: str, slot0: datetime, slots: int)
     return opened
 
 
-def close(opened: "np.ndarray", slot0: datetime, periods: Iterable["Period"]) -> None:
+def close(opened: "np.ndarray", slot0: datetime, periods: Iterable["TimeSpan"]) -> None:
     """Shuts every quarter hour from `slot0` (aligned) on that one of `periods` touches, in place."""
     for number in _touched(periods, slot0, len(opened)):
         opened[number] = False
 
 
-def _touched(periods: Iterable["Period"], begin: datetime, slots: int) -> list[int]:
+def _touched(periods: Iterable["TimeSpan"], begin: datetime, slots: int) -> list[int]:
     found: set[int] = set()
     for item in periods:
         first, last = (item.period_begin - begin) // SLOT, -((begin - item.period_end) // SLOT)

@@ -1,4 +1,4 @@
-"""Every SQL statement of stations but those of their history and photos (repository_history.py)."""
+"""Every SQL statement of stations, but those of their feed (feed/repository.py)."""
 
 import uuid
 from collections.abc import Sequence
@@ -38,22 +38,33 @@ _LOCATIONS = (
 _READ, _LOCKED = Precompiled(_LOCATIONS), Precompiled(_LOCATIONS.with_for_update())
 _PLUGS = Precompiled(
     sa.select(
-        evse.c.id, evse.c.location_id, evse.c.uid, evse.c.status, connector.c.connector_id, connector.c.standard,
-        connector.c.format, connector.c.power_type, connector.c.max_power_kw,
+        evse.c.id,
+        evse.c.location_id,
+        evse.c.uid,
+        evse.c.status,
+        connector.c.connector_id,
+        connector.c.standard,
+        connector.c.format,
+        connector.c.power_type,
+        connector.c.max_power_kw,
     )
     .outerjoin_from(evse, connector, connector.c.evse_id == evse.c.id)
     .where(evse.c.location_id.in_(_THESE))
     .order_by(evse.c.location_id, evse.c.uid, connector.c.connector_id)
-)  # fmt: skip
+)
 _TARIFF_IDS = Precompiled(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(_THESE)))
 _BLOCKED = Precompiled(
     sa.select(
-        blocked_time.c.location_id, blocked_time.c.id, blocked_time.c.evse_id, blocked_time.c.period_begin,
-        blocked_time.c.period_end, blocked_time.c.reason,
+        blocked_time.c.location_id,
+        blocked_time.c.id,
+        blocked_time.c.evse_id,
+        blocked_time.c.period_begin,
+        blocked_time.c.period_end,
+        blocked_time.c.reason,
     )
     .where(blocked_time.c.location_id.in_(_THESE), blocked_time.c.period_end > sa.bindparam("now"))
     .order_by(blocked_time.c.period_begin, blocked_time.c.id)
-)  # fmt: skip
+)
 
 
 def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uuid.UUID, Location]:
@@ -76,16 +87,16 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uu
 
 def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[BlockedTime]]:
     """The blocked times of locations that have not ended, in order of their begin."""
-    found: dict[uuid.UUID, list[BlockedTime]] = {}
+    blocked: dict[uuid.UUID, list[BlockedTime]] = {}
     for row in tx.rows(_BLOCKED, ids=location_ids, now=tx.now) if location_ids else ():
-        made = BlockedTime(row.id, row.evse_id, row.period_begin, row.period_end, row.reason)
-        found.setdefault(row.location_id, []).append(made)
-    return found
+        blocked_period = BlockedTime(row.id, row.evse_id, row.period_begin, row.period_end, row.reason)
+        blocked.setdefault(row.location_id, []).append(blocked_period)
+    return blocked
 
 
 def _evses(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Evse]]:
     """The EVSEs of locations with their connectors, in order of uid and connector."""
-    found: dict[uuid.UUID, list[Evse]] = {}
+    evses: dict[uuid.UUID, list[Evse]] = {}
     for evse_id, rows in groupby(tx.rows(_PLUGS, ids=location_ids), key=attrgetter("id")):
         first, *_ = plugs = list(rows)
         connectors = tuple(
@@ -93,8 +104,8 @@ def _evses(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Ev
             for row in plugs
             if row.connector_id is not None
         )
-        found.setdefault(first.location_id, []).append(Evse(evse_id, first.uid, first.status, connectors))
-    return found
+        evses.setdefault(first.location_id, []).append(Evse(evse_id, first.uid, first.status, connectors))
+    return evses
 
 
 def _location(
@@ -187,7 +198,7 @@ def insert_evse(tx: Tx, location_id: uuid.UUID, made: Evse) -> bool:
     """Stores an EVSE with its connectors; False where the location has this uid."""
     new = insert_new(tx.conn, evse, id=made.id, location_id=location_id, uid=made.uid, status=made.status, created_at=tx.now)
     if new:
-        tx.execute(sa.insert(connector), [{"evse_id": made.id, **vars(item)} for item in made.connectors])
+        tx.execute(sa.insert(connector), [{"evse_id": made.id, **vars(plug)} for plug in made.connectors])
     return new
 
 
@@ -197,7 +208,7 @@ def update_evse(tx: Tx, evse_id: uuid.UUID, *, status: str | None = None, plugs:
         tx.execute(sa.update(evse).where(evse.c.id == evse_id).values(status=status))
     if plugs is not None:
         tx.execute(sa.delete(connector).where(connector.c.evse_id == evse_id))
-        tx.execute(sa.insert(connector), [{"evse_id": evse_id, **vars(item)} for item in plugs])
+        tx.execute(sa.insert(connector), [{"evse_id": evse_id, **vars(plug)} for plug in plugs])
 
 
 def managed(tx: Tx, *, owner_id: uuid.UUID | None, status: str | None, before: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
@@ -249,10 +260,10 @@ def blocked_times(
 
 def insert_tariff(tx: Tx, location_id: uuid.UUID, document: Tariff) -> uuid.UUID:
     """Stores a tariff; it is never changed, so what was quoted by it stays."""
-    id = new_id()
+    tariff_id = new_id()
     stored = document.model_dump(mode="json", exclude_none=True)
-    tx.execute(sa.insert(tariff).values(id=id, location_id=location_id, document=stored, created_at=tx.now))
-    return id
+    tx.execute(sa.insert(tariff).values(id=tariff_id, location_id=location_id, document=stored, created_at=tx.now))
+    return tariff_id
 
 
 def assign_tariffs(tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], uuid.UUID]) -> None:
@@ -288,12 +299,6 @@ def approved_ids(tx: Tx, *, after: uuid.UUID | None, limit: int) -> list[uuid.UU
     return list(tx.execute(statement).scalars())
 
 
-def count(tx: Tx) -> int:
-    """How many locations there are."""
-    found: int = tx.execute(sa.select(sa.func.count()).select_from(location)).scalar_one()
-    return found
-
-
 def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
     """Loads many approved locations: one statement a table."""
     locations, evses, connectors, tariffs, pools = [], [], [], [], []
@@ -302,9 +307,22 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         location_id = new_id()
         ids.append(location_id)
         made = Location(
-            location_id, owner_id, record.name, record.address, record.city, record.country, record.latitude, record.longitude,
-            record.time_zone, record.currency, APPROVED, record.opening_times, record.booking_terms, (), {},
-        )  # fmt: skip
+            location_id,
+            owner_id,
+            record.name,
+            record.address,
+            record.city,
+            record.country,
+            record.latitude,
+            record.longitude,
+            record.time_zone,
+            record.currency,
+            APPROVED,
+            record.opening_times,
+            record.booking_terms,
+            (),
+            {},
+        )
         locations.append(_location_row(made, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()

@@ -179,8 +179,11 @@ class LocationOut(Output):
             **{name: getattr(record, name) for name in cls.model_fields if hasattr(record, name) and name not in MADE},
             etag=etag_of(record.version),
             pools=pools_of(record),
-            evses=[EvseOut.model_validate(item) for item in record.evses],
-            tariffs={str(id): item.model_dump(mode="json", exclude_none=True) for id, item in (tariffs or {}).items()},
+            evses=[EvseOut.model_validate(evse) for evse in record.evses],
+            tariffs={
+                str(tariff_id): tariff.model_dump(mode="json", exclude_none=True)
+                for tariff_id, tariff in (tariffs or {}).items()
+            },
         )
 
 

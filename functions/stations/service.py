@@ -1,4 +1,4 @@
-"""Use cases of stations that read, and how a location comes to be; its edits are in editing.py. None commits."""
+"""Use cases of stations: reads, new locations, and the writes that operators build their edits of. None commits."""
 
 import uuid
 from collections.abc import Sequence
@@ -30,48 +30,48 @@ _tariffs: dict[uuid.UUID, Tariff] = {}
 
 def get_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """A location in any state; for the platform's own use. Raises NotFound."""
-    found = repository.get_many(tx, [location_id]).get(location_id)
-    if found is None:
+    location = repository.get_many(tx, [location_id]).get(location_id)
+    if location is None:
         raise NotFound(f"There is no location {location_id}.")
-    return found
+    return location
 
 
 def approved_locations(*, tx: Tx, after: uuid.UUID | None = None, limit: int = 200) -> list[Location]:
     """A page of all approved locations in order of id; the last one's id is the cursor of the next page."""
     ids = repository.approved_ids(tx, after=after, limit=limit)
-    found = repository.get_many(tx, ids)
-    return [found[id] for id in ids]
+    locations = repository.get_many(tx, ids)
+    return [locations[location_id] for location_id in ids]
 
 
 def lock_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The location with its row locked until the transaction ends: the first lock of every change of claims."""
-    found = repository.get_many(tx, [location_id], lock=True).get(location_id)
-    if found is None:
+    location = repository.get_many(tx, [location_id], lock=True).get(location_id)
+    if location is None:
         raise NotFound(f"There is no location {location_id}.")
-    return found
+    return location
 
 
 def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """A location as the caller may see it: approved ones everybody, others their owner and administrators."""
-    found = get_location(tx=tx, location_id=location_id)
-    if found.status == APPROVED or _manages(tx, found):
-        return found
+    location = get_location(tx=tx, location_id=location_id)
+    if location.status == APPROVED or _manages(tx, location):
+        return location
     raise NotFound(f"There is no location {location_id}.")
 
 
 def get_managed(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The caller's own location, to be read; administrators read all. Raises NotFound for others'."""
-    found = get_location(tx=tx, location_id=location_id)
-    if _manages(tx, found):
-        return found
+    location = get_location(tx=tx, location_id=location_id)
+    if _manages(tx, location):
+        return location
     raise NotFound(f"There is no location {location_id}.")
 
 
 def get_owned(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The caller's own location, locked for an edit; administrators may edit all. Raises NotFound for others'."""
-    found = lock_location(tx=tx, location_id=location_id)
-    if _manages(tx, found):
-        return found
+    location = lock_location(tx=tx, location_id=location_id)
+    if _manages(tx, location):
+        return location
     raise NotFound(f"There is no location {location_id}.")
 
 
@@ -103,40 +103,40 @@ def locations_near(
 
     def take(until_km: float) -> None:
         nonlocal waiting
-        ready = [item for item in waiting if item[0] <= until_km]
-        waiting = [item for item in waiting if item[0] > until_km]
+        ready = [(km, location_id) for km, location_id in waiting if km <= until_km]
+        waiting = [(km, location_id) for km, location_id in waiting if km > until_km]
         if ready and (standards is not None or min_power_kw > 0):
-            ids = [id for _, id in ready]
-            fits = repository.having_standards(tx, ids, standards or frozenset(), min_power_kw)
-            ready = [item for item in ready if item[1] in fits]
+            ids = [location_id for _, location_id in ready]
+            suitable = repository.having_standards(tx, ids, standards or frozenset(), min_power_kw)
+            ready = [(km, location_id) for km, location_id in ready if location_id in suitable]
         accepted.extend(ready)
 
     def promising(complete_km: float) -> float:
         return nearby.promising_km(complete_km, len(accepted), limit)
 
     for ring in nearby.rings(latitude, longitude, radius_km, promising):
-        for id, at_latitude, at_longitude in repository.in_cells(tx, resolution=ring.resolution, cells=ring.cells):
-            if id in seen:
+        for location_id, its_latitude, its_longitude in repository.in_cells(tx, resolution=ring.resolution, cells=ring.cells):
+            if location_id in seen:
                 continue
-            seen.add(id)
-            km = great_circle_km(latitude, longitude, at_latitude, at_longitude)
-            if km <= radius_km and (after is None or (km, id) > after):
-                waiting.append((km, id))
+            seen.add(location_id)
+            km = great_circle_km(latitude, longitude, its_latitude, its_longitude)
+            if km <= radius_km and (after is None or (km, location_id) > after):
+                waiting.append((km, location_id))
         take(min(ring.complete_km, radius_km))
         if len(accepted) >= limit:
             break
     else:
         take(radius_km)
     page = sorted(accepted)[:limit]
-    locations = repository.get_many(tx, [id for _, id in page])
-    return [(km, locations[id]) for km, id in page]
+    locations = repository.get_many(tx, [location_id for _, location_id in page])
+    return [(km, locations[location_id]) for km, location_id in page]
 
 
 def get_tariffs(*, tx: Tx, tariff_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Tariff]:
     """Tariffs by id. They are kept in the process: a stored tariff never changes."""
-    known = {id: _tariffs[id] for id in tariff_ids if id in _tariffs}
-    documents = repository.tariff_documents(tx, [id for id in tariff_ids if id not in known])
-    read = {id: Tariff.model_validate(document) for id, document in documents.items()}
+    known = {tariff_id: _tariffs[tariff_id] for tariff_id in tariff_ids if tariff_id in _tariffs}
+    documents = repository.tariff_documents(tx, [tariff_id for tariff_id in tariff_ids if tariff_id not in known])
+    read = {tariff_id: Tariff.model_validate(document) for tariff_id, document in documents.items()}
     if len(_tariffs) + len(read) > KEPT_TARIFFS:
         _tariffs.clear()
     _tariffs.update(read)
@@ -145,10 +145,10 @@ def get_tariffs(*, tx: Tx, tariff_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, T
 
 def get_tariff(*, tx: Tx, tariff_id: uuid.UUID) -> Tariff:
     """One tariff. Raises NotFound."""
-    found = get_tariffs(tx=tx, tariff_ids=[tariff_id]).get(tariff_id)
-    if found is None:
+    tariff = get_tariffs(tx=tx, tariff_ids=[tariff_id]).get(tariff_id)
+    if tariff is None:
         raise NotFound(f"There is no tariff {tariff_id}.")
-    return found
+    return tariff
 
 
 def tariffs_of(*, tx: Tx, location: Location) -> dict[uuid.UUID, Tariff]:
@@ -166,18 +166,18 @@ def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None
     """A location's booking terms and the sentences that say them; with `terms` those that its owner thinks of setting."""
     access = get_visible if terms is None else get_managed
     location = access(tx=tx, location_id=location_id)
-    found = location.booking_terms if terms is None else BookingTerms.model_validate(terms.model_dump())
+    shown = location.booking_terms if terms is None else BookingTerms.model_validate(terms.model_dump())
     tariffs = tariffs_of(tx=tx, location=location).values()
-    return found, terms_text.sentences(found, tariffs, location.currency)
+    return shown, terms_text.sentences(shown, tariffs, location.currency)
 
 
 def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
-    """A new location of the caller, a draft until he submits it."""
+    """A new location of the caller, a draft until they submit it."""
     if tx.actor.id is None:
         raise Conflict("A location needs an owner.")
     if location_in.latitude == location_in.longitude == 0:
         raise Invalid.one("latitude", "0, 0 is no place: give the real coordinates")
-    made = Location(
+    location = Location(
         id=new_id(),
         owner_id=tx.actor.id,
         status=LocationStatus.DRAFT.value,
@@ -186,9 +186,9 @@ def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
         tariff_ids={},
         **{name: getattr(location_in, name) for name in type(location_in).model_fields},
     )
-    repository.insert_location(tx, made)
-    tx.audit("location.create", object_type="location", object_id=made.id, after=location_in.model_dump(mode="json"))
-    return made
+    repository.insert_location(tx, location)
+    tx.audit("location.create", object_type="location", object_id=location.id, after=location_in.model_dump(mode="json"))
+    return location
 
 
 def list_managed(
@@ -200,8 +200,8 @@ def list_managed(
             raise Forbidden("owner_id: you see your own locations; leave it out")
         owner_id = tx.actor.id
     ids = repository.managed(tx, owner_id=owner_id, status=status, before=before, limit=limit)
-    found = repository.get_many(tx, ids)
-    return [found[id] for id in ids]
+    locations = repository.get_many(tx, ids)
+    return [locations[location_id] for location_id in ids]
 
 
 def managed_ids(*, tx: Tx, limit: int = 1000) -> list[uuid.UUID]:

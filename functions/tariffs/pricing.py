@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
@@ -24,9 +24,6 @@ from functions.tariffs.domain import (
 )
 from shared.money import minor_digits
 
-if TYPE_CHECKING:
-    pass
-
 HALF_HOUR, WEEK = timedelta(minutes=30), timedelta(days=7)
 DAYS = tuple(DayOfWeek)
 Dimension = TariffDimensionType
@@ -35,7 +32,7 @@ STEP_UNITS = {Dimension.ENERGY: 1000, Dimension.TIME: 3600, Dimension.PARKING_TI
 
 
 @dataclass(frozen=True)
-class Period:
+class SessionPeriod:
     """A stretch of a session: `energy_kwh` drawn evenly over [start, end); not `charging` means the vehicle asks for no
     power (PARKING_TIME). `current_a` amperes a phase, where they are known."""
 
@@ -158,8 +155,8 @@ def _seconds(step: timedelta) -> Fraction:
 
 
 def _cuts(
-    tariff: Tariff, zone: ZoneInfo, period: Period, begun: datetime, kwh: Fraction, drawn: Fraction
-) -> list[Fraction]:  # fmt: skip
+    tariff: Tariff, zone: ZoneInfo, period: SessionPeriod, begun: datetime, kwh: Fraction, drawn: Fraction
+) -> list[Fraction]:
     """Seconds into the period, which draws `drawn` kWh, at which some restriction may begin or end to hold, in order, with
     both ends."""
     length = _seconds(period.end - period.start)
@@ -173,12 +170,12 @@ def _cuts(
     limits_kwh: set[Fraction] = set()
     limits_s: set[int] = set()
     for element in tariff.elements:
-        found = element.restrictions
-        if found is None:
+        limits = element.restrictions
+        if limits is None:
             continue
-        times |= {_minutes_of(text) for text in (found.start_time, found.end_time) if text is not None}
-        limits_kwh |= {Fraction(limit) for limit in (found.min_kwh, found.max_kwh) if limit is not None}
-        limits_s |= {limit for limit in (found.min_duration, found.max_duration) if limit is not None}
+        times |= {_minutes_of(text) for text in (limits.start_time, limits.end_time) if text is not None}
+        limits_kwh |= {Fraction(limit) for limit in (limits.min_kwh, limits.max_kwh) if limit is not None}
+        limits_s |= {limit for limit in (limits.min_duration, limits.max_duration) if limit is not None}
     inside = {at for at in _local_boundaries(times, zone, period) if period.start < at < period.end}
     cuts |= {_seconds(at - period.start) for at in inside}
     cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
@@ -186,13 +183,13 @@ def _cuts(
     return sorted(cut for cut in cuts if 0 <= cut <= length)
 
 
-def _keeps_offset(zone: ZoneInfo, period: Period) -> bool:
+def _keeps_offset(zone: ZoneInfo, period: SessionPeriod) -> bool:
     """Whether local time runs on evenly over the period: no zone changes its offset there and back within a week."""
     offsets = {at.astimezone(zone).utcoffset() for at in (period.start, period.end)}
     return len(offsets) == 1 and period.end - period.start < WEEK
 
 
-def _local_boundaries(times: set[int], zone: ZoneInfo, period: Period) -> Iterable[datetime]:
+def _local_boundaries(times: set[int], zone: ZoneInfo, period: SessionPeriod) -> Iterable[datetime]:
     day = period.start.astimezone(zone).date()
     last = period.end.astimezone(zone).date()
     while day <= last:
@@ -203,7 +200,7 @@ def _local_boundaries(times: set[int], zone: ZoneInfo, period: Period) -> Iterab
         day += timedelta(days=1)
 
 
-def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[Period]) -> Quote:
+def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPeriod]) -> Quote:
     """The price of a session made of `periods`, in order, under `tariff`.
 
     step_size is applied once a dimension, by the last component used; parking that fits into what the rounding of TIME
@@ -305,10 +302,16 @@ def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Qu
         amounts.append(bounded_gross - gross)
         elements.append(
             QuoteElement(
-                dimension=name, quantity=1, unit="session", unit_price=float((bounded_net - net) / scale),
-                vat_percent=0, start=None, end=None, amount_minor=0,
+                dimension=name,
+                quantity=1,
+                unit="session",
+                unit_price=float((bounded_net - net) / scale),
+                vat_percent=0,
+                start=None,
+                end=None,
+                amount_minor=0,
             )
-        )  # fmt: skip
+        )
     total = _round(bounded_gross)
     shares = _share_out(amounts, total)
     return Quote(
@@ -330,9 +333,9 @@ def _bound(tariff: Tariff, net: Fraction, gross: Fraction, scale: int) -> tuple[
             continue
         excl = Fraction(limit.excl_vat) * scale
         incl = excl if limit.incl_vat is None else Fraction(limit.incl_vat) * scale
-        found = pick(bounded[0], excl), pick(bounded[1], incl)
-        if found != bounded:
-            bounded, name = found, kind
+        within = pick(bounded[0], excl), pick(bounded[1], incl)
+        if within != bounded:
+            bounded, name = within, kind
     return bounded[0], bounded[1], name
 
 

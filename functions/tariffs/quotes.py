@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from functions.tariffs.domain import Tariff
-from functions.tariffs.pricing import Period, Quote, price_session
+from functions.tariffs.pricing import Quote, SessionPeriod, price_session
 
 
 def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> Quote:
@@ -11,7 +11,12 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: dateti
     if tariff is None:
         minutes = (end - start).total_seconds() / 60
         return Quote(
-            currency=currency, total_minor=0, total_excl_vat_minor=0, energy_kwh=energy_kwh, minutes=minutes,
-            tariff_id=None, elements=[],
-        )  # fmt: skip
-    return price_session(tariff, time_zone=time_zone, periods=[Period(start, end, energy_kwh)])
+            currency=currency,
+            total_minor=0,
+            total_excl_vat_minor=0,
+            energy_kwh=energy_kwh,
+            minutes=minutes,
+            tariff_id=None,
+            elements=[],
+        )
+    return price_session(tariff, time_zone=time_zone, periods=[SessionPeriod(start, end, energy_kwh)])

@@ -26,7 +26,7 @@ DAY_MIN, WEEK_MIN = 1440, 10080
 
 
 @dataclass(frozen=True)
-class Rates:
+class SlotRates:
     """A tariff as the optimizer sees it, VAT included, major units: per kWh and per hour in each slot, and once."""
 
     energy: "np.ndarray"
@@ -40,10 +40,10 @@ def local_minutes(time_zone: str, slot0: int, slots: int) -> "np.ndarray":
     to be written to: it is kept."""
     import numpy as np
 
-    found = [local.weekday() * DAY_MIN + local.hour * 60 + local.minute for local in _local(time_zone, slot0, slots)]
-    made = np.array(found, dtype=np.int64)
-    made.flags.writeable = False
-    return made
+    starts = [local.weekday() * DAY_MIN + local.hour * 60 + local.minute for local in _local(time_zone, slot0, slots)]
+    minutes = np.array(starts, dtype=np.int64)
+    minutes.flags.writeable = False
+    return minutes
 
 
 def _local(time_zone: str, slot0: int, slots: int) -> Iterable[datetime]:
@@ -64,8 +64,8 @@ class RateTable:
         self._known: dict[Dimension, dict[int, float]] = {dimension: {} for dimension in Dimension if dimension in priced}
 
     def _at(self, dimension: Dimension, local: datetime) -> float:
-        found = active(self._tariff, dimension, Moment(local, kw=self._kw))
-        return 0.0 if found is None else _gross(found)
+        component = active(self._tariff, dimension, Moment(local, kw=self._kw))
+        return 0.0 if component is None else _gross(component)
 
     def _by_minute(self, dimension: Dimension, minute: int) -> float:
         """The rate at a minute of the local week (of the day, where no day differs)."""
@@ -74,7 +74,7 @@ class RateTable:
             known[minute] = self._at(dimension, MONDAY + timedelta(minutes=minute))
         return known[minute]
 
-    def rates(self, *, time_zone: str, slot0: int, slots: int) -> Rates:
+    def rates(self, *, time_zone: str, slot0: int, slots: int) -> SlotRates:
         """See `compile_rates`."""
         import numpy as np
 
@@ -85,26 +85,26 @@ class RateTable:
                 np.array([self._at(dimension, at) for at in local], dtype=np.float64)
                 for dimension in (Dimension.ENERGY, Dimension.TIME)
             )
-            return Rates(energy, time, flat)
+            return SlotRates(energy, time, flat)
         minutes = local_minutes(time_zone, slot0, slots) % self._period
-        asked, place = np.unique(minutes, return_inverse=True)
+        asked, position = np.unique(minutes, return_inverse=True)
 
         def row(dimension: Dimension) -> "np.ndarray":
             if dimension not in self._known:
                 return np.zeros(slots)
-            found: np.ndarray = np.array([self._by_minute(dimension, minute) for minute in asked.tolist()])[place]
-            return found
+            rates: np.ndarray = np.array([self._by_minute(dimension, minute) for minute in asked.tolist()])[position]
+            return rates
 
         flat = self._by_minute(Dimension.FLAT, int(minutes[0])) if slots and Dimension.FLAT in self._known else 0.0
-        return Rates(row(Dimension.ENERGY), row(Dimension.TIME), flat)
+        return SlotRates(row(Dimension.ENERGY), row(Dimension.TIME), flat)
 
 
 def _gross(component: PriceComponent) -> float:
     return float(Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100))
 
 
-def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
-    """Rates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
+def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> SlotRates:
+    """SlotRates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
 
     What depends on consumption or duration is taken as at a session's start; min_price, max_price and step_size are left
     out. Where a tariff has none of those, a session on slot boundaries costs by these rates what `price_session` says.
@@ -113,8 +113,11 @@ def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, pow
 
 
 class RateTables:
-    """Tables of stored tariffs by id, kept: a stored tariff never changes. Tariffs of the same text, as an operator gives
-    to all of his stations, share one table. Beyond `size` ids it forgets all and begins anew. Safe to use from many threads."""
+    """Tables of stored tariffs by id, kept: a stored tariff never changes.
+
+    Tariffs of the same text, as an operator gives to all of their stations, share one table. Beyond `size` ids it forgets
+    all and begins anew. Safe to use from many threads.
+    """
 
     def __init__(self, size: int = 20_000) -> None:
         self._size = size
@@ -126,14 +129,16 @@ class RateTables:
         """How many tables are kept."""
         return len(self._by_text)
 
-    def rates(self, id: uuid.UUID, tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> Rates:
-        """`compile_rates` of the stored tariff `id`."""
-        table = self._by_id.get((id, power_kw))
+    def rates(
+        self, tariff_id: uuid.UUID, tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float
+    ) -> SlotRates:
+        """`compile_rates` of the stored tariff `tariff_id`."""
+        table = self._by_id.get((tariff_id, power_kw))
         if table is None:
             if len(self._by_id) >= self._size:
                 self._by_id.clear()
                 self._by_text.clear()
             text = tariff.model_dump_json(exclude={"id", "last_updated"})
             table = self._by_text.setdefault((text, power_kw), RateTable(tariff, power_kw))
-            self._by_id[id, power_kw] = table
+            self._by_id[tariff_id, power_kw] = table
         return table.rates(time_zone=time_zone, slot0=slot0, slots=slots)

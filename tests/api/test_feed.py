@@ -31,9 +31,13 @@ def test_every_word_of_ocpi_is_taken_and_shown(station: Station, status: EvseSta
     found = station.report("E0", status.value, "07:59")
     assert found.status_code == 200
     assert found.json() == {
-        "evse_id": station.evses["E0"], "uid": "E0", "status": status.value, "last_updated": "2026-03-02T07:59:00Z",
-        "applied": True, "outcome": "CHANGED",
-    }  # fmt: skip
+        "evse_id": station.evses["E0"],
+        "uid": "E0",
+        "status": status.value,
+        "last_updated": "2026-03-02T07:59:00Z",
+        "applied": True,
+        "outcome": "CHANGED",
+    }
     assert station.shown() == {"E0": status.value, "E1": "AVAILABLE"}
     assert station.history("E0") == [("07:59", status.value, None)]
 
@@ -110,10 +114,13 @@ def test_keys_open_their_own_location_alone(world: World, station: Station) -> N
 
 def test_a_station_key_opens_nothing_else(world: World, station: Station) -> None:
     for method, path in (
-        ("GET", "/accounts/me"), ("GET", "/booking/bookings"), ("GET", f"/stations/locations/{station.location}/keys"),
-        ("POST", f"/stations/locations/{station.location}/approve"), ("DELETE", f"/stations/locations/{station.location}/feed"),
+        ("GET", "/accounts/me"),
+        ("GET", "/booking/bookings"),
+        ("GET", f"/stations/locations/{station.location}/keys"),
+        ("POST", f"/stations/locations/{station.location}/approve"),
+        ("DELETE", f"/stations/locations/{station.location}/feed"),
         ("GET", f"/stations/locations/{station.location}"),
-    ):  # fmt: skip
+    ):
         found = station.call(method, path)
         assert (found.status_code, found.json()["code"]) == (403, "FORBIDDEN"), path
     for person in (world.user("driver"), station.owner, world.user("admin")):
@@ -165,8 +172,8 @@ def test_an_evse_that_flutters_is_told_to_wait(station: Station, clock: ManualCl
 def test_what_its_owner_removed_stays_removed(station: Station) -> None:
     from functions.stations.feed import repository as feed_repository
 
-    id = uuid.UUID(station.evses["E0"])
-    station.world.platform.transact(lambda tx: feed_repository.set_status(tx, [id], "REMOVED"))
+    evse_id = uuid.UUID(station.evses["E0"])
+    station.world.platform.transact(lambda tx: feed_repository.set_status(tx, [evse_id], "REMOVED"))
     found = station.report("E0", "AVAILABLE", "07:50").json()
     assert (found["applied"], found["outcome"], found["status"], found["last_updated"]) == (False, "REMOVED", "REMOVED", None)
     assert station.shown()["E0"] == "REMOVED"
@@ -228,8 +235,11 @@ def test_states_for_the_forecast(station: Station, clock: ManualClock) -> None:
         ("CHARGING", "AVAILABLE"),
     ]
     assert [fed.status_at(since + minutes(number)) for number in (0, 10, 34, 35)] == [
-        "CHARGING", "AVAILABLE", "AVAILABLE", "CHARGING",
-    ]  # fmt: skip
+        "CHARGING",
+        "AVAILABLE",
+        "AVAILABLE",
+        "CHARGING",
+    ]
     assert (unfed.uid, unfed.status, unfed.live, unfed.last_updated, unfed.changes) == ("E1", "AVAILABLE", False, None, ())
 
 
@@ -244,7 +254,7 @@ def test_old_history_is_pruned_and_the_state_stays(station: Station, clock: Manu
 
 def silence(station: Station, clock: ManualClock, *, seconds: int = 900) -> int:
     clock.advance(timedelta(seconds=seconds))
-    return feed_silence.mark_silent_feeds(station.world.platform)
+    return feed_silence.mark_stale_feeds(station.world.platform)
 
 
 def told(station: Station) -> list[str]:
@@ -299,20 +309,27 @@ def test_a_backlog_after_a_silence_fills_the_gap_and_a_later_word_leaves_it(stat
     assert station.shown()["E0"] == "UNKNOWN", "an older word does not end the doubt"
     station.report("E0", "CHARGING", "08:05")
     assert station.history("E0") == [
-        ("07:50", "CHARGING", None), ("07:59", "AVAILABLE", "CHARGING"), ("08:05", "CHARGING", "AVAILABLE"),
-    ]  # fmt: skip
+        ("07:50", "CHARGING", None),
+        ("07:59", "AVAILABLE", "CHARGING"),
+        ("08:05", "CHARGING", "AVAILABLE"),
+    ]
     station.report("E1", "CHARGING", "08:25")
     assert station.history("E1") == [
-        ("07:59", "AVAILABLE", None), ("08:15", "UNKNOWN", "AVAILABLE"), ("08:25", "CHARGING", "UNKNOWN"),
-    ]  # fmt: skip
+        ("07:59", "AVAILABLE", None),
+        ("08:15", "UNKNOWN", "AVAILABLE"),
+        ("08:25", "CHARGING", "UNKNOWN"),
+    ]
 
 
 def test_heartbeats_and_any_evse_keep_a_feed_alive(station: Station, clock: ManualClock) -> None:
     station.report("E0", "AVAILABLE", "07:59")
     assert silence(station, clock, seconds=800) == 0
     assert station.heartbeat().json() == {
-        "location_id": station.location, "heard_at": "2026-03-02T08:13:20Z", "silent_after_s": 900, "unknown": [],
-    }  # fmt: skip
+        "location_id": station.location,
+        "heard_at": "2026-03-02T08:13:20Z",
+        "silent_after_s": 900,
+        "unknown": [],
+    }
     assert silence(station, clock, seconds=800) == 0
     assert station.batch().json()["evses"] == [], "an empty batch is a heartbeat"
     assert silence(station, clock, seconds=800) == 0
@@ -376,9 +393,13 @@ def test_a_charge_request_goes_elsewhere(world: World) -> None:
     near.batch({"uid": "E0"} | body("OUTOFORDER", "07:59"), {"uid": "E1"} | body("INOPERATIVE", "07:59"))
     driver = world.user()
     wish = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
         "origin": {"lat": 52.09, "lon": 5.12},
-    }  # fmt: skip
+    }
     where = driver.post("/optimizer/charge-requests", wish).headers["location"]
     world.drain()
     found = world.client.get(where, headers=driver.headers()).json()
@@ -392,9 +413,12 @@ def test_the_feed_is_told_to_the_owner_and_the_station_alone(world: World, stati
     seen = station.call("GET", path).json()
     assert seen | {"waiting": []} == station.owner.get(path).json()
     assert seen["evses"][0] == {
-        "evse_id": station.evses["E0"], "uid": "E0", "status": "CHARGING", "last_updated": "2026-03-02T07:59:00Z",
+        "evse_id": station.evses["E0"],
+        "uid": "E0",
+        "status": "CHARGING",
+        "last_updated": "2026-03-02T07:59:00Z",
         "received_at": "2026-03-02T08:00:00Z",
-    }  # fmt: skip
+    }
     assert world.user("owner").get(path).status_code == 404
     assert world.user("driver").get(path).status_code == 403
     assert world.client.get(API + path).status_code == 401

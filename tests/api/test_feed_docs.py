@@ -42,9 +42,12 @@ def served(platform: Platform) -> Iterator[str]:
 def test_every_line_runs_as_it_stands(served: str, world: World) -> None:
     station = Station.at(world)
     known = {
-        "URL": served, "TOKEN": station.owner.headers()["Authorization"].split()[1], "LOCATION": station.location,
-        "EVSE": station.evses["E0"], "PATH": "/usr/bin:/bin",
-    }  # fmt: skip
+        "URL": served,
+        "TOKEN": station.owner.headers()["Authorization"].split()[1],
+        "LOCATION": station.location,
+        "EVSE": station.evses["E0"],
+        "PATH": "/usr/bin:/bin",
+    }
     said: dict[str, list[str]] = {}
     for line in LINES:
         done = subprocess.run(["bash", "-c", line], env=known, capture_output=True, text=True, check=False, timeout=60)

@@ -15,7 +15,7 @@ from functions.forecast.sweep import Run, forecast_availability, forecast_regist
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from functions.optimizer.models.registry import install_shipped
 from functions.stations import service as stations
-from functions.stations.feed.silence import mark_silent_feeds
+from functions.stations.feed.silence import mark_stale_feeds
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
 from tests.support.stations_feed import Station
@@ -122,7 +122,7 @@ def test_a_silent_feed_leaves_the_last_observation_and_the_row_says_so(learnt: W
         clock.advance(FIVE)
     forecast_availability(learnt.platform)
     clock.advance(timedelta(minutes=30))
-    assert mark_silent_feeds(learnt.platform) == 2
+    assert mark_stale_feeds(learnt.platform) == 2
     forecast_availability(learnt.platform)
     for station, p_free in ((free, 1), (full, 0)):
         items = forecast_of(learnt, station.location)
@@ -147,7 +147,7 @@ def test_a_silent_location_that_was_never_seen_has_no_forecast(world: World, clo
     station = Station.at(world, evses=1)
     assert station.report("E0", "AVAILABLE", clock.now()).status_code == 200
     clock.advance(timedelta(hours=1))
-    assert mark_silent_feeds(world.platform) == 1
+    assert mark_stale_feeds(world.platform) == 1
     assert forecast_availability(world.platform) == Run()
     assert forecast_of(world, station.location) == []
 

@@ -154,7 +154,7 @@ def test_nobody_pays_for_not_coming_to_a_silent_charger(station: Station, clock:
     book(station)
     station.batch({"uid": "E0"} | body("AVAILABLE", "08:00"), {"uid": "E1"} | body("AVAILABLE", "08:00"))
     clock.advance(minutes(100))
-    assert silence.mark_silent_feeds(station.world.platform) == 1
+    assert silence.mark_stale_feeds(station.world.platform) == 1
     assert run(station) == 0
     sweeps.assign_evses(station.world.platform)
     assert status(driver, made)["evse_uid"] != "#NA", "it may well work: its driver is told where"

@@ -159,9 +159,9 @@ def test_bytes_that_nobody_owns_are_swept_after_a_day(world: World, owner: Perso
 
     def orphan(age: timedelta) -> str:
         made = int((clock.now() - age).timestamp() * 1000)
-        id = uuid.UUID(int=made << 80 | 7 << 76 | 1 << 63 | int(age.total_seconds()))
-        world.platform.blobs.write(photos.blob_name(id, "full"), b"x")
-        return photos.blob_name(id, "full")
+        photo_id = uuid.UUID(int=made << 80 | 7 << 76 | 1 << 63 | int(age.total_seconds()))
+        world.platform.blobs.write(photos.blob_name(photo_id, "full"), b"x")
+        return photos.blob_name(photo_id, "full")
 
     orphan(timedelta(hours=25))
     young = orphan(timedelta(hours=1))
@@ -174,14 +174,12 @@ def test_bytes_that_nobody_owns_are_swept_after_a_day(world: World, owner: Perso
     assert set(blobs(world)) == left | {"photos/not-ours/full.jpg"}
 
 
-def test_a_store_that_is_away_is_told_and_nothing_is_half_there(
-    world: World, owner: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_is_away_is_told_and_nothing_is_half_there(world: World, owner: Person) -> None:
     class Away:
         """A store that cannot be reached."""
 
         def __getattr__(self, name: str) -> Any:
-            def fail(*args: Any, **kwargs: Any) -> Any:
+            def fail(*_args: Any, **_kwargs: Any) -> Any:
                 raise Unavailable("Blob Storage: away")
 
             return fail

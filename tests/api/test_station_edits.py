@@ -36,9 +36,9 @@ EDITS: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("method", "tail", "body"), EDITS)
 def test_every_owner_edit_wants_if_match(world: World, owner: Person, method: str, tail: str, body: Any) -> None:
-    id = build(owner)
-    seen = owner.get(f"/stations/locations/{id}")
-    path = f"/api/v1/stations/locations/{id}" + tail.format(evse=seen.json()["evses"][0]["id"])
+    location_id = build(owner)
+    seen = owner.get(f"/stations/locations/{location_id}")
+    path = f"/api/v1/stations/locations/{location_id}" + tail.format(evse=seen.json()["evses"][0]["id"])
     without = world.client.request(method, path, json=body, headers=owner.headers())
     assert (without.status_code, without.json()["code"]) == (428, "PRECONDITION_REQUIRED")
     assert without.json()["etag"] == seen.headers["etag"]
@@ -46,7 +46,7 @@ def test_every_owner_edit_wants_if_match(world: World, owner: Person, method: st
         stale = world.client.request(method, path, json=body, headers=owner.headers() | {"If-Match": old})
         assert (stale.status_code, stale.json()["code"]) == (412, "PRECONDITION_FAILED"), old
         assert stale.json()["etag"] == seen.headers["etag"]
-    assert owner.get(f"/stations/locations/{id}").json() == seen.json()
+    assert owner.get(f"/stations/locations/{location_id}").json() == seen.json()
 
 
 def test_the_etag_is_in_header_and_body_and_rises_with_each_edit(owner: Person) -> None:
@@ -68,8 +68,8 @@ def test_the_etag_is_in_header_and_body_and_rises_with_each_edit(owner: Person) 
 
 
 def test_who_comes_second_is_told_what_changed_since(world: World, owner: Person) -> None:
-    id = build(owner)
-    path, admin = f"/stations/locations/{id}", world.user("admin")
+    location_id = build(owner)
+    path, admin = f"/stations/locations/{location_id}", world.user("admin")
     seen = owner.get(path).headers["etag"]
     tag = admin.patch(path, {"name": "First", "city": "Zeist"}, if_match=seen).headers["etag"]
     tag = admin.patch(path, {"name": "Second"}, if_match=tag).headers["etag"]
@@ -92,15 +92,15 @@ def test_a_feeds_report_does_not_come_between(world: World, owner: Person) -> No
 
     from functions.stations.tables import evse
 
-    id = build(owner)
-    seen = owner.get(f"/stations/locations/{id}").headers["etag"]
+    location_id = build(owner)
+    seen = owner.get(f"/stations/locations/{location_id}").headers["etag"]
     world.platform.transact(lambda tx: tx.execute(sa.update(evse).values(status="CHARGING")))
-    assert owner.patch(f"/stations/locations/{id}", {"name": "New"}, if_match=seen).status_code == 200
+    assert owner.patch(f"/stations/locations/{location_id}", {"name": "New"}, if_match=seen).status_code == 200
 
 
 def test_a_patch_changes_what_is_given_and_nothing_else(owner: Person) -> None:
-    id = build(owner)
-    path = f"/stations/locations/{id}"
+    location_id = build(owner)
+    path = f"/stations/locations/{location_id}"
     hours = {"regular_hours": [{"weekday": 1, "period_begin": "08:00", "period_end": "20:00"}]}
     before = owner.get(path).json()
     after = owner.patch(path, {"opening_times": hours, "latitude": 52.2}, if_match="*").json()
@@ -111,14 +111,17 @@ def test_a_patch_changes_what_is_given_and_nothing_else(owner: Person) -> None:
 
 
 def test_a_moved_draft_is_found_where_it_is(world: World, owner: Person) -> None:
-    id = build(owner)
-    assert owner.patch(f"/stations/locations/{id}", {"latitude": 53.2, "longitude": 6.56}, if_match="*").status_code == 200
-    assert owner.post(f"/stations/locations/{id}/submit", if_match="*").status_code == 200
-    assert world.user("admin").post(f"/stations/locations/{id}/approve").status_code == 200
+    location_id = build(owner)
+    assert (
+        owner.patch(f"/stations/locations/{location_id}", {"latitude": 53.2, "longitude": 6.56}, if_match="*").status_code
+        == 200
+    )
+    assert owner.post(f"/stations/locations/{location_id}/submit", if_match="*").status_code == 200
+    assert world.user("admin").post(f"/stations/locations/{location_id}/approve").status_code == 200
     search = {"radius_km": 1}
     there = world.client.get("/api/v1/stations/locations", params=search | {"lat": 53.2, "lon": 6.56}).json()["items"]
     here = world.client.get("/api/v1/stations/locations", params=search | {"lat": 52.09, "lon": 5.12}).json()["items"]
-    assert ([item["id"] for item in there], here) == ([id], [])
+    assert ([item["id"] for item in there], here) == ([location_id], [])
 
 
 @pytest.mark.parametrize(
@@ -138,9 +141,9 @@ def test_a_moved_draft_is_found_where_it_is(world: World, owner: Person) -> None
     ],
 )
 def test_bad_patches_name_the_field(owner: Person, body: Any, field: str) -> None:
-    id = build(owner)
-    owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*")
-    answer = owner.patch(f"/stations/locations/{id}", body, if_match="*")
+    location_id = build(owner)
+    owner.put(f"/stations/locations/{location_id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*")
+    answer = owner.patch(f"/stations/locations/{location_id}", body, if_match="*")
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"][0]["field"].startswith(field)
 
@@ -155,8 +158,8 @@ def test_bad_patches_name_the_field(owner: Person, body: Any, field: str) -> Non
     ],
 )
 def test_an_approved_place_does_not_wander_off(world: World, owner: Person, body: Any, field: str) -> None:
-    id = approved(world, owner)
-    path = f"/stations/locations/{id}"
+    location_id = approved(world, owner)
+    path = f"/stations/locations/{location_id}"
     assert owner.patch(path, {"latitude": 52.0915, "name": "Corrected"}, if_match="*").status_code == 200, "166 m"
     assert owner.patch(path, {"latitude": 52.0915, "longitude": 5.12}, if_match="*").status_code == 200, "where it is"
     refused = owner.patch(path, body, if_match="*")
@@ -165,9 +168,9 @@ def test_an_approved_place_does_not_wander_off(world: World, owner: Person, body
 
 
 def test_tariffs_of_the_past_are_kept_and_a_booked_quote_is_never_touched(world: World, owner: Person) -> None:
-    id, driver = approved(world, owner), world.user()
-    path = f"/stations/locations/{id}"
-    made = driver.book(id, "10:00").json()
+    location_id, driver = approved(world, owner), world.user()
+    path = f"/stations/locations/{location_id}"
+    made = driver.book(location_id, "10:00").json()
     prices = [0.40]
     for price in (9, 0.10):
         world.platform.clock.advance(timedelta(minutes=1))  # type: ignore[attr-defined]
@@ -206,16 +209,21 @@ def test_own_locations_are_listed_by_state_and_page(world: World, owner: Person)
 
 
 def test_terms_are_told_in_sentences_before_they_are_set(world: World, owner: Person) -> None:
-    id, driver = approved(world, owner), world.user()
-    path = f"/stations/locations/{id}/booking-terms"
+    location_id, driver = approved(world, owner), world.user()
+    path = f"/stations/locations/{location_id}/booking-terms"
     said = driver.get(path).json()
     assert "You can cancel free of charge until 1 hour before the start; after that it costs €2.42." in said["sentences"]
     assert any("and it costs €6.05" in line for line in said["sentences"]), "the no-show fee of the tariff, with VAT"
     terms = {
-        "cancel_until_minutes": 1440, "noshow_fee": False, "min_lead_minutes": 30, "booking_horizon_days": 1,
-        "supported_access_methods": ["ACCESS_CODE", "LICENSE_PLATE"], "open_bookings_per_driver": 1, "change_not_allowed": True,
+        "cancel_until_minutes": 1440,
+        "noshow_fee": False,
+        "min_lead_minutes": 30,
+        "booking_horizon_days": 1,
+        "supported_access_methods": ["ACCESS_CODE", "LICENSE_PLATE"],
+        "open_bookings_per_driver": 1,
+        "change_not_allowed": True,
         "booking_terms_url": "https://example.org/terms",
-    }  # fmt: skip
+    }
     preview = owner.post(f"{path}/preview", terms).json()["sentences"]
     assert "You can cancel free of charge until 1 day before the start; after that it costs €2.42." in preview
     assert "You get in with an access code or your licence plate." in preview
@@ -239,18 +247,18 @@ def test_terms_are_told_in_sentences_before_they_are_set(world: World, owner: Pe
     ],
 )
 def test_bad_terms_name_the_field(owner: Person, terms: Any, field: str) -> None:
-    id = build(owner)
+    location_id = build(owner)
     for answer in (
-        owner.put(f"/stations/locations/{id}/booking-terms", terms, if_match="*"),
-        owner.post(f"/stations/locations/{id}/booking-terms/preview", terms),
+        owner.put(f"/stations/locations/{location_id}/booking-terms", terms, if_match="*"),
+        owner.post(f"/stations/locations/{location_id}/booking-terms/preview", terms),
     ):
         assert answer.status_code == 422, answer.text
         assert answer.json()["errors"][0]["field"].startswith(field)
 
 
 def test_an_evses_connectors_are_replaced(owner: Person) -> None:
-    id = build(owner)
-    path = f"/stations/locations/{id}"
+    location_id = build(owner)
+    path = f"/stations/locations/{location_id}"
     (evse,) = owner.get(path).json()["evses"]
     two = [
         {"connector_id": "1", "standard": CCS, "power_type": "DC", "max_power_kw": 150, "format": "CABLE"},

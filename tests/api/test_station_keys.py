@@ -1,6 +1,7 @@
 """Station keys over HTTP: made, shown once, rotated, revoked, listed."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_key_sent_twice_with_an_idempotency_key_is_two_keys(station: Station) 
 @pytest.mark.parametrize(
     "change", [lambda key: key[:-1] + ("0" if key[-1] != "0" else "1"), lambda key: key[:-1], lambda key: key + "x"]
 )
-def test_a_mistyped_key_is_refused_without_the_database(station: Station, change, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistyped_key_is_refused_without_the_database(station: Station, change: Callable[[str], str]) -> None:
     wrong = change(station.key)
     with pytest.raises(Unauthenticated, match="mistyped"):
         station_key_hash(wrong)
@@ -130,10 +131,13 @@ def test_keys_are_their_owners_alone(world: World, station: Station) -> None:
     (key_id,) = [item["id"] for item in station.owner.get(keys(station)).json()["items"]]
     stranger, other = world.user("owner"), Station.at(world, name="Elders")
     for answer in (
-        stranger.get(keys(station)), stranger.post(keys(station), {"name": "x"}), stranger.delete(f"/stations/keys/{key_id}"),
-        stranger.post(f"/stations/keys/{key_id}/rotate", {}), other.owner.delete(f"/stations/keys/{key_id}"),
+        stranger.get(keys(station)),
+        stranger.post(keys(station), {"name": "x"}),
+        stranger.delete(f"/stations/keys/{key_id}"),
+        stranger.post(f"/stations/keys/{key_id}/rotate", {}),
+        other.owner.delete(f"/stations/keys/{key_id}"),
         other.owner.post(f"/stations/keys/{key_id}/rotate", {}),
-    ):  # fmt: skip
+    ):
         assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
     assert world.user("driver").post(keys(station), {"name": "x"}).status_code == 403
     assert works(station, station.key)

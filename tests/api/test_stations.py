@@ -10,9 +10,14 @@ from shared.audit import audit_entry
 from tests.support.world import API, CCS, FLAT_TARIFF, TYPE2, Person, World
 
 PLACE = {
-    "name": "Stadhuis", "address": "Plein 1", "city": "Utrecht", "country": "NLD", "latitude": 52.09, "longitude": 5.12,
+    "name": "Stadhuis",
+    "address": "Plein 1",
+    "city": "Utrecht",
+    "country": "NLD",
+    "latitude": 52.09,
+    "longitude": 5.12,
     "time_zone": "Europe/Amsterdam",
-}  # fmt: skip
+}
 EVSE = {"uid": "NL*E1", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHASE", "max_power_kw": 22}]}
 TARIFF = FLAT_TARIFF.model_dump(mode="json", exclude_none=True)
 
@@ -20,17 +25,20 @@ TARIFF = FLAT_TARIFF.model_dump(mode="json", exclude_none=True)
 def build(owner: Person, **changes: Any) -> str:
     made = owner.post("/stations/locations", PLACE | changes)
     assert made.status_code == 201, made.text
-    id: str = made.json()["id"]
-    assert owner.post(f"/stations/locations/{id}/evses", EVSE, if_match=made.headers["etag"]).status_code == 201
-    return id
+    location_id: str = made.json()["id"]
+    assert owner.post(f"/stations/locations/{location_id}/evses", EVSE, if_match=made.headers["etag"]).status_code == 201
+    return location_id
 
 
 def approved(world: World, owner: Person, **changes: Any) -> str:
-    id = build(owner, **changes)
-    assert owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*").status_code == 200
-    assert owner.post(f"/stations/locations/{id}/submit", if_match="*").json()["status"] == "SUBMITTED"
-    assert world.user("admin").post(f"/stations/locations/{id}/approve").json()["status"] == "APPROVED"
-    return id
+    location_id = build(owner, **changes)
+    assert (
+        owner.put(f"/stations/locations/{location_id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*").status_code
+        == 200
+    )
+    assert owner.post(f"/stations/locations/{location_id}/submit", if_match="*").json()["status"] == "SUBMITTED"
+    assert world.user("admin").post(f"/stations/locations/{location_id}/approve").json()["status"] == "APPROVED"
+    return location_id
 
 
 def search(world: World, **params: Any) -> list[dict[str, Any]]:
@@ -42,23 +50,32 @@ def search(world: World, **params: Any) -> list[dict[str, Any]]:
 
 def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
     owner, admin, driver = world.user("owner"), world.user("admin"), world.user()
-    id = build(owner)
+    location_id = build(owner)
     assert search(world) == [], "not before it is approved"
-    assert driver.get(f"/stations/locations/{id}").status_code == 404
-    assert owner.get(f"/stations/locations/{id}").status_code == 200, "his own he sees before"
-    put = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*")
+    assert driver.get(f"/stations/locations/{location_id}").status_code == 404
+    assert owner.get(f"/stations/locations/{location_id}").status_code == 200, "their own they see before"
+    put = owner.put(f"/stations/locations/{location_id}/tariffs", {"tariffs": [{"tariff": TARIFF}]}, if_match="*")
     assert put.status_code == 200
-    assert admin.post(f"/stations/locations/{id}/approve").json()["code"] == "WRONG_STATE", "a draft is not for him to judge"
-    assert owner.post(f"/stations/locations/{id}/submit", if_match=put.headers["etag"]).json()["status"] == "SUBMITTED"
+    assert admin.post(f"/stations/locations/{location_id}/approve").json()["code"] == "WRONG_STATE", (
+        "a draft is not for them to judge"
+    )
+    assert owner.post(f"/stations/locations/{location_id}/submit", if_match=put.headers["etag"]).json()["status"] == "SUBMITTED"
     assert search(world) == []
-    assert admin.post(f"/stations/locations/{id}/approve").json()["status"] == "APPROVED"
+    assert admin.post(f"/stations/locations/{location_id}/approve").json()["status"] == "APPROVED"
     (found,) = search(world)
-    assert found["id"] == id
+    assert found["id"] == location_id
     assert found["pools"] == [
-        {"connector": TYPE2, "power_class": "FAST", "power_kw": 22, "capacity": 1, "free": None,
-         "tariff_id": put.json()["pools"][0]["tariff_id"], "forecast": None}
-    ]  # fmt: skip
-    assert driver.book(id, "10:00").status_code == 201
+        {
+            "connector": TYPE2,
+            "power_class": "FAST",
+            "power_kw": 22,
+            "capacity": 1,
+            "free": None,
+            "tariff_id": put.json()["pools"][0]["tariff_id"],
+            "forecast": None,
+        }
+    ]
+    assert driver.book(location_id, "10:00").status_code == 201
     actions = sa.select(audit_entry.c.action).order_by(audit_entry.c.id)
     stored = world.platform.read(lambda tx: list(tx.execute(actions).scalars()))
     assert stored == ["location.create", "evse.create", "location.tariffs", "location.submit", "location.approve"]
@@ -66,10 +83,13 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
 
 def test_a_quote_that_is_booked_survives_a_new_tariff(world: World) -> None:
     owner, driver = world.user("owner"), world.user()
-    id = approved(world, owner)
-    made = driver.book(id, "10:00").json()
+    location_id = approved(world, owner)
+    made = driver.book(location_id, "10:00").json()
     dearer = TARIFF | {"elements": [{"price_components": [{"type": "ENERGY", "price": 9}]}]}
-    assert owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": dearer}]}, if_match="*").status_code == 200
+    assert (
+        owner.put(f"/stations/locations/{location_id}/tariffs", {"tariffs": [{"tariff": dearer}]}, if_match="*").status_code
+        == 200
+    )
     assert driver.get(f"/booking/bookings/{made['id']}").json()["quote"] == made["quote"]
     moved = driver.post(f"/booking/bookings/{made['id']}/reschedule", {"start": "2026-03-02T12:00:00Z"}).json()
     assert moved["quote"]["total_minor"] == made["quote"]["total_minor"], "the tariff is frozen with the booking"
@@ -77,31 +97,31 @@ def test_a_quote_that_is_booked_survives_a_new_tariff(world: World) -> None:
 
 def test_terms_are_frozen_with_a_booking(world: World) -> None:
     owner, driver = world.user("owner"), world.user()
-    id = approved(world, owner)
-    made = driver.book(id, "10:00").json()
-    put = owner.put(f"/stations/locations/{id}/booking-terms", {"cancel_until_minutes": 600}, if_match="*")
+    location_id = approved(world, owner)
+    made = driver.book(location_id, "10:00").json()
+    put = owner.put(f"/stations/locations/{location_id}/booking-terms", {"cancel_until_minutes": 600}, if_match="*")
     assert put.json()["booking_terms"]["cancel_until_minutes"] == 600
     assert driver.get(f"/booking/bookings/{made['id']}").json()["terms"]["cancel_until_minutes"] == 60
-    bad = owner.put(f"/stations/locations/{id}/booking-terms", {"min_booking_minutes": 60, "max_booking_minutes": 30})
+    bad = owner.put(f"/stations/locations/{location_id}/booking-terms", {"min_booking_minutes": 60, "max_booking_minutes": 30})
     assert (bad.status_code, bad.json()["code"]) == (422, "INVALID")
 
 
 def test_roles_and_owners_are_kept_apart(world: World) -> None:
     owner, other, driver, admin = (world.user(role) for role in ("owner", "owner", "driver", "admin"))
-    id = build(owner)
+    location_id = build(owner)
     assert driver.post("/stations/locations", PLACE).status_code == 403
     for stranger, status in ((driver, 403), (other, 404)):
-        assert stranger.post(f"/stations/locations/{id}/evses", EVSE).status_code == status
-        assert stranger.put(f"/stations/locations/{id}/tariffs", {"tariffs": []}).status_code == status
-        assert stranger.put(f"/stations/locations/{id}/booking-terms", {}).status_code == status
-    assert owner.post(f"/stations/locations/{id}/approve").status_code == 403
-    assert admin.put(f"/stations/locations/{id}/booking-terms", {}, if_match="*").status_code == 200
+        assert stranger.post(f"/stations/locations/{location_id}/evses", EVSE).status_code == status
+        assert stranger.put(f"/stations/locations/{location_id}/tariffs", {"tariffs": []}).status_code == status
+        assert stranger.put(f"/stations/locations/{location_id}/booking-terms", {}).status_code == status
+    assert owner.post(f"/stations/locations/{location_id}/approve").status_code == 403
+    assert admin.put(f"/stations/locations/{location_id}/booking-terms", {}, if_match="*").status_code == 200
 
 
 def test_what_cannot_be_booked_cannot_be_submitted(world: World) -> None:
     owner = world.user("owner")
-    id = owner.post("/stations/locations", PLACE).json()["id"]
-    answer = owner.post(f"/stations/locations/{id}/submit", if_match="*")
+    location_id = owner.post("/stations/locations", PLACE).json()["id"]
+    answer = owner.post(f"/stations/locations/{location_id}/submit", if_match="*")
     assert (answer.status_code, answer.json()["code"]) == (409, "WRONG_STATE")
 
 
@@ -117,10 +137,12 @@ def test_what_cannot_be_booked_cannot_be_submitted(world: World) -> None:
         ({"name": ""}, "name"),
         ({"status": "APPROVED"}, "status"),
         ({"owner_id": "x"}, "owner_id"),
-        ({"opening_times": {"regular_hours": [{"weekday": 1, "period_begin": "9", "period_end": "17:00"}]}},
-         "opening_times.regular_hours.0.period_begin"),
+        (
+            {"opening_times": {"regular_hours": [{"weekday": 1, "period_begin": "9", "period_end": "17:00"}]}},
+            "opening_times.regular_hours.0.period_begin",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_locations_name_the_field(world: World, changes: dict[str, Any], field: str) -> None:
     answer = world.user("owner").post("/stations/locations", PLACE | changes)
     assert answer.status_code == 422
@@ -129,18 +151,18 @@ def test_bad_locations_name_the_field(world: World, changes: dict[str, Any], fie
 
 def test_bad_evses_and_tariffs_name_the_field(world: World) -> None:
     owner = world.user("owner")
-    id = build(owner)
-    twice = owner.post(f"/stations/locations/{id}/evses", EVSE, if_match="*")
+    location_id = build(owner)
+    twice = owner.post(f"/stations/locations/{location_id}/evses", EVSE, if_match="*")
     assert (twice.status_code, twice.json()["code"]) == (409, "CONFLICT")
     plug = EVSE["connectors"][0]
-    bad = owner.post(f"/stations/locations/{id}/evses", {"uid": "E2", "connectors": [plug | {"standard": "X"}]})  # type: ignore[operator]
+    bad = owner.post(f"/stations/locations/{location_id}/evses", {"uid": "E2", "connectors": [plug | {"standard": "X"}]})  # type: ignore[operator]
     assert bad.json()["errors"][0]["field"] == "connectors.0.standard"
     wrong = owner.put(
-        f"/stations/locations/{id}/tariffs", {"tariffs": [{"tariff": TARIFF | {"currency": "GBP"}}]}, if_match="*"
+        f"/stations/locations/{location_id}/tariffs", {"tariffs": [{"tariff": TARIFF | {"currency": "GBP"}}]}, if_match="*"
     )
     assert wrong.json()["errors"][0]["field"] == "tariffs.0.tariff.currency"
     none = {"tariff": TARIFF, "applies_to": {"standards": [CCS]}}
-    missing = owner.put(f"/stations/locations/{id}/tariffs", {"tariffs": [none]}, if_match="*")
+    missing = owner.put(f"/stations/locations/{location_id}/tariffs", {"tariffs": [none]}, if_match="*")
     assert missing.json()["errors"][0]["field"] == "tariffs.0.applies_to"
 
 

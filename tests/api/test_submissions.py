@@ -15,11 +15,11 @@ def owner(world: World) -> Person:
 
 def test_a_rejected_location_comes_back_with_the_difference_shown(world: World, owner: Person) -> None:
     admin = world.user("admin")
-    id = build(owner)
-    path = f"/stations/locations/{id}"
+    location_id = build(owner)
+    path = f"/stations/locations/{location_id}"
     assert owner.post(f"{path}/submit", if_match="*").json()["status"] == "SUBMITTED"
     (waiting,) = admin.get("/stations/managed-locations", status="SUBMITTED").json()["items"]
-    assert waiting["id"] == id
+    assert waiting["id"] == location_id
     (first,) = admin.get(f"{path}/submissions").json()["items"]
     assert (first["decision"], first["changes"], first["document"]["name"]) == (None, None, "Stadhuis")
     assert "status" not in first["document"]
@@ -55,8 +55,8 @@ def test_a_rejected_location_comes_back_with_the_difference_shown(world: World, 
 
 def test_what_is_being_looked_at_is_not_changed_by_its_owner(world: World, owner: Person) -> None:
     admin = world.user("admin")
-    id = build(owner)
-    path = f"/stations/locations/{id}"
+    location_id = build(owner)
+    path = f"/stations/locations/{location_id}"
     tag = owner.post(f"{path}/submit", if_match="*").headers["etag"]
     refused = owner.patch(path, {"name": "Something else"}, if_match=tag)
     assert (refused.status_code, refused.json()["code"]) == (409, "WRONG_STATE")
@@ -70,8 +70,8 @@ def test_what_is_being_looked_at_is_not_changed_by_its_owner(world: World, owner
 
 def test_an_administrator_approves_what_he_read(world: World, owner: Person) -> None:
     admin = world.user("admin")
-    id = build(owner)
-    path = f"/stations/locations/{id}"
+    location_id = build(owner)
+    path = f"/stations/locations/{location_id}"
     owner.post(f"{path}/submit", if_match="*")
     read = admin.get(path).headers["etag"]
     owner.post(f"{path}/withdraw", if_match="*")
@@ -90,26 +90,29 @@ TRANSITIONS = {
     "SUSPENDED": {"lift"},
 }
 STEPS = {
-    "DRAFT": (), "SUBMITTED": ("submit",), "REJECTED": ("submit", "reject"), "APPROVED": ("submit", "approve"),
+    "DRAFT": (),
+    "SUBMITTED": ("submit",),
+    "REJECTED": ("submit", "reject"),
+    "APPROVED": ("submit", "approve"),
     "SUSPENDED": ("submit", "approve", "suspend"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("status", TRANSITIONS)
 def test_each_state_allows_its_steps_and_no_others(world: World, owner: Person, status: str) -> None:
     admin = world.user("admin")
 
-    def step(id: str, name: str) -> Any:
+    def step(location_id: str, name: str) -> Any:
         body = {"reason": "Because of this"} if name in ("reject", "suspend") else None
         who = owner if name in ("submit", "withdraw") else admin
-        return who.post(f"/stations/locations/{id}/{name}", body, if_match="*")
+        return who.post(f"/stations/locations/{location_id}/{name}", body, if_match="*")
 
     for name in ("submit", "withdraw", "approve", "reject", "suspend", "lift"):
-        id = build(owner)
+        location_id = build(owner)
         for before in STEPS[status]:
-            assert step(id, before).status_code == 200
-        assert owner.get(f"/stations/locations/{id}").json()["status"] == status
-        answer = step(id, name)
+            assert step(location_id, before).status_code == 200
+        assert owner.get(f"/stations/locations/{location_id}").json()["status"] == status
+        answer = step(location_id, name)
         if name in TRANSITIONS[status]:
             assert answer.status_code == 200, answer.text
         else:
@@ -119,22 +122,22 @@ def test_each_state_allows_its_steps_and_no_others(world: World, owner: Person, 
 
 @pytest.mark.parametrize("reason", [None, "", "  ", "x" * 501])
 def test_a_rejection_needs_a_reason(world: World, owner: Person, reason: str | None) -> None:
-    id = build(owner)
-    owner.post(f"/stations/locations/{id}/submit", if_match="*")
+    location_id = build(owner)
+    owner.post(f"/stations/locations/{location_id}/submit", if_match="*")
     for what in ("reject", "suspend"):
-        answer = world.user("admin").post(f"/stations/locations/{id}/{what}", {"reason": reason})
+        answer = world.user("admin").post(f"/stations/locations/{location_id}/{what}", {"reason": reason})
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "reason")
 
 
 def test_a_draft_without_an_evse_cannot_be_submitted_and_says_why(owner: Person) -> None:
-    id = owner.post("/stations/locations", PLACE).json()["id"]
-    refused = owner.post(f"/stations/locations/{id}/submit", if_match="*")
+    location_id = owner.post("/stations/locations", PLACE).json()["id"]
+    refused = owner.post(f"/stations/locations/{location_id}/submit", if_match="*")
     assert (refused.status_code, refused.json()["code"]) == (409, "WRONG_STATE")
     assert "EVSE" in refused.json()["detail"]
 
 
 def test_a_draft_is_deleted_without_a_word_to_anybody(world: World, owner: Person) -> None:
-    id = build(owner)
-    assert owner.delete(f"/stations/locations/{id}", if_match="*").status_code == 204
-    assert owner.get(f"/stations/locations/{id}").status_code == 404
+    location_id = build(owner)
+    assert owner.delete(f"/stations/locations/{location_id}", if_match="*").status_code == 204
+    assert owner.get(f"/stations/locations/{location_id}").status_code == 404
     assert world.drain() == 0

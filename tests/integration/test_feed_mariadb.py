@@ -82,7 +82,7 @@ def test_a_silence_is_marked_once_by_many(station: Station, clock: ManualClock) 
     clock.advance(timedelta(minutes=15))
     platform = station.world.platform
     with ThreadPoolExecutor(4) as pool:
-        marked = list(pool.map(lambda _: silence.mark_silent_feeds(platform), range(4)))
+        marked = list(pool.map(lambda _: silence.mark_stale_feeds(platform), range(4)))
     assert sum(marked) == 1
     assert station.shown() == {"E0": "UNKNOWN", "E1": "UNKNOWN"}
     assert station.history("E0") == [("07:59", "AVAILABLE", None), ("08:15", "UNKNOWN", "AVAILABLE")]

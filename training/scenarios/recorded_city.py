@@ -28,8 +28,7 @@ from functions.optimizer.core.city import (
 )
 from functions.stations.enums import PowerType
 from functions.stations.opening import Hours, open_slots
-from functions.tariffs.rates import Rates as CompiledRates
-from functions.tariffs.rates import compile_rates
+from functions.tariffs.rates import SlotRates, compile_rates
 from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.duals import Programme, prices
 from training.problem.scenario import DAY_SLOTS, Demand, Scenario, Split, day
@@ -237,7 +236,7 @@ def _rates(folder: CityFolder, city: City, on: date) -> tuple[PoolRates, np.ndar
     energy, hourly, flat = np.zeros((len(city.capacity), SLOTS)), np.zeros((len(city.capacity), SLOTS)), []
     opened = np.ones((len(city.capacity), SLOTS), dtype=bool)
     # Large cities have few tariffs and few kinds of hours.
-    compiled: dict[tuple[str, float], CompiledRates] = {}
+    compiled: dict[tuple[str, float], SlotRates] = {}
     hours: dict[Hours | None, np.ndarray] = {}
     for pool, evses in enumerate(city.evse_ids):
         tariff = folder.tariff_of(evses[0], plugs[evses[0]].connector_id)

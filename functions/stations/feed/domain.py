@@ -19,7 +19,7 @@ _CAUTION = (
     EvseStatus.OUTOFORDER,
     EvseStatus.REMOVED,
 )
-CAUTION = {status.value: place for place, status in enumerate(_CAUTION)}
+CAUTION = {status.value: rank for rank, status in enumerate(_CAUTION)}
 """Of two reports for one instant the more cautious one counts, whichever comes first: no driver is sent to a broken EVSE."""
 LASTING = frozenset({EvseStatus.PLANNED.value, EvseStatus.REMOVED.value})
 """What the silence of a feed does not put in doubt."""
@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Known:
+class ReportInForce:
     """The report in force of an EVSE; `unknown_since` is set while its feed is silent and it has not reported again."""
 
     status: str
@@ -65,10 +65,13 @@ class KeyInUse:
 
     id: uuid.UUID
     location_id: uuid.UUID
+    """The key opens this location alone."""
     token_hash: str
     valid_until: datetime | None = None
+    """The end of a rotated key's grace; None for one that was not rotated."""
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    """To the minute."""
 
     def status(self, now: datetime) -> str:
         """ACTIVE, EXPIRING (rotated, still good), EXPIRED or REVOKED."""
@@ -95,24 +98,30 @@ class StationKey(KeyInUse):
 
 
 @dataclass(frozen=True)
-class Heard:
+class FeedContact:
     """When a location's feed was last heard, and since when it is silent."""
 
-    at: datetime
+    heard_at: datetime
     silent_since: datetime | None
 
 
 @dataclass(frozen=True)
-class Fed:
-    """An EVSE as the feed sees it: `status` is what everybody reads, `known` its report in force, None before the first."""
+class EvseFeedState:
+    """An EVSE as the feed sees it."""
 
     evse_id: uuid.UUID
     uid: str
+    """Unique in its location."""
     status: str
-    known: Known | None = None
+    """What everybody reads."""
+    report: ReportInForce | None = None
+    """None before the first report."""
     received_at: datetime | None = None
+    """When the report in force arrived."""
     window_start: datetime | None = None
+    """The minute in which reports are counted."""
     window_count: int = 0
+    """Reports taken in that minute."""
 
 
 @dataclass(frozen=True)
@@ -132,32 +141,34 @@ class Edit:
     write: tuple[Change, ...] = ()
 
 
-def judge(known: Known | None, status: str, at: datetime) -> Outcome:
-    """What a report of `status` as of `at` is against what is known. The same for every order of arrival: the greatest
-    (timestamp, caution) is in force."""
-    if known is None:
+def classify(current: ReportInForce | None, status: str, at: datetime) -> Outcome:
+    """What a report of `status` as of `at` is against the one in force: a last-writer-wins register with a tie-break.
+
+    The greatest (timestamp, caution) wins, so that every order of arrival ends the same.
+    """
+    if current is None:
         return Outcome.CHANGED
-    new, old = (at, CAUTION[status]), (known.last_updated, CAUTION[known.status])
+    new, old = (at, CAUTION[status]), (current.last_updated, CAUTION[current.status])
     if new < old:
         return Outcome.OLDER
-    if known.unknown_since is not None:
+    if current.unknown_since is not None:
         return Outcome.CHANGED  # saying the same again ends the doubt that the silence brought
     if new == old:
         return Outcome.DUPLICATE
-    return Outcome.CONFIRMED if status == known.status else Outcome.CHANGED
+    return Outcome.CONFIRMED if status == current.status else Outcome.CHANGED
 
 
-def newest(known: Known | None, status: str, at: datetime, *, same_instant: Change | None = None) -> Edit:
+def apply_newest(current: ReportInForce | None, status: str, at: datetime, *, same_instant: Change | None = None) -> Edit:
     """The history after a report that is in force from now on. A silence that began after `at` is taken out again: the
     station says what was true meanwhile. `same_instant` is the row at `at`, where there is one."""
-    if known is None:
+    if current is None:
         return Edit(write=(Change(at, status, None),))
     delete: tuple[datetime, ...] = ()
-    previous: str | None = known.status
-    if known.unknown_since is not None:
-        if known.unknown_since < at:
+    previous: str | None = current.status
+    if current.unknown_since is not None:
+        if current.unknown_since < at:
             return Edit() if status == UNKNOWN else Edit(write=(Change(at, status, UNKNOWN),))
-        delete = (known.unknown_since,)
+        delete = (current.unknown_since,)
     if status == previous:
         return Edit(delete=delete)
     if same_instant is not None:
@@ -167,19 +178,19 @@ def newest(known: Known | None, status: str, at: datetime, *, same_instant: Chan
     return Edit(delete=tuple(when for when in delete if when != at), write=(Change(at, status, previous),))
 
 
-def late(known: Known, before: Change | None, after: Change | None, status: str, at: datetime) -> Edit:
+def apply_late(current: ReportInForce, before: Change | None, after: Change | None, status: str, at: datetime) -> Edit:
     """The history after a report that came too late to be in force. `before` is the last row at or before `at`, `after` the
     first one after it. The state in force is not touched; rows alternate, so that each is a change."""
-    if at == known.last_updated or (before is not None and before.at == at):
+    if at == current.last_updated or (before is not None and before.at == at):
         return Edit()
-    last = after is None or after.at > known.last_updated
+    last = after is None or after.at > current.last_updated
     # No row at all up to the state in force: what began it was pruned, and it has lasted since.
-    previous = before.status if before is not None else known.status if last else None
+    previous = before.status if before is not None else current.status if last else None
     if previous == status:
         return Edit()
     if after is None or last:
         # What was said again later was not written down as it was no change; now it is one.
-        return Edit(write=(Change(at, status, previous), Change(known.last_updated, known.status, status)))
+        return Edit(write=(Change(at, status, previous), Change(current.last_updated, current.status, status)))
     if after.status == status:
         return Edit(delete=(after.at,), write=(Change(at, status, previous),))
     return Edit(write=(Change(at, status, previous), Change(after.at, after.status, status)))

@@ -9,7 +9,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.stations.enums import EvseStatus, LocationStatus
-from functions.stations.feed.domain import UNKNOWN, Change, Edit, Fed, Heard, KeyInUse, Known, StationKey
+from functions.stations.feed.domain import (
+    UNKNOWN,
+    Change,
+    Edit,
+    EvseFeedState,
+    FeedContact,
+    KeyInUse,
+    ReportInForce,
+    StationKey,
+)
 from functions.stations.feed.tables import evse_feed, evse_status_change, location_feed, station_key
 from functions.stations.tables import evse, location
 from shared.db import for_update, insert_new, is_duplicate
@@ -21,12 +30,12 @@ CHUNK = 1000
 
 
 @dataclass(frozen=True)
-class Seen:
+class KeyContext:
     """Everything a report is judged by, read in one statement."""
 
     key: KeyInUse
-    heard: Heard | None
-    evses: tuple[Fed, ...]
+    contact: FeedContact | None
+    evses: tuple[EvseFeedState, ...]
 
 
 _KEY = tuple(station_key.c[name].label(f"key_{name}") for name in KeyInUse.__dataclass_fields__)
@@ -41,14 +50,14 @@ _EVSE = (
     evse_feed.c.window_start,
     evse_feed.c.window_count,
 )
-_HEARD = (location_feed.c.heard_at, location_feed.c.silent_since)
-_FED = evse.outerjoin(evse_feed, evse_feed.c.evse_id == evse.c.id)
+_CONTACT = (location_feed.c.heard_at, location_feed.c.silent_since)
+_WITH_FEED = evse.outerjoin(evse_feed, evse_feed.c.evse_id == evse.c.id)
 _KEYS = station_key.join(
     location, sa.and_(location.c.id == station_key.c.location_id, location.c.status != LocationStatus.REMOVED.value)
 ).outerjoin(location_feed, location_feed.c.location_id == station_key.c.location_id)
 """A key of a location that its owner removed opens nothing."""
-_ONE = (
-    sa.select(*_KEY, *_HEARD, *_EVSE)
+_KEY_AND_EVSE = (
+    sa.select(*_KEY, *_CONTACT, *_EVSE)
     .select_from(
         _KEYS.outerjoin(
             evse, sa.and_(evse.c.id == sa.bindparam("evse"), evse.c.location_id == station_key.c.location_id)
@@ -56,7 +65,7 @@ _ONE = (
     )
     .where(station_key.c.token_hash == sa.bindparam("hash"))
 )
-_KEY_ALONE = sa.select(*_KEY, *_HEARD).select_from(_KEYS).where(station_key.c.token_hash == sa.bindparam("hash"))
+_KEY_ALONE = sa.select(*_KEY, *_CONTACT).select_from(_KEYS).where(station_key.c.token_hash == sa.bindparam("hash"))
 
 
 # Written once, with parameters: building a statement for each report costs more than sending it.
@@ -70,11 +79,11 @@ _PUT_LOCKED = (
         }
     )
 )
-_SEEN = (evse_feed.c.last_updated == sa.bindparam("seen_updated"), evse_feed.c.status == sa.bindparam("seen_status"))
-_PUT = _PUT_LOCKED.where(*_SEEN, evse_feed.c.unknown_since.is_(None))
-_PUT_AFTER_SILENCE = _PUT_LOCKED.where(*_SEEN, evse_feed.c.unknown_since == sa.bindparam("seen_unknown"))
-_SHOW_ANY = sa.update(evse).where(evse.c.id == sa.bindparam("evse")).values(status=sa.bindparam("shown"))
-_SHOW = _SHOW_ANY.where(evse.c.status != REMOVED)
+_UNCHANGED = (evse_feed.c.last_updated == sa.bindparam("old_updated"), evse_feed.c.status == sa.bindparam("old_status"))
+_PUT = _PUT_LOCKED.where(*_UNCHANGED, evse_feed.c.unknown_since.is_(None))
+_PUT_AFTER_SILENCE = _PUT_LOCKED.where(*_UNCHANGED, evse_feed.c.unknown_since == sa.bindparam("old_unknown"))
+_PUBLISH_ANY = sa.update(evse).where(evse.c.id == sa.bindparam("evse")).values(status=sa.bindparam("shown"))
+_PUBLISH = _PUBLISH_ANY.where(evse.c.status != REMOVED)
 _ADD_CHANGE = sa.insert(evse_status_change)
 
 
@@ -82,47 +91,49 @@ def _key(row: Any) -> KeyInUse:
     return KeyInUse(**{name: getattr(row, f"key_{name}") for name in KeyInUse.__dataclass_fields__})
 
 
-def _heard(row: Any) -> Heard | None:
-    return None if row.heard_at is None else Heard(row.heard_at, row.silent_since)
+def _contact(row: Any) -> FeedContact | None:
+    return None if row.heard_at is None else FeedContact(row.heard_at, row.silent_since)
 
 
-def _fed(row: Any) -> Fed:
+def _state(row: Any) -> EvseFeedState:
     if row.reported is None:
-        return Fed(row.evse_id, row.uid, row.shown)
-    known = Known(row.reported, row.last_updated, row.unknown_since)
-    return Fed(row.evse_id, row.uid, row.shown, known, row.received_at, row.window_start, row.window_count)
+        return EvseFeedState(row.evse_id, row.uid, row.shown)
+    report = ReportInForce(row.reported, row.last_updated, row.unknown_since)
+    return EvseFeedState(row.evse_id, row.uid, row.shown, report, row.received_at, row.window_start, row.window_count)
 
 
-def seen_with(tx: Tx, token_hash: str, evse_id: uuid.UUID) -> Seen | None:
+def key_and_evse(tx: Tx, token_hash: str, evse_id: uuid.UUID) -> KeyContext | None:
     """The key of this hash, its location's feed and that EVSE, if it is of the location; None where there is no such key."""
-    row = tx.execute(_ONE, {"hash": token_hash, "evse": evse_id}).one_or_none()
+    row = tx.execute(_KEY_AND_EVSE, {"hash": token_hash, "evse": evse_id}).one_or_none()
     if row is None:
         return None
-    return Seen(_key(row), _heard(row), () if row.evse_id is None else (_fed(row),))
+    return KeyContext(_key(row), _contact(row), () if row.evse_id is None else (_state(row),))
 
 
-def key_by_hash(tx: Tx, token_hash: str) -> Seen | None:
+def key_by_hash(tx: Tx, token_hash: str) -> KeyContext | None:
     """The key of this hash and its location's feed, without EVSEs."""
     row = tx.execute(_KEY_ALONE, {"hash": token_hash}).one_or_none()
-    return None if row is None else Seen(_key(row), _heard(row), ())
+    return None if row is None else KeyContext(_key(row), _contact(row), ())
 
 
-def evses_of(tx: Tx, location_ids: Sequence[uuid.UUID], *, lock: Sequence[uuid.UUID] = ()) -> dict[uuid.UUID, list[Fed]]:
+def evses_of(
+    tx: Tx, location_ids: Sequence[uuid.UUID], *, lock: Sequence[uuid.UUID] = ()
+) -> dict[uuid.UUID, list[EvseFeedState]]:
     """The EVSEs of locations as the feed sees them, by uid; the feed rows of EVSEs `lock` are locked first, by id."""
     if lock:
         rows = sa.select(evse_feed.c.evse_id).where(evse_feed.c.evse_id.in_(sorted(lock))).order_by(evse_feed.c.evse_id)
         tx.execute(for_update(rows, tx.conn)).all()
-    found: dict[uuid.UUID, list[Fed]] = {}
+    states: dict[uuid.UUID, list[EvseFeedState]] = {}
     for chunk in _chunks(location_ids):
         statement = (
             sa.select(evse.c.location_id, *_EVSE)
-            .select_from(_FED)
+            .select_from(_WITH_FEED)
             .where(evse.c.location_id.in_(chunk))
             .order_by(evse.c.location_id, evse.c.uid)
         )
         for row in tx.execute(statement):
-            found.setdefault(row.location_id, []).append(_fed(row))
-    return found
+            states.setdefault(row.location_id, []).append(_state(row))
+    return states
 
 
 def in_states(tx: Tx, states: Sequence[str]) -> dict[uuid.UUID, uuid.UUID]:
@@ -131,35 +142,39 @@ def in_states(tx: Tx, states: Sequence[str]) -> dict[uuid.UUID, uuid.UUID]:
     return {row.id: row.location_id for row in rows}
 
 
-def lock_evse(tx: Tx, evse_id: uuid.UUID) -> Fed | None:
+def lock_evse(tx: Tx, evse_id: uuid.UUID) -> EvseFeedState | None:
     """An EVSE with its feed row locked: what is written next is compared with nothing that can change."""
     tx.execute(for_update(sa.select(evse_feed.c.evse_id).where(evse_feed.c.evse_id == evse_id), tx.conn)).all()
-    row = tx.execute(sa.select(*_EVSE).select_from(_FED).where(evse.c.id == evse_id)).one_or_none()
-    return None if row is None else _fed(row)
+    row = tx.execute(sa.select(*_EVSE).select_from(_WITH_FEED).where(evse.c.id == evse_id)).one_or_none()
+    return None if row is None else _state(row)
 
 
-def put_report(tx: Tx, location_id: uuid.UUID, before: Fed, after: Fed) -> bool:
+def put_report(tx: Tx, location_id: uuid.UUID, before: EvseFeedState, after: EvseFeedState) -> bool:
     """Makes the report of `after` the one in force, if what `before` says is still so; False, and nothing changed, if not."""
-    values, known = _report(after), before.known
-    if known is None:
+    values, current = _report(after), before.report
+    if current is None:
         return insert_new(tx.conn, evse_feed, evse_id=before.evse_id, location_id=location_id, **values)
-    seen = {"evse": before.evse_id, "seen_updated": known.last_updated, "seen_status": known.status}
-    if known.unknown_since is None:
-        return tx.execute(_PUT, values | seen).rowcount == 1
-    return tx.execute(_PUT_AFTER_SILENCE, values | seen | {"seen_unknown": known.unknown_since}).rowcount == 1
+    old = {"evse": before.evse_id, "old_updated": current.last_updated, "old_status": current.status}
+    if current.unknown_since is None:
+        return tx.execute(_PUT, values | old).rowcount == 1
+    return tx.execute(_PUT_AFTER_SILENCE, values | old | {"old_unknown": current.unknown_since}).rowcount == 1
 
 
-def _report(fed: Fed) -> dict[str, Any]:
-    assert fed.known is not None
+def _report(state: EvseFeedState) -> dict[str, Any]:
+    assert state.report is not None
     return {
-        "status": fed.known.status, "last_updated": fed.known.last_updated, "received_at": fed.received_at,
-        "unknown_since": None, "window_start": fed.window_start, "window_count": fed.window_count,
-    }  # fmt: skip
+        "status": state.report.status,
+        "last_updated": state.report.last_updated,
+        "received_at": state.received_at,
+        "unknown_since": None,
+        "window_start": state.window_start,
+        "window_count": state.window_count,
+    }
 
 
-def show(tx: Tx, evse_id: uuid.UUID, status: str, *, was_removed: bool) -> None:
+def publish_status(tx: Tx, evse_id: uuid.UUID, status: str, *, was_removed: bool) -> None:
     """Changes what everybody reads of one EVSE. What its owner removed stays removed."""
-    tx.execute(_SHOW_ANY if was_removed else _SHOW, {"evse": evse_id, "shown": status})
+    tx.execute(_PUBLISH_ANY if was_removed else _PUBLISH, {"evse": evse_id, "shown": status})
 
 
 def set_status(tx: Tx, evse_ids: Sequence[uuid.UUID], status: str, *, also_removed: bool = False) -> int:
@@ -170,14 +185,14 @@ def set_status(tx: Tx, evse_ids: Sequence[uuid.UUID], status: str, *, also_remov
     return tx.execute(statement.values(status=status)).rowcount
 
 
-def hear(tx: Tx, location_id: uuid.UUID, heard: Heard | None) -> bool:
+def touch_feed(tx: Tx, location_id: uuid.UUID, contact: FeedContact | None) -> bool:
     """Notes that the location was heard now. True where that ended a silence: for one transaction only."""
     table = location_feed.c
-    if heard is None and insert_new(tx.conn, location_feed, location_id=location_id, heard_at=tx.now, silent_since=None):
+    if contact is None and insert_new(tx.conn, location_feed, location_id=location_id, heard_at=tx.now, silent_since=None):
         return False
     mine = table.location_id == location_id
     back = sa.update(location_feed).where(mine, table.silent_since.is_not(None)).values(heard_at=tx.now, silent_since=None)
-    if heard is not None and heard.silent_since is not None and tx.execute(back).rowcount == 1:
+    if contact is not None and contact.silent_since is not None and tx.execute(back).rowcount == 1:
         return True
     tx.execute(sa.update(location_feed).where(mine).values(heard_at=tx.now))
     return False
@@ -204,15 +219,15 @@ class Pending:
 
     def __init__(self, tx: Tx) -> None:
         self._tx = tx
-        self._reports: dict[uuid.UUID, Fed] = {}
+        self._reports: dict[uuid.UUID, EvseFeedState] = {}
         self._shown: dict[uuid.UUID, tuple[str, bool]] = {}
         self._edits: list[tuple[uuid.UUID, Edit]] = []
 
-    def report(self, fed: Fed) -> None:
-        """The report of `fed` is in force."""
-        self._reports[fed.evse_id] = fed
+    def report(self, state: EvseFeedState) -> None:
+        """The report of `state` is in force."""
+        self._reports[state.evse_id] = state
 
-    def show(self, before: Fed, after: Fed) -> None:
+    def publish_status(self, before: EvseFeedState, after: EvseFeedState) -> None:
         """Everybody reads the status of `after` in place of that of `before`."""
         if before.status != after.status:
             was_removed = before.status == REMOVED or self._shown.get(before.evse_id, ("", False))[1]
@@ -226,18 +241,18 @@ class Pending:
     def write(self) -> None:
         """Writes what came since the last time: a few statements, however many reports."""
         if self._reports:
-            rows = [{"evse": id} | _report(fed) for id, fed in sorted(self._reports.items())]
+            rows = [{"evse": evse_id} | _report(state) for evse_id, state in sorted(self._reports.items())]
             self._tx.conn.execute(_PUT_LOCKED, rows)
         self._write_history()
         groups: dict[tuple[str, bool], list[uuid.UUID]] = {}
-        for id, shown in sorted(self._shown.items()):
-            groups.setdefault(shown, []).append(id)
-        for (status, was_removed), ids in groups.items():
-            set_status(self._tx, ids, status, also_removed=was_removed)
+        for evse_id, shown in sorted(self._shown.items()):
+            groups.setdefault(shown, []).append(evse_id)
+        for (status, was_removed), evse_ids in groups.items():
+            set_status(self._tx, evse_ids, status, also_removed=was_removed)
         self._reports, self._shown, self._edits = {}, {}, []
 
     def _write_history(self) -> None:
-        rows = [{"evse_id": id} | vars(change) for id, edit in self._edits for change in edit.write]
+        rows = [{"evse_id": evse_id} | vars(change) for evse_id, edit in self._edits for change in edit.write]
         if rows and not any(edit.delete for _, edit in self._edits):
             try:
                 self._tx.execute(sa.insert(evse_status_change).values(rows))
@@ -245,8 +260,8 @@ class Pending:
             except sa.exc.IntegrityError as error:
                 if not is_duplicate(error):
                     raise
-        for id, edit in self._edits:
-            edit_history(self._tx, id, edit)
+        for evse_id, edit in self._edits:
+            edit_history(self._tx, evse_id, edit)
 
 
 def around(tx: Tx, evse_id: uuid.UUID, at: datetime) -> tuple[Change | None, Change | None]:
@@ -271,7 +286,7 @@ def at_instant(tx: Tx, evse_id: uuid.UUID, at: datetime) -> Change | None:
 def changes_since(tx: Tx, evse_ids: Sequence[uuid.UUID], since: datetime) -> dict[uuid.UUID, list[Change]]:
     """The changes at or after `since` by EVSE, in order of time."""
     table = evse_status_change.c
-    found: dict[uuid.UUID, list[Change]] = {}
+    changes: dict[uuid.UUID, list[Change]] = {}
     for chunk in _chunks(evse_ids):
         statement = (
             sa.select(table.evse_id, table.at, table.status, table.previous)
@@ -279,17 +294,17 @@ def changes_since(tx: Tx, evse_ids: Sequence[uuid.UUID], since: datetime) -> dic
             .order_by(table.evse_id, table.at)
         )
         for row in tx.execute(statement):
-            found.setdefault(row.evse_id, []).append(Change(row.at, row.status, row.previous))
-    return found
+            changes.setdefault(row.evse_id, []).append(Change(row.at, row.status, row.previous))
+    return changes
 
 
-def feeds_of(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Heard]:
+def feeds_of(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FeedContact]:
     """When locations were last heard; those without a feed are absent."""
-    found: dict[uuid.UUID, Heard] = {}
+    contacts: dict[uuid.UUID, FeedContact] = {}
     for chunk in _chunks(location_ids):
         statement = sa.select(location_feed).where(location_feed.c.location_id.in_(chunk))
-        found |= {row.location_id: Heard(row.heard_at, row.silent_since) for row in tx.execute(statement)}
-    return found
+        contacts |= {row.location_id: FeedContact(row.heard_at, row.silent_since) for row in tx.execute(statement)}
+    return contacts
 
 
 def prune_changes(tx: Tx, *, before: datetime, limit: int) -> int:
@@ -308,14 +323,14 @@ def overdue(tx: Tx, *, heard_before: datetime, limit: int) -> list[uuid.UUID]:
     return list(tx.execute(statement.order_by(table.heard_at).limit(limit)).scalars())
 
 
-def lock_feed(tx: Tx, location_id: uuid.UUID) -> Heard | None:
+def lock_feed(tx: Tx, location_id: uuid.UUID) -> FeedContact | None:
     """When a location was last heard, locked."""
     statement = sa.select(location_feed).where(location_feed.c.location_id == location_id)
     row = tx.execute(for_update(statement, tx.conn)).one_or_none()
-    return None if row is None else Heard(row.heard_at, row.silent_since)
+    return None if row is None else FeedContact(row.heard_at, row.silent_since)
 
 
-def fall_silent(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -> None:
+def mark_stale(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -> None:
     """Marks a feed as silent since now, and what its EVSEs reported as in doubt."""
     tx.execute(sa.update(location_feed).where(location_feed.c.location_id == location_id).values(silent_since=tx.now))
     tx.execute(sa.update(evse_feed).where(evse_feed.c.evse_id.in_(list(evse_ids))).values(unknown_since=tx.now))
@@ -328,9 +343,9 @@ def end_feed(tx: Tx, location_id: uuid.UUID) -> None:
     tx.execute(sa.delete(location_feed).where(location_feed.c.location_id == location_id))
 
 
-def add_key(tx: Tx, made: StationKey) -> None:
+def add_key(tx: Tx, key: StationKey) -> None:
     """Stores a key's hash."""
-    tx.execute(sa.insert(station_key).values(**vars(made)))
+    tx.execute(sa.insert(station_key).values(**vars(key)))
 
 
 def update_key(tx: Tx, key_id: uuid.UUID, **values: Any) -> None:
@@ -353,6 +368,6 @@ def keys_of(tx: Tx, location_id: uuid.UUID, *, after: uuid.UUID | None = None, l
 
 
 def _chunks(ids: Iterable[uuid.UUID]) -> Iterable[list[uuid.UUID]]:
-    wanted = list(ids)
-    for begin in range(0, len(wanted), CHUNK):
-        yield wanted[begin : begin + CHUNK]
+    listed = list(ids)
+    for begin in range(0, len(listed), CHUNK):
+        yield listed[begin : begin + CHUNK]

@@ -2,12 +2,13 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Response
 
 from functions.stations.feed import service as feed
 from functions.stations.feed import silence, station_keys
-from functions.stations.feed.domain import Fed, Heard
+from functions.stations.feed.domain import EvseFeedState, FeedContact
 from functions.stations.feed.schemas import (
     FeedHeard,
     StationKeyCreate,
@@ -32,8 +33,8 @@ def put_evse_status(evse_id: uuid.UUID, report: StatusReport, call: Station) -> 
     one that is older or known already changes nothing and is answered 200 with `applied: false`."""
 
     def take(tx: Tx) -> StatusTaken:
-        found = feed.put_status(tx=tx, evse_id=evse_id, status=report.status.value, last_updated=report.last_updated)
-        return StatusTaken.of(*found)
+        evse, outcome = feed.put_status(tx=tx, evse_id=evse_id, status=report.status.value, last_updated=report.last_updated)
+        return StatusTaken.of(evse, outcome)
 
     # The answer is valid by construction; checking it again would cost more than a statement.
     return Response(call.write(take).model_dump_json(), media_type="application/json")
@@ -45,8 +46,9 @@ def put_location_status(location_id: uuid.UUID, reports: StatusReports, call: St
     wrong."""
 
     def take(tx: Tx) -> StatusesTaken:
-        heard, evses, taken = feed.put_statuses(tx=tx, location_id=location_id, reports=reports)
-        return StatusesTaken(**_heard(call, location_id, heard, evses), evses=[StatusTaken.of(*item) for item in taken])
+        contact, evses, taken = feed.put_statuses(tx=tx, location_id=location_id, reports=reports)
+        answers = [StatusTaken.of(evse, outcome) for evse, outcome in taken]
+        return StatusesTaken(**_contact(call, location_id, contact, evses), evses=answers)
 
     return Response(call.write(take).model_dump_json(), media_type="application/json")
 
@@ -55,16 +57,20 @@ def put_location_status(location_id: uuid.UUID, reports: StatusReports, call: St
 def send_heartbeat(location_id: uuid.UUID, call: Station) -> FeedHeard:
     """Says that the feed of a location lives though nothing changed, by station key. Every report says it too."""
 
-    def hear(tx: Tx) -> FeedHeard:
-        return FeedHeard(**_heard(call, location_id, *feed.heartbeat(tx=tx, location_id=location_id)))
+    def touch(tx: Tx) -> FeedHeard:
+        contact, evses = feed.heartbeat(tx=tx, location_id=location_id)
+        return FeedHeard(**_contact(call, location_id, contact, evses))
 
-    return call.write(hear)
+    return call.write(touch)
 
 
-def _heard(call: Call, location_id: uuid.UUID, heard: Heard, evses: list[Fed]) -> dict[str, object]:
-    doubt = [item.evse_id for item in evses if item.known is not None and item.known.unknown_since is not None]
-    limit = call.platform.settings.feed_silent_after_s
-    return {"location_id": location_id, "heard_at": heard.at, "silent_after_s": limit, "unknown": doubt}
+def _contact(call: Call, location_id: uuid.UUID, contact: FeedContact, evses: list[EvseFeedState]) -> dict[str, Any]:
+    return {
+        "location_id": location_id,
+        "heard_at": contact.heard_at,
+        "silent_after_s": call.platform.settings.feed_silent_after_s,
+        "unknown": [evse.evse_id for evse in evses if evse.report is not None and evse.report.unknown_since is not None],
+    }
 
 
 @router.delete("/locations/{location_id}/feed", status_code=204)
@@ -78,8 +84,8 @@ def create_station_key(location_id: uuid.UUID, key_in: StationKeyCreate, call: O
     """Makes a key by which your location's stations report. It is shown this once, so an Idempotency-Key is not heeded."""
 
     def make(tx: Tx) -> StationKeyMade:
-        made, key = station_keys.create_key(tx=tx, location_id=location_id, name=key_in.name)
-        return StationKeyMade.made(made, key, tx.now)
+        station_key, secret = station_keys.create_key(tx=tx, location_id=location_id, name=key_in.name)
+        return StationKeyMade.with_secret(station_key, secret, tx.now)
 
     return call.write(make)
 
@@ -101,8 +107,8 @@ def rotate_station_key(key_id: uuid.UUID, rotate_in: StationKeyRotate, call: Own
     grace = timedelta(minutes=rotate_in.grace_minutes)
 
     def rotate(tx: Tx) -> StationKeyMade:
-        made, key = station_keys.rotate_key(tx=tx, key_id=key_id, grace=grace)
-        return StationKeyMade.made(made, key, tx.now)
+        station_key, secret = station_keys.rotate_key(tx=tx, key_id=key_id, grace=grace)
+        return StationKeyMade.with_secret(station_key, secret, tx.now)
 
     return call.write(rotate)
 

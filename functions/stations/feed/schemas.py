@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from functions.stations.enums import EvseStatus
-from functions.stations.feed.domain import Fed, Outcome, StationKey
+from functions.stations.feed.domain import EvseFeedState, Outcome, StationKey
 from functions.stations.schemas import Uid
 from shared.web.fields import Input, Instant, Output
 
@@ -57,13 +57,17 @@ class StatusTaken(Output):
     )
 
     @classmethod
-    def of(cls, fed: Fed, outcome: Outcome) -> "StatusTaken":
+    def of(cls, evse: EvseFeedState, outcome: Outcome) -> "StatusTaken":
         """The answer for an EVSE as it is now."""
-        known = fed.known
+        report = evse.report
         return cls(
-            evse_id=fed.evse_id, uid=fed.uid, status=fed.status if known is None else known.shown,
-            last_updated=None if known is None else known.last_updated, applied=outcome.applied, outcome=outcome,
-        )  # fmt: skip
+            evse_id=evse.evse_id,
+            uid=evse.uid,
+            status=evse.status if report is None else report.shown,
+            last_updated=None if report is None else report.last_updated,
+            applied=outcome.applied,
+            outcome=outcome,
+        )
 
 
 class FeedHeard(Output):
@@ -93,10 +97,15 @@ class FeedEvse(Output):
     received_at: datetime | None
 
     @classmethod
-    def of(cls, fed: Fed) -> "FeedEvse":
+    def of(cls, evse: EvseFeedState) -> "FeedEvse":
         """The answer for an EVSE."""
-        at = None if fed.known is None else fed.known.last_updated
-        return cls(evse_id=fed.evse_id, uid=fed.uid, status=fed.status, last_updated=at, received_at=fed.received_at)
+        return cls(
+            evse_id=evse.evse_id,
+            uid=evse.uid,
+            status=evse.status,
+            last_updated=None if evse.report is None else evse.report.last_updated,
+            received_at=evse.received_at,
+        )
 
 
 class Waiting(Output):
@@ -154,10 +163,10 @@ class StationKeyOut(Output):
     last_used_at: datetime | None = Field(description="To the minute")
 
     @classmethod
-    def of(cls, record: StationKey, now: datetime) -> "StationKeyOut":
+    def of(cls, station_key: StationKey, now: datetime) -> "StationKeyOut":
         """The answer for a key at `now`."""
-        values = {name: getattr(record, name) for name in StationKeyOut.model_fields if name != "status"}
-        return cls(**values, status=record.status(now))
+        values = {name: getattr(station_key, name) for name in StationKeyOut.model_fields if name != "status"}
+        return cls(**values, status=station_key.status(now))
 
 
 class StationKeyMade(StationKeyOut):
@@ -166,6 +175,6 @@ class StationKeyMade(StationKeyOut):
     key: str = Field(description="Sent as `Authorization: Bearer <key>`; it cannot be shown again")
 
     @classmethod
-    def made(cls, record: StationKey, key: str, now: datetime) -> "StationKeyMade":
+    def with_secret(cls, station_key: StationKey, secret: str, now: datetime) -> "StationKeyMade":
         """The answer for a new key."""
-        return cls(**StationKeyOut.of(record, now).model_dump(), key=key)
+        return cls(**StationKeyOut.of(station_key, now).model_dump(), key=secret)

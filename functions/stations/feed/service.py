@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from functions.stations.domain import OUT_OF_USE
 from functions.stations.enums import EvseStatus
 from functions.stations.feed import domain as rules
-from functions.stations.feed import repository as repository
-from functions.stations.feed.domain import Change, Edit, Fed, Heard, Known, Outcome
+from functions.stations.feed import repository
+from functions.stations.feed.domain import Change, Edit, EvseFeedState, FeedContact, Outcome, ReportInForce
 from functions.stations.feed.events import FeedBack, tell_owner
 from functions.stations.feed.schemas import StatusReports
 from functions.stations.feed.station_keys import authenticated
@@ -27,28 +27,31 @@ REMOVED = EvseStatus.REMOVED.value
 
 @dataclass(frozen=True)
 class EvseState:
-    """What is known of an EVSE. `last_updated` is None where it never reported, `live` whether its feed is heard now.
-
-    `changes` are those at or after the instant asked for, in order; before the first it was in its `previous`, and where
-    there is none it was in `status` all the time.
-    """
+    """What is known of an EVSE, and its changes since an instant."""
 
     evse_id: uuid.UUID
     uid: str
+    """Unique in its location."""
     status: str
+    """What everybody reads."""
     last_updated: datetime | None
+    """Of the report in force; None where it never reported."""
     heard_at: datetime | None
+    """When its location's feed was last heard."""
     live: bool
+    """Whether its feed is heard now."""
     changes: tuple[Change, ...]
+    """Those at or after the instant asked for, in order. Before the first it was in its `previous`, and where there is none
+    it was in `status` all the time."""
 
     def status_at(self, at: datetime) -> str | None:
         """The status at an instant since the one asked for; None where nobody knows. Instants before give the first known."""
-        found = self.changes[0].previous if self.changes else self.status
+        status = self.changes[0].previous if self.changes else self.status
         for change in self.changes:
             if change.at > at:
                 break
-            found = change.status
-        return found
+            status = change.status
+        return status
 
 
 def states_of(*, tx: Tx, location_ids: Sequence[uuid.UUID], since: datetime) -> dict[uuid.UUID, list[EvseState]]:
@@ -57,25 +60,25 @@ def states_of(*, tx: Tx, location_ids: Sequence[uuid.UUID], since: datetime) -> 
 
     `status` is what everybody reads: UNKNOWN while a feed is silent. An EVSE without a feed has its owner's word.
     """
-    fed = repository.evses_of(tx, location_ids)
-    feeds = repository.feeds_of(tx, list(fed))
-    reporting = [item.evse_id for items in fed.values() for item in items if item.known is not None]
+    evses_by_location = repository.evses_of(tx, location_ids)
+    contacts = repository.feeds_of(tx, list(evses_by_location))
+    reporting = [evse.evse_id for evses in evses_by_location.values() for evse in evses if evse.report is not None]
     changes = repository.changes_since(tx, reporting, since)
     return {
-        location_id: [_state(item, feeds.get(location_id), changes.get(item.evse_id, [])) for item in items]
-        for location_id, items in fed.items()
+        location_id: [_state(evse, contacts.get(location_id), changes.get(evse.evse_id, [])) for evse in evses]
+        for location_id, evses in evses_by_location.items()
     }
 
 
-def _state(fed: Fed, heard: Heard | None, changes: list[Change]) -> EvseState:
-    known = fed.known
-    live = known is not None and known.unknown_since is None and heard is not None and heard.silent_since is None
+def _state(evse: EvseFeedState, contact: FeedContact | None, changes: list[Change]) -> EvseState:
+    report = evse.report
+    live = report is not None and report.unknown_since is None and contact is not None and contact.silent_since is None
     return EvseState(
-        evse_id=fed.evse_id,
-        uid=fed.uid,
-        status=fed.status,
-        last_updated=None if known is None else known.last_updated,
-        heard_at=None if heard is None else heard.at,
+        evse_id=evse.evse_id,
+        uid=evse.uid,
+        status=evse.status,
+        last_updated=None if report is None else report.last_updated,
+        heard_at=None if contact is None else contact.heard_at,
         live=live,
         changes=tuple(changes),
     )
@@ -86,95 +89,97 @@ def out_of_use(*, tx: Tx) -> dict[uuid.UUID, uuid.UUID]:
     return repository.in_states(tx, sorted(OUT_OF_USE))
 
 
-def put_status(*, tx: Tx, evse_id: uuid.UUID, status: str, last_updated: datetime) -> tuple[Fed, Outcome]:
+def put_status(*, tx: Tx, evse_id: uuid.UUID, status: str, last_updated: datetime) -> tuple[EvseFeedState, Outcome]:
     """Takes the report of one EVSE of the key's location. The EVSE as it is then, and what became of the report.
 
     Raises Unauthenticated, NotFound (an EVSE of another location too), Invalid for a timestamp that is ahead,
     TooManyRequests.
     """
-    seen = authenticated(tx, repository.seen_with(tx, tx.actor.key_hash or "", evse_id))
-    if not seen.evses:
+    context = authenticated(tx, repository.key_and_evse(tx, tx.actor.key_hash or "", evse_id))
+    if not context.evses:
         raise NotFound(f"There is no EVSE {evse_id} of this key's location.")
     _check_skew(tx, [("last_updated", last_updated)])
-    _hear(tx, seen.key.location_id, seen.heard)
-    return _take(tx, seen.key.location_id, seen.evses[0], status, last_updated)
+    _touch(tx, context.key.location_id, context.contact)
+    return _take(tx, context.key.location_id, context.evses[0], status, last_updated)
 
 
 def put_statuses(
     *, tx: Tx, location_id: uuid.UUID, reports: StatusReports
-) -> tuple[Heard, list[Fed], list[tuple[Fed, Outcome]]]:
+) -> tuple[FeedContact, list[EvseFeedState], list[tuple[EvseFeedState, Outcome]]]:
     """Takes the reports of several EVSEs of the key's location, all or none: when it was heard, its EVSEs as they are then,
     and what became of each report, in order. Raises as `put_status`, naming the place in the list."""
-    seen = _of_location(tx, location_id)
+    context = _of_location(tx, location_id)
     evses = repository.evses_of(tx, [location_id]).get(location_id, [])
-    found = _named(evses, reports)
-    _check_skew(tx, [(f"evses.{place}.last_updated", item.last_updated) for place, item in enumerate(reports.evses)])
-    heard = _hear(tx, location_id, seen.heard, always=not found)
-    if not found:
-        return heard, evses, []
-    now = {item.evse_id: item for item in repository.evses_of(tx, [location_id], lock=found).get(location_id, [])}
+    evse_ids = _named(evses, reports)
+    _check_skew(tx, [(f"evses.{index}.last_updated", report.last_updated) for index, report in enumerate(reports.evses)])
+    contact = _touch(tx, location_id, context.contact, always=not evse_ids)
+    if not evse_ids:
+        return contact, evses, []
+    now = {evse.evse_id: evse for evse in repository.evses_of(tx, [location_id], lock=evse_ids).get(location_id, [])}
     pending, outcomes = repository.Pending(tx), {}
-    for place in sorted(range(len(found)), key=lambda place: (found[place], place)):  # EVSEs are locked in order of id
-        item, fed = reports.evses[place], now[found[place]]
-        if fed.known is None:  # no row to lock: somebody may insert it beside us
-            now[fed.evse_id], outcomes[place] = _take(tx, location_id, fed, item.status.value, item.last_updated)
+    in_order_of_id = sorted(range(len(evse_ids)), key=lambda index: (evse_ids[index], index))  # as EVSEs are locked
+    for index in in_order_of_id:
+        report, evse = reports.evses[index], now[evse_ids[index]]
+        if evse.report is None:  # no row to lock: somebody may insert it beside us
+            now[evse.evse_id], outcomes[index] = _take(tx, location_id, evse, report.status.value, report.last_updated)
             continue
-        verdict = _verdict(tx, fed, item.status.value, item.last_updated)
+        verdict = _verdict(tx, evse, report.status.value, report.last_updated)
         if verdict.reads_history:
             pending.write()
-        now[fed.evse_id], outcomes[place] = verdict.fed, verdict.outcome
+        now[evse.evse_id], outcomes[index] = verdict.evse, verdict.outcome
         if verdict.outcome.applied:
-            pending.report(verdict.fed)
-            pending.show(fed, verdict.fed)
-        pending.edit(fed.evse_id, _history(tx, fed, verdict, item.status.value, item.last_updated))
+            pending.report(verdict.evse)
+            pending.publish_status(evse, verdict.evse)
+        pending.edit(evse.evse_id, _history(tx, evse, verdict, report.status.value, report.last_updated))
     pending.write()
-    return heard, list(now.values()), [(now[id], outcomes[place]) for place, id in enumerate(found)]
+    return contact, list(now.values()), [(now[evse_id], outcomes[index]) for index, evse_id in enumerate(evse_ids)]
 
 
-def heartbeat(*, tx: Tx, location_id: uuid.UUID) -> tuple[Heard, list[Fed]]:
+def heartbeat(*, tx: Tx, location_id: uuid.UUID) -> tuple[FeedContact, list[EvseFeedState]]:
     """Says that a location's feed lives. What its EVSEs reported before a silence stays in doubt until they report again."""
-    seen = _of_location(tx, location_id)
-    heard = _hear(tx, location_id, seen.heard, always=True)
-    return heard, repository.evses_of(tx, [location_id]).get(location_id, [])
+    context = _of_location(tx, location_id)
+    contact = _touch(tx, location_id, context.contact, always=True)
+    return contact, repository.evses_of(tx, [location_id]).get(location_id, [])
 
 
-def read_feed(*, tx: Tx, location_id: uuid.UUID) -> tuple[Heard | None, list[Fed]]:
+def read_feed(*, tx: Tx, location_id: uuid.UUID) -> tuple[FeedContact | None, list[EvseFeedState]]:
     """A location's feed, for the holder of its key."""
     _of_location(tx, location_id)
     return feed_of(tx=tx, location_id=location_id)
 
 
-def feed_of(*, tx: Tx, location_id: uuid.UUID) -> tuple[Heard | None, list[Fed]]:
+def feed_of(*, tx: Tx, location_id: uuid.UUID) -> tuple[FeedContact | None, list[EvseFeedState]]:
     """When a location was last heard, None where it never had a feed, and its EVSEs."""
-    heard = repository.feeds_of(tx, [location_id]).get(location_id)
-    return heard, repository.evses_of(tx, [location_id]).get(location_id, [])
+    contact = repository.feeds_of(tx, [location_id]).get(location_id)
+    return contact, repository.evses_of(tx, [location_id]).get(location_id, [])
 
 
-def _of_location(tx: Tx, location_id: uuid.UUID) -> repository.Seen:
-    seen = authenticated(tx, repository.key_by_hash(tx, tx.actor.key_hash or ""))
-    if seen.key.location_id != location_id:
+def _of_location(tx: Tx, location_id: uuid.UUID) -> repository.KeyContext:
+    context = authenticated(tx, repository.key_by_hash(tx, tx.actor.key_hash or ""))
+    if context.key.location_id != location_id:
         raise NotFound(f"There is no location {location_id} of this key.")
-    return seen
+    return context
 
 
-def _named(evses: list[Fed], reports: StatusReports) -> list[uuid.UUID]:
-    by_id, by_uid = {item.evse_id: item for item in evses}, {item.uid: item for item in evses}
-    found, wrong = [], []
-    for place, item in enumerate(reports.evses):
-        name = "evse_id" if item.evse_id is not None else "uid"
-        fed = by_id.get(item.evse_id) if item.evse_id is not None else by_uid.get(item.uid or "")
-        if fed is None:
-            wrong.append(FieldError(f"evses.{place}.{name}", f"this location has no EVSE {getattr(item, name)}"))
+def _named(evses: list[EvseFeedState], reports: StatusReports) -> list[uuid.UUID]:
+    """The EVSE of each report. Raises Invalid where the location has no such EVSE."""
+    by_id, by_uid = {evse.evse_id: evse for evse in evses}, {evse.uid: evse for evse in evses}
+    evse_ids, errors = [], []
+    for index, report in enumerate(reports.evses):
+        name = "evse_id" if report.evse_id is not None else "uid"
+        evse = by_id.get(report.evse_id) if report.evse_id is not None else by_uid.get(report.uid or "")
+        if evse is None:
+            errors.append(FieldError(f"evses.{index}.{name}", f"this location has no EVSE {getattr(report, name)}"))
         else:
-            found.append(fed.evse_id)
-    if wrong:
-        raise Invalid("; ".join(f"{item.field}: {item.message}" for item in wrong[:3]), fields=wrong)
-    return found
+            evse_ids.append(evse.evse_id)
+    if errors:
+        raise Invalid("; ".join(f"{error.field}: {error.message}" for error in errors[:3]), fields=errors)
+    return evse_ids
 
 
 def _check_skew(tx: Tx, instants: list[tuple[str, datetime]]) -> None:
     latest = tx.now + timedelta(seconds=tx.settings.feed_clock_skew_s)
-    wrong = [
+    errors = [
         FieldError(
             field,
             f"must not be in the future: it is {tx.now.isoformat(timespec='seconds')}, and a station's clock may be "
@@ -183,88 +188,95 @@ def _check_skew(tx: Tx, instants: list[tuple[str, datetime]]) -> None:
         for field, at in instants
         if at > latest
     ]
-    if wrong:
-        raise Invalid("; ".join(f"{item.field}: {item.message}" for item in wrong[:3]), fields=wrong)
+    if errors:
+        raise Invalid("; ".join(f"{error.field}: {error.message}" for error in errors[:3]), fields=errors)
 
 
-def _hear(tx: Tx, location_id: uuid.UUID, heard: Heard | None, *, always: bool = False) -> Heard:
+def _touch(tx: Tx, location_id: uuid.UUID, contact: FeedContact | None, *, always: bool = False) -> FeedContact:
     """Notes that a location was heard, if that is not known well enough, and tells its owner where that ends a silence."""
-    if heard is not None and heard.silent_since is None and tx.now - heard.at < HEARD_EVERY and not always:
-        return heard
-    if repository.hear(tx, location_id, heard):
-        assert heard is not None
-        tell_owner(tx, location_id, FeedBack, heard_at=heard.at, silent_since=heard.silent_since)
-    return Heard(tx.now, None)
+    if contact is not None and contact.silent_since is None and tx.now - contact.heard_at < HEARD_EVERY and not always:
+        return contact
+    if repository.touch_feed(tx, location_id, contact):
+        assert contact is not None
+        tell_owner(tx, location_id, FeedBack, heard_at=contact.heard_at, silent_since=contact.silent_since)
+    return FeedContact(tx.now, None)
 
 
-def _take(tx: Tx, location_id: uuid.UUID, fed: Fed, status: str, at: datetime) -> tuple[Fed, Outcome]:
-    taken = _try(tx, location_id, fed, status, at, locked=False)
+def _take(tx: Tx, location_id: uuid.UUID, evse: EvseFeedState, status: str, at: datetime) -> tuple[EvseFeedState, Outcome]:
+    taken = _try(tx, location_id, evse, status, at, locked=False)
     if taken is None:  # somebody else reported this EVSE meanwhile, or it is late: look again, with its row locked
-        again = repository.lock_evse(tx, fed.evse_id)
+        again = repository.lock_evse(tx, evse.evse_id)
         taken = None if again is None else _try(tx, location_id, again, status, at, locked=True)
     if taken is None:
-        raise NotFound(f"There is no EVSE {fed.evse_id} any more.")
+        raise NotFound(f"There is no EVSE {evse.evse_id} any more.")
     return taken
 
 
-def _try(tx: Tx, location_id: uuid.UUID, fed: Fed, status: str, at: datetime, *, locked: bool) -> tuple[Fed, Outcome] | None:
+def _try(
+    tx: Tx, location_id: uuid.UUID, evse: EvseFeedState, status: str, at: datetime, *, locked: bool
+) -> tuple[EvseFeedState, Outcome] | None:
     """One attempt; None where what is known of the EVSE was changed by another transaction meanwhile, or where the history
     would be edited beside another's edit."""
-    verdict = _verdict(tx, fed, status, at)
+    verdict = _verdict(tx, evse, status, at)
     if verdict.outcome is Outcome.OLDER and not locked:
         return None
-    if verdict.outcome.applied and not repository.put_report(tx, location_id, fed, verdict.fed):
+    if verdict.outcome.applied and not repository.put_report(tx, location_id, evse, verdict.evse):
         return None
-    repository.edit_history(tx, fed.evse_id, _history(tx, fed, verdict, status, at))
-    if verdict.fed.status != fed.status:
-        repository.show(tx, fed.evse_id, verdict.fed.status, was_removed=fed.status == REMOVED)
-    return verdict.fed, verdict.outcome
+    repository.edit_history(tx, evse.evse_id, _history(tx, evse, verdict, status, at))
+    if verdict.evse.status != evse.status:
+        repository.publish_status(tx, evse.evse_id, verdict.evse.status, was_removed=evse.status == REMOVED)
+    return verdict.evse, verdict.outcome
 
 
 @dataclass(frozen=True)
 class _Verdict:
     """What a report is and what the EVSE is after it. `reads_history`: what becomes of the history depends on its rows."""
 
-    fed: Fed
+    evse: EvseFeedState
     outcome: Outcome
     reads_history: bool = False
 
 
-def _verdict(tx: Tx, fed: Fed, status: str, at: datetime) -> _Verdict:
-    """Judges a report. Raises TooManyRequests."""
-    known = fed.known
-    if fed.status == REMOVED and (known is None or known.status != REMOVED):
-        return _Verdict(fed, Outcome.REMOVED)
-    outcome = rules.judge(known, status, at)
+def _verdict(tx: Tx, evse: EvseFeedState, status: str, at: datetime) -> _Verdict:
+    """Classifies a report. Raises TooManyRequests."""
+    current = evse.report
+    if evse.status == REMOVED and (current is None or current.status != REMOVED):
+        return _Verdict(evse, Outcome.REMOVED)
+    outcome = rules.classify(current, status, at)
     if not outcome.applied:
-        return _Verdict(fed, outcome, outcome is Outcome.OLDER)
-    window, count = _window(tx, fed)
+        return _Verdict(evse, outcome, outcome is Outcome.OLDER)
+    window_start, window_count = _window(tx, evse)
     after = replace(
-        fed, status=status, known=Known(status, at), received_at=tx.now, window_start=window, window_count=count
-    )  # fmt: skip
-    return _Verdict(after, outcome, known is not None and at == known.last_updated)
+        evse,
+        status=status,
+        report=ReportInForce(status, at),
+        received_at=tx.now,
+        window_start=window_start,
+        window_count=window_count,
+    )
+    return _Verdict(after, outcome, current is not None and at == current.last_updated)
 
 
-def _history(tx: Tx, fed: Fed, verdict: _Verdict, status: str, at: datetime) -> Edit:
+def _history(tx: Tx, evse: EvseFeedState, verdict: _Verdict, status: str, at: datetime) -> Edit:
     """What a report does to the history. An older one does not touch the state, but the forecast learns what was true then."""
-    known = fed.known
+    current = evse.report
     if verdict.outcome is Outcome.CHANGED:
-        same = repository.at_instant(tx, fed.evse_id, at) if verdict.reads_history else None
-        return rules.newest(known, status, at, same_instant=same)
-    if verdict.outcome is not Outcome.OLDER or known is None or at < tx.now - timedelta(days=tx.settings.feed_history_days):
+        same_instant = repository.at_instant(tx, evse.evse_id, at) if verdict.reads_history else None
+        return rules.apply_newest(current, status, at, same_instant=same_instant)
+    if verdict.outcome is not Outcome.OLDER or current is None or at < tx.now - timedelta(days=tx.settings.feed_history_days):
         return Edit()
-    before, after = repository.around(tx, fed.evse_id, at)
-    return rules.late(known, before, after, status, at)
+    before, after = repository.around(tx, evse.evse_id, at)
+    return rules.apply_late(current, before, after, status, at)
 
 
-def _window(tx: Tx, fed: Fed) -> tuple[datetime, int]:
+def _window(tx: Tx, evse: EvseFeedState) -> tuple[datetime, int]:
     """The minute a report falls into, and how many of the EVSE were taken in it. Raises TooManyRequests."""
     start = tx.now.replace(second=0, microsecond=0)
-    count = fed.window_count + 1 if fed.window_start == start else 1
+    count = evse.window_count + 1 if evse.window_start == start else 1
     if count > tx.settings.feed_updates_per_minute:
         raise TooManyRequests(
-            f"EVSE {fed.uid} has reported {tx.settings.feed_updates_per_minute} times in this minute; send its state then.",
+            f"EVSE {evse.uid} has reported {tx.settings.feed_updates_per_minute} times in this minute; send its state then.",
             retry_after_s=max(1, 60 - tx.now.second),
-            evse_id=str(fed.evse_id),
+            evse_id=str(evse.evse_id),
         )
     return start, count

@@ -7,8 +7,7 @@ from functools import partial
 
 from functions.stations import service
 from functions.stations.enums import EvseStatus, LocationStatus
-from functions.stations.feed import repository as repository
-from functions.stations.feed import station_keys
+from functions.stations.feed import repository, station_keys
 from functions.stations.feed.domain import LASTING, UNKNOWN, Change, Edit
 from functions.stations.feed.events import FeedSilent, tell_owner
 from shared.platform import Platform
@@ -20,34 +19,37 @@ PRUNED = 5000
 """Rows of history deleted in one transaction."""
 
 
-def mark_silent_feeds(platform: Platform) -> int:
+def mark_stale_feeds(platform: Platform) -> int:
     """Marks the EVSEs of every feed that was not heard for FEED_SILENT_AFTER_S as UNKNOWN and tells the owners, one
     transaction a location. Returns how many feeds fell silent. Running twice does nothing more."""
     before = platform.clock.now() - timedelta(seconds=platform.settings.feed_silent_after_s)
     total = 0
-    while ids := platform.read(lambda tx: repository.overdue(tx, heard_before=before, limit=BATCH)):
-        total += sum(platform.transact(partial(_mark, location_id=id)) for id in ids)
-        if len(ids) < BATCH:
+    while location_ids := platform.read(lambda tx: repository.overdue(tx, heard_before=before, limit=BATCH)):
+        total += sum(platform.transact(partial(_mark, location_id=location_id)) for location_id in location_ids)
+        if len(location_ids) < BATCH:
             break
     return total
 
 
 def _mark(tx: Tx, *, location_id: uuid.UUID) -> bool:
-    heard = repository.lock_feed(tx, location_id)
+    contact = repository.lock_feed(tx, location_id)
     limit = timedelta(seconds=tx.settings.feed_silent_after_s)
-    if heard is None or heard.silent_since is not None or tx.now - heard.at < limit:
+    if contact is None or contact.silent_since is not None or tx.now - contact.heard_at < limit:
         return False
     if service.get_location(tx=tx, location_id=location_id).status == LocationStatus.REMOVED:
         repository.end_feed(tx, location_id)
         return False
-    fed = repository.evses_of(tx, [location_id]).get(location_id, [])
-    lost = [item for item in fed if item.known is not None and item.known.unknown_since is None and item.status not in LASTING]
-    repository.fall_silent(tx, location_id, [item.evse_id for item in lost])
-    for item in lost:
-        if item.known is not None and item.known.status != UNKNOWN:
-            repository.edit_history(tx, item.evse_id, Edit(write=(Change(tx.now, UNKNOWN, item.known.status),)))
-    tell_owner(tx, location_id, FeedSilent, heard_at=heard.at, silent_since=tx.now, evses=len(lost))
-    log.warning("the feed of location %s is silent since %s", location_id, heard.at.isoformat())
+    lost = [
+        (evse.evse_id, evse.report.status)
+        for evse in repository.evses_of(tx, [location_id]).get(location_id, [])
+        if evse.report is not None and evse.report.unknown_since is None and evse.status not in LASTING
+    ]
+    repository.mark_stale(tx, location_id, [evse_id for evse_id, _ in lost])
+    for evse_id, reported in lost:
+        if reported != UNKNOWN:
+            repository.edit_history(tx, evse_id, Edit(write=(Change(tx.now, UNKNOWN, reported),)))
+    tell_owner(tx, location_id, FeedSilent, heard_at=contact.heard_at, silent_since=tx.now, evses=len(lost))
+    log.warning("the feed of location %s is silent since %s", location_id, contact.heard_at.isoformat())
     return True
 
 
@@ -55,8 +57,8 @@ def prune_status_history(platform: Platform) -> int:
     """Deletes changes older than FEED_HISTORY_DAYS. Returns how many."""
     before = platform.clock.now() - timedelta(days=platform.settings.feed_history_days)
     total = 0
-    while gone := platform.transact(lambda tx: repository.prune_changes(tx, before=before, limit=PRUNED)):
-        total += gone
+    while deleted := platform.transact(lambda tx: repository.prune_changes(tx, before=before, limit=PRUNED)):
+        total += deleted
     return total
 
 
@@ -67,10 +69,10 @@ def end_feed(*, tx: Tx, location_id: uuid.UUID) -> None:
     for key in repository.keys_of(tx, location.id):
         station_keys.revoke_key(tx=tx, key_id=key.id)
     repository.lock_feed(tx, location.id)
-    fed = repository.evses_of(tx, [location.id]).get(location.id, [])
-    mine = [item for item in fed if item.known is not None and item.status not in LASTING]
+    evses = repository.evses_of(tx, [location.id]).get(location.id, [])
+    reporting = [evse for evse in evses if evse.report is not None and evse.status not in LASTING]
     repository.end_feed(tx, location.id)
-    if mine:
-        repository.set_status(tx, [item.evse_id for item in mine], EvseStatus.AVAILABLE.value)
-    before = {item.uid: item.status for item in mine}
+    if reporting:
+        repository.set_status(tx, [evse.evse_id for evse in reporting], EvseStatus.AVAILABLE.value)
+    before = {evse.uid: evse.status for evse in reporting}
     tx.audit("feed.end", object_type="location", object_id=location.id, before=before)

@@ -15,11 +15,11 @@ from shared.errors import Invalid
 SCRIPT = b"<script>alert('polyglot')</script>"
 
 
-def picture(format: str = "JPEG", size: tuple[int, int] = (200, 100), mode: str = "RGB", **options: Any) -> bytes:
+def picture(image_format: str = "JPEG", size: tuple[int, int] = (200, 100), mode: str = "RGB", **options: Any) -> bytes:
     out = io.BytesIO()
     made = Image.new(mode, size)
     made.paste(Image.linear_gradient("L").resize(size).convert(mode))
-    made.save(out, format, **options)
+    made.save(out, image_format, **options)
     return out.getvalue()
 
 
@@ -37,9 +37,9 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_every_format_becomes_a_jpeg_and_a_thumbnail(format: str) -> None:
-    made = clean(picture(format, (3000, 1500)))
+@pytest.mark.parametrize("image_format", FORMATS)
+def test_every_format_becomes_a_jpeg_and_a_thumbnail(image_format: str) -> None:
+    made = clean(picture(image_format, (3000, 1500)))
     full, small = opened(made.full), opened(made.thumbnail)
     assert (full.format, full.mode, full.size) == ("JPEG", "RGB", (MAX_SIDE, MAX_SIDE // 2))
     assert (made.width, made.height) == full.size
@@ -116,13 +116,26 @@ def test_a_text_that_unpacks_to_a_thousandfold_is_refused_or_left() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"hello", SCRIPT, b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", b"%PDF-1.7",
-        b"GIF89a" + b"\0" * 50, b"BM" + b"\0" * 100, b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff",
-        picture()[:300], picture("PNG")[:60], picture("WEBP")[:40],
-        picture("GIF"), picture("TIFF"), picture("BMP"), picture("ICO", (64, 64)), b"\xff\xd8" + SCRIPT,
+        b"",
+        b"hello",
+        SCRIPT,
+        b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+        b"%PDF-1.7",
+        b"GIF89a" + b"\0" * 50,
+        b"BM" + b"\0" * 100,
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8\xff",
+        picture()[:300],
+        picture("PNG")[:60],
+        picture("WEBP")[:40],
+        picture("GIF"),
+        picture("TIFF"),
+        picture("BMP"),
+        picture("ICO", (64, 64)),
+        b"\xff\xd8" + SCRIPT,
         picture(size=(63, 200)),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_such_picture_is_refused_and_the_field_named(data: bytes) -> None:
     with pytest.raises(Invalid) as caught:
         clean(data)
@@ -133,8 +146,8 @@ def test_bytes_that_are_changed_at_random_never_break_it() -> None:
     import random
 
     dice = random.Random(4)
-    for format in FORMATS:
-        whole = picture(format, (80, 80))
+    for image_format in FORMATS:
+        whole = picture(image_format, (80, 80))
         for _ in range(150):
             data = bytearray(whole)
             for _ in range(dice.randrange(1, 8)):

@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.stations.enums import EvseStatus
-from functions.stations.feed.domain import CAUTION, UNKNOWN, Change, Edit, KeyInUse, Known, Outcome, judge, late, newest
+from functions.stations.feed.domain import (
+    CAUTION,
+    UNKNOWN,
+    Change,
+    Edit,
+    KeyInUse,
+    Outcome,
+    ReportInForce,
+    apply_late,
+    apply_newest,
+    classify,
+)
 
 ZERO = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 Report = tuple[str, int]
@@ -18,28 +29,28 @@ class Evse:
     """An EVSE as the service keeps it: the report in force and the rows of its history, by the rules alone."""
 
     def __init__(self) -> None:
-        self.known: Known | None = None
+        self.in_force: ReportInForce | None = None
         self.rows: dict[datetime, Change] = {}
 
     def report(self, status: str, at: datetime) -> Outcome:
-        outcome = judge(self.known, status, at)
+        outcome = classify(self.in_force, status, at)
         if outcome is Outcome.OLDER:
-            assert self.known is not None
+            assert self.in_force is not None
             before = max((when for when in self.rows if when <= at), default=None)
             after = min((when for when in self.rows if when > at), default=None)
-            self.edit(late(self.known, self.rows.get(before), self.rows.get(after), status, at))  # type: ignore[arg-type]
+            self.edit(apply_late(self.in_force, self.rows.get(before), self.rows.get(after), status, at))  # type: ignore[arg-type]
         elif outcome is Outcome.CHANGED:
-            same = self.rows.get(at) if self.known is not None and at == self.known.last_updated else None
-            self.edit(newest(self.known, status, at, same_instant=same))
+            same = self.rows.get(at) if self.in_force is not None and at == self.in_force.last_updated else None
+            self.edit(apply_newest(self.in_force, status, at, same_instant=same))
         if outcome.applied:
-            self.known = Known(status, at)
+            self.in_force = ReportInForce(status, at)
         return outcome
 
-    def fall_silent(self, at: datetime) -> None:
-        assert self.known is not None
-        if self.known.status != UNKNOWN:
-            self.edit(Edit(write=(Change(at, UNKNOWN, self.known.status),)))
-        self.known = Known(self.known.status, self.known.last_updated, at)
+    def go_stale(self, at: datetime) -> None:
+        assert self.in_force is not None
+        if self.in_force.status != UNKNOWN:
+            self.edit(Edit(write=(Change(at, UNKNOWN, self.in_force.status),)))
+        self.in_force = ReportInForce(self.in_force.status, self.in_force.last_updated, at)
 
     def edit(self, edit: Edit) -> None:
         for at in edit.delete:
@@ -66,7 +77,7 @@ def test_the_greatest_timestamp_is_in_force_and_the_history_is_one_of_changes(re
     for status, minute in reports:
         evse.report(status, at(minute))
     status, minute = max(reports, key=lambda report: (report[1], CAUTION[report[0]]))
-    assert evse.known == Known(status, at(minute))
+    assert evse.in_force == ReportInForce(status, at(minute))
     rows = evse.history()
     assert rows[-1].status == status
     assert rows[0].previous is None
@@ -81,11 +92,11 @@ def test_sending_everything_again_changes_nothing(reports: list[Report]) -> None
     evse = Evse()
     for status, minute in reports:
         evse.report(status, at(minute))
-    known, rows = evse.known, evse.history()
+    in_force, rows = evse.in_force, evse.history()
     for status, minute in reports:
         outcome = evse.report(status, at(minute))
         assert outcome in (Outcome.DUPLICATE, Outcome.OLDER)
-    assert (evse.known, [row.status for row in evse.history()][-1]) == (known, rows[-1].status)
+    assert (evse.in_force, [row.status for row in evse.history()][-1]) == (in_force, rows[-1].status)
     for before, after in pairwise(evse.history()):
         assert after.previous == before.status != after.status
 
@@ -97,16 +108,16 @@ def test_a_silence_is_in_the_history_only_where_nobody_says_what_was_then(before
     evse = Evse()
     for status, minute in before:
         evse.report(status, at(minute))
-    evse.fall_silent(at(20))
-    assert evse.known is not None
-    assert evse.known.shown == UNKNOWN
+    evse.go_stale(at(20))
+    assert evse.in_force is not None
+    assert evse.in_force.shown == UNKNOWN
     later = [(status, minute * 3) for status, minute in after]
     for status, minute in later:
         evse.report(status, at(minute))
     status, minute = max([*before, *later], key=lambda report: (report[1], CAUTION[report[0]]))
-    assert (evse.known.status, evse.known.last_updated) == (status, at(minute))
+    assert (evse.in_force.status, evse.in_force.last_updated) == (status, at(minute))
     rows = evse.history()
-    confirmed = evse.known.unknown_since is None
+    confirmed = evse.in_force.unknown_since is None
     assert rows[-1].status == (status if confirmed else UNKNOWN)
     for first, second in pairwise(rows):
         assert first.at < second.at

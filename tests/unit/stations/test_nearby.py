@@ -19,9 +19,12 @@ def scattered(world: World) -> World:
     for number in range(60):
         spread = 0.01 if number % 3 == 0 else 0.3
         world.location(
-            name=f"L{number}", latitude=52.09 + rng.gauss(0, spread), longitude=5.12 + rng.gauss(0, spread),
-            standard=TYPE2 if number % 2 else CCS, evses=1,
-        )  # fmt: skip
+            name=f"L{number}",
+            latitude=52.09 + rng.gauss(0, spread),
+            longitude=5.12 + rng.gauss(0, spread),
+            standard=TYPE2 if number % 2 else CCS,
+            evses=1,
+        )
     return world
 
 

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from functions.tariffs.domain import BookingRestriction, Tariff
-from functions.tariffs.pricing import Period, booking_fee, price_session
+from functions.tariffs.pricing import SessionPeriod, booking_fee, price_session
 from functions.tariffs.rates import RateTables, compile_rates
 
 ZONE = "Europe/Amsterdam"
 WEEKDAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY"]
 
 
-def component(type: str, price: float, vat: float | None = None, step: int = 1) -> dict[str, Any]:
-    return {"type": type, "price": price, "step_size": step} | ({} if vat is None else {"vat": vat})
+def component(dimension: str, price: float, vat: float | None = None, step: int = 1) -> dict[str, Any]:
+    return {"type": dimension, "price": price, "step_size": step} | ({} if vat is None else {"vat": vat})
 
 
 def tariff(*elements: Any, **more: Any) -> Tariff:
@@ -36,18 +36,20 @@ def at(text: str, zone: str = ZONE) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def price(found: Tariff, *periods: Period, zone: str = ZONE) -> tuple[int, int]:
+def price(found: Tariff, *periods: SessionPeriod, zone: str = ZONE) -> tuple[int, int]:
     """(without VAT, with VAT) in cents."""
     quote = price_session(found, time_zone=zone, periods=list(periods))
     assert sum(line.amount_minor for line in quote.elements) == quote.total_minor
     return quote.total_excl_vat_minor, quote.total_minor
 
 
-def session(start: str, minutes: float, kwh: float = 0.0, parked: float = 0.0, amperes: float | None = None) -> list[Period]:
+def session(
+    start: str, minutes: float, kwh: float = 0.0, parked: float = 0.0, amperes: float | None = None
+) -> list[SessionPeriod]:
     begin = at(start)
     middle = begin + timedelta(minutes=minutes)
-    found = [Period(begin, middle, kwh, current_a=amperes)]
-    return found + ([Period(middle, middle + timedelta(minutes=parked), charging=False)] if parked else [])
+    found = [SessionPeriod(begin, middle, kwh, current_a=amperes)]
+    return found + ([SessionPeriod(middle, middle + timedelta(minutes=parked), charging=False)] if parked else [])
 
 
 ENERGY = component("ENERGY", 0.25, 10)
@@ -135,7 +137,7 @@ def test_parking_dearer_the_longer_it_lasts() -> None:
         ([component("PARKING_TIME", 3, step=60)], {"min_duration": 14400}),
     )
     begin = at(MONDAY)
-    parked = [Period(begin, begin + timedelta(hours=5), charging=False)]
+    parked = [SessionPeriod(begin, begin + timedelta(hours=5), charging=False)]
     assert price(found, *parked) == (900, 900), "an hour free, three at 2, one at 3"
 
 
@@ -188,7 +190,7 @@ def test_a_whole_day_of_any_length(day: str, hours: int, cents: int) -> None:
     begin = at(f"{day}T00:00")
     end = (datetime.fromisoformat(day) + timedelta(days=1)).replace(tzinfo=ZoneInfo(ZONE)).astimezone(UTC)
     assert end - begin == timedelta(hours=hours)
-    assert price(NIGHT, Period(begin, end, float(hours)))[0] == cents, "one kWh an hour"
+    assert price(NIGHT, SessionPeriod(begin, end, float(hours)))[0] == cents, "one kWh an hour"
 
 
 @pytest.mark.parametrize(
@@ -215,9 +217,9 @@ def test_bad_periods_are_refused() -> None:
     begin = at(MONDAY)
     hour = timedelta(hours=1)
     for periods in (
-        [Period(begin, begin)],
-        [Period(begin, begin + hour, -1.0)],
-        [Period(begin, begin + hour), Period(begin, begin + hour)],
+        [SessionPeriod(begin, begin)],
+        [SessionPeriod(begin, begin + hour, -1.0)],
+        [SessionPeriod(begin, begin + hour), SessionPeriod(begin, begin + hour)],
     ):
         with pytest.raises(ValueError, match="periods"):
             price_session(NIGHT, time_zone=ZONE, periods=periods)
@@ -259,7 +261,7 @@ starts = st.one_of(
 def test_rates_agree_with_the_engine_on_whole_slots(found: Tariff, when: datetime, slots: int, kwh: float) -> None:
     first = int(when.replace(tzinfo=UTC).timestamp()) // 900
     begin = datetime.fromtimestamp(first * 900, UTC)
-    quote = price_session(found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=15 * slots), kwh)])
+    quote = price_session(found, time_zone=ZONE, periods=[SessionPeriod(begin, begin + timedelta(minutes=15 * slots), kwh)])
     rates = compile_rates(found, time_zone=ZONE, slot0=first, slots=slots, power_kw=50)
     by_rates = rates.flat + kwh * np.mean(rates.energy) + 0.25 * np.sum(rates.time)
     rounding = 0.006 + 0.001 * 2 + float(np.max(rates.time, initial=0)) / 3600
@@ -269,7 +271,7 @@ def test_rates_agree_with_the_engine_on_whole_slots(found: Tariff, when: datetim
 @given(simple_tariffs(), starts, st.integers(1, 1500), st.floats(0, 80))
 def test_a_quote_is_whole_and_never_negative(found: Tariff, when: datetime, minutes: int, kwh: float) -> None:
     begin = when.replace(tzinfo=UTC)
-    quote = price_session(found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=minutes), kwh)])
+    quote = price_session(found, time_zone=ZONE, periods=[SessionPeriod(begin, begin + timedelta(minutes=minutes), kwh)])
     assert quote.total_minor >= quote.total_excl_vat_minor >= 0
     assert sum(line.amount_minor for line in quote.elements) == quote.total_minor
     assert all(line.amount_minor >= 0 for line in quote.elements)
@@ -279,7 +281,9 @@ def test_a_quote_is_whole_and_never_negative(found: Tariff, when: datetime, minu
 def test_more_energy_never_costs_less(found: Tariff, when: datetime, minutes: int, kwh: float, more: float) -> None:
     begin = when.replace(tzinfo=UTC)
     totals = [
-        price_session(found, time_zone=ZONE, periods=[Period(begin, begin + timedelta(minutes=minutes), energy)]).total_minor
+        price_session(
+            found, time_zone=ZONE, periods=[SessionPeriod(begin, begin + timedelta(minutes=minutes), energy)]
+        ).total_minor
         for energy in (kwh, kwh + more)
     ]
     assert totals[0] <= totals[1]
@@ -291,8 +295,8 @@ def test_a_session_told_in_two_parts_costs_the_same(when: datetime, minutes: int
     begin = when.replace(tzinfo=UTC)
     middle, end = begin + timedelta(minutes=cut), begin + timedelta(minutes=minutes)
     kwh = minutes / 10
-    whole = price(NIGHT, Period(begin, end, kwh))
-    parts = price(NIGHT, Period(begin, middle, cut / 10), Period(middle, end, kwh - cut / 10))
+    whole = price(NIGHT, SessionPeriod(begin, end, kwh))
+    parts = price(NIGHT, SessionPeriod(begin, middle, cut / 10), SessionPeriod(middle, end, kwh - cut / 10))
     assert abs(whole[1] - parts[1]) <= 1, "energies are rounded to a millionth of a kWh"
 
 
@@ -301,10 +305,10 @@ def test_kept_tables_answer_as_fresh_ones_and_equal_tariffs_share_one() -> None:
     found = tariff(([component("ENERGY", 0.2, 21)], night), component("ENERGY", 0.4, 21), component("TIME", 1.5))
     kept, spring = RateTables(), int(datetime(2026, 3, 28, 12, tzinfo=UTC).timestamp()) // 900
     ids = [uuid.uuid4(), uuid.uuid4()]
-    for id in ids:
+    for tariff_id in ids:
         for shift in (0, 40, 700):
             asked = {"time_zone": ZONE, "slot0": spring + shift, "slots": 120, "power_kw": 22.0}
-            mine, fresh = kept.rates(id, found, **asked), compile_rates(found, **asked)  # type: ignore[arg-type]
+            mine, fresh = kept.rates(tariff_id, found, **asked), compile_rates(found, **asked)  # type: ignore[arg-type]
             assert mine.energy.tolist() == fresh.energy.tolist()
             assert mine.time.tolist() == fresh.time.tolist()
             assert mine.flat == fresh.flat == 0.0
