@@ -1,4 +1,4 @@
-"""A person's charge requests when he asks for a copy of his data or leaves: read whole, withdrawn, kept without him."""
+"""A person's charge requests when they ask for a copy of their data or leave: read whole, withdrawn, kept without them."""
 
 import uuid
 from typing import Any
@@ -15,37 +15,38 @@ OPEN = (ChargeRequestStatus.QUEUED, ChargeRequestStatus.OFFERED)
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
     """Every charge request of a user with its whole decision, newest first."""
-    made = []
-    for item in repository.of_user(tx, user_id, before=None, limit=None):
-        found = repository.get_decision(tx, item.id)
-        made.append(vars(item) | {"wish": item.wish, "whole_decision": None if found is None else found[0]})
-    return made
+    exported = []
+    for request in repository.of_user(tx, user_id, before=None, limit=None):
+        stored = repository.get_decision(tx, request.id)
+        fields = {"wish" if name == "needs" else name: value for name, value in vars(request).items()}
+        exported.append(fields | {"whole_decision": None if stored is None else stored[0]})
+    return exported
 
 
 def lock_open(*, tx: Tx, user_id: uuid.UUID) -> list[uuid.UUID]:
     """Locks a user's charge requests that still wait or are offered, before anything else is locked: in order of id."""
-    return repository.lock_in_status(tx, user_id, [item.value for item in OPEN])
+    return repository.lock_in_status(tx, user_id, [status.value for status in OPEN])
 
 
 def withdraw_open(*, tx: Tx, user_id: uuid.UUID) -> None:
     """Withdraws what still waits or is offered; what it holds is cancelled."""
-    for id in lock_open(tx=tx, user_id=user_id):
-        found = repository.get(tx, id)
-        if found is not None and found.at(tx.now).status in OPEN:
-            cancel_charge_request(tx=tx, request_id=id)
+    for request_id in lock_open(tx=tx, user_id=user_id):
+        request = repository.get(tx, request_id)
+        if request is not None and request.at(tx.now).status in OPEN:
+            cancel_charge_request(tx=tx, request_id=request_id)
 
 
 def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
     """Gives a user's charge requests to a random id that stands for nobody, without vehicle, with a blunt origin, and
     forgets the decisions, whose distances would give the origin away. Returns how many."""
-    found = repository.of_user(tx, user_id, before=None, limit=None)
-    for item in found:
-        wish = item.wish.model_copy(
+    requests = repository.of_user(tx, user_id, before=None, limit=None)
+    for request in requests:
+        needs = request.needs.model_copy(
             update={
-                "latitude": round(item.wish.latitude, ORIGIN_DIGITS),
-                "longitude": round(item.wish.longitude, ORIGIN_DIGITS),
+                "latitude": round(request.needs.latitude, ORIGIN_DIGITS),
+                "longitude": round(request.needs.longitude, ORIGIN_DIGITS),
             }
         )
-        repository.update(tx, item.id, user_id=pseudonym, vehicle_id=None, decision=None, wish=wish.model_dump(mode="json"))
-        repository.delete_decision(tx, item.id)
-    return len(found)
+        repository.update(tx, request.id, user_id=pseudonym, vehicle_id=None, decision=None, wish=needs.model_dump(mode="json"))
+        repository.delete_decision(tx, request.id)
+    return len(requests)

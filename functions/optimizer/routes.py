@@ -6,15 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from functions.optimizer import service
-from functions.optimizer.schemas import (
-    Accept,
-    ChargeRequest,
-    ChargeRequestCreate,
-    Model,
-    RecommendationRequest,
-    Recommendations,
-    WholeDecision,
-)
+from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
+from functions.optimizer.schemas import ChargeRequest, Model, Recommendations, WholeDecision
 from shared.web.call import Public, SignedIn, limited_caller
 from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
 
@@ -37,9 +30,9 @@ def list_charge_requests(
 ) -> Page[ChargeRequest]:
     """Your charge requests, newest first."""
     before = decode_cursor(cursor, uuid.UUID)[0] if cursor else None
-    found = call.read(lambda tx: service.list_charge_requests(tx=tx, before=before, limit=limit + 1))
-    more = encode_cursor(str(found[limit - 1].id)) if len(found) > limit else None
-    return Page(items=[ChargeRequest.of(item) for item in found[:limit]], next_cursor=more)
+    requests = call.read(lambda tx: service.list_charge_requests(tx=tx, before=before, limit=limit + 1))
+    more = encode_cursor(str(requests[limit - 1].id)) if len(requests) > limit else None
+    return Page(items=[ChargeRequest.of(request) for request in requests[:limit]], next_cursor=more)
 
 
 @router.get("/charge-requests/{request_id}", response_model=ChargeRequest)
