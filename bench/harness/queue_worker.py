@@ -17,7 +17,7 @@ from bench.harness import tracing
 from bench.harness.stack import SPANS
 
 DECIDING = (
-    ("functions.optimizer.serving:_surroundings", "look"),
+    ("functions.optimizer.serving:surroundings_of", "look"),
     ("functions.optimizer.serving:candidates", "candidates"),
     ("functions.optimizer.serving:features", "features"),
     ("functions.optimizer.serving:observe", "candidates_features"),

@@ -11,21 +11,21 @@ from functions.optimizer.serving import Decision
 from shared.slots import slot_start
 
 
-def full_record(
+def decision_record(
     decision: Decision, *, chosen: int | None, look: int, deadline_ms: float, reason: str | None, why: str | None
 ) -> dict[str, Any]:
-    """The whole decision as JSON. `chosen` is the place in the ranking that was reserved, None: none was,
+    """The whole decision as JSON. `chosen` is the rank of the row that was reserved, None: none was,
     for `reason`; `why` says either in words.
 
     `candidates` are columns of equal length, cheapest first: `pool` indexes `pools` (whose `location` indexes `locations`),
     `start` and `length` are slots of 15 minutes from `begins_at` on, `wait_min` and `duration_min` minutes, `price` in major
     units of `currency`, `km` by road, `cost` the sum of the four `terms` (cost), `score` the policy's (higher is better).
-    `chosen_row` and the shadow's `row` are places in these columns.
+    `chosen_row` and the shadow's `row` are indices of these columns.
     """
     rows, around, ranking = decision.rows, decision.around, decision.ranking
     count = int(rows.mask[0].sum())
     used, pool = np.unique(rows.pool[0, :count], return_inverse=True)
-    places = sorted({int(around.city.pool_location[number]) for number in used.tolist()})
+    locations = sorted({int(around.city.pool_location[pool_index]) for pool_index in used.tolist()})
     weights = decision.requests.weights[0].tolist()
     return {
         "policy": ranking.policy,
@@ -41,15 +41,15 @@ def full_record(
         "price_unit": round(around.city.price_unit, 6),
         "currency": around.city.currency,
         "begins_at": slot_start(around.slot0).isoformat(),
-        "locations": [{"id": str(around.locations[item].id), "name": around.locations[item].name} for item in places],
+        "locations": [{"id": str(around.locations[index].id), "name": around.locations[index].name} for index in locations],
         "pools": [
             {
-                "location": places.index(int(around.city.pool_location[number])),
-                "connector": around.pools[number].standard,
-                "power_class": around.pools[number].power_class,
-                "power_kw": around.pools[number].power_kw,
+                "location": locations.index(int(around.city.pool_location[pool_index])),
+                "connector": around.pools[pool_index].standard,
+                "power_class": around.pools[pool_index].power_class,
+                "power_kw": around.pools[pool_index].power_kw,
             }
-            for number in used.tolist()
+            for pool_index in used.tolist()
         ],
         "candidates": {
             "pool": pool.tolist(),
@@ -67,8 +67,8 @@ def full_record(
     }
 
 
-def _shadow(found: dict[str, Any]) -> dict[str, Any]:
-    return found | {"cost": round(found["cost"], 5), "score": round(found["score"], 5)}
+def _shadow(choice: dict[str, Any]) -> dict[str, Any]:
+    return choice | {"cost": round(choice["cost"], 5), "score": round(choice["score"], 5)}
 
 
 def _rounded(values: Iterable[float], digits: int) -> list[float]:

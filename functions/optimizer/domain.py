@@ -1,4 +1,4 @@
-"""What a driver asks for and the states his charge request goes through. Pure."""
+"""Charge requests, their states, and what is offered on them. Pure."""
 
 import uuid
 from dataclasses import dataclass, field, replace
@@ -6,8 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from functions.optimizer.needs import ChargingNeeds
 from shared.errors import WrongState
 
 
@@ -41,27 +40,50 @@ def check_transition(old: ChargeRequestStatus, new: ChargeRequestStatus) -> None
         raise WrongState(f"A charge request that is {old} cannot become {new}.", charge_request_status=old.value)
 
 
-class Wish(BaseModel):
-    """A charge request's wishes in full: defaults filled in, the vehicle's figures copied. Stored as JSON.
+@dataclass(frozen=True)
+class Offer:
+    """One way to charge as it is offered: every term of its cost in units that people read. Stored as JSON."""
 
-    `soc` is a share of 1; weights are those of PROBLEM.md's objective.
-    """
+    location_id: uuid.UUID
+    location_name: str
+    address: str
+    """Street and city."""
+    connector: str
+    """The connector standard, OCPI's word."""
+    power_class: str
+    power_kw: float
+    start: datetime
+    end: datetime
+    """When the last slot ends; charging may be over before."""
+    distance_km: float
+    """By road."""
+    travel_minutes: float
+    arrival: datetime
+    wait_minutes: float
+    """From the arrival to the start."""
+    duration_minutes: float
+    """How long charging takes."""
+    price_minor: int
+    """The expected price in minor units of `currency`."""
+    currency: str
+    cost: float
+    """The objective's value: the sum of `cost_terms`."""
+    cost_terms: dict[str, float]
+    score: float
+    """The policy's score; higher is better."""
+    why: str
+    """Why it stands where it does, as a sentence."""
 
-    model_config = ConfigDict(frozen=True)
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored in a decision."""
+        instants = {name: getattr(self, name).isoformat() for name in ("start", "end", "arrival")}
+        return vars(self) | {"location_id": str(self.location_id)} | instants
 
-    latitude: float
-    longitude: float
-    earliest_departure: datetime
-    latest_finish: datetime | None = None
-    battery_kwh: float
-    soc: float
-    consumption_kwh_per_km: float
-    max_power_kw: float
-    standards: tuple[str, ...]
-    energy_kwh: float
-    weights: tuple[float, float, float, float]
-    radius_km: float | None = None
-    auto_book: bool = True
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Offer":
+        """Reads what `to_json` wrote."""
+        instants = {name: datetime.fromisoformat(stored[name]) for name in ("start", "end", "arrival")}
+        return cls(**stored | {"location_id": uuid.UUID(stored["location_id"])} | instants)
 
 
 @dataclass(frozen=True)
@@ -71,18 +93,30 @@ class ChargeRequest:
     id: uuid.UUID
     user_id: uuid.UUID
     vehicle_id: uuid.UUID | None
+    """None: the driver gave figures instead of one of their vehicles."""
     status: ChargeRequestStatus
-    wish: Wish
+    needs: ChargingNeeds
     booking_id: uuid.UUID | None
+    """The booking that is held or reserved."""
     decision: dict[str, Any] | None
+    """What was offered and how it came about; None while it is not decided, or forgotten."""
     policy: str | None
+    """The policy or rule that decided."""
     fallback: str | None
+    """Why a rule decided instead of the champion."""
     reason: str | None
+    """The decision core's word where nothing could be reserved, or OFFER_EXPIRED."""
     explanation: str | None
+    """The choice or the reason as a sentence."""
     offer_expires_at: datetime | None
     decided_at: datetime | None
     created_at: datetime
     updated_at: datetime = field(repr=False)
+
+    @property
+    def offers(self) -> list[Offer]:
+        """What the decision offers, the held one first."""
+        return [Offer.from_json(stored) for stored in (self.decision or {}).get("offers", [])]
 
     def at(self, now: datetime) -> "ChargeRequest":
         """As it is at `now`: an offer whose time has run out is EXPIRED, whether or not the timer has been."""

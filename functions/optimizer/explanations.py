@@ -1,4 +1,4 @@
-"""Why a row was chosen, and why none could be, in words. Pure."""
+"""Why a row was chosen, or none could be, in words. Pure."""
 
 import numpy as np
 
@@ -6,7 +6,6 @@ from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.features import ROW_FEATURES, Climatology
 from functions.stations.enums import PowerClass
 
-LAST_POINT, BID_PRICE, DEMAND = (ROW_FEATURES.index(name) for name in ("last_point", "bid_price", "demand_ahead"))
 EXPLANATIONS = {
     "OUT_OF_REACH": "No station is within reach of the battery, or of the radius asked for.",
     "NO_CONNECTOR": "No station within reach has a connector that fits the vehicle.",
@@ -15,7 +14,8 @@ EXPLANATIONS = {
     "ALL_FULL": "Every station that fits is full over the whole time.",
     "LIMIT_REACHED": "A booking limit of the driver or the station stands in the way.",
 }
-"""By the reason that the decision core gives: why a charge request could not be satisfied."""
+"""The sentence for each reason why nothing could be reserved."""
+LAST_POINT, BID_PRICE, DEMAND = (ROW_FEATURES.index(name) for name in ("last_point", "bid_price", "demand_ahead"))
 CLASS_WORDS = {
     PowerClass.SLOW: "slow",
     PowerClass.FAST: "fast",

@@ -1,4 +1,4 @@
-"""A person's charge requests, when they ask for a copy of their data or leave: export, cancel_open, pseudonymise."""
+"""A person's charge requests when they ask for a copy of their data or leave: read whole, withdrawn, kept without them."""
 
 import uuid
 from typing import Any
@@ -17,8 +17,9 @@ def export(*, tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
     """Every charge request of a user with its whole decision, newest first."""
     exported = []
     for request in repository.of_user(tx, user_id, before=None, limit=None):
-        decision = repository.get_decision(tx, request.id)
-        exported.append(vars(request) | {"wish": request.wish, "whole_decision": None if decision is None else decision[0]})
+        stored = repository.get_decision(tx, request.id)
+        fields = {"wish" if name == "needs" else name: value for name, value in vars(request).items()}
+        exported.append(fields | {"whole_decision": None if stored is None else stored[0]})
     return exported
 
 
@@ -28,7 +29,7 @@ def lock_open(*, tx: Tx, user_id: uuid.UUID) -> list[uuid.UUID]:
 
 
 def cancel_open(*, tx: Tx, user_id: uuid.UUID) -> None:
-    """Cancels what still waits or is offered; what it holds is cancelled with it."""
+    """Withdraws what still waits or is offered; what it holds is cancelled."""
     for request_id in lock_open(tx=tx, user_id=user_id):
         request = repository.get(tx, request_id)
         if request is not None and request.at(tx.now).status in OPEN:
@@ -36,18 +37,16 @@ def cancel_open(*, tx: Tx, user_id: uuid.UUID) -> None:
 
 
 def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
-    """Gives a user's charge requests to a random id that stands for nobody. Returns how many.
-
-    They lose their vehicle, keep a rounded origin, and their decisions are deleted: distances would give the origin away.
-    """
+    """Gives a user's charge requests to a random id that stands for nobody, without vehicle, with a blunt origin, and
+    forgets the decisions, whose distances would give the origin away. Returns how many."""
     requests = repository.of_user(tx, user_id, before=None, limit=None)
     for request in requests:
-        wish = request.wish.model_copy(
+        needs = request.needs.model_copy(
             update={
-                "latitude": round(request.wish.latitude, ORIGIN_DIGITS),
-                "longitude": round(request.wish.longitude, ORIGIN_DIGITS),
+                "latitude": round(request.needs.latitude, ORIGIN_DIGITS),
+                "longitude": round(request.needs.longitude, ORIGIN_DIGITS),
             }
         )
-        repository.update(tx, request.id, user_id=pseudonym, vehicle_id=None, decision=None, wish=wish.model_dump(mode="json"))
+        repository.update(tx, request.id, user_id=pseudonym, vehicle_id=None, decision=None, wish=needs.model_dump(mode="json"))
         repository.delete_decision(tx, request.id)
     return len(requests)

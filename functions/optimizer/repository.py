@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish
+from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus
+from functions.optimizer.needs import ChargingNeeds
 from functions.optimizer.tables import charge_request, decision
 from shared.db import for_update
 from shared.tx import Tx
@@ -14,37 +15,36 @@ from shared.tx import Tx
 
 def _charge_request(row: sa.Row[Any]) -> ChargeRequest:
     values = row._asdict()
-    return ChargeRequest(
-        **values | {"status": ChargeRequestStatus(values["status"]), "wish": Wish.model_validate(values["wish"])}
-    )
+    needs = ChargingNeeds.model_validate(values.pop("wish"))
+    return ChargeRequest(**values | {"status": ChargeRequestStatus(values["status"]), "needs": needs})
 
 
-def insert(tx: Tx, *, id: uuid.UUID, user_id: uuid.UUID, vehicle_id: uuid.UUID | None, wish: Wish) -> None:
+def insert(tx: Tx, *, request_id: uuid.UUID, user_id: uuid.UUID, vehicle_id: uuid.UUID | None, needs: ChargingNeeds) -> None:
     """Stores a new charge request, QUEUED."""
     tx.execute(
         sa.insert(charge_request),
         {
-            "id": id,
+            "id": request_id,
             "user_id": user_id,
             "vehicle_id": vehicle_id,
             "status": ChargeRequestStatus.QUEUED.value,
-            "wish": wish.model_dump(mode="json"),
+            "wish": needs.model_dump(mode="json"),
             "created_at": tx.now,
             "updated_at": tx.now,
         },
     )
 
 
-def get(tx: Tx, id: uuid.UUID, *, lock: bool = False) -> ChargeRequest | None:
+def get(tx: Tx, request_id: uuid.UUID, *, lock: bool = False) -> ChargeRequest | None:
     """One charge request, locked where asked."""
-    statement = sa.select(charge_request).where(charge_request.c.id == id)
+    statement = sa.select(charge_request).where(charge_request.c.id == request_id)
     row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else _charge_request(row)
 
 
-def update(tx: Tx, id: uuid.UUID, **values: Any) -> None:
+def update(tx: Tx, request_id: uuid.UUID, **values: Any) -> None:
     """Changes columns of one charge request."""
-    tx.execute(sa.update(charge_request).where(charge_request.c.id == id).values(**values, updated_at=tx.now))
+    tx.execute(sa.update(charge_request).where(charge_request.c.id == request_id).values(**values, updated_at=tx.now))
 
 
 def of_user(tx: Tx, user_id: uuid.UUID, *, before: uuid.UUID | None, limit: int | None) -> list[ChargeRequest]:
@@ -74,13 +74,13 @@ def decisions_since(tx: Tx, since: datetime) -> list[tuple[str, str | None, int]
     return [(row.policy, row.fallback, row.decisions) for row in tx.execute(statement)]
 
 
-def insert_decision(tx: Tx, id: uuid.UUID, record: dict[str, Any]) -> None:
+def insert_decision(tx: Tx, request_id: uuid.UUID, record: dict[str, Any]) -> None:
     """Stores the whole decision on a charge request."""
     shadow = record["shadow"] or {}
     tx.execute(
         sa.insert(decision),
         {
-            "charge_request_id": id,
+            "charge_request_id": request_id,
             "challenger": shadow.get("version"),
             "agrees": shadow.get("agrees"),
             "record": record,
@@ -89,25 +89,25 @@ def insert_decision(tx: Tx, id: uuid.UUID, record: dict[str, Any]) -> None:
     )
 
 
-def get_decision(tx: Tx, id: uuid.UUID) -> tuple[dict[str, Any], datetime] | None:
+def get_decision(tx: Tx, request_id: uuid.UUID) -> tuple[dict[str, Any], datetime] | None:
     """The whole decision on a charge request, and when it was made."""
     row = tx.execute(
-        sa.select(decision.c.record, decision.c.created_at).where(decision.c.charge_request_id == id)
+        sa.select(decision.c.record, decision.c.created_at).where(decision.c.charge_request_id == request_id)
     ).one_or_none()
     return None if row is None else (row.record, row.created_at)
 
 
-def delete_decision(tx: Tx, id: uuid.UUID) -> None:
+def delete_decision(tx: Tx, request_id: uuid.UUID) -> None:
     """Forgets the whole decision on a charge request; its outcome stays with the request."""
-    tx.execute(sa.delete(decision).where(decision.c.charge_request_id == id))
+    tx.execute(sa.delete(decision).where(decision.c.charge_request_id == request_id))
 
 
 def shadowed_since(tx: Tx, challenger: str, since: datetime) -> tuple[int, int]:
     """How many decisions a challenger scored too since an instant, and in how many it chose the same."""
-    found = decision.c
-    agreed = sa.func.coalesce(sa.func.sum(sa.case((found.agrees.is_(True), 1), else_=0)), 0)
+    table = decision.c
+    agreed = sa.func.coalesce(sa.func.sum(sa.case((table.agrees.is_(True), 1), else_=0)), 0)
     statement = sa.select(sa.func.count().label("shadowed"), agreed.label("agreed")).where(
-        found.challenger == challenger, found.created_at >= since
+        table.challenger == challenger, table.created_at >= since
     )
     row = tx.execute(statement).one()
     return int(row.shadowed), int(row.agreed)

@@ -6,15 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from functions.optimizer import service
-from functions.optimizer.schemas import (
-    Accept,
-    ChargeRequest,
-    ChargeRequestCreate,
-    Model,
-    RecommendationRequest,
-    Recommendations,
-    WholeDecision,
-)
+from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
+from functions.optimizer.schemas import ChargeRequest, Model, Recommendations, WholeDecision
 from shared.web.call import Public, SignedIn, limited_caller
 from shared.web.pagination import Page, PageSize, cursor_id, page
 

@@ -13,25 +13,19 @@ from functions.booking import service as booking
 from functions.booking.domain import OFFER_HOLD, Booking, ReservationRequest, ReservationStatus
 from functions.booking.events import BookingSnapshot, HoldExpired
 from functions.optimizer import repository, serving
-from functions.optimizer.core.city import STANDARD_BIT
 from functions.optimizer.core.features import FEATURE_VERSION
-from functions.optimizer.decision_log import full_record
-from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Wish, check_transition
+from functions.optimizer.decision_log import decision_record
+from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Offer, check_transition
 from functions.optimizer.events import ChargeRequested, ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.optimizer.models.registry import ModelRegistry, describe
-from functions.optimizer.schemas import (
-    ChargeRequestCreate,
-    Model,
-    Option,
-    RecommendationRequest,
-    Recommendations,
-    WholeDecision,
-)
+from functions.optimizer.needs import ChargingNeeds
+from functions.optimizer.payloads import ChargeRequestCreate, RecommendationRequest
+from functions.optimizer.schemas import Model, Option, Recommendations, WholeDecision
+from functions.optimizer.surroundings import RequestingDriver
 from functions.stations import service as stations
 from shared import telemetry
 from shared.db import new_id
-from shared.energy import CONSUMPTION_KWH_PER_KM
 from shared.errors import (
     AppError,
     Conflict,
@@ -52,12 +46,12 @@ MINUTE = timedelta(minutes=1)
 TRIES = 12
 SHOWN = 10
 
-_sources: "weakref.WeakKeyDictionary[Platform, ModelRegistry]" = weakref.WeakKeyDictionary()
+_registries: "weakref.WeakKeyDictionary[Platform, ModelRegistry]" = weakref.WeakKeyDictionary()
 
 
 def policy_registry(platform: Platform) -> ModelRegistry:
-    """The process's holder of the champion, one a platform."""
-    return _sources.setdefault(platform, ModelRegistry(platform.blobs, platform.clock))
+    """The registry of policies in this process, one a platform."""
+    return _registries.setdefault(platform, ModelRegistry(platform.blobs, platform.clock))
 
 
 def _me(tx: Tx) -> uuid.UUID:
@@ -66,104 +60,54 @@ def _me(tx: Tx) -> uuid.UUID:
     return tx.actor.id
 
 
-def _wish(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool) -> Wish:
-    """The wish in full. Raises Invalid naming the field."""
-    values: dict[str, Any] = {
-        "battery_kwh": request_in.battery_kwh,
-        "consumption_kwh_per_km": request_in.consumption_kwh_per_km or CONSUMPTION_KWH_PER_KM,
-        "max_power_kw": request_in.max_power_kw,
-        "standards": tuple(request_in.connectors or ()),
-    }
+def _needs(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool = False) -> ChargingNeeds:
+    """The needs in full, with the figures of the vehicle that is named. Raises Invalid naming the field."""
+    vehicle = None
     if request_in.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=_me(tx), vehicle_id=request_in.vehicle_id)
-        own = {
-            "battery_kwh": vehicle.battery_kwh,
-            "consumption_kwh_per_km": vehicle.consumption_kwh_per_km,
-            "max_power_kw": vehicle.max_power_kw,
-            "standards": vehicle.standards,
-        }
-        given = {
-            name: value
-            for name, value in values.items()
-            if value and not (name == "consumption_kwh_per_km" and request_in.consumption_kwh_per_km is None)
-        }
-        values = own | given
-        foreign = sorted(set(request_in.connectors or ()) - set(vehicle.standards))
-        if foreign:
-            raise Invalid.one("connectors", f"{vehicle.name} has no {foreign[0]}; it takes {', '.join(vehicle.standards)}")
-    for standard in values["standards"]:
-        if standard not in STANDARD_BIT:
-            raise Invalid.one("connectors", f"{standard!r} is not an OCPI ConnectorType")
-    battery = values["battery_kwh"]
-    energy = request_in.energy_kwh
-    if energy is None:
-        assert request_in.target_soc is not None
-        energy = (request_in.target_soc - request_in.soc) * battery
-    if energy > battery:
-        raise Invalid.one("energy_kwh", f"must not be above the battery's {battery:g} kWh")
-    departure = request_in.earliest_departure or tx.now
-    if departure < tx.now - timedelta(minutes=15):
-        raise Invalid.one("earliest_departure", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
-    if departure > tx.now + timedelta(days=14):
-        raise Invalid.one("earliest_departure", "must be within the next 14 days")
-    if request_in.latest_finish is not None and request_in.latest_finish <= departure:
-        raise Invalid.one("latest_finish", "must be after earliest_departure")
-    weights = request_in.weights
-    total = weights.wait + weights.price + weights.distance + weights.duration
-    return Wish(
-        latitude=request_in.origin.latitude,
-        longitude=request_in.origin.longitude,
-        earliest_departure=max(departure, tx.now),
-        latest_finish=request_in.latest_finish,
-        soc=request_in.soc,
-        energy_kwh=energy,
-        weights=tuple(part / total for part in (weights.wait, weights.price, weights.distance, weights.duration)),
-        radius_km=request_in.radius_km,
-        auto_book=auto_book,
-        **values,
-    )
+    return ChargingNeeds.of(request_in, vehicle, tx.now, auto_book=auto_book)
 
 
 def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeRequest:
     """Stores a charge request and queues it, in one transaction."""
-    id = new_id()
-    wish = _wish(tx, request_in, auto_book=request_in.auto_book)
-    repository.insert(tx, id=id, user_id=_me(tx), vehicle_id=request_in.vehicle_id, wish=wish)
-    tx.publish(ChargeRequested(id))
-    return get_owned(tx=tx, request_id=id)
+    request_id = new_id()
+    needs = _needs(tx, request_in, auto_book=request_in.auto_book)
+    repository.insert(tx, request_id=request_id, user_id=_me(tx), vehicle_id=request_in.vehicle_id, needs=needs)
+    tx.publish(ChargeRequested(request_id))
+    return get_owned(tx=tx, request_id=request_id)
 
 
 def get_owned(*, tx: Tx, request_id: uuid.UUID, lock: bool = False) -> ChargeRequest:
     """One of the caller's charge requests, as it is now. Raises NotFound."""
-    found = repository.get(tx, request_id, lock=lock)
-    if found is None or not (tx.actor.role in ("admin", "system") or tx.actor.id == found.user_id):
+    request = repository.get(tx, request_id, lock=lock)
+    if request is None or not (tx.actor.role in ("admin", "system") or tx.actor.id == request.user_id):
         raise NotFound(f"There is no charge request {request_id}.")
-    return found.at(tx.now)
+    return request.at(tx.now)
 
 
 def list_charge_requests(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[ChargeRequest]:
     """The caller's charge requests, newest first."""
-    return [item.at(tx.now) for item in repository.of_user(tx, _me(tx), before=before, limit=limit)]
+    return [request.at(tx.now) for request in repository.of_user(tx, _me(tx), before=before, limit=limit)]
 
 
 def get_decision(*, tx: Tx, request_id: uuid.UUID) -> WholeDecision:
     """The whole decision on one of the caller's charge requests. Raises NotFound, also while it is not decided."""
     get_owned(tx=tx, request_id=request_id)
-    found = repository.get_decision(tx, request_id)
-    if found is None:
+    stored = repository.get_decision(tx, request_id)
+    if stored is None:
         raise NotFound(f"No decision is stored of charge request {request_id}.")
-    record, decided_at = found
+    record, decided_at = stored
     return WholeDecision(charge_request_id=request_id, decided_at=decided_at, **record)
 
 
 def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int) -> Recommendations:
-    """The ranked list for a wish; nothing is held or stored."""
+    """The ranked list for a driver's needs; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
-        wish, driver = _wish(tx, request_in, auto_book=False), serving.RequestingDriver(_me(tx), request_in.vehicle_id)
-        decision = serving.decide(platform=platform, tx=tx, source=policy_registry(platform), wish=wish, driver=driver)
+        needs, driver = _needs(tx, request_in), RequestingDriver(_me(tx), request_in.vehicle_id)
+        decision = serving.decide(platform=platform, tx=tx, registry=policy_registry(platform), needs=needs, driver=driver)
         return Recommendations(
-            items=[Option.model_validate(decision.option(place)) for place in range(min(limit, len(decision)))],
+            items=[Option.model_validate(decision.offer(rank)) for rank in range(min(limit, len(decision)))],
             policy=decision.ranking.policy,
             fallback=decision.ranking.fallback,
             reason=decision.reason,
@@ -190,24 +134,27 @@ def handle(platform: Platform, *, message_id: str, event: ChargeRequested | Hold
 
 
 def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
-    found = repository.get(tx, request_id, lock=True)
-    if found is None or found.status is not ChargeRequestStatus.OFFERED:
+    request = repository.get(tx, request_id, lock=True)
+    if request is None or request.status is not ChargeRequestStatus.OFFERED:
         return
     repository.update(tx, request_id, status=ChargeRequestStatus.EXPIRED.value, reason="OFFER_EXPIRED")
-    tx.publish(ChargeRequestExpired(found.user_id, request_id))
+    tx.publish(ChargeRequestExpired(request.user_id, request_id))
 
 
 def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> None:
-    """Decides one charge request: reserves the best row, tries the next where it was taken meanwhile, and looks once more
-    with fresh eyes if all were. Each attempt is a transaction of its own that also records the message as consumed."""
+    """Decides one charge request by optimistic attempts: the best row is reserved, or the next where it was taken meanwhile.
+
+    If all were taken, it decides once more on the bookings as they are then. Each attempt is a transaction of its own that
+    also records the message as consumed.
+    """
     refused: AppError | None = None
     for look in (1, 2):
-        found = platform.read(lambda tx: repository.get(tx, request_id))
-        if found is None or found.status is not ChargeRequestStatus.QUEUED:
+        request = platform.read(lambda tx: repository.get(tx, request_id))
+        if request is None or request.status is not ChargeRequestStatus.QUEUED:
             return
-        decision = _decide(platform, found)
-        for place in range(min(TRIES, len(decision))):
-            attempt = _Attempt(request_id, found.user_id, decision, place, look)
+        decision = _decide(platform, request)
+        for rank in range(min(TRIES, len(decision))):
+            attempt = _Attempt(request_id, request.user_id, decision, rank, look)
             try:
                 platform.consume(attempt, consumer=CONSUMER, message_id=message_id)
             except SlotTaken:
@@ -227,64 +174,65 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
     )
 
 
-def _decide(platform: Platform, found: ChargeRequest) -> serving.Decision:
-    source, driver = policy_registry(platform), serving.RequestingDriver(found.user_id, found.vehicle_id)
+def _decide(platform: Platform, request: ChargeRequest) -> serving.Decision:
+    registry, driver = policy_registry(platform), RequestingDriver(request.user_id, request.vehicle_id)
     return platform.read(
-        lambda tx: serving.decide(platform=platform, tx=tx, source=source, wish=found.wish, driver=driver, watched=True)
+        lambda tx: serving.decide(platform=platform, tx=tx, registry=registry, needs=request.needs, driver=driver, watched=True)
     )
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One try to reserve: the row at `place` of a decision."""
+    """One try to reserve a row of a decision."""
 
     request_id: uuid.UUID
     user_id: uuid.UUID
     decision: serving.Decision
-    place: int
+    rank: int
+    """Which row of the ranking is tried; 0 is the best."""
     look: int
+    """Whether the decision is the first or the second on this request."""
 
     def __call__(self, tx: Tx) -> None:
         accounts.lock_driver(tx=tx, user_id=self.user_id)  # before the request: one order of locks
-        found = repository.get(tx, self.request_id, lock=True)
-        if found is None or found.status is not ChargeRequestStatus.QUEUED:
+        request = repository.get(tx, self.request_id, lock=True)
+        if request is None or request.status is not ChargeRequestStatus.QUEUED:
             return
-        wish, option = found.wish, self.decision.option(self.place)
-        hold_until = None if wish.auto_book else tx.now + OFFER_HOLD
-        made = _reserve(tx, found, option, hold_until=hold_until)
-        status = ChargeRequestStatus.RESERVED if wish.auto_book else ChargeRequestStatus.OFFERED
-        check_transition(found.status, status)
-        record = _record(self.decision, first=self.place, look=self.look)
-        _store(tx, found, status, self.decision, record, booking_id=made.id, offer_expires_at=hold_until)
+        auto_book = request.needs.auto_book
+        hold_until = None if auto_book else tx.now + OFFER_HOLD
+        reserved = _reserve(tx, request, self.decision.offer(self.rank), hold_until=hold_until)
+        status = ChargeRequestStatus.RESERVED if auto_book else ChargeRequestStatus.OFFERED
+        check_transition(request.status, status)
+        record = _record(self.decision, first=self.rank, look=self.look)
+        _store(tx, request, status, self.decision, record, booking_id=reserved.id, offer_expires_at=hold_until)
         if hold_until is not None:
-            location = stations.get_location(tx=tx, location_id=made.location_id)
-            offer = BookingSnapshot.of(location, made, now=tx.now)
-            tx.publish(ChargeRequestOffered(found.user_id, found.id, offer, hold_until))
+            location = stations.get_location(tx=tx, location_id=reserved.location_id)
+            offer = BookingSnapshot.of(location, reserved, now=tx.now)
+            tx.publish(ChargeRequestOffered(request.user_id, request.id, offer, hold_until))
 
 
-def _reserve(tx: Tx, found: ChargeRequest, option: dict[str, Any], *, hold_until: datetime | None) -> Booking:
-    start, end = datetime.fromisoformat(option["start"]), datetime.fromisoformat(option["end"])
-    request = ReservationRequest(
-        user_id=found.user_id,
-        location_id=uuid.UUID(option["location_id"]),
-        standard=option["connector"],
-        power_class=option["power_class"],
-        start=start,
-        duration_minutes=(end - start) / MINUTE,
-        energy_kwh=found.wish.energy_kwh,
-        vehicle_id=found.vehicle_id,
-        vehicle_kw=found.wish.max_power_kw,
-        charge_request_id=found.id,
+def _reserve(tx: Tx, request: ChargeRequest, offer: Offer, *, hold_until: datetime | None) -> Booking:
+    reservation = ReservationRequest(
+        user_id=request.user_id,
+        location_id=offer.location_id,
+        standard=offer.connector,
+        power_class=offer.power_class,
+        start=offer.start,
+        duration_minutes=(offer.end - offer.start) / MINUTE,
+        energy_kwh=request.needs.energy_kwh,
+        vehicle_id=request.vehicle_id,
+        vehicle_kw=request.needs.max_power_kw,
+        charge_request_id=request.id,
         hold_until=hold_until,
     )
-    return booking.reserve_slot(tx=tx, request=request)
+    return booking.reserve_slot(tx=tx, request=reservation)
 
 
 def _record(decision: serving.Decision, *, first: int, look: int) -> dict[str, Any]:
     """The decision as it is kept: the options from the chosen one on, and how it came about."""
-    places = range(first, min(first + SHOWN, len(decision)))
+    ranks = range(first, min(first + SHOWN, len(decision)))
     return {
-        "offers": [decision.option(place) for place in places],
+        "offers": [decision.offer(rank).to_json() for rank in ranks],
         "candidates": len(decision),
         "tried": first + 1,
         "look": look,
@@ -294,65 +242,64 @@ def _record(decision: serving.Decision, *, first: int, look: int) -> dict[str, A
 
 def _store(
     tx: Tx,
-    found: ChargeRequest,
+    request: ChargeRequest,
     status: ChargeRequestStatus,
     decision: serving.Decision,
     record: dict[str, Any],
     **values: Any,
 ) -> None:
     ranking = decision.ranking
-    said = {"explanation": record["offers"][0]["why"][:500] if record["offers"] else None} | values
-    changed = {"decision": record, "policy": ranking.policy, "fallback": ranking.fallback, "decided_at": tx.now}
-    repository.update(tx, found.id, **said, **changed, status=status.value)
-    whole = full_record(
+    outcome = {"explanation": record["offers"][0]["why"][:500] if record["offers"] else None} | values
+    decided = {"decision": record, "policy": ranking.policy, "fallback": ranking.fallback, "decided_at": tx.now}
+    repository.update(tx, request.id, **outcome, **decided, status=status.value)
+    whole = decision_record(
         decision,
         chosen=record["tried"] - 1 if record["offers"] else None,
         look=record["look"],
         deadline_ms=tx.settings.decision_deadline_ms,
-        reason=said.get("reason"),
-        why=said["explanation"],
+        reason=outcome.get("reason"),
+        why=outcome["explanation"],
     )
-    repository.insert_decision(tx, found.id, whole)
+    repository.insert_decision(tx, request.id, whole)
     telemetry.decisions.add(1, {"policy": ranking.policy, "outcome": status.value, "fallback": ranking.fallback or "none"})
 
 
 def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reason: str, refused: AppError | None) -> None:
-    found = repository.get(tx, request_id, lock=True)
-    if found is None or found.status is not ChargeRequestStatus.QUEUED:
+    request = repository.get(tx, request_id, lock=True)
+    if request is None or request.status is not ChargeRequestStatus.QUEUED:
         return
     status = ChargeRequestStatus.UNSATISFIABLE
-    check_transition(found.status, status)
+    check_transition(request.status, status)
     explanation = refused.detail if reason == "LIMIT_REACHED" and refused else EXPLANATIONS[reason]
     record = _record(decision, first=len(decision), look=2)
     if isinstance(refused, LimitReached):
         record["limit"] = refused.details
-    _store(tx, found, status, decision, record, reason=reason, explanation=explanation[:500])
-    tx.publish(ChargeRequestUnsatisfiable(found.user_id, request_id, reason, explanation))
+    _store(tx, request, status, decision, record, reason=reason, explanation=explanation[:500])
+    tx.publish(ChargeRequestUnsatisfiable(request.user_id, request_id, reason, explanation))
 
 
 def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequest:
     """Takes an offer: 0 confirms the hold; another is reserved, and only then the hold let go. Raises WrongState once the
     hold has run out, SlotTaken where another offer has gone."""
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, request_id=request_id).user_id)
-    found = get_owned(tx=tx, request_id=request_id, lock=True)
-    if found.status is not ChargeRequestStatus.OFFERED:
+    request = get_owned(tx=tx, request_id=request_id, lock=True)
+    if request.status is not ChargeRequestStatus.OFFERED:
         raise WrongState(
-            f"A charge request that is {found.status} has no offer to take.", charge_request_status=found.status.value
+            f"A charge request that is {request.status} has no offer to take.", charge_request_status=request.status.value
         )
-    assert found.booking_id is not None
-    assert found.decision is not None
-    booking_id = found.booking_id
+    assert request.booking_id is not None
+    booking_id = request.booking_id
     if offer == 0:
         booking.confirm_hold(tx=tx, booking_id=booking_id)
     else:
-        offers = found.decision["offers"]
+        offers = request.offers
         if offer >= len(offers):
             raise Invalid.one("offer", f"must be below {len(offers)}, the number of offers")
         held = booking.get_owned(tx=tx, booking_id=booking_id)
-        for location_id in sorted({held.location_id, uuid.UUID(offers[offer]["location_id"])}):
+        for location_id in sorted({held.location_id, offers[offer].location_id}):
             stations.lock_location(tx=tx, location_id=location_id)
         booking.cancel_booking(tx=tx, booking_id=booking_id)
-        booking_id = _reserve(tx, found, offers[offer], hold_until=None).id
+        booking_id = _reserve(tx, request, offers[offer], hold_until=None).id
     status = ChargeRequestStatus.RESERVED
     repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
     return get_owned(tx=tx, request_id=request_id)
@@ -360,14 +307,14 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
 
 def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
     """Withdraws a charge request. What it holds or booked is cancelled under the booking's terms."""
-    found = get_owned(tx=tx, request_id=request_id, lock=True)
-    check_transition(found.status, ChargeRequestStatus.CANCELED)
-    if found.booking_id is not None:
-        made = booking.get_owned(tx=tx, booking_id=found.booking_id)
-        if made.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
-            booking.cancel_booking(tx=tx, booking_id=found.booking_id)
-        elif made.status is ReservationStatus.FULFILLED:
-            raise Conflict("Charging has begun; stop the session instead.", booking_id=str(made.id))
+    request = get_owned(tx=tx, request_id=request_id, lock=True)
+    check_transition(request.status, ChargeRequestStatus.CANCELED)
+    if request.booking_id is not None:
+        booked = booking.get_owned(tx=tx, booking_id=request.booking_id)
+        if booked.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
+            booking.cancel_booking(tx=tx, booking_id=request.booking_id)
+        elif booked.status is ReservationStatus.FULFILLED:
+            raise Conflict("Charging has begun; stop the session instead.", booking_id=str(booked.id))
     repository.update(tx, request_id, status=ChargeRequestStatus.CANCELED.value, offer_expires_at=None)
     return replace(get_owned(tx=tx, request_id=request_id), offer_expires_at=None)
 
@@ -375,19 +322,19 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
 def describe_model(*, platform: Platform) -> Model:
     """The policy that serves, the share of a week's decisions that a rule made instead, and in how many of them its
     challenger would have chosen the same."""
-    found = describe(policy_registry(platform))
+    description = describe(policy_registry(platform))
     week = platform.clock.now() - timedelta(days=7)
     decided = platform.read(lambda tx: repository.decisions_since(tx, week))
     shadowed, agreed = 0, 0
-    if found["challenger"] is not None:
-        shadowed, agreed = platform.read(lambda tx: repository.shadowed_since(tx, found["challenger"], week))
+    if description["challenger"] is not None:
+        shadowed, agreed = platform.read(lambda tx: repository.shadowed_since(tx, description["challenger"], week))
     total = sum(count for _, _, count in decided)
     fallbacks: dict[str, int] = {}
     for _, fallback, count in decided:
         if fallback is not None:
             fallbacks[fallback] = fallbacks.get(fallback, 0) + count
     return Model(
-        **found,
+        **description,
         feature_version=FEATURE_VERSION,
         decisions_7d=total,
         share_fallback_7d=sum(fallbacks.values()) / total if total else None,

@@ -13,11 +13,12 @@ from functions.optimizer import serving
 from functions.optimizer.core.candidates import MAX_ROWS
 from functions.optimizer.core.features import ROW_FEATURES
 from functions.optimizer.core.objective import TERMS
-from functions.optimizer.domain import Wish
 from functions.optimizer.models.climatology import Tables, pool_key
 from functions.optimizer.models.manifest import challenger_path
 from functions.optimizer.models.policy import STATIC_BID_PRICE
+from functions.optimizer.needs import ChargingNeeds
 from functions.optimizer.service import policy_registry
+from functions.optimizer.surroundings import RequestingDriver
 from functions.optimizer.tables import decision
 from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
@@ -237,13 +238,13 @@ def test_the_static_bid_price_serves_as_champion(world: World) -> None:
 def test_features_carry_the_climatology_of_the_pools_that_are_known(world: World) -> None:
     policies.put(world.platform.blobs, "7", policies.version("7", tables=peak_tables(9)))
     near, _ = two_places(world)
-    asked = Wish(
+    needs = ChargingNeeds(
         latitude=52.091, longitude=5.121, earliest_departure=world.platform.clock.now(), battery_kwh=60, soc=0.3,
         consumption_kwh_per_km=0.18, max_power_kw=22, standards=(TYPE2,), energy_kwh=12, weights=(0.4, 0.3, 0.2, 0.1),
     )  # fmt: skip
-    source, nobody = policy_registry(world.platform), serving.RequestingDriver(new_id(), None)
+    registry, nobody = policy_registry(world.platform), RequestingDriver(new_id(), None)
     found = world.platform.read(
-        lambda tx: serving.decide(platform=world.platform, tx=tx, source=source, wish=asked, driver=nobody)
+        lambda tx: serving.decide(platform=world.platform, tx=tx, registry=registry, needs=needs, driver=nobody)
     )
     count = len(found)
     price = found.features[0, :count, ROW_FEATURES.index("bid_price")]

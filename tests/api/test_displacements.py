@@ -263,8 +263,8 @@ def test_the_optimizer_offers_no_blocked_time(world: World, owner: Person) -> No
 
 
 def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: World, owner: Person) -> None:
-    from functions.optimizer import serving
-    from functions.optimizer.domain import Wish
+    from functions.optimizer.needs import ChargingNeeds
+    from functions.optimizer.surroundings import surroundings_of
 
     place, driver = world.location(evses=2), world.user()
     id = driver.book(place, "08:00").json()["id"]
@@ -275,12 +275,12 @@ def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: W
     }  # fmt: skip
     listed, done = confirm(owner, "POST", f"/stations/locations/{place}/blocked-times", block)
     assert ([item["outcome"] for item in listed["bookings"]], done.status_code) == (["GOES_ON"], 201)
-    wish = Wish(
+    needs = ChargingNeeds(
         latitude=52.091, longitude=5.121, soc=0.3, battery_kwh=60, energy_kwh=12, max_power_kw=22, standards=(TYPE2,),
         consumption_kwh_per_km=0.18, weights=(0.25, 0.25, 0.25, 0.25), earliest_departure=world.platform.clock.now(),
         latest_finish=None, radius_km=None,
     )  # fmt: skip
-    around = world.platform.read(lambda tx: serving._surroundings(tx, wish))
+    around = world.platform.read(lambda tx: surroundings_of(tx, needs))
     assert around.occupancy.taken()[0, 0, :8].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
 
 

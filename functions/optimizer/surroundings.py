@@ -1,0 +1,197 @@
+"""The surroundings of a driver: the city around them as arrays for the decision core, from the database and in time."""
+
+import math
+import uuid
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from functions.booking import service as booking
+from functions.booking.limits import Limits
+from functions.optimizer.core import candidates as core
+from functions.optimizer.core.candidates import PoolRates
+from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City
+from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.needs import ChargingNeeds
+from functions.stations import service as stations
+from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
+from functions.tariffs.rates import RateTables
+from shared.energy import CHARGE_EFFICIENCY, session_minutes
+from shared.slots import slot_after, slot_of, slot_start
+from shared.tx import Tx
+
+MEDIAN_SESSION_KWH = 7.2
+"""The session whose price makes the price unit: the median of ElaadNL's public charging (cities/elaad.py)."""
+MAX_REACH_KM = 300.0
+_tables = RateTables()
+
+
+@dataclass(frozen=True)
+class RequestingDriver:
+    """Whose limits count, and for which of their vehicles (None: they gave figures)."""
+
+    id: uuid.UUID
+    vehicle_id: uuid.UUID | None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The city around a driver: arrays for the core, and the records behind them by index."""
+
+    city: City
+    occupancy: Occupancy
+    rates: PoolRates
+    locations: tuple[Location, ...]
+    """The records behind the city's locations."""
+    pools: tuple[Pool, ...]
+    """The records behind the city's pools."""
+    slot0: int
+    """The slot that is now: the first of the horizon."""
+
+
+def _reach_km(needs: ChargingNeeds) -> float:
+    """Great-circle kilometres the battery allows, or the radius the driver set if that is less."""
+    road = (needs.soc * needs.battery_kwh - core.RESERVE_KWH) / needs.consumption_kwh_per_km
+    return max(0.0, min(road / core.DETOUR, needs.radius_km or MAX_REACH_KM, MAX_REACH_KM))
+
+
+def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
+    """Whether any location is within reach, whatever its connectors."""
+    reach = _reach_km(needs)
+    return reach > 0 and bool(
+        stations.locations_near(tx=tx, latitude=needs.latitude, longitude=needs.longitude, radius_km=reach, limit=1)
+    )
+
+
+def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
+    """The nearest locations within reach that have a matching connector, with what is booked and blocked there now."""
+    reach = _reach_km(needs)
+    near = (
+        stations.locations_near(
+            tx=tx,
+            latitude=needs.latitude,
+            longitude=needs.longitude,
+            radius_km=reach,
+            standards=frozenset(needs.standards),
+            limit=core.MAX_LOCATIONS,
+        )
+        if reach > 0
+        else []
+    )
+    locations = tuple(location for _, location in near)
+    pools = tuple(pool for location in locations for pool in location.pools())
+    location_index = {location.id: index for index, location in enumerate(locations)}
+    slot0 = slot_of(tx.now)
+    horizon = _horizon(needs, pools, slot0)
+    rates, price_unit = _pool_rates(tx, locations, pools, slot0, horizon)
+    city = City.build(
+        name="around the driver",
+        time_zone=locations[0].time_zone if locations else "UTC",
+        currency=locations[0].currency if locations else "EUR",
+        location_ids=[str(location.id) for location in locations],
+        latitude=[location.latitude for location in locations],
+        longitude=[location.longitude for location in locations],
+        pool_location=[location_index[pool.location_id] for pool in pools],
+        pool_standard=[STANDARD_BIT[pool.standard] for pool in pools],
+        pool_power_kw=[pool.power_kw for pool in pools],
+        capacity=[len(pool.evse_ids) for pool in pools],
+        price_unit=price_unit,
+    )
+    occupancy = _occupancy(tx, locations, pools, slot0, horizon)
+    return Surroundings(city, occupancy, rates, locations, pools, slot0)
+
+
+def _horizon(needs: ChargingNeeds, pools: tuple[Pool, ...], slot0: int) -> int:
+    """Slots from now to the end of the longest session that could begin at the last start."""
+    ahead = max(0, slot_after(needs.earliest_departure) - slot0)
+    slowest = min((pool.power_kw for pool in pools), default=1.0)
+    longest = int(needs.energy_kwh / (CHARGE_EFFICIENCY * min(slowest, needs.max_power_kw)) * 4) + 1
+    drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * 4) if pools else 0
+    reach = int(_reach_km(needs) * core.DETOUR / core.SPEED_KMH * 4) + 1
+    return ahead + min(drive, reach) + core.START_OFFSETS + min(longest, 96) + 2
+
+
+def _pool_rates(
+    tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int
+) -> tuple[PoolRates, float]:
+    """What charging costs in the pools over the horizon, and the price unit: three times their median session price."""
+    zones = {location.id: location.time_zone for location in locations}
+    tariffs = stations.get_tariffs(tx=tx, tariff_ids=[pool.tariff_id for pool in pools if pool.tariff_id is not None])
+    energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
+    length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
+    begin = slot0 - slot0 % 96
+    for index, pool in enumerate(pools):
+        if pool.tariff_id is None:
+            continue
+        rates = _tables.rates(
+            pool.tariff_id,
+            tariffs[pool.tariff_id],
+            time_zone=zones[pool.location_id],
+            slot0=begin,
+            slots=length + 96,
+            power_kw=pool.power_kw,
+        )
+        window = slice(slot0 - begin, slot0 - begin + horizon)
+        energy[index], time[index], flat[index] = rates.energy[window], rates.time[window], rates.flat
+    prices = [
+        flat[index] + MEDIAN_SESSION_KWH * energy[index].mean() + time[index].mean() * MEDIAN_SESSION_KWH / pool.power_kw
+        for index, pool in enumerate(pools)
+    ]
+    unit = 3.0 * float(np.median(prices)) if prices else 0.0
+    return PoolRates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT
+
+
+def _occupancy(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int) -> Occupancy:
+    """What is claimed, engaged, blocked and closed in the pools over the horizon. An EVSE that is claimed counts once."""
+    evses = sorted({evse for pool in pools for evse in pool.evse_ids})
+    claims = booking.occupancy(tx=tx, evse_ids=evses, start=slot_start(slot0), end=slot_start(slot0 + horizon))
+    claimed: dict[uuid.UUID, np.ndarray] = {}
+    for evse, starts in claims.items():
+        claimed[evse] = np.zeros(horizon, dtype=np.int64)
+        claimed[evse][[slot_of(start) - slot0 for start in starts]] = 1
+    busy = np.zeros((1, len(pools), horizon), dtype=np.int64)
+    opened = np.ones((1, len(pools), horizon), dtype=bool)
+    hours = {location.id: location.opened(slot_start(slot0), horizon) for location in locations}
+    unavailable = _blocked(locations, slot0, horizon)
+    for evse in (evse for location in locations for evse in location.engaged_evses()):
+        if evse not in claimed or not claimed[evse][0]:  # somebody is there without a booking
+            unavailable.setdefault(evse, np.zeros(horizon, dtype=bool))[:ENGAGED_SLOTS] = True
+    out = np.zeros_like(busy) if unavailable else None
+    for index, pool in enumerate(pools):
+        for evse in pool.evse_ids:
+            if evse in claimed:
+                busy[0, index] += claimed[evse]
+            if out is not None and evse in unavailable:
+                out[0, index] += unavailable[evse] & (claimed[evse] == 0 if evse in claimed else True)
+        opened[0, index] = hours[pool.location_id]
+    zone = ZoneInfo(locations[0].time_zone if locations else "UTC")
+    local = slot_start(slot0).astimezone(zone)
+    return Occupancy(busy, opened, local.hour * 60.0 + local.minute, out)
+
+
+def _blocked(locations: tuple[Location, ...], slot0: int, horizon: int) -> dict[uuid.UUID, np.ndarray]:
+    """EVSEs with blocked times within the horizon: bool [horizon] each."""
+    blocked: dict[uuid.UUID, np.ndarray] = {}
+    for location in locations:
+        for evse, slots in location.blocked_slots(slot0, slot0 + horizon).items():
+            blocked[evse] = np.zeros(horizon, dtype=bool)
+            blocked[evse][[slot - slot0 for slot in slots]] = True
+    return blocked
+
+
+def within_limits(around: Surroundings, limits: Limits, driver: RequestingDriver, needs: ChargingNeeds) -> Surroundings:
+    """The surroundings with the slots closed that the limits keep from this driver."""
+    locations = {location.id: location for location in around.locations}
+    opened = around.occupancy.open.copy()
+    for index, pool in enumerate(around.pools):
+        terms = locations[pool.location_id].booking_terms
+        for begin, until in limits.closed(terms, pool.location_id, driver.vehicle_id, _length(needs, pool)):
+            opened[0, index, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
+    return replace(around, occupancy=replace(around.occupancy, open=opened))
+
+
+def _length(needs: ChargingNeeds, pool: Pool) -> int:
+    """Slots a session takes at a pool, as the candidates count them."""
+    quarters = session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) / core.SLOT_MIN
+    return max(1, math.ceil(quarters - 1e-9))
