@@ -15,10 +15,11 @@ from pydantic import BaseModel
 
 from shared.audit import AUDITED_ROLES
 from shared.db import insert_new
-from shared.errors import Forbidden, IdempotencyKeyReused, Unauthenticated
+from shared.errors import Forbidden, IdempotencyKeyReused, TokenExpired, TooManyRequests, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
+from shared.web.failures import raises
 from shared.web.idempotency import _STORE, _STORED, idempotency_key
 
 PREFIX = "/api/v1"
@@ -145,6 +146,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_station_bearer)]
 
 
+@raises(Unauthenticated, TokenExpired, Forbidden)
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
     """A call that needs no token; where one comes it counts (an owner sees his own locations before they are approved)."""
     if credentials is None:
@@ -167,6 +169,7 @@ def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor
 def allow(*roles: str) -> Callable[..., Any]:
     """A dependency: a call with a valid token of one of `roles` (none given: any role)."""
 
+    @raises(Unauthenticated, TokenExpired, Forbidden)
     async def authorised(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
         if credentials is None:
             raise Unauthenticated("Send `Authorization: Bearer <access_token>`; accounts/login gives one.")
@@ -178,6 +181,7 @@ def allow(*roles: str) -> Callable[..., Any]:
     return authorised
 
 
+@raises(Unauthenticated, TokenExpired, Forbidden)
 async def station(request: Request, credentials: StationCredentials) -> Call:
     """A call with a station key. Its form is checked here, without the database; whether there is such a key, and of which
     location, is found out by the use case (`functions.stations.feed.service`) in the transaction of its effect."""
@@ -189,6 +193,7 @@ async def station(request: Request, credentials: StationCredentials) -> Call:
     return await _call(request, Actor(STATION_KEY, address=client_address(request), key_hash=key_hash), None)
 
 
+@raises(Unauthenticated, TokenExpired, Forbidden)
 async def owner_or_station(request: Request, credentials: Credentials, key: StationCredentials) -> Call:
     """A call with the token of an owner or administrator, or with a station key."""
     if key is not None and is_station_key(key.credentials):
@@ -208,6 +213,7 @@ async def _call(request: Request, actor: Actor, key: str | None) -> Call:
 def limited(scope: str) -> Any:
     """What a route lists under `dependencies` to be rate limited by address (shared/ratelimit.py names the scopes)."""
 
+    @raises(TooManyRequests)
     def count(request: Request) -> None:
         platform: Platform = request.app.state.get_platform()
         platform.limits.hit(scope, client_address(request) or "unknown")
@@ -226,6 +232,7 @@ OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
 def limited_caller(scope: str) -> Any:
     """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever he calls from."""
 
+    @raises(TooManyRequests)
     def count(call: SignedIn) -> None:
         call.platform.limits.hit(scope, str(call.actor.id))
 
