@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test faults fuzz examples lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
+.PHONY: help run demo import admin doctor reset test faults fuzz examples openapi client check lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -55,8 +55,15 @@ faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, 
 examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew, by real calls
 	@$(BIN)/python -m tests.support.examples
 
-lint: $(VENV)/dev.stamp ## ruff and mypy
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+openapi: $(VENV)/dev.stamp ## write openapi.json, the API's contract as it is committed, from the app
+	@$(BIN)/python -m devhost.contract write
+
+client: $(VENV)/dev.stamp ## write the TypeScript types of openapi.json into web/src/api/schema.d.ts
+	@$(BIN)/python -m devhost.stack.install
+	@mkdir -p web/src/api && node_modules/.bin/openapi-typescript openapi.json -o web/src/api/schema.d.ts
+
+lint: $(VENV)/dev.stamp ## ruff, codespell and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/mypy
 
 floors: $(VENV)/dev.stamp ## draw the floors of the house anew from the code (docs/img/floors.svg)
 	@$(BIN)/python -m tests.support.floors

@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 
 DESCRIPTION = (
     "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
-    "Every failure is an RFC 9457 problem with a `code`; lists answer `{items, next_cursor}`; times carry an offset."
+    "Every failure is an RFC 9457 problem with a `code`; lists answer `{items, next_cursor}`; times carry an offset. "
+    "Every answer has its `X-Invocation-Id`, which the log has too."
 )
 
 

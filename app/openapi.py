@@ -1,9 +1,12 @@
 """The OpenAPI document: what FastAPI derives, with the failures of every operation as they really are.
 
-Every failure is a Problem (RFC 9457). Which statuses an operation may answer follows from what it takes: a token, a body,
-a path parameter, a cursor, If-Match. A test sends what schemathesis makes of the document and compares.
+Every failure is a Problem (RFC 9457). `shared.web.failures` finds of its route what an operation may answer. Each failure stands
+once under `components.responses`, as do the parameters that many operations take. A test sends what schemathesis makes of
+the document and compares. It is committed as `openapi.json` by `make openapi`.
 """
 
+import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,41 +15,51 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.examples import add_examples
-from shared.errors import every_error
+from shared.errors import AppError, every_error
 from shared.web.call import PREFIX, public
+from shared.web.failures import KEY_HEADER, errors_of
 
 METHODS = ("get", "put", "post", "delete", "patch")
 PROBLEM = "Problem"
-TITLES = {
-    400: "The request cannot be understood",
-    401: "No valid token",
-    403: "The role does not allow it",
-    404: "No such thing, or not one this account may see",
-    409: "The state of things does not allow it",
-    412: "It was changed meanwhile",
-    413: "The body is too large",
-    415: "The body is not of a type that is taken",
-    422: "A field is wrong; `errors` names it",
-    428: "If-Match is needed",
-    429: "Too many requests",
-    500: "A fault of ours",
-    503: "A component is away for the moment",
-}
+SHARED_FROM = 5
+"""Operations that take the same parameter before it is written once for all."""
+INVOCATION_ID = {"X-Invocation-Id": {"schema": {"type": "string"}}}
+Operation = tuple[str, str]
+"""The path and the method, in small letters."""
 
 
 def make_document(app: FastAPI) -> dict[str, Any]:
     """The document of `app`, made once and kept."""
     if app.openapi_schema is None:
-        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        made["components"].setdefault("schemas", {})[PROBLEM] = _problem()
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = document["components"]
         for name in ("HTTPValidationError", "ValidationError"):
-            made["components"]["schemas"].pop(name, None)
-        open_to_all, schemas = _public(app), made["components"]["schemas"]
-        for path, method, operation in operations(made):
-            _complete(operation, path=path, method=method, anonymous=(path, method) in open_to_all, schemas=schemas)
-        add_examples(made, prefix=PREFIX)
-        app.openapi_schema = made
+            components["schemas"].pop(name, None)
+        routes = _routes(app)
+        for path, method, operation in operations(document):
+            _complete(operation, method=method, route=routes[path, method])
+        add_examples(document, prefix=PREFIX)
+        _slim(document["paths"])
+        _slim(components["schemas"])
+        components["schemas"][PROBLEM] = _problem()
+        components["responses"] = {str(status): _failure(kind) for status, kind in sorted(_first_of_status().items())}
+        components["parameters"] = _share_parameters(document)
+        app.openapi_schema = document
     return app.openapi_schema
+
+
+def error_codes(app: FastAPI) -> dict[Operation, frozenset[str]]:
+    """The codes that each operation may answer."""
+    return {operation: frozenset(kind.code for kind in errors_of(route)) for operation, route in _routes(app).items()}
+
+
+def resolve(document: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    """The parameter, response or schema itself, where `item` refers to one of the document's components."""
+    if "$ref" not in item:
+        return item
+    _, _, kind, name = item["$ref"].split("/")
+    component: dict[str, Any] = document["components"][kind][name]
+    return component | {key: value for key, value in item.items() if key != "$ref"}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -57,70 +70,91 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
                 yield path, method, item[method]
 
 
-def _public(app: FastAPI) -> set[tuple[str, str]]:
-    """(path, method) of the operations to which a token may come but need not."""
-    found = set()
+def _routes(app: FastAPI) -> dict[Operation, APIRoute]:
+    """The route of each operation."""
+    routes: dict[Operation, APIRoute] = {}
     for context in iter_route_contexts(app.routes):
         route = context.original_route
-        if isinstance(route, APIRoute) and any(item.call is public for item in route.dependant.dependencies):
-            found |= {(str(context.path), method.lower()) for method in context.methods or ()}
-    return found
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            routes |= {(str(context.path), method.lower()): route for method in context.methods or ()}
+    return routes
 
 
-def _complete(operation: dict[str, Any], *, path: str, method: str, anonymous: bool, schemas: dict[str, Any]) -> None:
-    parameters = operation.get("parameters", [])
+def _complete(operation: dict[str, Any], *, method: str, route: APIRoute) -> None:
     if method != "post":  # the header is read by every route and does something where things are made
-        parameters = [item for item in parameters if item["name"] != "Idempotency-Key"]
+        parameters = [item for item in operation.get("parameters", ()) if item["name"] != KEY_HEADER]
         operation["parameters"] = parameters
-    names = {item["name"].lower() for item in parameters}
-    takes_token = bool(operation.get("security"))
-    if takes_token and anonymous:
-        operation["security"] = [{}, *operation["security"]]
-    statuses = {500, 503}
-    if takes_token:
-        statuses |= {401} if anonymous else {401, 403}
-    if "{" in path or _names_things(operation, schemas):
-        statuses.add(404)
-    if "cursor" in names:
-        statuses.add(400)
-    if "requestBody" in operation:
-        statuses |= {400, 413, 415}
-    if method != "get":
-        statuses.add(409)
-    if parameters or "requestBody" in operation:
-        statuses.add(422)
-    if "if-match" in names:
-        statuses |= {412, 428}
-    known = {kind.status for kind in every_error()}
-    if 429 in known:
-        statuses.add(429)
-    responses = operation["responses"]
-    responses.pop("422", None)
-    for status in sorted(statuses & known):
-        responses.setdefault(str(status), {}).update(_failure(status))
-    for status, response in responses.items():
-        if not status.startswith(("2", "3")) and "content" not in response:
-            response["content"] = _content()
-        response.setdefault("headers", {})["X-Invocation-Id"] = {"schema": {"type": "string"}}
-    operation["responses"] = dict(sorted(responses.items()))
+    if operation.get("security") and any(item.call is public for item in route.dependant.dependencies):
+        operation["security"] = [{}, *operation["security"]]  # a token may come but need not
+    successes = {status: answer for status, answer in operation["responses"].items() if status[0] in "23"}
+    for answer in successes.values():
+        if answer["description"] == "Successful Response":
+            answer["description"] = "Done"
+    operation["responses"] = dict(sorted((successes | _failures(errors_of(route))).items()))
 
 
-def _names_things(operation: dict[str, Any], schemas: dict[str, Any]) -> bool:
-    """Whether the body has the id of something that may not be there."""
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    names = [part.get("$ref", "").rpartition("/")[2] for part in (content, *content.get("anyOf", ()))]
-    return any(field.endswith("_id") for name in names for field in schemas.get(name, {}).get("properties", ()))
+def _failures(kinds: set[type[AppError]]) -> dict[str, Any]:
+    """A reference to the failure of each status, with the codes of a conflict."""
+    failures: dict[str, Any] = {}
+    for status in {kind.status for kind in kinds}:
+        failures[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    if "409" in failures:  # what stands in the way differs most
+        failures["409"]["description"] = ", ".join(sorted(kind.code for kind in kinds if kind.status == 409))
+    return failures
 
 
-def _failure(status: int) -> dict[str, Any]:
-    failure: dict[str, Any] = {"description": TITLES[status], "content": _content()}
-    if status == 503:
-        failure["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
-    return failure
+def _first_of_status() -> dict[int, type[AppError]]:
+    """Of each status the class that all others of it are kinds of."""
+    first: dict[int, type[AppError]] = {}
+    for kind in every_error():
+        first.setdefault(kind.status, kind)
+    return first
 
 
-def _content() -> dict[str, Any]:
-    return {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
+def _failure(kind: type[AppError]) -> dict[str, Any]:
+    headers: dict[str, Any] = dict(INVOCATION_ID)
+    if kind.status in (429, 503):
+        headers["Retry-After"] = {"schema": {"type": "integer"}, "description": "Seconds"}
+    content = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
+    return {"description": kind.title, "headers": headers, "content": content}
+
+
+def _slim(schema: Any) -> None:
+    """Says the same in less: no titles made of names, which stand beside them, and `type: [string, "null"]` for two schemas."""
+    if isinstance(schema, list):
+        for item in schema:
+            _slim(item)
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        match schema.get("anyOf"):
+            case [{"type": str(kind)} as only, {"type": "null"}] if "enum" not in only and "const" not in only:
+                del schema["anyOf"]
+                schema |= only | {"type": [kind, "null"]}
+        for name, value in schema.items():
+            if name not in ("example", "examples", "default", "enum", "const"):
+                _slim(value)
+
+
+def _share_parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Puts references where many operations take the same parameter. Returns the shared ones by name."""
+    takers = Counter(_text(item) for *_, operation in operations(document) for item in operation.get("parameters", ()))
+    shared: dict[str, Any] = {}
+    for *_, operation in operations(document):
+        for index, item in enumerate(operation.get("parameters", ())):
+            if takers[_text(item)] < SHARED_FROM:
+                continue
+            name = next((name for name, known in shared.items() if _text(known) == _text(item)), None)
+            if name is None:
+                name = item["name"] if item["name"] not in shared else f"{item['name']}-2"
+                shared[name] = item
+            operation["parameters"][index] = {"$ref": f"#/components/parameters/{name}"}
+    return shared
+
+
+def _text(parameter: dict[str, Any]) -> str:
+    """What a parameter is, whatever its example."""
+    return json.dumps({name: value for name, value in parameter.items() if name != "example"}, sort_keys=True)
 
 
 def _problem() -> dict[str, Any]:

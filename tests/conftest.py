@@ -13,6 +13,7 @@ from app.process import make_platform
 from shared.clock import ManualClock
 from shared.platform import Platform
 from shared.settings import Settings
+from tests.support import declared_errors
 from tests.support.world import World
 
 pytest_plugins = ["tests.support.stack_fixtures"]
@@ -37,8 +38,9 @@ def platform(tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
 
 @pytest.fixture
 def client(platform: Platform) -> Iterator[TestClient]:
-    """The API over `platform`."""
+    """The API over `platform`; an error that an operation does not declare fails the test."""
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as instance:
+        declared_errors.watch(instance)
         yield instance
 
 

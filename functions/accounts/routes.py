@@ -1,7 +1,7 @@
 """HTTP of accounts: parse, one service call, answer. Answers with tokens are never stored for idempotency."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
@@ -33,8 +33,9 @@ from functions.accounts.schemas import (
     VehicleUpdate,
     VerifyIn,
 )
-from shared.errors import BadCredentials
+from shared.errors import BadCredentials, Conflict, Forbidden, IdempotencyKeyReused, NotFound
 from shared.web.call import Admin, Public, SignedIn, limited
+from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
@@ -42,8 +43,6 @@ router = APIRouter(prefix="/accounts", tags=["accounts"])
 Cursor = Annotated[str | None, Query(max_length=200)]
 MAILED = [limited("mail_address")]
 TRIED = [limited("sign_in_address")]
-OUT: dict[int | str, dict[str, Any]] = {403: {"description": "The account is suspended"}}
-NO_PROVIDER: dict[int | str, dict[str, Any]] = {404: {"description": "No identity provider is set up"}}
 
 
 @router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED)
@@ -63,7 +62,7 @@ def ask_for_verification(address: AddressIn, call: Public) -> Asked:
     return Asked()
 
 
-@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=OUT)
+@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
 def verify(verify_in: VerifyIn, call: Public) -> Tokens:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
     return recovery.verify(
@@ -75,7 +74,7 @@ def verify(verify_in: VerifyIn, call: Public) -> Tokens:
     )
 
 
-@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=OUT)
+@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
 def log_in(login: Login, call: Public) -> Tokens:
     """Gives an access token for 15 minutes and a refresh token that works once."""
     return sessions.log_in(
@@ -83,7 +82,7 @@ def log_in(login: Login, call: Public) -> Tokens:
     )
 
 
-@router.post("/refresh", response_model=Tokens)
+@router.post("/refresh", response_model=Tokens, responses=errors(BadCredentials))
 def refresh(refresh_in: Refresh, call: Public) -> Tokens:
     """Exchanges the refresh token for new tokens. A token used twice ends the whole session."""
     tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=refresh_in.refresh_token, user_agent=call.user_agent))
@@ -105,25 +104,27 @@ def forgot_password(address: AddressIn, call: Public) -> Asked:
     return Asked()
 
 
-@router.post("/password/reset", status_code=204, dependencies=TRIED)
+@router.post("/password/reset", status_code=204, dependencies=TRIED, responses=errors(BadCredentials))
 def reset_password(reset_in: ResetIn, call: Public) -> None:
     """Sets a new password by the mailed token. Every session ends."""
     recovery.reset(platform=call.platform, actor=call.actor, token=reset_in.token, password=reset_in.password)
 
 
-@router.post("/email/confirm", status_code=204, dependencies=TRIED)
+@router.post("/email/confirm", status_code=204, dependencies=TRIED, responses=errors(BadCredentials, Conflict))
 def confirm_email(confirm_in: EmailConfirm, call: Public) -> None:
     """Gives an account the address that the link was mailed to."""
     call.write(lambda tx: recovery.confirm_email(tx=tx, token=confirm_in.token))
 
 
-@router.post("/oidc/start", response_model=OidcStart, dependencies=TRIED, responses=NO_PROVIDER)
+@router.post("/oidc/start", response_model=OidcStart, dependencies=TRIED, responses=errors(NotFound))
 def start_oidc(call: Public) -> OidcStart:
     """Begins to sign in by the identity provider: send the browser to `authorization_url`, keep `binding`."""
     return oidc.start(platform=call.platform, actor=call.actor)
 
 
-@router.post("/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=OUT | NO_PROVIDER)
+@router.post(
+    "/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Conflict, Forbidden, NotFound)
+)
 def finish_oidc(finish_in: OidcFinish, call: Public) -> Tokens:
     """Signs in with the `code` and `state` that the provider sent the browser back with."""
     return oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
@@ -141,13 +142,13 @@ def update_me(update: UserUpdate, call: SignedIn) -> User:
     return User.model_validate(call.write(lambda tx: service.update_me(tx=tx, update=update)))
 
 
-@router.post("/me/password", status_code=204)
+@router.post("/me/password", status_code=204, responses=errors(BadCredentials))
 def change_password(change: PasswordChange, call: SignedIn) -> None:
     """Changes your password; your other sessions end."""
     recovery.change_password(platform=call.platform, actor=call.actor, current=change.current_password, new=change.new_password)
 
 
-@router.post("/me/email", status_code=202, response_model=Asked)
+@router.post("/me/email", status_code=202, response_model=Asked, responses=errors(BadCredentials))
 def change_email(change: EmailChange, call: SignedIn) -> Asked:
     """Asks for a link at another address; your account has it once the link is followed."""
     recovery.ask_for_email(platform=call.platform, actor=call.actor, email=change.email, password=change.password)
@@ -185,7 +186,7 @@ def list_vehicles(call: SignedIn, cursor: Cursor = None, limit: PageSize = 20) -
     return page(vehicles, limit, Vehicle.model_validate)
 
 
-@router.post("/me/vehicles", status_code=201, response_model=Vehicle)
+@router.post("/me/vehicles", status_code=201, response_model=Vehicle, responses=errors(IdempotencyKeyReused))
 def add_vehicle(vehicle_in: VehicleCreate, call: SignedIn) -> Response:
     """Adds a vehicle."""
     return call.create(lambda tx: Vehicle.model_validate(service.add_vehicle(tx=tx, vehicle_in=vehicle_in)))
@@ -228,7 +229,7 @@ def get_user(user_id: uuid.UUID, call: Admin) -> Account:
     return Account.model_validate(call.read(lambda tx: service.get_user(tx=tx, user_id=user_id)))
 
 
-@router.patch("/users/{user_id}", response_model=Account)
+@router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))
 def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin) -> Account:
     """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one."""
     account = call.write(lambda tx: user_management.update_user(tx=tx, user_id=user_id, update=update))

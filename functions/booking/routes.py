@@ -7,13 +7,20 @@ from fastapi import APIRouter, Response
 from functions.booking import service, sessions
 from functions.booking.domain import Filter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
+from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.web.call import SignedIn
+from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/booking", tags=["booking"])
 
 
-@router.post("/bookings", status_code=201, response_model=Booking)
+@router.post(
+    "/bookings",
+    status_code=201,
+    response_model=Booking,
+    responses=errors(NotFound, SlotTaken, LimitReached, IdempotencyKeyReused),
+)
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
     """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
     assert call.actor.id is not None
@@ -56,7 +63,11 @@ def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
     return Booking.of(call.read(lambda tx: service.get_owned(tx=tx, booking_id=booking_id)))
 
 
-@router.post("/bookings/{booking_id}/reschedule", response_model=Booking)
+@router.post(
+    "/bookings/{booking_id}/reschedule",
+    response_model=Booking,
+    responses=errors(SlotTaken, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
+)
 def reschedule_booking(booking_id: uuid.UUID, change: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
@@ -69,20 +80,24 @@ def reschedule_booking(booking_id: uuid.UUID, change: BookingReschedule, call: S
     )
 
 
-@router.post("/bookings/{booking_id}/cancel", response_model=Booking)
+@router.post("/bookings/{booking_id}/cancel", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
 def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel | None = None) -> Response:
     """Cancels a booking and frees its slot. After the terms' time it costs what they say."""
     reason = (cancel or BookingCancel()).reason
     return call.create(lambda tx: Booking.of(service.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200)
 
 
-@router.post("/bookings/{booking_id}/start", response_model=Booking)
+@router.post(
+    "/bookings/{booking_id}/start",
+    response_model=Booking,
+    responses=errors(Conflict, TermsRefuse, WrongState, IdempotencyKeyReused),
+)
 def start_session(booking_id: uuid.UUID, call: SignedIn) -> Response:
     """Starts charging: the reservation is fulfilled."""
     return call.create(lambda tx: Booking.of(sessions.start_session(tx=tx, booking_id=booking_id)), status=200)
 
 
-@router.post("/bookings/{booking_id}/stop", response_model=Booking)
+@router.post("/bookings/{booking_id}/stop", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
 def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None = None) -> Response:
     """Ends charging: the slots that are left are free again, and the price is settled under the quote."""
     energy = None if stop is None else stop.energy_kwh

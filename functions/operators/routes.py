@@ -29,10 +29,11 @@ from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.stations.enums import LocationStatus
 from functions.stations.schemas import EvseCreate, LocationCreate, LocationOut, TariffsPut, Text
-from shared.errors import Unavailable
+from shared.errors import Conflict, IdempotencyKeyReused, Unavailable, WrongState
 from shared.tx import Tx
 from shared.web.call import Admin, Call, Owner, Public
 from shared.web.conditions import IfMatch, IfNoneMatch, etag_of
+from shared.web.failures import errors
 from shared.web.fields import one_line
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page, page_by
 
@@ -90,7 +91,7 @@ def list_managed_locations(
     return page(locations, limit, ManagedLocation.of)
 
 
-@router.post("/locations", status_code=201, response_model=LocationOut)
+@router.post("/locations", status_code=201, response_model=LocationOut, responses=errors(Conflict, IdempotencyKeyReused))
 def create_location(location_in: LocationCreate, call: Owner) -> Response:
     """Makes a draft; add EVSEs, tariffs and terms, then submit it, and an administrator approves it."""
     return _created(
@@ -100,7 +101,7 @@ def create_location(location_in: LocationCreate, call: Owner) -> Response:
     )
 
 
-@router.patch("/locations/{location_id}", response_model=LocationOut)
+@router.patch("/locations/{location_id}", response_model=LocationOut, responses=errors(WrongState))
 def update_location(
     location_id: uuid.UUID,
     update: LocationUpdate,
@@ -119,7 +120,7 @@ def update_location(
     )
 
 
-@router.delete("/locations/{location_id}", status_code=204)
+@router.delete("/locations/{location_id}", status_code=204, responses=errors(WrongState))
 def delete_location(location_id: uuid.UUID, call: Owner, if_match: IfMatch = None, confirmation: Confirmation = None) -> None:
     """Takes a location away for good. Bookings that stand are listed first (409), then ended at no cost to the driver."""
     gone = call.write(
@@ -128,7 +129,12 @@ def delete_location(location_id: uuid.UUID, call: Owner, if_match: IfMatch = Non
     photos.forget(call.platform.blobs, gone)
 
 
-@router.post("/locations/{location_id}/evses", status_code=201, response_model=EvseEdited)
+@router.post(
+    "/locations/{location_id}/evses",
+    status_code=201,
+    response_model=EvseEdited,
+    responses=errors(Conflict, WrongState, IdempotencyKeyReused),
+)
 def add_evse(location_id: uuid.UUID, evse_in: EvseCreate, call: Owner, if_match: IfMatch = None) -> Response:
     """Adds an EVSE with its connectors. A removed EVSE of the same uid comes back."""
     return _created(
@@ -137,7 +143,7 @@ def add_evse(location_id: uuid.UUID, evse_in: EvseCreate, call: Owner, if_match:
     )
 
 
-@router.patch("/locations/{location_id}/evses/{evse_id}", response_model=EvseEdited)
+@router.patch("/locations/{location_id}/evses/{evse_id}", response_model=EvseEdited, responses=errors(WrongState))
 def update_evse(
     location_id: uuid.UUID,
     evse_id: uuid.UUID,
@@ -159,7 +165,7 @@ def update_evse(
     return made
 
 
-@router.delete("/locations/{location_id}/evses/{evse_id}", response_model=LocationOut)
+@router.delete("/locations/{location_id}/evses/{evse_id}", response_model=LocationOut, responses=errors(WrongState))
 def remove_evse(
     location_id: uuid.UUID,
     evse_id: uuid.UUID,
@@ -178,7 +184,7 @@ def remove_evse(
     )
 
 
-@router.put("/locations/{location_id}/tariffs", response_model=LocationOut)
+@router.put("/locations/{location_id}/tariffs", response_model=LocationOut, responses=errors(WrongState))
 def put_tariffs(
     location_id: uuid.UUID, tariffs_in: TariffsPut, call: Owner, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
@@ -202,7 +208,7 @@ def list_tariffs(location_id: uuid.UUID, call: Owner, cursor: Cursor = None, lim
     return call.read(read)
 
 
-@router.put("/locations/{location_id}/booking-terms", response_model=LocationOut)
+@router.put("/locations/{location_id}/booking-terms", response_model=LocationOut, responses=errors(WrongState))
 def put_booking_terms(
     location_id: uuid.UUID, terms: BookingTermsPut, call: Owner, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
@@ -226,7 +232,12 @@ def preview_booking_terms(location_id: uuid.UUID, terms: BookingTermsPut, call: 
     return TermsInWords.of(*call.read(lambda tx: stations.terms_in_words(tx=tx, location_id=location_id, terms=terms)))
 
 
-@router.post("/locations/{location_id}/blocked-times", status_code=201, response_model=BlockedTimeMade)
+@router.post(
+    "/locations/{location_id}/blocked-times",
+    status_code=201,
+    response_model=BlockedTimeMade,
+    responses=errors(Conflict, WrongState, IdempotencyKeyReused),
+)
 def block_time(
     location_id: uuid.UUID,
     block_in: BlockedTimeCreate,
@@ -256,7 +267,9 @@ def list_blocked_times(
     return page(blocked_times, limit, BlockedTimeOut.model_validate)
 
 
-@router.delete("/locations/{location_id}/blocked-times/{blocked_time_id}", response_model=LocationOut)
+@router.delete(
+    "/locations/{location_id}/blocked-times/{blocked_time_id}", response_model=LocationOut, responses=errors(WrongState)
+)
 def unblock_time(
     location_id: uuid.UUID, blocked_time_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
@@ -268,7 +281,13 @@ def unblock_time(
     )
 
 
-@router.post("/locations/{location_id}/photos", status_code=201, response_model=PhotoAdded, openapi_extra=PICTURE_BODY)
+@router.post(
+    "/locations/{location_id}/photos",
+    status_code=201,
+    response_model=PhotoAdded,
+    openapi_extra=PICTURE_BODY,
+    responses=errors(Conflict, WrongState, IdempotencyKeyReused),
+)
 def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_match: IfMatch = None) -> Response:
     """Adds a photo: the body is a JPEG, PNG or WebP picture. It is painted anew, without EXIF; 10 a location."""
     repeat = call.idempotency_key is not None
@@ -314,7 +333,7 @@ def get_photo(
     return Response(found[0], media_type="image/jpeg", headers=headers)
 
 
-@router.delete("/locations/{location_id}/photos/{photo_id}", response_model=LocationOut)
+@router.delete("/locations/{location_id}/photos/{photo_id}", response_model=LocationOut, responses=errors(WrongState))
 def remove_photo(
     location_id: uuid.UUID, photo_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
@@ -328,13 +347,13 @@ def remove_photo(
     return made
 
 
-@router.post("/locations/{location_id}/submit", response_model=LocationOut)
+@router.post("/locations/{location_id}/submit", response_model=LocationOut, responses=errors(WrongState))
 def submit_location(location_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None) -> LocationOut:
     """Hands a draft, or what was rejected, to the administrators. Until they decide it cannot be changed."""
     return _edited(call, response, lambda tx: submissions.submit(tx=tx, location_id=location_id, if_match=if_match))
 
 
-@router.post("/locations/{location_id}/withdraw", response_model=LocationOut)
+@router.post("/locations/{location_id}/withdraw", response_model=LocationOut, responses=errors(WrongState))
 def withdraw_location(location_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None) -> LocationOut:
     """Takes a submission back; the location is a draft again."""
     return _edited(call, response, lambda tx: submissions.withdraw(tx=tx, location_id=location_id, if_match=if_match))
@@ -352,13 +371,13 @@ def list_submissions(location_id: uuid.UUID, call: Owner, cursor: Cursor = None,
     return call.read(read)
 
 
-@router.post("/locations/{location_id}/approve", response_model=LocationOut)
+@router.post("/locations/{location_id}/approve", response_model=LocationOut, responses=errors(WrongState))
 def approve_location(location_id: uuid.UUID, call: Admin, response: Response, if_match: IfMatch = None) -> LocationOut:
     """Lets a submitted location be searched and booked. If-Match is held where it is sent."""
     return _edited(call, response, lambda tx: submissions.approve(tx=tx, location_id=location_id, if_match=if_match))
 
 
-@router.post("/locations/{location_id}/reject", response_model=LocationOut)
+@router.post("/locations/{location_id}/reject", response_model=LocationOut, responses=errors(WrongState))
 def reject_location(
     location_id: uuid.UUID, why: ReasonIn, call: Admin, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
@@ -370,7 +389,7 @@ def reject_location(
     )
 
 
-@router.post("/locations/{location_id}/suspend", response_model=LocationOut)
+@router.post("/locations/{location_id}/suspend", response_model=LocationOut, responses=errors(WrongState))
 def suspend_location(
     location_id: uuid.UUID,
     why: ReasonIn,
@@ -390,7 +409,7 @@ def suspend_location(
     )
 
 
-@router.post("/locations/{location_id}/lift", response_model=LocationOut)
+@router.post("/locations/{location_id}/lift", response_model=LocationOut, responses=errors(WrongState))
 def lift_suspension(location_id: uuid.UUID, call: Admin, response: Response, if_match: IfMatch = None) -> LocationOut:
     """Ends a suspension."""
     return _edited(call, response, lambda tx: submissions.lift(tx=tx, location_id=location_id, if_match=if_match))

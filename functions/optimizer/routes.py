@@ -8,13 +8,21 @@ from fastapi import APIRouter, Query, Response
 from functions.optimizer import service
 from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
 from functions.optimizer.schemas import ChargeRequest, Model, Recommendations, WholeDecision
+from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, WrongState
 from shared.web.call import Public, SignedIn, limited_caller
+from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/optimizer", tags=["optimizer"])
 
 
-@router.post("/charge-requests", status_code=202, response_model=ChargeRequest, dependencies=[limited_caller("ask")])
+@router.post(
+    "/charge-requests",
+    status_code=202,
+    response_model=ChargeRequest,
+    dependencies=[limited_caller("ask")],
+    responses=errors(NotFound, IdempotencyKeyReused),
+)
 def create_charge_request(request_in: ChargeRequestCreate, call: SignedIn) -> Response:
     """Asks for a charge; the answer is QUEUED and its Location tells what became of it."""
     return call.create(
@@ -45,20 +53,30 @@ def get_decision(request_id: uuid.UUID, call: SignedIn) -> WholeDecision:
     return call.read(lambda tx: service.get_decision(tx=tx, request_id=request_id))
 
 
-@router.post("/charge-requests/{request_id}/accept", response_model=ChargeRequest)
+@router.post(
+    "/charge-requests/{request_id}/accept",
+    response_model=ChargeRequest,
+    responses=errors(SlotTaken, WrongState, LimitReached, IdempotencyKeyReused),
+)
 def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
     """Takes an offer: the held one is confirmed; another is reserved if it is still free."""
     offer = (accept or Accept()).offer
     return call.create(lambda tx: ChargeRequest.of(service.accept_offer(tx=tx, request_id=request_id, offer=offer)), status=200)
 
 
-@router.post("/charge-requests/{request_id}/cancel", response_model=ChargeRequest)
+@router.post(
+    "/charge-requests/{request_id}/cancel",
+    response_model=ChargeRequest,
+    responses=errors(Conflict, WrongState, IdempotencyKeyReused),
+)
 def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:
     """Withdraws a charge request; what it held or booked is cancelled under the booking's terms."""
     return call.create(lambda tx: ChargeRequest.of(service.cancel_charge_request(tx=tx, request_id=request_id)), status=200)
 
 
-@router.post("/recommendations", response_model=Recommendations, dependencies=[limited_caller("ask")])
+@router.post(
+    "/recommendations", response_model=Recommendations, dependencies=[limited_caller("ask")], responses=errors(NotFound)
+)
 def recommend(
     request_in: RecommendationRequest, call: SignedIn, limit: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> Recommendations:

@@ -5,12 +5,14 @@ from fastapi import APIRouter
 from functions.booking.quotes import quote_for
 from functions.payments.schemas import QuoteRequest
 from functions.tariffs.pricing import Quote
+from shared.errors import NotFound, SlotTaken
 from shared.web.call import Public, limited
+from shared.web.failures import errors
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 
 
-@router.post("/quotes", response_model=Quote, dependencies=[limited("search")])
+@router.post("/quotes", response_model=Quote, dependencies=[limited("search")], responses=errors(NotFound, SlotTaken))
 def quote(quote_in: QuoteRequest, call: Public) -> Quote:
     """What a booking would cost at most, element by element. Nothing is held."""
     return call.read(

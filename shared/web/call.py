@@ -13,10 +13,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from shared.audit import AUDITED_ROLES
-from shared.errors import Forbidden, Unauthenticated
+from shared.errors import Forbidden, TokenExpired, TooManyRequests, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
+from shared.web.failures import raises
 from shared.web.idempotency import KeyOfCaller, StoredAnswer, remember, replay
 
 PREFIX = "/api/v1"
@@ -148,6 +149,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_station_bearer)]
 
 
+@raises(Unauthenticated, TokenExpired, Forbidden)
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
     """A call that needs no token; where one comes it counts (owners see their own locations before they are approved)."""
     if credentials is None:
@@ -170,6 +172,7 @@ def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor
 def allow(*roles: str) -> Callable[..., Any]:
     """A dependency: a call with a valid token of one of `roles` (none given: any role)."""
 
+    @raises(Unauthenticated, TokenExpired, Forbidden)
     async def authorised(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
         if credentials is None:
             raise Unauthenticated("Send `Authorization: Bearer <access_token>`; accounts/login gives one.")
@@ -181,6 +184,7 @@ def allow(*roles: str) -> Callable[..., Any]:
     return authorised
 
 
+@raises(Unauthenticated, TokenExpired, Forbidden)
 async def station(request: Request, credentials: StationCredentials) -> Call:
     """A call with a station key, whose form is checked here, without the database.
 
@@ -195,6 +199,7 @@ async def station(request: Request, credentials: StationCredentials) -> Call:
     return await _call(request, Actor(STATION_KEY, address=client_address(request), key_hash=key_hash), None)
 
 
+@raises(Unauthenticated, TokenExpired, Forbidden)
 async def owner_or_station(request: Request, credentials: Credentials, key: StationCredentials) -> Call:
     """A call with the token of an owner or administrator, or with a station key."""
     if key is not None and is_station_key(key.credentials):
@@ -221,6 +226,7 @@ async def _call(request: Request, actor: Actor, key: str | None) -> Call:
 def limited(scope: str) -> Any:
     """What a route lists under `dependencies` to be rate limited by address (shared/ratelimit.py names the scopes)."""
 
+    @raises(TooManyRequests)
     def count(request: Request) -> None:
         platform: Platform = request.app.state.get_platform()
         platform.limits.hit(scope, client_address(request) or "unknown")
@@ -239,6 +245,7 @@ OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
 def limited_caller(scope: str) -> Any:
     """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever they call from."""
 
+    @raises(TooManyRequests)
     def count(call: SignedIn) -> None:
         call.platform.limits.hit(scope, str(call.actor.id))
 

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 
 from app.asgi import create_app
 from app.migrate import upgrade
-from app.openapi import operations
+from app.openapi import operations, resolve
 from app.process import make_platform
 from functions.accounts.tables import vehicle
 from shared.clock import ManualClock
@@ -46,7 +46,7 @@ WITH_BODY = [
 PARAMETERS = [
     pytest.param(method, path, item, id=f"{named(method, path)} {item['in']} {item['name']}")
     for method, path, operation in OPERATIONS
-    for item in operation.get("parameters", [])
+    for item in (resolve(DOCUMENT, parameter) for parameter in operation.get("parameters", []))
 ]
 
 

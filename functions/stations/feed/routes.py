@@ -20,14 +20,16 @@ from functions.stations.feed.schemas import (
     StatusReports,
     StatusTaken,
 )
+from shared.errors import LimitReached, TooManyRequests, WrongState
 from shared.tx import Tx
 from shared.web.call import Call, Owner, Station
+from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/stations", tags=["stations"])
 
 
-@router.put("/evses/{evse_id}/status", response_model=StatusTaken)
+@router.put("/evses/{evse_id}/status", response_model=StatusTaken, responses=errors(TooManyRequests))
 def put_evse_status(evse_id: uuid.UUID, report: StatusReport, call: Station) -> Response:
     """Reports the state of an EVSE, by station key. Reports count in the order of `last_updated`, however they arrive:
     one that is older or known already changes nothing and is answered 200 with `applied: false`."""
@@ -40,7 +42,7 @@ def put_evse_status(evse_id: uuid.UUID, report: StatusReport, call: Station) -> 
     return Response(call.write(take).model_dump_json(), media_type="application/json")
 
 
-@router.put("/locations/{location_id}/status", response_model=StatusesTaken)
+@router.put("/locations/{location_id}/status", response_model=StatusesTaken, responses=errors(TooManyRequests))
 def put_location_status(location_id: uuid.UUID, reports: StatusReports, call: Station) -> Response:
     """Reports the states of several EVSEs of a location in one call, by station key: all are taken, or none where one is
     wrong."""
@@ -79,7 +81,7 @@ def end_feed(location_id: uuid.UUID, call: Owner) -> None:
     call.write(lambda tx: silence.end_feed(tx=tx, location_id=location_id))
 
 
-@router.post("/locations/{location_id}/keys", status_code=201, response_model=StationKeyMade)
+@router.post("/locations/{location_id}/keys", status_code=201, response_model=StationKeyMade, responses=errors(LimitReached))
 def create_station_key(location_id: uuid.UUID, key_in: StationKeyCreate, call: Owner) -> StationKeyMade:
     """Makes a key by which your location's stations report. It is shown this once, so an Idempotency-Key is not heeded."""
 
@@ -101,7 +103,9 @@ def list_station_keys(location_id: uuid.UUID, call: Owner, cursor: Cursor = None
     return call.read(read)
 
 
-@router.post("/keys/{key_id}/rotate", status_code=201, response_model=StationKeyMade)
+@router.post(
+    "/keys/{key_id}/rotate", status_code=201, response_model=StationKeyMade, responses=errors(LimitReached, WrongState)
+)
 def rotate_station_key(key_id: uuid.UUID, rotate_in: StationKeyRotate, call: Owner) -> StationKeyMade:
     """Makes a new key in place of this one, which is good for `grace_minutes` more. The new one is shown this once."""
     grace = timedelta(minutes=rotate_in.grace_minutes)
