@@ -40,9 +40,9 @@ reset: ## empty DATA_DIR: database, blobs, mailbox, keys
 	elif [ -e "$(DATA_DIR)/city.json" ] || [ -e "$(DATA_DIR)/evcharging.db" ] || [ -d "$(DATA_DIR)/stack" ]; then rm -rf -- "$(DATA_DIR)" && echo "$(DATA_DIR) is empty; the next make run starts over"; \
 	else echo "$(DATA_DIR) does not look like a data folder of evcharging; nothing was deleted"; exit 1; fi
 
-test: $(VENV)/dev.stamp ## run every test against the real components
+test: $(VENV)/dev.stamp ## run every test against the real components (COVERAGE=1: with coverage, held to its floor)
 	@$(BIN)/python -m devhost.stack.install
-	@$(BIN)/pytest -n 2 --dist loadfile -q
+	@$(BIN)/pytest -n 2 --dist loadfile -q $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
 fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for every role, new each time (FUZZ=100 requests a kind)
 	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/api/test_schema.py --timeout 3600
@@ -59,7 +59,7 @@ openapi: $(VENV)/dev.stamp ## write openapi.json, the API's contract as it is co
 	@$(BIN)/python -m devhost.contract write
 
 client: $(VENV)/dev.stamp ## write the TypeScript types of openapi.json into web/src/api/schema.d.ts
-	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m devhost.stack.install node
 	@mkdir -p web/src/api && node_modules/.bin/openapi-typescript openapi.json -o web/src/api/schema.d.ts
 
 lint: $(VENV)/dev.stamp ## ruff, codespell and mypy
@@ -67,6 +67,11 @@ lint: $(VENV)/dev.stamp ## ruff, codespell and mypy
 
 floors: $(VENV)/dev.stamp ## draw the floors of the house anew from the code (docs/img/floors.svg)
 	@$(BIN)/python -m tests.support.floors
+
+check: $(VENV)/dev.stamp ## before a commit, under 90 s: lint, types and the unit tests that the change may break (ALL=1: all unit tests)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell
+	@$(BIN)/mypy & types=$$!; tests="$(if $(ALL),tests/unit,$$($(BIN)/python -m devhost.changed))"; rc=0; \
+	  if [ -n "$$tests" ]; then $(BIN)/pytest -q -n 2 --dist worksteal $$tests || rc=$$?; fi; wait $$types && exit $$rc
 
 golden: $(VENV)/dev.stamp ## record the golden vectors of the decision core anew (a new problem version)
 	@$(BIN)/python -m training.golden

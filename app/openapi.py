@@ -1,6 +1,6 @@
 """The OpenAPI document: what FastAPI derives, with the failures of every operation as they really are.
 
-Every failure is a Problem (RFC 9457). `shared.web.failures` finds of its route what an operation may answer. Each failure stands
+Every failure is a Problem (RFC 9457). `shared.web.failures` finds of its route what an operation may answer. Each stands
 once under `components.responses`, as do the parameters that many operations take. A test sends what schemathesis makes of
 the document and compares. It is committed as `openapi.json` by `make openapi`.
 """

@@ -157,11 +157,13 @@ class _Schemas:
         schema = resolve(document, schema)
         if "anyOf" in schema or "oneOf" in schema:
             parts = [self._kinds(document, part) for part in schema.get("anyOf") or schema["oneOf"]]
-            return set().union(*parts) if all(parts) else set()
+            return {kind for part in parts for kind in part} if all(parts) else set()
         kind = schema.get("type")
-        if kind is None:
-            return {"object"} if "properties" in schema else {_type_of(value) for value in _enum(schema)}
-        return set(kind) if isinstance(kind, list) else {kind}
+        if isinstance(kind, list):
+            return set(kind)
+        if isinstance(kind, str):
+            return {kind}
+        return {"object"} if "properties" in schema else {_type_of(value) for value in _enum(schema)}
 
     def _values(self, old: Document, new: Document, where: str) -> Iterator[str]:
         before, after = _enum(old), _enum(new)

@@ -9,14 +9,16 @@ from functions.booking.domain import Filter
 from functions.booking.schemas import From, Statuses, To
 from functions.operators import calendar
 from functions.operators.calendar_schemas import LocationCalendar, OperatorBooking
+from shared.errors import NotFound
 from shared.tx import Tx
 from shared.web.call import Owner
+from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, decode_cursor, page_by
 
 router = APIRouter(prefix="/booking", tags=["booking"])
 
 
-@router.get("/hosted", response_model=Page[OperatorBooking])
+@router.get("/hosted", response_model=Page[OperatorBooking], responses=errors(NotFound))
 def list_hosted_bookings(
     call: Owner,
     status: Statuses = (),
