@@ -155,7 +155,7 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(any_world: W
 
 
 def test_the_command_makes_an_administrator_on_any_database(
-    request: pytest.FixtureRequest, any_world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    any_world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from devhost import admin
 
