@@ -74,8 +74,14 @@ def test_a_token_signed_by_another_or_not_at_all_is_refused(world: World) -> Non
     import jwt
 
     claims = {
-        "iss": "evcharging", "aud": "evcharging-api", "sub": "0" * 32, "sid": "0" * 32, "role": "admin", "iat": 0, "exp": 2**40,
-    }  # fmt: skip
+        "iss": "evcharging",
+        "aud": "evcharging-api",
+        "sub": "0" * 32,
+        "sid": "0" * 32,
+        "role": "admin",
+        "iat": 0,
+        "exp": 2**40,
+    }
     ours = world.platform.settings.signing_key
     headers = {"kid": key_id(ours), "typ": "at+jwt"}
     for token in (

@@ -104,9 +104,14 @@ def test_no_refused_write_is_recorded(scene: Scene, route: str) -> None:
 def test_an_idempotent_repeat_is_recorded_once(world: World) -> None:
     owner = world.user("owner")
     place = {
-        "name": "A", "address": "B 1", "city": "C", "country": "NLD", "latitude": 52.1, "longitude": 5.1,
+        "name": "A",
+        "address": "B 1",
+        "city": "C",
+        "country": "NLD",
+        "latitude": 52.1,
+        "longitude": 5.1,
         "time_zone": "Europe/Amsterdam",
-    }  # fmt: skip
+    }
     first = owner.post("/stations/locations", place, key="k")
     again = owner.post("/stations/locations", place, key="k")
     assert (again.headers["idempotency-replayed"], again.headers["etag"]) == ("true", first.headers["etag"])
@@ -195,8 +200,11 @@ def test_a_percent_sign_in_a_prefix_is_no_wildcard(world: World) -> None:
 def test_secrets_are_blotted_out_however_deep() -> None:
     said = {"name": "x", "new_password": "hunter2", "list": [{"refresh_token": "t", "kept": 1}], "secret": None}
     assert without_secrets(said) == {
-        "name": "x", "new_password": REDACTED, "list": [{"refresh_token": REDACTED, "kept": 1}], "secret": None,
-    }  # fmt: skip
+        "name": "x",
+        "new_password": REDACTED,
+        "list": [{"refresh_token": REDACTED, "kept": 1}],
+        "secret": None,
+    }
 
 
 def _secrets(value: Any) -> list[str]:

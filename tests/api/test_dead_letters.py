@@ -73,8 +73,8 @@ def test_what_the_bus_gave_up_on_is_kept_once_with_the_last_failure(world: World
         "now": now,
     }
 
-    def keep(id: uuid.UUID) -> bool:
-        return platform.database.transact(lambda conn: outbox.keep_dead(conn, id, **given))
+    def keep(message_id: uuid.UUID) -> bool:
+        return platform.database.transact(lambda conn: outbox.keep_dead(conn, message_id, **given))
 
     assert not keep(sent.id), "it is still to leave: the copy that died is an older one"
     platform.database.transact(lambda conn: outbox.settle(conn, [sent.id], now=now))

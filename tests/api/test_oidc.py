@@ -69,8 +69,11 @@ def test_somebody_new_gets_a_drivers_account_and_comes_back_to_it(linked: World)
     assert tokens.status_code == 200, tokens.text
     me = linked.client.get(f"{API}/accounts/me", headers=bearer(tokens.json())).json()
     assert (me["email"], me["name"], me["role"], me["email_verified"]) == (
-        "ada@example.org", "Ada of the provider", "driver", True,
-    )  # fmt: skip
+        "ada@example.org",
+        "Ada of the provider",
+        "driver",
+        True,
+    )
     again = sign_in(linked)
     assert linked.client.get(f"{API}/accounts/me", headers=bearer(again.json())).json()["id"] == me["id"]
     assert log_in(linked.client, password="").status_code == 401, "it has no password, and none is not a password"
@@ -152,7 +155,7 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
         lambda claims: jwt.encode(claims, ANOTHER_KEY, "RS256", headers={"kid": "second"}),
         lambda claims: jwt.encode(claims, "", "none", headers={"kid": "first"}),
         lambda claims: jwt.encode(claims, "loopback secret of 32 bytes or more", "HS256", headers={"kid": "first"}),
-        lambda claims: "no token",
+        lambda _claims: "no token",
     ],
 )
 def test_a_token_that_the_provider_has_not_signed_is_refused(

@@ -37,9 +37,12 @@ def settled(world: World) -> dict[str, Any]:
     made = call(world, "POST", "/accounts/me/vehicles", tokens, car, **{"Idempotency-Key": "once"})
     assert made.status_code == 201
     place = {
-        "location_id": world.location(), "connector": TYPE2, "start": "2026-03-02T12:00:00Z", "duration_minutes": 60,
+        "location_id": world.location(),
+        "connector": TYPE2,
+        "start": "2026-03-02T12:00:00Z",
+        "duration_minutes": 60,
         "vehicle_id": made.json()["id"],
-    }  # fmt: skip
+    }
     assert call(world, "POST", "/booking/bookings", tokens, place).status_code == 201
     assert call(world, "POST", "/optimizer/charge-requests", tokens, WISH).status_code == 202
     world.drain()
@@ -87,11 +90,11 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
 
 def test_the_export_has_the_audit_about_oneself(world: World) -> None:
     tokens, admin = newcomer(world), world.user("admin")
-    id = call(world, "GET", "/accounts/me", tokens).json()["id"]
-    admin.patch(f"/accounts/users/{id}", {"role": "owner", "reason": "he asked"})
+    user_id = call(world, "GET", "/accounts/me", tokens).json()["id"]
+    admin.patch(f"/accounts/users/{user_id}", {"role": "owner", "reason": "asked for it"})
     fresh = log_in(world.client).json()
     (entry,) = unzipped(call(world, "GET", "/accounts/me/export", fresh))["audit.json"]
-    assert (entry["action"], entry["after"]) == ("user.update", {"role": "owner", "reason": "he asked"})
+    assert (entry["action"], entry["after"]) == ("user.update", {"role": "owner", "reason": "asked for it"})
 
 
 def test_open_bookings_stand_in_the_way_and_are_listed(world: World) -> None:
@@ -161,12 +164,12 @@ def test_sent_messages_are_gone_after_a_week(world: World, clock: ManualClock) -
     assert world.platform.read(lambda tx: [tuple(row) for row in tx.execute(statement)]) == [("", {})]
 
 
-def test_the_audit_keeps_who_deleted_without_his_name(world: World) -> None:
+def test_the_audit_keeps_the_id_and_not_the_name_of_who_deleted(world: World) -> None:
     tokens = newcomer(world)
-    id = call(world, "GET", "/accounts/me", tokens).json()["id"]
+    user_id = call(world, "GET", "/accounts/me", tokens).json()["id"]
     assert call(world, "POST", "/accounts/me/deletion", tokens, {"password": PASSWORD}).status_code == 204
     row = world.platform.read(lambda tx: tx.execute(sa.select(audit_entry)).one())
-    assert (row.action, str(row.object_id), row.before) == ("user.delete", id, {"role": "driver"})
+    assert (row.action, str(row.object_id), row.before) == ("user.delete", user_id, {"role": "driver"})
 
 
 def test_a_running_session_an_owned_location_and_the_last_administrator_stand_in_the_way(world: World) -> None:

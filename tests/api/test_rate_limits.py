@@ -22,9 +22,12 @@ from tests.support.people import PASSWORD, log_in, newcomer, register
 from tests.support.world import API, Person, World
 
 LIMITS = {
-    "searches_per_minute": 10, "asks_per_minute": 3, "sign_ins_per_account": 3, "sign_ins_per_address": 12,
+    "searches_per_minute": 10,
+    "asks_per_minute": 3,
+    "sign_ins_per_account": 3,
+    "sign_ins_per_address": 12,
     "account_mails_per_address": 4,
-}  # fmt: skip
+}
 SECRET = "a secret of the tests, 32 bytes or more"
 
 
@@ -68,12 +71,15 @@ def test_public_search_is_limited_by_address_over_all_instances(instances: tuple
             instances[number % 2].client.post(
                 f"{API}/payments/quotes",
                 json={
-                    "location_id": place, "connector": "IEC_62196_T2", "start": "2026-03-02T10:00:00Z", "duration_minutes": 60,
+                    "location_id": place,
+                    "connector": "IEC_62196_T2",
+                    "start": "2026-03-02T10:00:00Z",
+                    "duration_minutes": 60,
                 },
             )
             for number in range(2)
         ),
-    ]  # fmt: skip
+    ]
     assert [answer.status_code for answer in asked] == [200] * 10
     for world in instances:
         refused(search(world), "search", 45)
@@ -170,7 +176,7 @@ def test_a_wide_limit_is_told_to_the_database_in_steps_and_still_holds(tmp_path:
     assert step == 5
     written: list[str] = []
     sa.event.listen(
-        platform.database.engine, "before_cursor_execute", lambda c, cu, statement, *rest: written.append(statement)
+        platform.database.engine, "before_cursor_execute", lambda _conn, _cursor, statement, *_rest: written.append(statement)
     )
     for _ in range(100):
         platform.limits.hit("search", "203.0.113.7")

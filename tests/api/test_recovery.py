@@ -36,7 +36,7 @@ def statements(platform: Platform, act: Callable[[], Any]) -> list[str]:
     """The SQL that `act` ran, without its values."""
     found: list[str] = []
 
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: Any) -> None:
+    def note(_conn: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: Any) -> None:
         found.append(statement.split("WHERE")[0].strip())
 
     sa.event.listen(platform.database.engine, "before_cursor_execute", note)
@@ -103,7 +103,7 @@ def test_every_sign_in_burns_one_argon2_hash_and_reads_the_same(world: World, em
     verify_password("warm", None)
     burnt: list[str] = []
 
-    def profile(frame: Any, event: str, argument: Any) -> None:
+    def profile(frame: Any, event: str, _argument: Any) -> None:
         if event == "call" and frame.f_code.co_name in ("verify", "hash") and "argon2" in frame.f_code.co_filename:
             burnt.append(frame.f_code.co_name)
 

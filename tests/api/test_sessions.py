@@ -54,13 +54,13 @@ def test_sessions_are_listed_with_device_address_and_last_use(world: World, cloc
 
 def test_a_revoked_session_ends_at_once_and_the_others_stay(world: World) -> None:
     here, there, third = newcomer(world), log_in(world.client).json(), log_in(world.client).json()
-    id = next(item["id"] for item in get(world, "me/sessions", there).json()["items"] if item["current"])
-    assert world.client.delete(f"{API}/accounts/me/sessions/{id}", headers=bearer(here)).status_code == 204
+    session_id = next(item["id"] for item in get(world, "me/sessions", there).json()["items"] if item["current"])
+    assert world.client.delete(f"{API}/accounts/me/sessions/{session_id}", headers=bearer(here)).status_code == 204
     gone = get(world, "me", there)
     assert (gone.status_code, gone.json()["code"]) == (401, "UNAUTHENTICATED")
     assert world.client.post(f"{API}/accounts/refresh", json={"refresh_token": there["refresh_token"]}).status_code == 401
     assert get(world, "me", third).status_code == 200
-    assert world.client.delete(f"{API}/accounts/me/sessions/{id}", headers=bearer(here)).status_code == 404
+    assert world.client.delete(f"{API}/accounts/me/sessions/{session_id}", headers=bearer(here)).status_code == 404
     assert world.client.delete(f"{API}/accounts/me/sessions", headers=bearer(here)).status_code == 204
     assert get(world, "me", third).status_code == 401
     assert get(world, "me", here).status_code == 200

@@ -42,8 +42,8 @@ def test_users_are_listed_and_filtered(world: World) -> None:
 
 def test_a_suspended_account_stops_at_the_next_request_and_comes_back(world: World) -> None:
     admin, tokens = world.user("admin"), newcomer(world)
-    id = me_of(world, tokens).json()["id"]
-    done = admin.patch(f"/accounts/users/{id}", {"status": "SUSPENDED", "reason": "unpaid"})
+    user_id = me_of(world, tokens).json()["id"]
+    done = admin.patch(f"/accounts/users/{user_id}", {"status": "SUSPENDED", "reason": "unpaid"})
     assert (done.status_code, done.json()["status"]) == (200, "SUSPENDED")
     stopped = me_of(world, tokens)
     assert (stopped.status_code, stopped.json()["code"]) == (401, "UNAUTHENTICATED")
@@ -52,8 +52,8 @@ def test_a_suspended_account_stops_at_the_next_request_and_comes_back(world: Wor
     assert refreshed.status_code == 401
     assert (log_in(world.client).status_code, log_in(world.client).json()["code"]) == (403, "FORBIDDEN")
     assert log_in(world.client, password="wrong").status_code == 401, "a guesser does not learn of it"
-    assert world.scalar(sa.select(session.c.revoked_for).where(session.c.user_id == uuid.UUID(id))) == "suspended"
-    admin.patch(f"/accounts/users/{id}", {"status": "ACTIVE"})
+    assert world.scalar(sa.select(session.c.revoked_for).where(session.c.user_id == uuid.UUID(user_id))) == "suspended"
+    admin.patch(f"/accounts/users/{user_id}", {"status": "ACTIVE"})
     assert me_of(world, tokens).status_code == 401, "the old session stays ended"
     assert log_in(world.client).status_code == 200
     statement = sa.select(audit_entry).where(audit_entry.c.action == "user.update").order_by(audit_entry.c.id)
@@ -66,13 +66,18 @@ def test_a_suspended_account_stops_at_the_next_request_and_comes_back(world: Wor
 
 def test_a_demoted_account_stops_at_the_next_request_and_goes_on_in_its_new_role(world: World) -> None:
     admin, tokens = world.user("admin"), newcomer(world, role="owner")
-    id = me_of(world, tokens).json()["id"]
+    user_id = me_of(world, tokens).json()["id"]
     place = {
-        "name": "New", "address": "Plein 3", "city": "Utrecht", "country": "NLD", "latitude": 52.0, "longitude": 5.0,
+        "name": "New",
+        "address": "Plein 3",
+        "city": "Utrecht",
+        "country": "NLD",
+        "latitude": 52.0,
+        "longitude": 5.0,
         "time_zone": "Europe/Amsterdam",
-    }  # fmt: skip
+    }
     assert world.client.post(f"{API}/stations/locations", json=place, headers=bearer(tokens)).status_code == 201
-    assert admin.patch(f"/accounts/users/{id}", {"role": "driver"}).json()["role"] == "driver"
+    assert admin.patch(f"/accounts/users/{user_id}", {"role": "driver"}).json()["role"] == "driver"
     stopped = world.client.post(f"{API}/stations/locations", json=place, headers=bearer(tokens))
     assert (stopped.status_code, stopped.json()["code"]) == (401, "TOKEN_EXPIRED"), "the client refreshes by itself"
     fresh = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": tokens["refresh_token"]}).json()
@@ -83,8 +88,8 @@ def test_a_demoted_account_stops_at_the_next_request_and_goes_on_in_its_new_role
 
 def test_a_promoted_account_has_its_new_role_after_a_refresh(world: World) -> None:
     admin, tokens = world.user("admin"), newcomer(world)
-    id = me_of(world, tokens).json()["id"]
-    admin.patch(f"/accounts/users/{id}", {"role": "admin"})
+    user_id = me_of(world, tokens).json()["id"]
+    admin.patch(f"/accounts/users/{user_id}", {"role": "admin"})
     fresh = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": tokens["refresh_token"]}).json()
     assert world.client.get(f"{API}/accounts/users", headers=bearer(fresh)).status_code == 200
 
@@ -150,7 +155,7 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(any_world: W
 
 
 def test_the_command_makes_an_administrator_on_any_database(
-    request: pytest.FixtureRequest, any_world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    any_world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from devhost import admin
 
