@@ -161,7 +161,7 @@ class ChangeOut(Output):
 
 
 class SubmissionOut(Output):
-    """What an owner submitted, and what differs from what he submitted before (null the first time)."""
+    """What an owner submitted, and what differs from what they submitted before (null the first time)."""
 
     id: uuid.UUID
     submitted_at: datetime
@@ -225,7 +225,7 @@ class TariffPeriodOut(Output):
 
 
 class TermsInWords(Output):
-    """Booking terms and the sentences a driver reads before he books."""
+    """Booking terms and the sentences drivers read before they book."""
 
     booking_terms: BookingTerms
     sentences: list[str] = Field(examples=[["You can cancel free of charge until 1 hour before the start."]])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from functions.booking import service as booking
 from functions.forecast import service as forecasts
-from functions.stations import service
+from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.stations.schemas import (
     Availability,
@@ -69,7 +69,7 @@ def search(
     items: list[LocationSummary] = []
     standards = None if query.connector is None else frozenset({query.connector.value})
     while len(items) < limit:
-        found = service.locations_near(
+        found = stations.locations_near(
             tx=tx,
             latitude=query.lat,
             longitude=query.lon,
@@ -129,7 +129,7 @@ def calendars(
     *, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None, connector: str | None
 ) -> Availability:
     """The free counts of a location's pools by stretches of quarter hours; by default of the next 24 hours."""
-    location = service.get_visible(tx=tx, location_id=location_id)
+    location = stations.get_visible(tx=tx, location_id=location_id)
     begin = slot_of(start or tx.now)
     stop = slot_after(end) if end is not None else begin + 96
     if stop <= begin:
