@@ -106,9 +106,9 @@ class BlockedTimeMade(BlockedTimeOut):
     etag: str
 
     @classmethod
-    def of(cls, location: Location, made: BlockedTime) -> Self:
+    def of(cls, location: Location, blocked_time: BlockedTime) -> Self:
         """The answer of an edit."""
-        return cls(**vars(made), etag=etag_of(location.version))
+        return cls(**vars(blocked_time), etag=etag_of(location.version))
 
 
 class PhotoOut(Output):
@@ -175,9 +175,9 @@ class SubmissionOut(Output):
     @classmethod
     def of(cls, record: Submission, changes: list[dict[str, Any]] | None) -> Self:
         """The answer for a submission."""
-        found = None if changes is None else [ChangeOut(**item) for item in changes]
+        changed_fields = None if changes is None else [ChangeOut(**change) for change in changes]
         names = cls.model_fields.keys() - {"changes"}
-        return cls(**{name: getattr(record, name) for name in names}, changes=found)
+        return cls(**{name: getattr(record, name) for name in names}, changes=changed_fields)
 
 
 class ManagedLocation(Output):
