@@ -23,9 +23,9 @@ def changes_since(tx: Tx, location_id: uuid.UUID, version: int) -> list[list[dic
     return list(tx.execute(statement.order_by(table.version)).scalars())
 
 
-def add_submission(tx: Tx, made: Submission) -> None:
+def add_submission(tx: Tx, submission: Submission) -> None:
     """Stores what was submitted."""
-    tx.execute(sa.insert(location_submission).values(**vars(made)))
+    tx.execute(sa.insert(location_submission).values(**vars(submission)))
 
 
 def decide_submission(tx: Tx, submission_id: uuid.UUID, *, decision: str, reason: str | None) -> None:
@@ -55,9 +55,9 @@ def photos(tx: Tx, location_id: uuid.UUID, *, after: uuid.UUID | None = None, li
     return [Photo(**row._asdict()) for row in tx.execute(statement)]
 
 
-def add_photo(tx: Tx, made: Photo) -> None:
+def add_photo(tx: Tx, photo: Photo) -> None:
     """Stores that there is a photo; its bytes are in Blob."""
-    tx.execute(sa.insert(location_photo).values(**vars(made)))
+    tx.execute(sa.insert(location_photo).values(**vars(photo)))
 
 
 def remove_photos(tx: Tx, ids: Sequence[uuid.UUID]) -> None:

@@ -62,9 +62,9 @@ def _full(tx: Tx, location: Location) -> LocationOut:
 
 def _edited(call: Call, response: Response, use_case: Callable[[Tx], Location]) -> LocationOut:
     """Runs an edit and answers with the location and its new ETag."""
-    made = call.write(lambda tx: _full(tx, use_case(tx)))
-    response.headers["ETag"] = made.etag
-    return made
+    edited = call.write(lambda tx: _full(tx, use_case(tx)))
+    response.headers["ETag"] = edited.etag
+    return edited
 
 
 def _created(call: Call, use_case: Callable[[Tx], BaseModel], *, location: str | None = None, status: int = 201) -> Response:
@@ -154,15 +154,15 @@ def update_evse(
     confirmation: Confirmation = None,
 ) -> EvseEdited:
     """Replaces the connectors of an EVSE. Bookings of what goes are listed first (409), then moved or cancelled."""
-    made = call.write(
+    evse = call.write(
         lambda tx: EvseEdited.of(
             *service.update_evse(
                 tx=tx, location_id=location_id, evse_id=evse_id, update=update, if_match=if_match, confirmation=confirmation
             )
         )
     )
-    response.headers["ETag"] = made.etag
-    return made
+    response.headers["ETag"] = evse.etag
+    return evse
 
 
 @router.delete("/locations/{location_id}/evses/{evse_id}", response_model=LocationOut, responses=errors(WrongState))
@@ -327,10 +327,10 @@ def get_photo(
     headers = photos.headers_of(location, photo_id, size)
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=304, headers=headers)
-    found = call.platform.blobs.read(photos.blob_name(photo_id, size))
-    if found is None:
+    stored = call.platform.blobs.read(photos.blob_name(photo_id, size))
+    if stored is None:
         raise Unavailable("The picture is not there right now; try again in a moment.")
-    return Response(found[0], media_type="image/jpeg", headers=headers)
+    return Response(stored[0], media_type="image/jpeg", headers=headers)
 
 
 @router.delete("/locations/{location_id}/photos/{photo_id}", response_model=LocationOut, responses=errors(WrongState))
@@ -338,13 +338,13 @@ def remove_photo(
     location_id: uuid.UUID, photo_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
     """Deletes a photo."""
-    made = _edited(
+    edited = _edited(
         call,
         response,
         lambda tx: photos.remove_photo(tx=tx, location_id=location_id, photo_id=photo_id, if_match=if_match),
     )
     photos.forget(call.platform.blobs, [photo_id])
-    return made
+    return edited
 
 
 @router.post("/locations/{location_id}/submit", response_model=LocationOut, responses=errors(WrongState))

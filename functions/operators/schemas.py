@@ -106,9 +106,9 @@ class BlockedTimeMade(BlockedTimeOut):
     etag: str
 
     @classmethod
-    def of(cls, location: Location, made: BlockedTime) -> Self:
+    def of(cls, location: Location, blocked_time: BlockedTime) -> Self:
         """The answer of an edit."""
-        return cls(**vars(made), etag=etag_of(location.version))
+        return cls(**vars(blocked_time), etag=etag_of(location.version))
 
 
 class PhotoOut(Output):
@@ -161,7 +161,7 @@ class ChangeOut(Output):
 
 
 class SubmissionOut(Output):
-    """What an owner submitted, and what differs from what he submitted before (null the first time)."""
+    """What an owner submitted, and what differs from what they submitted before (null the first time)."""
 
     id: uuid.UUID
     submitted_at: datetime
@@ -175,9 +175,9 @@ class SubmissionOut(Output):
     @classmethod
     def of(cls, record: Submission, changes: list[dict[str, Any]] | None) -> Self:
         """The answer for a submission."""
-        found = None if changes is None else [ChangeOut(**item) for item in changes]
+        changed_fields = None if changes is None else [ChangeOut(**change) for change in changes]
         names = cls.model_fields.keys() - {"changes"}
-        return cls(**{name: getattr(record, name) for name in names}, changes=found)
+        return cls(**{name: getattr(record, name) for name in names}, changes=changed_fields)
 
 
 class ManagedLocation(Output):
@@ -225,7 +225,7 @@ class TariffPeriodOut(Output):
 
 
 class TermsInWords(Output):
-    """Booking terms and the sentences a driver reads before he books."""
+    """Booking terms and the sentences drivers read before they book."""
 
     booking_terms: BookingTerms
     sentences: list[str] = Field(examples=[["You can cancel free of charge until 1 hour before the start."]])

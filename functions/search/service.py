@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from functions.booking import service as booking
 from functions.forecast import service as forecasts
-from functions.stations import service
+from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.stations.schemas import (
     Availability,
@@ -30,8 +30,8 @@ def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy
     evse_ids = [evse.id for location in locations for evse in location.evses]
     now = slot_of(tx.now)
     first = now if now < start < now + ENGAGED_SLOTS else start
-    found = booking.occupancy(tx=tx, evse_ids=evse_ids, start=slot_start(first), end=slot_start(stop))
-    busy = {evse: {slot_of(at) for at in starts} for evse, starts in found.items()}
+    claimed = booking.occupancy(tx=tx, evse_ids=evse_ids, start=slot_start(first), end=slot_start(stop))
+    busy = {evse: {slot_of(at) for at in starts} for evse, starts in claimed.items()}
     for location in locations:
         for evse in location.engaged_evses():
             if now not in busy.get(evse, ()):
@@ -69,7 +69,7 @@ def search(
     items: list[LocationSummary] = []
     standards = None if query.connector is None else frozenset({query.connector.value})
     while len(items) < limit:
-        found = service.locations_near(
+        nearest = stations.locations_near(
             tx=tx,
             latitude=query.lat,
             longitude=query.lon,
@@ -79,8 +79,8 @@ def search(
             limit=limit + 1,
             after=after,
         )
-        busy = {} if period is None else busy_slots(tx, [location for _, location in found], *period)
-        for number, (km, location) in enumerate(found):
+        busy = {} if period is None else busy_slots(tx, [location for _, location in nearest], *period)
+        for number, (km, location) in enumerate(nearest):
             if number == limit or len(items) == limit:
                 return _with_forecasts(tx, items, query.p_free_at), after
             after = (km, location.id)
@@ -93,7 +93,7 @@ def search(
                 if not any(fits):
                     continue
             items.append(_summary(km, location, free))
-        if len(found) <= limit:
+        if len(nearest) <= limit:
             return _with_forecasts(tx, items, query.p_free_at), None
     return _with_forecasts(tx, items, query.p_free_at), after
 
@@ -102,10 +102,10 @@ def _with_forecasts(tx: Tx, items: list[LocationSummary], at: datetime | None) -
     """The page with each pool's forecast for an instant; nothing where none is current."""
     if at is None:
         return items
-    found = forecasts.chances_at(tx=tx, location_ids=[item.id for item in items], at=at)
+    forecasts_by_pool = forecasts.chances_at(tx=tx, location_ids=[item.id for item in items], at=at)
     for item in items:
         for pool in item.pools:
-            forecast = found.get((item.id, pool.power_class))
+            forecast = forecasts_by_pool.get((item.id, pool.power_class))
             pool.forecast = None if forecast is None else PoolForecast.model_validate(forecast)
     return items
 
@@ -129,7 +129,7 @@ def calendars(
     *, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None, connector: str | None
 ) -> Availability:
     """The free counts of a location's pools by stretches of quarter hours; by default of the next 24 hours."""
-    location = service.get_visible(tx=tx, location_id=location_id)
+    location = stations.get_visible(tx=tx, location_id=location_id)
     begin = slot_of(start or tx.now)
     stop = slot_after(end) if end is not None else begin + 96
     if stop <= begin:
@@ -138,7 +138,7 @@ def calendars(
         raise Invalid.one("to", "may be at most 7 days after from")
     busy = busy_slots(tx, [location], begin, stop)
     opened = location.opened(slot_start(begin), stop - begin)
-    made = []
+    pool_calendars = []
     for pool in location.pools():
         if connector is not None and pool.standard != connector:
             continue
@@ -146,7 +146,7 @@ def calendars(
             len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) if opened[slot - begin] else 0
             for slot in range(begin, stop)
         ]
-        made.append(
+        pool_calendars.append(
             Calendar(
                 connector=pool.standard,
                 power_class=pool.power_class,
@@ -156,7 +156,7 @@ def calendars(
                 available_timeslots=_stretches(free, begin, len(pool.evse_ids)),
             )
         )
-    return Availability(location_id=location.id, calendars=made, generated_at=tx.now)
+    return Availability(location_id=location.id, calendars=pool_calendars, generated_at=tx.now)
 
 
 def _stretches(free: list[int], begin: int, capacity: int) -> list[Timeslot]:

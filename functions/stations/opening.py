@@ -33,8 +33,8 @@ class _Model(BaseModel):
 
 def _minutes(text: str, *, end: bool = False) -> int:
     hours, minutes = text.split(":")
-    found = int(hours) * 60 + int(minutes)
-    return 1440 if end and found == 0 else found
+    minutes_of_day = int(hours) * 60 + int(minutes)
+    return 1440 if end and minutes_of_day == 0 else minutes_of_day
 
 
 class RegularHours(_Model):
@@ -125,11 +125,11 @@ def close(opened: "np.ndarray", slot0: datetime, periods: Iterable["TimeSpan"]) 
 
 
 def _touched(periods: Iterable["TimeSpan"], begin: datetime, slots: int) -> list[int]:
-    found: set[int] = set()
+    touched: set[int] = set()
     for item in periods:
         first, last = (item.period_begin - begin) // SLOT, -((begin - item.period_end) // SLOT)
-        found.update(range(max(0, first), min(slots, last)))
-    return sorted(found)
+        touched.update(range(max(0, first), min(slots, last)))
+    return sorted(touched)
 
 
 def _is_covered(hours: Hours, zone: ZoneInfo, minute: datetime) -> bool:

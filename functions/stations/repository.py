@@ -159,31 +159,31 @@ def having_standards(tx: Tx, ids: Sequence[uuid.UUID], standards: frozenset[str]
     return set(tx.execute(statement).scalars())
 
 
-def insert_location(tx: Tx, made: Location) -> None:
+def insert_location(tx: Tx, new_location: Location) -> None:
     """Stores a location without EVSEs."""
-    tx.execute(sa.insert(location).values(_location_row(made, tx.now)))
+    tx.execute(sa.insert(location).values(_location_row(new_location, tx.now)))
 
 
-def _location_row(made: Location, now: datetime) -> dict[str, Any]:
-    hours = made.opening_times
+def _location_row(new_location: Location, now: datetime) -> dict[str, Any]:
+    hours = new_location.opening_times
     return {
-        "id": made.id,
-        "owner_id": made.owner_id,
-        "name": made.name,
-        "address": made.address,
-        "city": made.city,
-        "country": made.country,
-        "latitude": made.latitude,
-        "longitude": made.longitude,
-        **cells_of(made.latitude, made.longitude),
-        "time_zone": made.time_zone,
-        "currency": made.currency,
-        "status": made.status,
+        "id": new_location.id,
+        "owner_id": new_location.owner_id,
+        "name": new_location.name,
+        "address": new_location.address,
+        "city": new_location.city,
+        "country": new_location.country,
+        "latitude": new_location.latitude,
+        "longitude": new_location.longitude,
+        **cells_of(new_location.latitude, new_location.longitude),
+        "time_zone": new_location.time_zone,
+        "currency": new_location.currency,
+        "status": new_location.status,
         "opening_times": None if hours is None else hours.model_dump(mode="json"),
-        "booking_terms": made.booking_terms.model_dump(mode="json"),
+        "booking_terms": new_location.booking_terms.model_dump(mode="json"),
         "created_at": now,
         "updated_at": now,
-        "version": made.version,
+        "version": new_location.version,
     }
 
 
@@ -194,12 +194,14 @@ def update_location(tx: Tx, location_id: uuid.UUID, **values: Any) -> None:
     tx.execute(sa.update(location).where(location.c.id == location_id).values(**values, updated_at=tx.now))
 
 
-def insert_evse(tx: Tx, location_id: uuid.UUID, made: Evse) -> bool:
+def insert_evse(tx: Tx, location_id: uuid.UUID, new_evse: Evse) -> bool:
     """Stores an EVSE with its connectors; False where the location has this uid."""
-    new = insert_new(tx.conn, evse, id=made.id, location_id=location_id, uid=made.uid, status=made.status, created_at=tx.now)
-    if new:
-        tx.execute(sa.insert(connector), [{"evse_id": made.id, **vars(plug)} for plug in made.connectors])
-    return new
+    is_new = insert_new(
+        tx.conn, evse, id=new_evse.id, location_id=location_id, uid=new_evse.uid, status=new_evse.status, created_at=tx.now
+    )
+    if is_new:
+        tx.execute(sa.insert(connector), [{"evse_id": new_evse.id, **vars(plug)} for plug in new_evse.connectors])
+    return is_new
 
 
 def update_evse(tx: Tx, evse_id: uuid.UUID, *, status: str | None = None, plugs: Sequence[Connector] | None = None) -> None:
@@ -223,16 +225,16 @@ def managed(tx: Tx, *, owner_id: uuid.UUID | None, status: str | None, before: u
     return list(tx.execute(statement).scalars())
 
 
-def add_blocked_time(tx: Tx, location_id: uuid.UUID, made: BlockedTime) -> None:
+def add_blocked_time(tx: Tx, location_id: uuid.UUID, period: BlockedTime) -> None:
     """Stores a blocked time, and that the location has one until then."""
-    tx.execute(sa.insert(blocked_time).values(location_id=location_id, created_at=tx.now, **vars(made)))
+    tx.execute(sa.insert(blocked_time).values(location_id=location_id, created_at=tx.now, **vars(period)))
     _keep_blocked_until(tx, location_id)
 
 
-def end_blocked_time(tx: Tx, location_id: uuid.UUID, made: BlockedTime) -> None:
+def end_blocked_time(tx: Tx, location_id: uuid.UUID, period: BlockedTime) -> None:
     """Deletes a blocked time that has not begun; one that has ends now and stays in the list."""
-    mine = blocked_time.c.id == made.id
-    if made.period_begin >= tx.now:
+    mine = blocked_time.c.id == period.id
+    if period.period_begin >= tx.now:
         tx.execute(sa.delete(blocked_time).where(mine))
     else:
         tx.execute(sa.update(blocked_time).where(mine).values(period_end=tx.now))
@@ -306,7 +308,7 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
     for record in records:
         location_id = new_id()
         ids.append(location_id)
-        made = Location(
+        new_location = Location(
             location_id,
             owner_id,
             record.name,
@@ -323,7 +325,7 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
             (),
             {},
         )
-        locations.append(_location_row(made, tx.now))
+        locations.append(_location_row(new_location, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()
             evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})

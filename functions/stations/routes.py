@@ -20,6 +20,6 @@ def get_location(location_id: uuid.UUID, call: Public, response: Response) -> Lo
         location = service.get_visible(tx=tx, location_id=location_id)
         return LocationOut.of(location, service.tariffs_of(tx=tx, location=location))
 
-    found = call.read(read)
-    response.headers["ETag"] = found.etag
-    return found
+    location = call.read(read)
+    response.headers["ETag"] = location.etag
+    return location

@@ -56,7 +56,7 @@ def test_an_owner_sees_the_bookings_at_his_locations_and_nothing_of_who_booked(w
     assert world.user("owner").get("/booking/hosted").json()["items"] == []
     assert world.user("owner").get("/booking/hosted", location_id=here).status_code == 404
     admin = world.user("admin")
-    assert admin.get("/booking/hosted").json()["items"] == [], "he has no locations of his own"
+    assert admin.get("/booking/hosted").json()["items"] == [], "an administrator has no locations of their own"
     assert len(admin.get("/booking/hosted", location_id=here).json()["items"]) == 2
     assert world.user().get("/booking/hosted").status_code == 403
 

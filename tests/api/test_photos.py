@@ -115,7 +115,7 @@ def test_photos_hold_if_match_before_anything_is_stored(world: World, owner: Per
     assert send(owner, place, picture(), if_match=None).status_code == 428
     assert send(owner, place, picture(), if_match='"9"').status_code == 412
     stranger = world.user("owner")
-    assert send(stranger, place, SCRIPT).status_code == 404, "whose place it is not learns nothing of his bytes"
+    assert send(stranger, place, SCRIPT).status_code == 404, "strangers to a location learn nothing of their bytes"
     assert blobs(world) == []
 
 

@@ -233,7 +233,7 @@ def test_terms_are_told_in_sentences_before_they_are_set(world: World, owner: Pe
     assert preview[-1] == "The operator's own terms: https://example.org/terms"
     assert driver.get(path).json() == said, "nothing is stored"
     assert owner.put(path, terms, if_match="*").status_code == 200
-    assert driver.get(path).json()["sentences"] == preview, "what he saw is what they read"
+    assert driver.get(path).json()["sentences"] == preview, "what the owner saw is what drivers read"
 
 
 @pytest.mark.parametrize(
