@@ -68,8 +68,8 @@ def _azurite() -> bool:
 
 def main() -> None:
     """Exits 1 where something is missing that it could not install."""
-    found = [_mariadb(), _azurite()]
-    sys.exit(0 if all(found) else 1)
+    installed = [_mariadb(), _azurite()]
+    sys.exit(0 if all(installed) else 1)
 
 
 if __name__ == "__main__":
