@@ -47,10 +47,10 @@ test: $(VENV)/dev.stamp ## run every test against the real components (COVERAGE=
 fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for every role, new each time (FUZZ=100 requests a kind)
 	@FUZZ=$(or $(FUZZ),100) $(BIN)/pytest -q tests/api/test_schema.py --timeout 3600
 
-faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, broken in turn; no promise may break (ATTEMPTS=5000, KILLS=10, ONLY=name, STORIES=100)
+faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, broken in turn; every invariant must hold (ATTEMPTS=5000, KILLS=10, ONLY=name, EXAMPLES=100)
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/python -m tests.faults --attempts $(or $(ATTEMPTS),5000) --kills $(or $(KILLS),10) $(if $(ONLY),--only "$(ONLY)")
-	@if [ -z "$(ONLY)" ]; then LIFE_EXAMPLES=$(or $(STORIES),100) $(BIN)/pytest -q -p no:logging tests/faults/test_reference_model.py; fi
+	@if [ -z "$(ONLY)" ]; then FAULT_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/pytest -q -p no:logging tests/faults/test_reference_model.py; fi
 
 examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew, by real calls
 	@$(BIN)/python -m tests.support.examples

@@ -58,9 +58,9 @@ def generate(target: Path, seed: int = 1, stations: int = 40, days: int = 28) ->
 @app.command("recognise")
 def recognise_(source: Annotated[Path, typer.Argument(help="A folder")]) -> None:
     """Says which format a folder is in."""
-    found = recognise(source)
-    console.print(found or "nothing that is recognised")
-    if found is None:
+    format_name = recognise(source)
+    console.print(format_name or "nothing that is recognised")
+    if format_name is None:
         raise typer.Exit(1)
 
 

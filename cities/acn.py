@@ -12,8 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cities.chargeplace import Progress
-from cities.folder import CityConnector, CityLocation, CitySession, ImportReport, write_city, write_report
+from cities.folder import CityConnector, CityLocation, CitySession, ImportReport, ReportProgress, write_city, write_report
 
 HEADER = ("arrival", "departure", "delivered_energy (kWh)", "station_id", "session_id")
 SITES = {
@@ -33,15 +32,15 @@ RATES = (
 
 def files(folder: Path) -> dict[Path, str]:
     """The session files of a folder and the site each is of."""
-    found = {}
+    files_by_path = {}
     for path in sorted(folder.iterdir()):
         site = next((name for name in SITES if path.name.startswith(name)), None)
         if site is None or not path.name.endswith((".csv", ".csv.gz")):
             continue
         header = next(csv.reader([_text(path).split("\n", 1)[0]]), [])
         if set(HEADER) <= set(header):
-            found[path] = site
-    return found
+            files_by_path[path] = site
+    return files_by_path
 
 
 def recognise(folder: Path) -> bool:
@@ -91,15 +90,15 @@ def _session(row: dict[str, str], seen: set[str]) -> CitySession | str:
     return CitySession(row["session_id"], row["station_id"], start, end, energy)
 
 
-def import_city(source: Path, target: Path, *, progress: Progress) -> ImportReport:
+def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
     """Makes a city folder of ACN-Data session files."""
     report = ImportReport("ACN-Data")
-    found = files(source)
+    session_files = files(source)
     seen: set[str] = set()
     sessions: list[CitySession] = []
     evses: dict[str, str] = {}
-    for number, (path, site) in enumerate(found.items()):
-        progress(path.name, number, len(found))
+    for number, (path, site) in enumerate(session_files.items()):
+        progress(path.name, number, len(session_files))
         reader = csv.DictReader(io.StringIO(_text(path)))
         for row in reader:
             report.rows += 1
@@ -111,8 +110,8 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
                 report.leave_out(path.name, reader.line_num, "station id of another site")
                 continue
             sessions.append(session)
-    progress("done", len(found), len(found))
-    used = sorted(set(found.values()))
+    progress("done", len(session_files), len(session_files))
+    used = sorted(set(session_files.values()))
     report.kept, report.locations, report.evses = len(sessions), len(used), len(evses)
     write_city(
         target,

@@ -10,18 +10,17 @@ import gzip
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from cities.folder import CityConnector, CityLocation, CitySession, ImportReport, write_city, write_report
+from cities.folder import CityConnector, CityLocation, CitySession, ImportReport, ReportProgress, write_city, write_report
 
 ZONE = ZoneInfo("Europe/London")
 HEADER = ("Charging event", "CP ID", "Connector", "Start Date", "Start Time", "End Date", "End Time", "Total kWh")
 LOCATIONS = ("Latitude", "Longitude", "Location", "CP ID")
-Progress = Callable[[str, int, int], None]
 MAX_HOURS = 24 * 14
 IMPLAUSIBLE = ("ends before it starts", "longer than 14 days", "kWh out of range")
 
@@ -90,9 +89,9 @@ def outlet(model: str, connector: str) -> tuple[str, str, str, float] | None:
     the manufacturer's data sheets; the exports themselves only number the outlets.
     """
     text = model.lower()
-    found = re.search(r"(\d+(?:\.\d+)?)\s*kw", text)
+    power_named = re.search(r"(\d+(?:\.\d+)?)\s*kw", text)
     if "dual outlet" in text or "single outlet" in text:
-        power = float(found.group(1)) if found else 7.0
+        power = float(power_named.group(1)) if power_named else 7.0
         return "IEC_62196_T2", "SOCKET", "AC_1_PHASE" if power <= 7.4 else "AC_3_PHASE", power
     if "rapid" in text or "raption" in text:
         kinds = {
@@ -147,9 +146,9 @@ def _session(row: Row, seen: set[str]) -> CitySession | str:
 
 def _points(path: Path, report: ImportReport) -> dict[str, tuple[float, float, str, str]]:
     """Coordinates, site and address by CP ID."""
-    found = {}
+    points = {}
     for row in _rows(path):
-        id = re.sub(r"\D", "", row.values["CP ID"])
+        cp_id = re.sub(r"\D", "", row.values["CP ID"])
         try:
             point = float(row.values["Latitude"]), float(row.values["Longitude"])
         except ValueError:
@@ -158,11 +157,11 @@ def _points(path: Path, report: ImportReport) -> dict[str, tuple[float, float, s
         if not (-90 <= point[0] <= 90 and -180 <= point[1] <= 180) or point == (0.0, 0.0):
             report.leave_out(row.file, row.line, "charge point's coordinates are off the globe")
             continue
-        found[id] = (*point, row.values["Location"], row.values.get("Address", ""))
-    return found
+        points[cp_id] = (*point, row.values["Location"], row.values.get("Address", ""))
+    return points
 
 
-def import_city(source: Path, target: Path, *, progress: Progress) -> ImportReport:
+def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
     """Makes a city folder of the exports. Charging was free of charge in them (Cost is 0 or empty), so there is no
     tariff. Local times get their offset; a time that a clock change makes ambiguous is taken as the first."""
     report = ImportReport("ChargePlace Scotland")
@@ -183,15 +182,15 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
             if isinstance(session, str):
                 report.leave_out(row.file, row.line, session)
                 continue
-            id = row.values["CP ID"]
-            if id not in points:
-                report.leave_out(row.file, row.line, f"charge point has no coordinates: CP ID {id}")
+            cp_id = row.values["CP ID"]
+            if cp_id not in points:
+                report.leave_out(row.file, row.line, f"charge point has no coordinates: CP ID {cp_id}")
                 continue
             if outlet(row.values["Model"], row.values["Connector"]) is None:
                 report.leave_out(row.file, row.line, f"outlet not known: {row.values['Model']}, {row.values['Connector']}")
                 continue
             paid += row.values["Cost"] not in ("", "0", "0.0", "0.00")
-            sites.setdefault(id, Counter())[row.values["Site"] or points[id][2]] += 1
+            sites.setdefault(cp_id, Counter())[row.values["Site"] or points[cp_id][2]] += 1
             models.setdefault(session.evse_id, Counter())[row.values["Model"]] += 1
             sessions.append(session)
     progress("done", len(files), len(files))
@@ -216,29 +215,29 @@ def _write(
     models: dict[str, Counter[str]],
     sessions: list[CitySession],
 ) -> None:
-    site_of = {id: names.most_common(1)[0][0] for id, names in sites.items()}
+    site_of = {cp_id: names.most_common(1)[0][0] for cp_id, names in sites.items()}
     members: dict[str, list[str]] = {}
-    for id, site in sorted(site_of.items()):
-        members.setdefault(site, []).append(id)
+    for cp_id, site in sorted(site_of.items()):
+        members.setdefault(site, []).append(cp_id)
     location_of: dict[str, str] = {}
     locations = []
-    for number, (site, ids) in enumerate(sorted(members.items())):
+    for number, (site, cp_ids) in enumerate(sorted(members.items())):
         location = f"CPS{number + 1:03d}"
-        latitude = sum(points[id][0] for id in ids) / len(ids)
-        longitude = sum(points[id][1] for id in ids) / len(ids)
+        latitude = sum(points[cp_id][0] for cp_id in cp_ids) / len(cp_ids)
+        longitude = sum(points[cp_id][1] for cp_id in cp_ids) / len(cp_ids)
         locations.append(
-            CityLocation(location, site.removesuffix(", Dundee"), points[ids[0]][3], round(latitude, 6), round(longitude, 6))
+            CityLocation(location, site.removesuffix(", Dundee"), points[cp_ids[0]][3], round(latitude, 6), round(longitude, 6))
         )
-        location_of |= dict.fromkeys(ids, location)
+        location_of |= dict.fromkeys(cp_ids, location)
     evses, connectors = {}, []
     for evse in sorted(models):
-        id, connector = evse.rsplit("-", 1)
+        cp_id, connector = evse.rsplit("-", 1)
         kind = outlet(models[evse].most_common(1)[0][0], connector)
         assert kind is not None
-        evses[evse] = location_of[id]
+        evses[evse] = location_of[cp_id]
         connectors.append(CityConnector(evse, connector, *kind))
     report.locations, report.evses = len(locations), len(evses)
-    names = {name for found in sites.values() for name in found}
+    names = {name for spellings in sites.values() for name in spellings}
     report.notes.append(
         f"{len(site_of)} charge points; {len(names)} spellings of sites became {len(locations)} locations: each charge point "
         "stands where most of its events name it"

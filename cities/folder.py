@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,10 +13,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
+ReportProgress = Callable[[str, int, int], None]
+"""Takes what is being done, how much of it is done, and how much there is."""
+
 
 @dataclass(frozen=True)
 class CityLocation:
-    """A row of locations.csv; `opening_times` is an OCPI Hours object."""
+    """A row of locations.csv."""
 
     location_id: str
     name: str
@@ -24,11 +27,12 @@ class CityLocation:
     latitude: float
     longitude: float
     opening_times: dict[str, Any] | None = None
+    """An OCPI Hours object; None where it is always open."""
 
 
 @dataclass(frozen=True)
 class CityConnector:
-    """A row of connectors.csv, in OCPI's words."""
+    """A row of connectors.csv. Standard, format and power type are OCPI's enum values."""
 
     evse_id: str
     connector_id: str
@@ -64,11 +68,13 @@ class ImportReport:
 
     format: str
     rows: int = 0
+    """Rows read; objects where the format has no rows."""
     kept: int = 0
     locations: int = 0
     evses: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    """Sentences about the whole import."""
 
     def leave_out(self, file: str, line: int, reason: str) -> None:
         """Records a row that was not used."""

@@ -81,13 +81,13 @@ def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int 
     evses: dict[str, str] = {}
     assigned: dict[str, list[str]] = {}
     for number in range(stations):
-        id = f"GEN{seed:02d}-{number + 1:03d}"
+        location_id = f"GEN{seed:02d}-{number + 1:03d}"
         name = NAMES[number % len(NAMES)] + ("" if number < len(NAMES) else f" {number // len(NAMES) + 1}")
         spread = 0.012 if rng.random() < 0.5 else 0.035
         closed = name.startswith("Parkeergarage") or rng.random() < 0.12
         locations.append(
             CityLocation(
-                location_id=id,
+                location_id=location_id,
                 name=name,
                 address=f"{name} {rng.randint(1, 180)}",
                 latitude=round(CENTRE[0] + rng.gauss(0, spread), 6),
@@ -98,7 +98,7 @@ def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int 
         kind = rng.random()
         for point in range(rng.choice((2, 2, 2, 4, 4, 6, 8)) if kind < 0.7 else rng.choice((2, 2, 4))):
             evse = f"NL*GEN*E{seed:02d}{number + 1:03d}{point + 1:02d}"
-            evses[evse] = id
+            evses[evse] = location_id
             if kind < 0.7:
                 power = 11.0 if kind < 0.35 else 22.0
                 connectors.append(CityConnector(evse, "1", "IEC_62196_T2", "SOCKET", "AC_3_PHASE", power))
@@ -133,24 +133,24 @@ def generate_city(folder: Path, *, seed: int = 1, stations: int = 40, days: int 
 
 def _decile(share: float) -> float:
     """The energy at a share of ElaadNL's distribution, straight between its deciles, kWh."""
-    place = share * (len(NEED_DECILES_KWH) - 1)
-    below = int(place)
+    position = share * (len(NEED_DECILES_KWH) - 1)
+    below = int(position)
     low, high = NEED_DECILES_KWH[below], NEED_DECILES_KWH[below + 1]
-    return low + (place - below) * (high - low)
+    return low + (position - below) * (high - low)
 
 
 def _sessions(rng: random.Random, connectors: list[CityConnector], first: date, days: int) -> list[CitySession]:
     """Walk-in sessions as an operator would have recorded them: an EVSE serves one at a time."""
     powers = {item.evse_id: item.max_power_kw for item in connectors}
-    ids = sorted(powers)
-    weights = [math.sqrt(powers[id]) for id in ids]
+    evses = sorted(powers)
+    weights = [math.sqrt(powers[evse]) for evse in evses]
     free_from: dict[str, datetime] = {}
-    found: list[CitySession] = []
+    sessions: list[CitySession] = []
     for day in range(days):
         date_ = first + timedelta(days=day)
-        count = int(len(ids) * (2.2 if date_.weekday() < 5 else 1.7))
+        count = int(len(evses) * (2.2 if date_.weekday() < 5 else 1.7))
         arrivals = sorted(
-            (rng.choices(range(24), ARRIVAL_SHARES)[0] * 60 + rng.uniform(0, 60), rng.choices(ids, weights)[0])
+            (rng.choices(range(24), ARRIVAL_SHARES)[0] * 60 + rng.uniform(0, 60), rng.choices(evses, weights)[0])
             for _ in range(count)
         )
         for minute, evse in arrivals:
@@ -162,5 +162,5 @@ def _sessions(rng: random.Random, connectors: list[CityConnector], first: date, 
             idle = rng.expovariate(1 / 0.5) if powers[evse] <= 22 else rng.expovariate(1 / 0.1)
             end = start + timedelta(minutes=round((hours + idle) * 60) + 1)
             free_from[evse] = end
-            found.append(CitySession(f"S{len(found) + 1:06d}", evse, start, end, round(energy, 3)))
-    return found
+            sessions.append(CitySession(f"S{len(sessions) + 1:06d}", evse, start, end, round(energy, 3)))
+    return sessions

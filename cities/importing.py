@@ -5,8 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cities import acn, chargeplace, ocpi_locations
-from cities.chargeplace import Progress
-from cities.folder import ImportReport
+from cities.folder import ImportReport, ReportProgress
 from functions.optimizer.core.city import load_city, load_sessions
 
 Importer = Callable[..., ImportReport]
@@ -27,17 +26,17 @@ def recognise(folder: Path) -> str | None:
     return next((name for name, (is_it, _) in FORMATS.items() if is_it(folder)), None)
 
 
-def import_city(source: Path, target: Path, *, progress: Progress) -> ImportReport:
+def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
     """Makes a city folder. Raises ValueError where the format is not recognised, Invalid where a city folder is wrong."""
-    found = recognise(source)
-    if found is None:
+    format_name = recognise(source)
+    if format_name is None:
         raise ValueError(f"{source} holds nothing that is recognised: a city folder, or exports of {', '.join(FORMATS)}")
-    if found == CITY_FOLDER:
+    if format_name == CITY_FOLDER:
         city = load_city(source)
         shutil.copytree(source, target, dirs_exist_ok=True)
         kept = len(load_sessions(source))
         evses = sum(len(location.evses) for location in city.locations)
         return ImportReport(CITY_FOLDER, rows=kept, kept=kept, locations=len(city.locations), evses=evses)
-    report = FORMATS[found][1](source, target, progress=progress)
+    report = FORMATS[format_name][1](source, target, progress=progress)
     load_city(target)
     return report

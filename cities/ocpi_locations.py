@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cities.chargeplace import Progress
-from cities.folder import CityConnector, CityLocation, ImportReport, write_city, write_report
+from cities.folder import CityConnector, CityLocation, ImportReport, ReportProgress, write_city, write_report
 from functions.stations.enums import ConnectorFormat, ConnectorType, PowerType
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
@@ -26,10 +25,10 @@ def _objects(path: Path) -> list[dict[str, Any]]:
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     locations, tariffs = [], []
     for path in sorted(folder.glob("*.json")):
-        found = _objects(path)
-        if any({"coordinates", "evses"} <= set(item) for item in found):
+        objects = _objects(path)
+        if any({"coordinates", "evses"} <= set(item) for item in objects):
             locations.append(path)
-        elif any({"elements", "currency"} <= set(item) for item in found):
+        elif any({"elements", "currency"} <= set(item) for item in objects):
             tariffs.append(path)
     return locations, tariffs
 
@@ -58,7 +57,7 @@ def _connector(evse: str, item: dict[str, Any]) -> CityConnector | str:
     return CityConnector(evse, str(item.get("id", "1")), standard.value, form.value, power_type.value, power / 1000)
 
 
-def import_city(source: Path, target: Path, *, progress: Progress) -> ImportReport:
+def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
     """Makes a city folder of OCPI objects; `line` in the report is the object's number in its file, from 1."""
     report = ImportReport("OCPI Locations")
     location_files, tariff_files = _files(source)
@@ -72,27 +71,31 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
         progress(path.name, number, len(location_files))
         for line, item in enumerate(_objects(path), 1):
             report.rows += 1
-            made = _location(item)
-            if isinstance(made, str):
-                report.leave_out(path.name, line, made)
+            location = _location(item)
+            if isinstance(location, str):
+                report.leave_out(path.name, line, location)
                 continue
-            plugs = _evses(item, made.location_id, path.name, line, report, set(evses))
-            if not plugs:
-                report.leave_out(path.name, line, f"location {made.location_id}: no usable EVSE")
+            evses_found = _evses(item, location.location_id, path.name, line, report, set(evses))
+            if not evses_found:
+                report.leave_out(path.name, line, f"location {location.location_id}: no usable EVSE")
                 continue
-            for evse, found, tariff_ids in plugs:
-                evses[evse] = made.location_id
-                connectors += found
-                assigned |= {f"{evse}/{plug.connector_id}": ids for plug, ids in zip(found, tariff_ids, strict=True) if ids}
-            locations.append(made)
+            for evse, evse_connectors, ids_by_connector in evses_found:
+                evses[evse] = location.location_id
+                connectors += evse_connectors
+                assigned |= {
+                    f"{evse}/{plug.connector_id}": tariff_ids
+                    for plug, tariff_ids in zip(evse_connectors, ids_by_connector, strict=True)
+                    if tariff_ids
+                }
+            locations.append(location)
             zones[item.get("time_zone", "")] = zones.get(item.get("time_zone", ""), 0) + 1
             countries[item.get("country", "")] = countries.get(item.get("country", ""), 0) + 1
     progress("done", len(location_files), len(location_files))
     tariffs = _tariffs(tariff_files, report)
-    known = {name: [id for id in ids if id in tariffs] for name, ids in assigned.items()}
+    known = {name: [tariff_id for tariff_id in tariff_ids if tariff_id in tariffs] for name, tariff_ids in assigned.items()}
     report.kept, report.locations, report.evses = len(locations), len(locations), len(evses)
     if not locations:
-        write_report(_made(target), report)
+        write_report(_created(target), report)
         raise ValueError(f"none of {report.rows} locations could be used; see {target / 'import-report.csv'}")
     write_city(
         target,
@@ -105,7 +108,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
         evses=evses,
         tariffs={
             "tariffs": list(tariffs.values()),
-            "connectors": {name: ids for name, ids in known.items() if ids},
+            "connectors": {name: tariff_ids for name, tariff_ids in known.items() if tariff_ids},
             "default": [],
         },
         source={"what": "OCPI Locations", "files": ", ".join(path.name for path in location_files)},
@@ -116,7 +119,7 @@ def import_city(source: Path, target: Path, *, progress: Progress) -> ImportRepo
     return report
 
 
-def _made(folder: Path) -> Path:
+def _created(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -144,35 +147,35 @@ def _location(item: dict[str, Any]) -> CityLocation | str:
 def _evses(
     item: dict[str, Any], location: str, file: str, line: int, report: ImportReport, taken: set[str]
 ) -> list[tuple[str, list[CityConnector], list[list[str]]]]:
-    found = []
+    usable = []
     for evse in item.get("evses") or []:
         uid = str(evse.get("uid") or "")
         name = uid if uid not in taken else f"{location}*{uid}"
-        plugs, ids = [], []
+        plugs, tariff_ids = [], []
         for plug in evse.get("connectors") or []:
-            made = _connector(name, plug)
-            if isinstance(made, str):
-                report.leave_out(file, line, f"{made} (EVSE {uid})")
+            connector = _connector(name, plug)
+            if isinstance(connector, str):
+                report.leave_out(file, line, f"{connector} (EVSE {uid})")
                 continue
-            plugs.append(made)
-            ids.append([str(id) for id in plug.get("tariff_ids") or []])
+            plugs.append(connector)
+            tariff_ids.append([str(tariff_id) for tariff_id in plug.get("tariff_ids") or []])
         if not uid or evse.get("status") in ("REMOVED", "PLANNED"):
             report.leave_out(file, line, f"EVSE {uid or 'without uid'}: {evse.get('status', 'no uid')}")
         elif plugs:
             taken.add(name)
-            found.append((name, plugs, ids))
-    return found
+            usable.append((name, plugs, tariff_ids))
+    return usable
 
 
 def _tariffs(paths: list[Path], report: ImportReport) -> dict[str, dict[str, Any]]:
-    found = {}
+    tariffs = {}
     for path in paths:
         for line, item in enumerate(_objects(path), 1):
             try:
-                made = Tariff.model_validate(item)
+                tariff = Tariff.model_validate(item)
             except ValidationError as error:
                 first = error.errors()[0]
                 report.leave_out(path.name, line, f"tariff: {'.'.join(map(str, first['loc']))} {first['msg']}")
                 continue
-            found[made.id] = made.model_dump(mode="json", exclude_none=True)
-    return found
+            tariffs[tariff.id] = tariff.model_dump(mode="json", exclude_none=True)
+    return tariffs

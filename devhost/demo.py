@@ -15,7 +15,7 @@ from rich.table import Table
 
 from app.process import make_platform
 from cities.__main__ import print_report
-from cities.demand import Wish, crowded_day
+from cities.demand import SyntheticRequest, crowded_day
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.pages import mailbox
 from devhost.host.server import Host, free_port
@@ -62,25 +62,25 @@ def _options_table(options: list[dict[str, Any]], zone: str) -> Table:
         table.add_column(name, no_wrap=True)
     for name in ("wait", "+ price", "+ drive", "+ charging", "= cost"):
         table.add_column(name, justify="right", no_wrap=True)
-    for number, item in enumerate(options):
-        terms = item["cost_terms"]
+    for number, offer in enumerate(options):
+        terms = offer["cost_terms"]
         table.add_row(
             "->" if number == 0 else "",
-            item["location_name"],
-            f"{connector_name(item['connector'])} {item['power_kw']:g} kW",
-            f"{_local(item['start'], zone)} to {_local(item['end'], zone)}",
-            f"{item['wait_minutes']:.0f} min {terms['wait']:.3f}",
-            f"{format_money(item['price_minor'], item['currency'])} {terms['price']:.3f}",
-            f"{item['distance_km']:.1f} km {terms['distance']:.3f}",
-            f"{item['duration_minutes']:.0f} min {terms['duration']:.3f}",
-            f"{item['cost']:.3f}",
+            offer["location_name"],
+            f"{connector_name(offer['connector'])} {offer['power_kw']:g} kW",
+            f"{_local(offer['start'], zone)} to {_local(offer['end'], zone)}",
+            f"{offer['wait_minutes']:.0f} min {terms['wait']:.3f}",
+            f"{format_money(offer['price_minor'], offer['currency'])} {terms['price']:.3f}",
+            f"{offer['distance_km']:.1f} km {terms['distance']:.3f}",
+            f"{offer['duration_minutes']:.0f} min {terms['duration']:.3f}",
+            f"{offer['cost']:.3f}",
             style="bold" if number == 0 else None,
         )
     return table
 
 
 def one_request() -> None:
-    """A driver of the generated city asks for a charge on his way home."""
+    """A driver of the generated city asks for a charge on their way home."""
     with tempfile.TemporaryDirectory(prefix="evcharging-demo-") as folder:
         clock = ManualClock(MONDAY)
         host = _host(Path(folder), clock)
@@ -98,7 +98,7 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
     zone = "Europe/Amsterdam"
     token = _log_in(client, seeded)
     vehicle = client.get(f"{API}/accounts/me/vehicles", headers=token).json()["items"][0]
-    wish = {
+    charge_request = {
         "vehicle_id": vehicle["id"],
         "soc": 0.25,
         "target_soc": 0.7,
@@ -111,10 +111,10 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
     )
     console.print(
         f"\n[bold]The wish[/bold]  {vehicle['name']}, {vehicle['battery_kwh']:g} kWh, at 25 %, wants 70 % "
-        f"({0.45 * vehicle['battery_kwh']:g} kWh), leaves the centre at {_local(wish['earliest_departure'], zone)}, "
-        f"done by {_local(wish['latest_finish'], zone)}."
+        f"({0.45 * vehicle['battery_kwh']:g} kWh), leaves the centre at {_local(charge_request['earliest_departure'], zone)}, "
+        f"done by {_local(charge_request['latest_finish'], zone)}."
     )
-    queued = client.post(f"{API}/optimizer/charge-requests", json=wish, headers=token)
+    queued = client.post(f"{API}/optimizer/charge-requests", json=charge_request, headers=token)
     queued.raise_for_status()
     where = queued.headers["location"]
     console.print(f"          POST {API}/optimizer/charge-requests -> {queued.status_code} {queued.json()['status']}")
@@ -156,13 +156,13 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
     for timer in host.timers.timers:
         host.timers.run(timer)
     delivered += delivery.drain()
-    told = client.get(f"{API}/booking/bookings/{request['booking_id']}", headers=_log_in(client, seeded)).json()
-    console.print(f"             at {_local(clock.now().isoformat(), zone)} the charger is told: {told['evse_uid']}")
-    letters = list(reversed(mailbox(host.platform)))
-    console.print(f"\n[bold]The messages[/bold]  {len(letters)} left, {delivered} queue deliveries\n")
-    for letter in letters:
-        console.print(f"  {letter.kind:<7} to {letter.to}: {letter.subject}")
-    first = next(letter for letter in letters if letter.kind == "E-mail")
+    revealed = client.get(f"{API}/booking/bookings/{request['booking_id']}", headers=_log_in(client, seeded)).json()
+    console.print(f"             at {_local(clock.now().isoformat(), zone)} the charger is told: {revealed['evse_uid']}")
+    messages = list(reversed(mailbox(host.platform)))
+    console.print(f"\n[bold]The messages[/bold]  {len(messages)} left, {delivered} queue deliveries\n")
+    for message in messages:
+        console.print(f"  {message.kind:<7} to {message.to}: {message.subject}")
+    first = next(message for message in messages if message.kind == "E-mail")
     console.print("\n" + "\n".join(f"    | {line}" for line in first.text.rstrip().splitlines()), style="dim")
     console.print(
         "\nmake run starts the same platform to click through; make demo CITY=../shared/data/dundee replays a real day."
@@ -187,21 +187,21 @@ def replay_city(city: Path, *, overlaid: int = 1) -> None:
                 print_report(report, None)
             loaded = load_city(folder / "city" if (folder / "city").exists() else city)
             sessions = load_sessions(loaded.path)
-            day, wishes = crowded_day(loaded, sessions, overlaid=overlaid)
-            clock.jump(wishes[0].book_time - timedelta(minutes=5))
+            day, requests = crowded_day(loaded, sessions, overlaid=overlaid)
+            clock.jump(requests[0].book_time - timedelta(minutes=5))
             console.print(
-                f"\n[bold]{seeded.name}, {day:%A %d %B %Y}[/bold]: {len(wishes)} recorded sessions"
+                f"\n[bold]{seeded.name}, {day:%A %d %B %Y}[/bold]: {len(requests)} recorded sessions"
                 f"{f' of the {overlaid} busiest days laid over one another' if overlaid > 1 else ''} become charge requests."
             )
             console.print(
-                "Real: when each driver came, how many kWh he took, the connector. [italic]Synthetic[/italic]: where he set out, when he asked, his vehicle."
+                "Real: when each driver came, how many kWh they took, the connector. [italic]Synthetic[/italic]: where they set out, when they asked, their vehicle."
             )
             host.serve_in_thread()
             with httpx.Client(base_url=host.url, timeout=60) as client, _progress() as bar:
-                task = bar.add_task("replaying the day", total=len(wishes))
-                tally = Replay(host, clock, client).run(wishes, progress=lambda done, total: bar.update(task, completed=done))
+                task = bar.add_task("replaying the day", total=len(requests))
+                tally = Replay(host, clock, client).run(requests, progress=lambda done, _: bar.update(task, completed=done))
             unit = _price_unit(tally)
-            _compare(tally, first_come(loaded, wishes, price_unit=unit), loaded.currency, wishes)
+            _compare(tally, first_come(loaded, requests, price_unit=unit), loaded.currency, requests)
             model = _model(host)
             console.print(
                 f"\nDecided by {model}. Cost is PROBLEM.md's: 0.4 wait (h) + 0.3 price/unit + 0.2 km/10 + 0.1 duration (h), 3 where not served."
@@ -213,9 +213,9 @@ def replay_city(city: Path, *, overlaid: int = 1) -> None:
 def _model(host: Host) -> str:
     from functions.optimizer.service import describe_model
 
-    found = describe_model(platform=host.platform)
-    share = 0.0 if found.share_fallback_7d is None else found.share_fallback_7d
-    return f"{found.name} {found.version} ({'trained' if found.trained else 'untrained: greedy on the objective'}), by rule {share:.0%}"
+    model = describe_model(platform=host.platform)
+    share = 0.0 if model.share_fallback_7d is None else model.share_fallback_7d
+    return f"{model.name} {model.version} ({'trained' if model.trained else 'untrained: greedy on the objective'}), by rule {share:.0%}"
 
 
 def _price_unit(tally: Tally) -> float:
@@ -243,13 +243,13 @@ def _progress() -> Progress:
     )
 
 
-def _compare(platform: Tally, first: Tally, currency: str, wishes: list[Wish]) -> None:
+def _compare(platform: Tally, first: Tally, currency: str, requests: list[SyntheticRequest]) -> None:
     table = Table(box=None, padding=(0, 3, 0, 0))
     table.add_column("")
     for tally in (platform, first):
         table.add_column(tally.name, justify="right")
     pairs = (platform, first)
-    total = len(wishes)
+    total = len(requests)
     table.add_row("served", *(f"{len(item.served)} of {total}" for item in pairs))
     table.add_row("mean wait", *(f"{item.mean('wait_min'):.1f} min" for item in pairs))
     table.add_row("95 % wait at most", *(f"{item.quantile('wait_min', 0.95):.0f} min" for item in pairs))

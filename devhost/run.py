@@ -33,10 +33,10 @@ class ShortFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()} "
-        id = getattr(record, "invocation_id", None)
+        invocation_id = getattr(record, "invocation_id", None)
         line = f"{self.formatTime(record, '%H:%M:%S')} {level}{record.name}: {record.getMessage()}"
-        if id:
-            line += f" [{id[:8]}]"
+        if invocation_id:
+            line += f" [{invocation_id[:8]}]"
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
@@ -71,8 +71,8 @@ def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, An
         _fail(f"STACK={kind}: must be embedded or full")
     from devhost.stack import full_stack
 
-    found = stack.enter_context(full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim")))
-    return found | {"JWT_SECRET": _secret(data_dir)}
+    settings = stack.enter_context(full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim")))
+    return settings | {"JWT_SECRET": _secret(data_dir)}
 
 
 def _seed(platform: Platform, city: Path | None) -> Seeded:
@@ -134,9 +134,9 @@ def main() -> None:
         signal.signal(number, lambda *_: stopping.set())
     with ExitStack() as stack:
         try:
-            found = _stack_settings(stack, kind, data_dir)
-            given = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
-            settings = Settings.model_validate(given | {name.lower(): value for name, value in found.items()})
+            stack_settings = _stack_settings(stack, kind, data_dir)
+            own_settings = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
+            settings = Settings.model_validate(own_settings | {name.lower(): value for name, value in stack_settings.items()})
             from devhost.host.server import Host
 
             host = Host(make_platform(settings), port=port)

@@ -1,7 +1,7 @@
 """What drivers do, as requests: search, ask for a charge, book, change, cancel, read their messages. Each act says which
 answers are as they should be; any other is an error.
 
-A driver is one person: he is in one visit at a time and knows what he has booked.
+A driver is one person: they make one visit at a time and know what they have booked.
 """
 
 import random
@@ -23,7 +23,7 @@ from shared.web.call import PREFIX
 TOKEN_S = 600.0
 """A token is used so long; it is good for 900 seconds."""
 MAX_OPEN = 3
-"""A driver with so many bookings cancels before he books again: the book neither fills nor empties over a run."""
+"""A driver with so many bookings cancels before they book again, so that the load stays even over a run."""
 AHEAD_H = (4, 150)
 """Bookings begin so many hours from now: late enough to be moved and cancelled freely, early enough for every horizon."""
 DECIDED_WITHIN_S = 60.0
@@ -48,20 +48,24 @@ SHARES = {"asks": 0.45, "books": 0.3, "changes": 0.1, "reads": 0.15}
 
 @dataclass(frozen=True)
 class Act:
-    """One act: its kind, when it should have begun (seconds since the run's begin), how long it took from then, and the
-    answer. `error` says what was wrong."""
+    """One request of a driver, and its answer."""
 
     kind: str
-    at: float
+    """A key of EXPECTED, or DECIDED."""
+    due_s: float
+    """When it should have begun, seconds since the run's begin."""
     seconds: float
+    """From then until the answer."""
     status: int
     code: str | None = None
+    """The problem's code, where the answer is one."""
     error: str | None = None
+    """What was wrong with the answer; None where it is one of EXPECTED."""
 
 
 @dataclass
-class Driver:
-    """A person with a token and his bookings: their ids and whether they were moved already."""
+class LoadDriver:
+    """A driver with a token and the ids of their bookings."""
 
     id: uuid.UUID
     token: str = ""
@@ -69,17 +73,17 @@ class Driver:
     bookings: deque[str] = field(default_factory=deque)
 
 
-class Crowd:
+class DriverPool:
     """Drivers who are not in a visit now. Safe to share between threads."""
 
     def __init__(self, platform: Platform, ids: Sequence[uuid.UUID], seed: int) -> None:
         self._platform = platform
-        self._idle = deque(Driver(id) for id in ids)
+        self._idle = deque(LoadDriver(driver_id) for driver_id in ids)
         self._rng = random.Random(seed)
         self._idle_lock = threading.Lock()
         self._rng.shuffle(self._idle)
 
-    def borrow(self) -> Driver:
+    def borrow(self) -> LoadDriver:
         """A driver, with a token that is good for the visit. Raises IndexError where all are busy."""
         with self._idle_lock:
             driver = self._idle.popleft()
@@ -88,20 +92,30 @@ class Crowd:
             driver.token_until = time.monotonic() + TOKEN_S
         return driver
 
-    def give_back(self, driver: Driver) -> None:
-        """He may come again, after all the others."""
+    def give_back(self, driver: LoadDriver) -> None:
+        """The driver may come again, after all the others."""
         with self._idle_lock:
             self._idle.append(driver)
 
 
 class Visit:
-    """One visit of a driver: a few acts one after the other, with pauses between them. `begun` is the run's begin on the
-    monotonic clock, `due` when the visit should begin (seconds since then): an act that begins late is late for him."""
+    """One visit of a driver: a few acts one after the other, with pauses between them.
+
+    `begun` is the run's begin on the monotonic clock, `due` when the visit should begin (seconds since then): an act that
+    begins late counts as slow.
+    """
 
     def __init__(
-        self, driver: Driver, wire: Wire, rng: random.Random, note: Callable[[Act], None], *, begun: float, due: float,
+        self,
+        driver: LoadDriver,
+        wire: Wire,
+        rng: random.Random,
+        note: Callable[[Act], None],
+        *,
+        begun: float,
+        due: float,
         pause_s: float,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._driver, self._wire, self._rng, self._note = driver, wire, rng, note
         self._begun, self._due, self._pause_s = begun, due, pause_s
         self._waiting = threading.Event()
@@ -113,10 +127,9 @@ class Visit:
         kinds[kind]()
 
     def without_waiting(self) -> None:
-        """A visit where nothing delivers: he books, changes and reads, asks for recommendations and for a charge, but does
-        not wait for what becomes of that."""
-        self._act("recommend", "POST", "/optimizer/recommendations", self._wish())
-        self._act("ask", "POST", "/optimizer/charge-requests", self._wish(), key=True)
+        """A visit where no queue worker runs: everything drivers do, without waiting for the decision on their request."""
+        self._act("recommend", "POST", "/optimizer/recommendations", self._charge_needs())
+        self._act("ask", "POST", "/optimizer/charge-requests", self._charge_needs(), key=True)
         self._books()
         self._changes()
         self._reads()
@@ -149,68 +162,87 @@ class Visit:
     def _search(self, start: datetime, minutes: int) -> list[dict[str, Any]]:
         latitude, longitude = fixtures.UTRECHT.point(self._rng)
         query = {
-            "lat": latitude, "lon": longitude, "radius_km": 10, "connector": self._rng.choice((fixtures.TYPE2, fixtures.CCS)),
-            "free_from": start.isoformat(), "free_until": (start + timedelta(minutes=minutes)).isoformat(),
-        }  # fmt: skip
+            "lat": latitude,
+            "lon": longitude,
+            "radius_km": 10,
+            "connector": self._rng.choice((fixtures.TYPE2, fixtures.CCS)),
+            "free_from": start.isoformat(),
+            "free_until": (start + timedelta(minutes=minutes)).isoformat(),
+        }
         answer = self._act("search", "GET", f"/stations/locations?{urlencode(query)}")
         return [] if answer is None else answer.json()["items"]
 
     def _make_room(self) -> None:
         while len(self._driver.bookings) >= MAX_OPEN:
-            id = self._driver.bookings.popleft()
-            self._act("cancel", "POST", f"/booking/bookings/{id}/cancel", {"reason": "NO_CANCELED"}, key=True)
+            booking_id = self._driver.bookings.popleft()
+            self._act("cancel", "POST", f"/booking/bookings/{booking_id}/cancel", {"reason": "NO_CANCELED"}, key=True)
 
-    def _wish(self) -> dict[str, Any]:
+    def _charge_needs(self) -> dict[str, Any]:
         latitude, longitude = fixtures.UTRECHT.point(self._rng)
         return {
-            "battery_kwh": self._rng.choice((40, 60, 80)), "soc": 0.35, "connectors": [fixtures.TYPE2, fixtures.CCS],
-            "max_power_kw": self._rng.choice((50, 100)), "energy_kwh": self._rng.choice((6, 12, 20)),
-            "origin": {"latitude": latitude, "longitude": longitude}, "earliest_departure": self._start().isoformat(),
-        }  # fmt: skip
+            "battery_kwh": self._rng.choice((40, 60, 80)),
+            "soc": 0.35,
+            "connectors": [fixtures.TYPE2, fixtures.CCS],
+            "max_power_kw": self._rng.choice((50, 100)),
+            "energy_kwh": self._rng.choice((6, 12, 20)),
+            "origin": {"latitude": latitude, "longitude": longitude},
+            "earliest_departure": self._start().isoformat(),
+        }
 
     def _asks(self) -> None:
         self._make_room()
-        wish = self._wish()
+        needs = self._charge_needs()
         if self._rng.random() < 0.2:
-            self._act("recommend", "POST", "/optimizer/recommendations", wish)
+            self._act("recommend", "POST", "/optimizer/recommendations", needs)
         asked = self._due
-        answer = self._act("ask", "POST", "/optimizer/charge-requests", wish, key=True)
+        answer = self._act("ask", "POST", "/optimizer/charge-requests", needs, key=True)
         if answer is None:
             return
-        made = self._decided(answer.json(), asked)
-        if made is not None and made["booking_id"] is not None:
-            self._driver.bookings.append(made["booking_id"])
+        decided = self._decided(answer.json(), asked)
+        if decided is not None and decided["booking_id"] is not None:
+            self._driver.bookings.append(decided["booking_id"])
         self._act("messages", "GET", "/notify/inbox?limit=10")
 
-    def _decided(self, made: dict[str, Any], asked: float) -> dict[str, Any] | None:
+    def _decided(self, charge_request: dict[str, Any], asked_at: float) -> dict[str, Any] | None:
         """Asks until the charge request is decided."""
-        path = f"/optimizer/charge-requests/{made['id']}"
-        while made["status"] == "QUEUED":
-            if time.monotonic() - self._begun - asked > DECIDED_WITHIN_S:
-                self._note(Act(DECIDED, asked, DECIDED_WITHIN_S, 0, None, f"not decided in {DECIDED_WITHIN_S:.0f} s"))
+        path = f"/optimizer/charge-requests/{charge_request['id']}"
+        while charge_request["status"] == "QUEUED":
+            if time.monotonic() - self._begun - asked_at > DECIDED_WITHIN_S:
+                self._note(Act(DECIDED, asked_at, DECIDED_WITHIN_S, 0, None, f"not decided in {DECIDED_WITHIN_S:.0f} s"))
                 return None
             self._waiting.wait(POLL_S)
             self._due = time.monotonic() - self._begun
             answer = self._act("answer", "GET", path)
             if answer is None:
                 return None
-            made = answer.json()
+            charge_request = answer.json()
         now = time.monotonic() - self._begun
-        fine = made["status"] in ("RESERVED", "UNSATISFIABLE")
-        self._note(Act(DECIDED, asked, now - asked, 200, made["status"], None if fine else f"it is {made['status']}"))
-        return made
+        fine = charge_request["status"] in ("RESERVED", "UNSATISFIABLE")
+        self._note(
+            Act(
+                DECIDED,
+                asked_at,
+                now - asked_at,
+                200,
+                charge_request["status"],
+                None if fine else f"it is {charge_request['status']}",
+            )
+        )
+        return charge_request
 
     def _books(self) -> None:
         self._make_room()
         start, minutes = self._start(), self._rng.choice((30, 45, 60, 90))
-        found = self._search(start, minutes)
-        if not found:
+        locations = self._search(start, minutes)
+        if not locations:
             return
-        place = self._rng.choice(found[:5])
+        place = self._rng.choice(locations[:5])
         body = {
-            "location_id": place["id"], "connector": place["pools"][0]["connector"], "start": start.isoformat(),
+            "location_id": place["id"],
+            "connector": place["pools"][0]["connector"],
+            "start": start.isoformat(),
             "duration_minutes": minutes,
-        }  # fmt: skip
+        }
         answer = self._act("book", "POST", "/booking/bookings", body, key=True)
         if answer is not None and answer.status == 201:
             self._driver.bookings.append(answer.json()["id"])
@@ -219,17 +251,17 @@ class Visit:
         if not self._driver.bookings:
             self._reads()
             return
-        id = self._rng.choice(self._driver.bookings)
+        booking_id = self._rng.choice(self._driver.bookings)
         body = {"start": self._start().isoformat()}
-        self._act("change", "POST", f"/booking/bookings/{id}/reschedule", body, key=True)
+        self._act("change", "POST", f"/booking/bookings/{booking_id}/reschedule", body, key=True)
 
     def _reads(self) -> None:
         self._act("messages", "GET", "/notify/inbox?limit=10")
         self._act("bookings", "GET", "/booking/bookings?limit=10")
 
 
-def found_town(platform: Platform, *, places: int, drivers: int, seed: int) -> Crowd:
-    """A town with its crowd: half of the places AC, half DC, four EVSEs each."""
+def populate(platform: Platform, *, places: int, drivers: int, seed: int) -> DriverPool:
+    """Locations in Utrecht and their drivers: half of the locations AC, half DC, four EVSEs each."""
     rng = random.Random(seed)
     kinds = ((fixtures.TYPE2, 22.0), (fixtures.CCS, 50.0))
     records = []
@@ -237,4 +269,4 @@ def found_town(platform: Platform, *, places: int, drivers: int, seed: int) -> C
         standard, kw = kinds[number % 2]
         records.append(fixtures.place(number, *fixtures.UTRECHT.point(rng), standard=standard, power_kw=kw))
     fixtures.build(platform, records)
-    return Crowd(platform, fixtures.people(platform, drivers), seed)
+    return DriverPool(platform, fixtures.people(platform, drivers), seed)

@@ -54,7 +54,7 @@ class Box:
 
 
 UTRECHT = Box(52.06, 5.05, 52.12, 5.17)
-"""A town of some 50 square kilometres."""
+"""Some 50 square kilometres."""
 COUNTRY = Box()
 """Some 10,000 square kilometres."""
 
@@ -66,20 +66,29 @@ def place(
     kind = "AC_3_PHASE" if standard == TYPE2 else "DC"
     plugs = tuple((f"E{at}", (Connector("1", standard, "CABLE", kind, power_kw),)) for at in range(evses))
     return LocationRecord(
-        external_id=f"B{number}", name=f"Place {number}", address=f"Street {number}", city="Utrecht", country="NLD",
-        latitude=latitude, longitude=longitude, time_zone="Europe/Amsterdam", currency="EUR", opening_times=None,
-        evses=plugs, tariffs={(standard, power_class(power_kw).value): TARIFF},
-    )  # fmt: skip
+        external_id=f"B{number}",
+        name=f"Place {number}",
+        address=f"Street {number}",
+        city="Utrecht",
+        country="NLD",
+        latitude=latitude,
+        longitude=longitude,
+        time_zone="Europe/Amsterdam",
+        currency="EUR",
+        opening_times=None,
+        evses=plugs,
+        tariffs={(standard, power_class(power_kw).value): TARIFF},
+    )
 
 
 def build(platform: Platform, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
     """Loads locations, a few hundred in each transaction. Their ids in order."""
     owner = new_id()
-    made: list[uuid.UUID] = []
+    location_ids: list[uuid.UUID] = []
     for begin in range(0, len(records), BATCH):
         load = partial(_load, owner=owner, batch=records[begin : begin + BATCH])
-        made += platform.transact(load)
-    return made
+        location_ids += platform.transact(load)
+    return location_ids
 
 
 def _load(tx: Tx, *, owner: uuid.UUID, batch: Sequence[LocationRecord]) -> list[uuid.UUID]:
@@ -95,7 +104,9 @@ def people(platform: Platform, count: int) -> list[uuid.UUID]:
 
     def copy(tx: Tx) -> None:
         row = tx.execute(sa.select(user_account).where(user_account.c.id == first.id)).one()
-        rows = [row._asdict() | {"id": id, "email": f"driver{number + 1}@example.org"} for number, id in enumerate(ids)]
+        rows = [
+            row._asdict() | {"id": user_id, "email": f"driver{number + 1}@example.org"} for number, user_id in enumerate(ids)
+        ]
         if rows:
             tx.execute(sa.insert(user_account), rows)
 

@@ -1,6 +1,6 @@
-"""The delivering process of measurements: queue triggers and timers of the app, no HTTP. `python -m bench.harness.queue_worker`
+"""The queue worker of measurements: queue triggers and timers of the app, no HTTP. `python -m bench.harness.queue_worker`
 
-With BENCH_SPANS=file it writes a line for each charge request it decided: when, and the seconds of each stage.
+With BENCH_STAGES=file it writes a line for each charge request it decided: when, and the seconds of each stage.
 """
 
 import json
@@ -14,13 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.harness import tracing
-from bench.harness.stack import SPANS
+from bench.harness.stack import STAGES_FILE
 
-DECIDING = (
+DECISION_STAGES = (
     ("functions.optimizer.serving:surroundings_of", "look"),
-    ("functions.optimizer.serving:candidates", "candidates"),
-    ("functions.optimizer.serving:features", "features"),
-    ("functions.optimizer.serving:observe", "candidates_features"),
+    ("functions.optimizer.serving:observe", "candidates"),
     ("functions.optimizer.serving:rank", "score"),
     ("functions.booking.service:reserve_slot", "reserve"),
     ("functions.optimizer.service:_store", "record"),
@@ -28,34 +26,35 @@ DECIDING = (
 )
 
 
-def _watched(handle: Callable[..., None], path: str) -> Callable[..., None]:
+def _timed(handle: Callable[..., None], path: str) -> Callable[..., None]:
     lock = threading.Lock()
 
-    def watched(platform: Any, *, message_id: str, type: str, payload: dict[str, Any]) -> None:
+    def handle_and_time(platform: Any, *, message_id: str, event: Any) -> None:
         began = time.perf_counter()
         with tracing.watching() as watch, tracing.stage("other"):
-            handle(platform, message_id=message_id, type=type, payload=payload)
-        line = {"id": payload["charge_request_id"], "began": began, "ended": time.perf_counter(), "seconds": watch.seconds}
+            handle(platform, message_id=message_id, event=event)
+        ended = time.perf_counter()
+        line = {"id": str(event.charge_request_id), "began": began, "ended": ended, "seconds": watch.seconds}
         with lock, open(path, "a") as file:
             file.write(json.dumps(line) + "\n")
 
-    return watched
+    return handle_and_time
 
 
 def _install(path: str) -> None:
-    for target, name in DECIDING:
-        tracing.wrap(target, name)
+    for function, stage in DECISION_STAGES:
+        tracing.wrap(function, stage)
     from functions.optimizer import service
 
-    service.handle = _watched(service.handle, path)
+    service.handle = _timed(service.handle, path)
 
 
 def main() -> None:
     """Delivers until SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    if SPANS in os.environ:
-        _install(os.environ[SPANS])
+    if STAGES_FILE in os.environ:
+        _install(os.environ[STAGES_FILE])
     from app.process import make_platform, use_platform
     from devhost.host.delivery import make_delivery
     from devhost.host.server import triggers
@@ -67,8 +66,8 @@ def main() -> None:
     platform = make_platform()
     install_shipped(platform.blobs)
     use_platform(platform)
-    found = triggers()
-    timers, delivery = Timers(found.timers, platform.clock), make_delivery(platform, found.queues)
+    discovered = triggers()
+    timers, delivery = Timers(discovered.timers, platform.clock), make_delivery(platform, discovered.queues)
     delivery.start()
     timers.start()
     print("delivering", flush=True)

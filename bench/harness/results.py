@@ -28,4 +28,4 @@ def record(figures: dict[str, Figure], path: Path = RESULTS) -> None:
 
 def load(path: Path = RESULTS) -> dict[str, Figure]:
     """The figures that are there; none where nothing was measured yet."""
-    return {name: Figure(**found) for name, found in json.loads(path.read_text()).items()} if path.exists() else {}
+    return {name: Figure(**fields) for name, fields in json.loads(path.read_text()).items()} if path.exists() else {}

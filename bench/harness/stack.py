@@ -1,4 +1,4 @@
-"""The real components for measurements: MariaDB, the broker, server processes and a delivering process, all on loopback."""
+"""The real components for measurements: MariaDB, the broker, server processes and a queue worker, all on loopback."""
 
 import os
 import sys
@@ -26,8 +26,8 @@ from shared.settings import Settings
 from shared.web.call import PREFIX
 
 SECRET = "a secret of the benchmarks, 32 bytes or more"
-SPANS = "BENCH_SPANS"
-"""Environment variable: the file to which the delivering process writes what its stages took."""
+STAGES_FILE = "BENCH_STAGES"
+"""Environment variable: the file to which the queue worker writes what its stages took."""
 
 
 class Stack:
@@ -42,10 +42,10 @@ class Stack:
 
     def platform(self, name: str, *, url: str | None = None) -> Platform:
         """A platform of this process over a database, migrated. Closed with the stack."""
-        made = make_platform(self._settings(url or self.mariadb.create(name)), SystemClock())
-        upgrade(made.database)
-        self._platforms.append(made)
-        return made
+        platform = make_platform(self._settings(url or self.mariadb.create(name)), SystemClock())
+        upgrade(platform.database)
+        self._platforms.append(platform)
+        return platform
 
     def _settings(self, url: str) -> Settings:
         return Settings.model_validate({"data_dir": self.folder / "here", "database_url": url, "jwt_secret": SECRET})
@@ -73,7 +73,7 @@ class Stack:
 
     def environment(self, url: str, **more: str) -> dict[str, str]:
         """What a process of the platform is told."""
-        found = {
+        settings = {
             "DATABASE_URL": url,
             "JWT_SECRET": SECRET,
             "DATA_DIR": str(self.folder / "data"),
@@ -82,23 +82,33 @@ class Stack:
             "RATE_LIMITS": "false",
         }
         if self.broker is not None:
-            found["SERVICEBUS_CONNECTION_STRING"] = self.broker.connection_string
-        return found | more
+            settings["SERVICEBUS_CONNECTION_STRING"] = self.broker.connection_string
+        return settings | more
 
-    def serve(self, url: str, *, name: str = "server", app: str = "function_app:api", **more: str) -> "Server":
+    def serve(self, url: str, *, name: str = "server", app: str = "function_app:api", **more: str) -> "ServerProcess":
         """A server process of the app, once it answers."""
         port = free_port()
         command = [
-            sys.executable, "-m", "uvicorn", app, "--port", str(port), "--log-level", "warning", "--lifespan", "off",
-            "--timeout-keep-alive", "600",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "uvicorn",
+            app,
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+            "--lifespan",
+            "off",
+            "--timeout-keep-alive",
+            "600",
+        ]
         child = self._child(name, command, self.environment(url, **more))
-        server = Server(child, port)
+        server = ServerProcess(child, port)
         child.wait_until(server.answers)
         return server
 
-    def deliver(self, url: str, **more: str) -> Child:
-        """The delivering process: queue triggers and timers, once it says that it is up."""
+    def start_queue_worker(self, url: str, **more: str) -> Child:
+        """A process with the app's queue triggers and timers, once it says that it is up."""
         child = self._child("deliverer", [sys.executable, "-m", "bench.harness.queue_worker"], self.environment(url, **more))
         child.wait_until(lambda: "delivering" in child.tail())
         return child
@@ -120,7 +130,7 @@ class Stack:
         self.mariadb.stop()
 
 
-class Server:
+class ServerProcess:
     """A server process and where it listens."""
 
     def __init__(self, child: Child, port: int) -> None:
@@ -167,7 +177,7 @@ def served_here(app: FastAPI) -> Iterator[Wire]:
 
 @contextmanager
 def started() -> Iterator[Stack]:
-    """A stack with its database up, in a temporary folder. Raises NotThere where MariaDB is not installed."""
+    """A stack with its database up, in a temporary folder. Raises ComponentMissingError where MariaDB is not installed."""
     with TemporaryDirectory(prefix="evcharging-bench-") as folder:
         stack = Stack(Path(folder))
         stack.mariadb.start()

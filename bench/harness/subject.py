@@ -30,5 +30,5 @@ def subject(name: str) -> Subject:
     """A subject by name. Raises ValueError for one that is not there."""
     if name not in NAMES:
         raise ValueError(f"{name}: must be one of {', '.join(NAMES)}")
-    found: Subject = importlib.import_module(f"bench.subjects.{name}")
-    return found
+    module: Subject = importlib.import_module(f"bench.subjects.{name}")
+    return module

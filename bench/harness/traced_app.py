@@ -1,5 +1,7 @@
-"""The app with a stopwatch around each request, for measurements: `uvicorn bench.harness.traced_app:api`. GET /bench/spans answers the
-mean seconds of each stage since it was last asked."""
+"""The app with a stopwatch around each request, for measurements: `uvicorn bench.harness.traced_app:api`.
+
+GET /bench/stages answers the mean seconds of each stage since it was last asked.
+"""
 
 import json
 from typing import Any
@@ -17,7 +19,7 @@ _count = 0
 async def api(scope: Any, receive: Any, send: Any) -> None:
     """Answers as the app does, and counts."""
     global _count
-    if scope.get("path") == "/bench/spans":
+    if scope.get("path") == "/bench/stages":
         content = json.dumps({name: value / max(1, _count) for name, value in _total.items()}).encode()
         _total.clear()
         _count = 0

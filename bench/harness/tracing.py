@@ -1,7 +1,7 @@
 """Where time goes: named stages around the platform's own functions, each counted without what is nested in it.
 
-Only the processes of measurements wrap anything; the platform knows nothing of it. A function that a revision does not have
-is left out, and its time counts to what surrounds it.
+Only the processes of measurements wrap anything; the platform knows nothing of it. A function that a base does not have is
+left out, and its time counts to what surrounds it.
 """
 
 import functools
@@ -89,19 +89,19 @@ def wrapped(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def wrap(path: str, name: str) -> bool:
     """Puts a stage around `module:attribute` (or `module:Class.attribute`). False where there is none."""
-    module, _, attribute = path.partition(":")
+    module_name, _, attribute = path.partition(":")
     try:
-        owner: Any = importlib.import_module(module)
+        owner: Any = importlib.import_module(module_name)
         *outer, last = attribute.split(".")
         for part in outer:
             owner = getattr(owner, part)
-        found = inspect.getattr_static(owner, last)
+        function = inspect.getattr_static(owner, last)
     except (ImportError, AttributeError):
         return False
-    if isinstance(found, classmethod):
-        setattr(owner, last, classmethod(wrapped(found.__func__, name)))
+    if isinstance(function, classmethod):
+        setattr(owner, last, classmethod(wrapped(function.__func__, name)))
     else:
-        setattr(owner, last, wrapped(found, name))
+        setattr(owner, last, wrapped(function, name))
     return True
 
 
@@ -134,7 +134,7 @@ BOOKING = (
     ("functions.booking.service:reserve_slot", "use_case"),
     ("functions.booking.schemas:Booking.of", "serialise"),
     ("functions.booking.schemas:Booking.model_dump_json", "serialise"),
-    ("functions.booking.service:quote_document", "quote"),
+    ("functions.booking.service:priced", "quote"),
 )
 
 

@@ -73,10 +73,10 @@ class Wire:
 
     @staticmethod
     def _more(connection: socket.socket) -> bytes:
-        found = connection.recv(65536)
-        if not found:
+        data = connection.recv(65536)
+        if not data:
             raise ConnectionResetError("the server closed the connection")
-        return found
+        return data
 
     def close(self) -> None:
         """Ends the connection; the next request opens a new one."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench.harness import results
 from bench.load import picture, report
-from bench.load.run import Options, run
-from devhost.stack.process import Failed, NotThere
+from bench.load.run import LoadOptions, run
+from devhost.stack.process import ComponentError, ComponentMissingError
 
 PICTURE = Path(__file__).parents[2] / "docs" / "img" / "load.png"
 
@@ -15,26 +15,26 @@ PICTURE = Path(__file__).parents[2] / "docs" / "img" / "load.png"
 def main() -> None:
     """Runs and reports."""
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=Options.minutes)
-    parser.add_argument("--calibrate", type=float, default=Options.calibrate_s, metavar="SECONDS")
-    parser.add_argument("--share", type=float, default=Options.share, help="of the capacity")
-    parser.add_argument("--servers", type=int, default=Options.servers, help="server processes")
+    parser.add_argument("--minutes", type=float, default=LoadOptions.minutes)
+    parser.add_argument("--calibrate", type=float, default=LoadOptions.calibrate_s, metavar="SECONDS")
+    parser.add_argument("--share", type=float, default=LoadOptions.share, help="of the capacity")
+    parser.add_argument("--servers", type=int, default=LoadOptions.servers, help="server processes")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    given = parser.parse_args()
-    options = Options(minutes=given.minutes, calibrate_s=given.calibrate, share=given.share, servers=given.servers)
+    chosen = parser.parse_args()
+    options = LoadOptions(minutes=chosen.minutes, calibrate_s=chosen.calibrate, share=chosen.share, servers=chosen.servers)
     try:
-        made = run(options, lambda text: print(text, flush=True))
-    except (NotThere, Failed) as error:
+        result = run(options, lambda text: print(text, flush=True))
+    except (ComponentMissingError, ComponentError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    print(f"\n{report.summary(made)}\n\nLatency from when an act should have begun, ms:\n\n{report.table(made)}")
-    print(f"\n{report.answers(made.acts)}\n\n{report.memory(made)}\n")
-    results.record(report.figures(made))
-    picture.draw(made, given.picture)
-    print(f"drawn: {given.picture}")
-    if made.wrong:
-        print(f"\n{report.errors(made.acts)}\n" if any(act.error for act in made.acts) else "")
-        print("NOT well:\n  " + "\n  ".join(made.wrong))
+    print(f"\n{report.summary(result)}\n\nLatency from when an act should have begun, ms:\n\n{report.table(result)}")
+    print(f"\n{report.answers(result.acts)}\n\n{report.memory(result)}\n")
+    results.record(report.figures(result))
+    picture.draw(result, chosen.picture)
+    print(f"drawn: {chosen.picture}")
+    if result.wrong:
+        print(f"\n{report.errors(result.acts)}\n" if any(act.error for act in result.acts) else "")
+        print("NOT well:\n  " + "\n  ".join(result.wrong))
         sys.exit(1)
     print("all well: no error, no message lost, no growth of memory")
 

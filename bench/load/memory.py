@@ -14,13 +14,15 @@ ALLOWED_SHARE, ALLOWED_MB = 0.05, 4.0
 
 @dataclass(frozen=True)
 class Growth:
-    """A process over the second half of a run: MB at its begin, MB a minute by the median of all slopes (Theil and Sen), and
-    what it would have grown by over that half at this pace."""
+    """A process's memory over the second half of a run."""
 
     name: str
     mb: float
+    """At the half's begin."""
     mb_a_minute: float
+    """Theil-Sen estimator: the median of all slopes."""
     grown_mb: float
+    """Growth over the half at that pace."""
 
     @property
     def allowed_mb(self) -> float:
@@ -34,12 +36,14 @@ class Growth:
 
 
 def slope(points: list[tuple[float, float]], *, most: int = 200) -> float:
-    """The median slope of all pairs of (x, y), robust against single jumps; of long series every so many points. 0.0 for
-    fewer than two."""
+    """Theil-Sen estimator: the median slope of all pairs of (x, y), which single jumps do not move.
+
+    Long series are thinned to `most` points; the slope of fewer than two is 0.0.
+    """
     step = max(1, len(points) // most)
     thin = points[::step]
-    found = [(b[1] - a[1]) / (b[0] - a[0]) for at, a in enumerate(thin) for b in thin[at + 1 :] if b[0] > a[0]]
-    return statistics.median(found) if found else 0.0
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for index, a in enumerate(thin) for b in thin[index + 1 :] if b[0] > a[0]]
+    return statistics.median(slopes) if slopes else 0.0
 
 
 def growth(name: str, points: list[tuple[float, float]]) -> Growth:
@@ -53,7 +57,7 @@ def growth(name: str, points: list[tuple[float, float]]) -> Growth:
 
 
 @dataclass
-class Watch:
+class MemoryWatch:
     """Samples of processes, taken in a thread of its own. Use it as a context manager."""
 
     pids: Mapping[str, int]
@@ -77,7 +81,7 @@ class Watch:
                     continue
                 self.samples.setdefault(name, []).append((time.monotonic() - begun, mb))
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "MemoryWatch":
         self._thread.start()
         return self
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bench.harness import stats
 from bench.harness.drivers import DECIDED, EXPECTED, Act
 from bench.harness.results import Figure
-from bench.load.run import Outcome
+from bench.load.run import LoadResult
 
 KINDS = (*EXPECTED, DECIDED)
 PERCENTILES = (0.5, 0.9, 0.95, 0.99)
@@ -27,30 +27,30 @@ WORDS = {
 
 def milliseconds(acts: Sequence[Act]) -> dict[str, list[float]]:
     """Latencies by kind, ms, of acts that went as they should; kinds that did not happen are left out."""
-    found: dict[str, list[float]] = {}
+    latencies: dict[str, list[float]] = {}
     for kind in KINDS:
         values = [act.seconds * 1000 for act in acts if act.kind == kind and act.error is None]
         if values:
-            found[kind] = values
-    return found
+            latencies[kind] = values
+    return latencies
 
 
-def table(made: Outcome) -> str:
+def table(result: LoadResult) -> str:
     """Percentiles by kind of act, ms, as markdown."""
     lines = ["| act | times | p50 | p90 | p95 | p99 | longest |", "|---|---|---|---|---|---|---|"]
-    for kind, values in milliseconds(made.acts).items():
+    for kind, values in milliseconds(result.acts).items():
         marks = [stats.percentile(values, share) for share in PERCENTILES]
         cells = " | ".join(f"{value:,.0f}" for value in (*marks, max(values)))
         lines.append(f"| {WORDS[kind]} | {len(values):,} | {cells} |")
     return "\n".join(lines)
 
 
-def memory(made: Outcome) -> str:
+def memory(result: LoadResult) -> str:
     """Every process's memory over the second half, as markdown."""
     lines = ["| process | MB at half-time | MB a minute | grown by, MB | allowed, MB |", "|---|---|---|---|---|"]
     lines += [
         f"| {item.name} | {item.mb:.0f} | {item.mb_a_minute:+.2f} | {item.grown_mb:+.1f} | {item.allowed_mb:.1f} |"
-        for item in made.growths
+        for item in result.growths
     ]
     return "\n".join(lines)
 
@@ -68,39 +68,41 @@ def answers(acts: Sequence[Act]) -> str:
 
 def errors(acts: Sequence[Act], *, shown: int = 20) -> str:
     """The errors by kind and answer, with one example each, as markdown."""
-    found: dict[tuple[str, int, str | None], list[Act]] = {}
+    groups: dict[tuple[str, int, str | None], list[Act]] = {}
     for act in acts:
         if act.error is not None:
-            found.setdefault((act.kind, act.status, act.code), []).append(act)
+            groups.setdefault((act.kind, act.status, act.code), []).append(act)
     lines = ["| act | answer | times | first after, s | it said |", "|---|---|---|---|---|"]
-    for (kind, status, code), same in sorted(found.items(), key=lambda item: -len(item[1]))[:shown]:
-        said = (same[0].error or "").replace("\n", " ").replace("|", "/")
-        lines.append(f"| {WORDS[kind]} | {status} {code or ''} | {len(same)} | {same[0].at:.1f} | {said} |")
+    for (kind, status, code), same in sorted(groups.items(), key=lambda item: -len(item[1]))[:shown]:
+        example = (same[0].error or "").replace("\n", " ").replace("|", "/")
+        lines.append(f"| {WORDS[kind]} | {status} {code or ''} | {len(same)} | {same[0].due_s:.1f} | {example} |")
     return "\n".join(lines)
 
 
-def summary(made: Outcome) -> str:
+def summary(result: LoadResult) -> str:
     """The run in one sentence."""
     return (
-        f"{made.visits:,} visits with {len(made.acts):,} acts in {made.seconds / 60:.1f} minutes, {made.rate:.1f} visits a "
-        f"second, {made.rate / made.capacity:.0%} of the capacity; {made.messages:,} messages had their effect"
+        f"{result.visits:,} visits with {len(result.acts):,} acts in {result.seconds / 60:.1f} minutes, {result.rate:.1f} "
+        f"visits a second, {result.rate / result.capacity:.0%} of the capacity; {result.messages:,} messages had their effect"
     )
 
 
-def figures(made: Outcome) -> dict[str, Figure]:
+def figures(result: LoadResult) -> dict[str, Figure]:
     """The run's figures for bench/results.json."""
-    found = {
-        "load.capacity_visits_per_s": Figure(made.capacity, "1/s", "visits of drivers a second that a closed loop reaches"),
-        "load.visits_per_s": Figure(made.rate, "1/s", f"visits that came: {summary(made)}"),
-        "load.errors": Figure(sum(act.error is not None for act in made.acts), "", "acts with an answer they should not have"),
+    figures = {
+        "load.capacity_visits_per_s": Figure(result.capacity, "1/s", "visits of drivers a second that a closed loop reaches"),
+        "load.visits_per_s": Figure(result.rate, "1/s", f"visits that came: {summary(result)}"),
+        "load.errors": Figure(
+            sum(act.error is not None for act in result.acts), "", "acts with an answer they should not have"
+        ),
     }
-    for kind, values in milliseconds(made.acts).items():
+    for kind, values in milliseconds(result.acts).items():
         for share in (0.5, 0.95, 0.99):
             name = f"load.{kind}_p{share * 100:.0f}_ms"
-            found[name] = Figure(stats.percentile(values, share), "ms", f"{WORDS[kind]}, of {len(values):,}")
-    for item in made.growths:
+            figures[name] = Figure(stats.percentile(values, share), "ms", f"{WORDS[kind]}, of {len(values):,}")
+    for item in result.growths:
         name = f"load.growth_{item.name.replace(' ', '_').lower()}_mb_per_min"
-        found[name] = Figure(
+        figures[name] = Figure(
             item.mb_a_minute, "MB/min", f"memory of {item.name} over the second half, {item.mb:.0f} MB at its begin"
         )
-    return found
+    return figures

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from bench.harness import drivers, stack
-from bench.harness.drivers import Act, Crowd, Visit
-from bench.harness.stack import Server
+from bench.harness.drivers import Act, DriverPool, Visit
+from bench.harness.stack import ServerProcess
 from bench.harness.wire import Wire
-from bench.load.memory import Growth, Watch
+from bench.load.memory import Growth, MemoryWatch
 from shared.outbox import PENDING, SENT, inbox_message, outbox_message
 from shared.platform import Platform
 
@@ -22,75 +22,88 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a run is. Visits come at `share` of the capacity, at `least_rate` a second at least; `clients` make the
-    calibration's closed loop, `hands` visits may be under way at once in the run; `pause_s` is the mean pause between a visit's
-    acts; `settle_s` what the queues may take to empty after the last visit. `app` is what the servers serve: tests give one
-    with faults."""
+class LoadOptions:
+    """What a run is."""
 
     minutes: float = 15.0
     calibrate_s: float = 30.0
+    """Seconds of the closed loop that finds the capacity."""
     share: float = 0.8
+    """Visits come at this share of the capacity."""
     least_rate: float = 0.5
+    """Visits a second at least, whatever the capacity."""
     servers: int = 2
+    """Server processes."""
     places: int = 400
     people: int = 500
     clients: int = 12
-    hands: int = 128
+    """Visits under way at once in the closed loop."""
+    concurrent_visits: int = 128
+    """Visits that may be under way at once in the run."""
     pause_s: float = 0.5
+    """Mean pause between a visit's acts."""
     settle_s: float = 120.0
+    """What the queues may take to empty after the last visit."""
     seed: int = 5
     app: str = "function_app:api"
+    """What the servers serve: tests give one with faults."""
 
 
 @dataclass
-class Outcome:
-    """What came of a run: visits a second that the platform can take and that came, seconds and visits of the run, every act,
-    memory by process. `wrong` says what must not be; it is empty where all was well."""
+class LoadResult:
+    """What came of a run."""
 
     capacity: float
+    """Visits a second that the platform can take."""
     rate: float
+    """Visits a second that came."""
     seconds: float
     visits: int
     acts: list[Act]
     growths: list[Growth]
     samples: dict[str, list[tuple[float, float]]]
+    """Memory by process: (seconds since the begin, MB)."""
     messages: int
+    """Messages that had their effect."""
     wrong: list[str] = field(default_factory=list)
+    """What must not be; empty where all was well."""
 
 
 @dataclass
-class Site:
-    """The processes of a run, and the crowd."""
+class LoadSite:
+    """The processes of a run, and its drivers."""
 
-    options: Options
+    options: LoadOptions
     platform: Platform
-    crowd: Crowd
-    servers: Sequence[Server]
+    driver_pool: DriverPool
+    servers: Sequence[ServerProcess]
     pids: dict[str, int]
 
 
 @contextmanager
-def site(options: Options, say: Say) -> Iterator[Site]:
-    """Everything up, and a town to drive in. Raises NotThere where a component is not installed."""
-    with stack.started() as found:
-        broker = found.start_broker()
-        platform = found.platform("evcharging")
-        crowd = drivers.found_town(platform, places=options.places, drivers=options.people, seed=options.seed)
-        url = found.mariadb.create("evcharging")
-        servers = [found.serve(url, name=f"server {number + 1}", app=options.app) for number in range(options.servers)]
-        deliverer = found.deliver(url)
+def site(options: LoadOptions, say: Say) -> Iterator[LoadSite]:
+    """Everything up, with locations and drivers. Raises ComponentMissingError where a component is not installed."""
+    with stack.started() as running:
+        broker = running.start_broker()
+        platform = running.platform("evcharging")
+        driver_pool = drivers.populate(platform, places=options.places, drivers=options.people, seed=options.seed)
+        url = running.mariadb.create("evcharging")
+        servers = [running.serve(url, name=f"server {number + 1}", app=options.app) for number in range(options.servers)]
+        queue_worker = running.start_queue_worker(url)
         pids = {server.child.name: server.pid for server in servers} | {
-            "deliverer": deliverer.process.pid, "broker": broker.pid, "MariaDB": found.mariadb.pid,
-        }  # fmt: skip
+            # The name is in published figures: load.growth_deliverer_mb_per_min.
+            "deliverer": queue_worker.process.pid,
+            "broker": broker.pid,
+            "MariaDB": running.mariadb.pid,
+        }
         say(f"{options.places} places, {options.people:,} drivers; {', '.join(pids)} are up")
-        yield Site(options, platform, crowd, servers, pids)
+        yield LoadSite(options, platform, driver_pool, servers, pids)
 
 
-class Hands:
-    """Threads that serve visits, each with a connection to every server."""
+class VisitThreads:
+    """Threads that make visits, each with a connection to every server."""
 
-    def __init__(self, site: Site, count: int, *, begun: float, pause_s: float) -> None:
+    def __init__(self, site: LoadSite, count: int, *, begun: float, pause_s: float) -> None:
         self._site, self._begun, self._pause_s = site, begun, pause_s
         self._due: queue.SimpleQueue[float | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -102,7 +115,7 @@ class Hands:
             thread.start()
 
     def visit_at(self, due: float) -> None:
-        """A driver comes at `due` seconds since the begin, or as soon as a hand is free after that."""
+        """A driver comes at `due` seconds since the begin, or as soon as a thread is free after that."""
         self._due.put(due)
 
     def _work(self, number: int) -> None:
@@ -116,9 +129,9 @@ class Hands:
     def _one(self, rng: random.Random, wire: Wire, due: float) -> None:
         acts: list[Act] = []
         try:
-            driver = self._site.crowd.borrow()
+            driver = self._site.driver_pool.borrow()
             Visit(driver, wire, rng, acts.append, begun=self._begun, due=due, pause_s=self._pause_s).run()
-            self._site.crowd.give_back(driver)
+            self._site.driver_pool.give_back(driver)
         except Exception as error:  # noqa: BLE001 - whatever a visit raises is the run's failure, and the run goes on
             with self._lock:
                 self.failures.append(f"a visit broke off: {type(error).__name__}: {error}")
@@ -134,7 +147,7 @@ class Hands:
             thread.join()
 
 
-def calibrate(site: Site, say: Say) -> float:
+def calibrate(site: LoadSite, say: Say) -> float:
     """Visits a second that a closed loop without pauses reaches, the time counted until every queue is empty too. The first
     visits, which open connections and load the policy, are not counted."""
     closed_loop(site, site.options.calibrate_s / 5)
@@ -143,20 +156,20 @@ def calibrate(site: Site, say: Say) -> float:
     return visits / took
 
 
-def closed_loop(site: Site, seconds: float) -> tuple[int, int, float]:
+def closed_loop(site: LoadSite, seconds: float) -> tuple[int, int, float]:
     """Clients that make one visit after the other for a while: visits, acts, seconds until all of it had its effect."""
     clients, waiting = site.options.clients, threading.Event()
     begun = time.monotonic()
-    hands = Hands(site, clients, begun=begun, pause_s=0.0)
+    threads = VisitThreads(site, clients, begun=begun, pause_s=0.0)
     started = 0
     while (now := time.monotonic() - begun) < seconds:
-        while started < hands.done + clients:
-            hands.visit_at(now)
+        while started < threads.done + clients:
+            threads.visit_at(now)
             started += 1
         waiting.wait(0.005)
-    hands.finish()
+    threads.finish()
     settle(site)
-    return hands.done, len(hands.acts), time.monotonic() - begun
+    return threads.done, len(threads.acts), time.monotonic() - begun
 
 
 def waiting_messages(platform: Platform) -> int:
@@ -173,7 +186,7 @@ def waiting_messages(platform: Platform) -> int:
     return platform.database.read(read)
 
 
-def settle(site: Site) -> int:
+def settle(site: LoadSite) -> int:
     """Waits until every message had its effect. How many are still waiting when the time is up."""
     deadline, pause = time.monotonic() + site.options.settle_s, threading.Event()
     while (left := waiting_messages(site.platform)) and time.monotonic() < deadline:
@@ -183,34 +196,38 @@ def settle(site: Site) -> int:
 
 def arrivals(rate: float, seconds: float, rng: random.Random) -> Iterator[float]:
     """Instants of a Poisson process, seconds since its begin."""
-    at = rng.expovariate(rate)
-    while at < seconds:
-        yield at
-        at += rng.expovariate(rate)
+    due = rng.expovariate(rate)
+    while due < seconds:
+        yield due
+        due += rng.expovariate(rate)
 
 
-def run(options: Options, say: Say) -> Outcome:
+def run(options: LoadOptions, say: Say) -> LoadResult:
     """Calibrates, runs, and says what came of it."""
-    with site(options, say) as found:
-        capacity = calibrate(found, say)
+    with site(options, say) as there:
+        capacity = calibrate(there, say)
         rate, seconds = max(options.least_rate, capacity * options.share), options.minutes * 60
         say(f"{options.minutes:g} minutes at {rate:.1f} visits a second")
         begun, pause = time.monotonic(), threading.Event()
-        with Watch(found.pids, every_s=max(0.1, min(1.0, seconds / 100))) as watch:
-            hands = Hands(found, options.hands, begun=begun, pause_s=options.pause_s)
-            told = 0
-            for at in arrivals(rate, seconds, random.Random(options.seed)):
-                pause.wait(max(0.0, begun + at - time.monotonic()))
-                hands.visit_at(at)
-                if at // 60 > told:
-                    told = int(at // 60)
-                    say(f"minute {told}: {hands.done:,} visits, {sum(act.error is not None for act in hands.acts)} errors")
-            hands.finish()
+        with MemoryWatch(there.pids, every_s=max(0.1, min(1.0, seconds / 100))) as watch:
+            threads = VisitThreads(there, options.concurrent_visits, begun=begun, pause_s=options.pause_s)
+            minute = 0
+            for due in arrivals(rate, seconds, random.Random(options.seed)):
+                pause.wait(max(0.0, begun + due - time.monotonic()))
+                threads.visit_at(due)
+                if due // 60 > minute:
+                    minute = int(due // 60)
+                    say(
+                        f"minute {minute}: {threads.done:,} visits, {sum(act.error is not None for act in threads.acts)} errors"
+                    )
+            threads.finish()
             took = time.monotonic() - begun
-        left = settle(found)
-        made = Outcome(capacity, rate, took, hands.done, hands.acts, watch.growths(), watch.samples, _messages(found.platform))
-        made.wrong = wrong(made, ended=watch.ended, failures=hands.failures, left=left)
-        return made
+        left = settle(there)
+        result = LoadResult(
+            capacity, rate, took, threads.done, threads.acts, watch.growths(), watch.samples, _messages(there.platform)
+        )
+        result.wrong = wrong(result, ended=watch.ended, failures=threads.failures, left=left)
+        return result
 
 
 def _messages(platform: Platform) -> int:
@@ -218,19 +235,19 @@ def _messages(platform: Platform) -> int:
     return platform.database.read(lambda conn: int(conn.execute(count).scalar_one()))
 
 
-def wrong(made: Outcome, *, ended: set[str], failures: list[str], left: int) -> list[str]:
+def wrong(result: LoadResult, *, ended: set[str], failures: list[str], left: int) -> list[str]:
     """What must not be: errors, lost messages, processes that ended or grew."""
-    found = [f"{name} ended during the run" for name in sorted(ended)]
-    errors = [act for act in made.acts if act.error is not None]
+    faults = [f"{name} ended during the run" for name in sorted(ended)]
+    errors = [act for act in result.acts if act.error is not None]
     if errors:
-        found.append(f"{len(errors)} of {len(made.acts):,} acts had an answer they should not have")
+        faults.append(f"{len(errors)} of {len(result.acts):,} acts had an answer they should not have")
     if failures:
-        found.append(f"{len(failures)} visits broke off; the first: {failures[0]}")
+        faults.append(f"{len(failures)} visits broke off; the first: {failures[0]}")
     if left:
-        found.append(f"{left} messages did not have their effect")
-    found += [
+        faults.append(f"{left} messages did not have their effect")
+    faults += [
         f"{item.name} grew by {item.grown_mb:.1f} MB over the second half ({item.allowed_mb:.1f} MB are allowed)"
-        for item in made.growths
+        for item in result.growths
         if item.leaks
     ]
-    return found
+    return faults

@@ -1,4 +1,4 @@
-"""Reserving over HTTP, a real server process on MariaDB, against the same statements and commits by bare PyMySQL.
+"""Reserving over HTTP on MariaDB against the same statements and commits by bare PyMySQL.
 
 Every reservation is made twice, in two databases that began alike: over HTTP with an Idempotency-Key, and by playing back
 what the platform sends to PyMySQL for it, written down beforehand. The two take turns within each round. A third server, with
@@ -17,8 +17,8 @@ from datetime import UTC, datetime, timedelta
 from app.asgi import create_app
 from bench.harness import fixtures, stack, stats
 from bench.harness.results import Figure
-from bench.harness.sql_recording import Player, Tape, recording
-from bench.harness.stack import Server
+from bench.harness.sql_recording import Recording, SqlPlayer, recording
+from bench.harness.stack import ServerProcess
 from bench.harness.subject import Sample
 from bench.harness.wire import Wire, request
 from shared.platform import Platform
@@ -54,45 +54,51 @@ COSTS = {
 }
 
 
-class Work:
-    """Reservations yet to make: an hour at one of a few places, spread over a week, so that every one can be met. Each is made
-    first in this process, on a database of its own, to write down what the platform sends for it."""
+class ReservationSource:
+    """Reservations yet to make: an hour at one of a few locations, spread over a week, so that none is refused.
+
+    Each is made in this process first, on a database of its own, to record what the platform sends for it.
+    """
 
     def __init__(self, platform: Platform) -> None:
         self._platform, self._rng = platform, random.Random(1)
         points = [fixtures.UTRECHT.point(self._rng) for _ in range(PLACES)]
-        self._places = fixtures.build(platform, [fixtures.place(number, *at, evses=EVSES) for number, at in enumerate(points)])
-        self._tokens = [fixtures.token(platform, id) for id in fixtures.people(platform, DRIVERS)]
+        self._places = fixtures.build(
+            platform, [fixtures.place(number, *point, evses=EVSES) for number, point in enumerate(points)]
+        )
+        self._tokens = [fixtures.token(platform, user_id) for user_id in fixtures.people(platform, DRIVERS)]
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._begin = midnight + timedelta(days=1)
         self._taken: Counter[tuple[int, int]] = Counter()
         self._made = 0
 
-    def _wish(self) -> bytes:
+    def _next_request(self) -> bytes:
         spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
         while self._taken[spot] == EVSES:
             spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
         self._taken[spot] += 1
         number, self._made = self._made, self._made + 1
         body = {
-            "location_id": str(self._places[spot[0]]), "connector": fixtures.TYPE2, "duration_minutes": 60,
+            "location_id": str(self._places[spot[0]]),
+            "connector": fixtures.TYPE2,
+            "duration_minutes": 60,
             "start": (self._begin + timedelta(hours=spot[1])).isoformat(),
-        }  # fmt: skip
+        }
         # Drivers take turns, so that the open bookings of each grow over the run as everybody's do.
         return request("POST", BOOKINGS, token=self._tokens[number % DRIVERS], body=body, key=f"bench-{number}")
 
-    def take(self, count: int) -> tuple[list[bytes], list[Tape]]:
+    def take(self, count: int) -> tuple[list[bytes], list[Recording]]:
         """The next requests as bytes, and what the platform sends to the database for each."""
-        requests = [self._wish() for _ in range(count)]
-        tapes = []
+        requests = [self._next_request() for _ in range(count)]
+        recordings = []
         with stack.served_here(create_app(lambda: self._platform)) as wire:
             wire.send(request("GET", f"{PREFIX}/health"))
             with recording(self._platform.database.engine) as steps:
                 for content in requests:
                     steps.clear()
                     reserve(wire, [content])
-                    tapes.append(tuple(steps))
-        return requests, tapes
+                    recordings.append(tuple(steps))
+        return requests, recordings
 
 
 def reserve(wire: Wire, requests: Sequence[bytes]) -> float:
@@ -105,13 +111,13 @@ def reserve(wire: Wire, requests: Sequence[bytes]) -> float:
     return time.perf_counter() - began
 
 
-class Field:
-    """Both sides, with connections open, and what is left to reserve."""
+class ReservationSides:
+    """HTTP and bare PyMySQL, with connections open, and the reservations they have yet to make."""
 
-    def __init__(self, server: Server, watched: Server, bare_url: str, work: Work) -> None:
+    def __init__(self, server: ServerProcess, watched: ServerProcess, bare_url: str, work: ReservationSource) -> None:
         self.work, self.pid = work, server.pid
         self.wires = [server.wire() for _ in range(CLIENTS)]
-        self.players = [Player(bare_url) for _ in range(CLIENTS)]
+        self.players = [SqlPlayer(bare_url) for _ in range(CLIENTS)]
         self.watched = watched.wire()
         self.pool = ThreadPoolExecutor(CLIENTS)
         self.rounds = itertools.count()
@@ -125,23 +131,23 @@ class Field:
 
     def warm_up(self) -> None:
         """A few reservations on every side, which none of the ratios counts."""
-        requests, tapes = self.work.take(WARM)
+        requests, recordings = self.work.take(WARM)
         for wire in (self.wires[0], self.watched):
             reserve(wire, requests)
-        self.players[0].timed(tapes)
+        self.players[0].timed(recordings)
 
     def alone(self) -> Sample:
         """A round's reservations by one client: milliseconds over HTTP and by PyMySQL, processor time of the server and of
         this thread, and how much the platform sends."""
         http = sql = sql_cpu = 0.0
         http_cpu = stack.processor_ms(self.pid)
-        all_requests, all_tapes = self.work.take(ALONE)
+        all_requests, all_recordings = self.work.take(ALONE)
         for turn in range(TURNS):
-            requests, tapes = all_requests[turn::TURNS], all_tapes[turn::TURNS]
+            requests, recordings = all_requests[turn::TURNS], all_recordings[turn::TURNS]
             if turn % 2:
                 http += reserve(self.wires[0], requests)
             began = time.thread_time()
-            sql += self.players[0].timed(tapes)
+            sql += self.players[0].timed(recordings)
             sql_cpu += time.thread_time() - began
             if not turn % 2:
                 http += reserve(self.wires[0], requests)
@@ -150,12 +156,12 @@ class Field:
             "sql_ms": sql / ALONE * 1000,
             "http_cpu_ms": (stack.processor_ms(self.pid) - http_cpu) / ALONE,
             "sql_cpu_ms": sql_cpu / ALONE * 1000,
-            "statements": stats.mean([float(len(tape)) for tape in all_tapes]),
+            "statements": stats.mean([float(len(sent)) for sent in all_recordings]),
         }
 
     def together(self) -> tuple[float, float]:
         """Seconds of a round's reservations by eight clients side by side."""
-        requests, tapes = self.work.take(TOGETHER)
+        requests, recordings = self.work.take(TOGETHER)
 
         def over_http() -> float:
             began = time.perf_counter()
@@ -164,7 +170,7 @@ class Field:
 
         def by_sql() -> float:
             began = time.perf_counter()
-            list(self.pool.map(lambda number: self.players[number].timed(tapes[number::CLIENTS]), range(CLIENTS)))
+            list(self.pool.map(lambda number: self.players[number].timed(recordings[number::CLIENTS]), range(CLIENTS)))
             return time.perf_counter() - began
 
         if next(self.rounds) % 2:
@@ -174,13 +180,13 @@ class Field:
 
     def stages(self) -> Sample:
         """Milliseconds of each stage of a reservation, by one client, as its stopwatch and the client's say."""
-        requests, tapes = self.work.take(WATCHED)
-        self.watched.send(request("GET", "/bench/spans"))
+        requests, recordings = self.work.take(WATCHED)
+        self.watched.send(request("GET", "/bench/stages"))
         whole = reserve(self.watched, requests) / WATCHED
-        inside = self.watched.send(request("GET", "/bench/spans")).json()
-        self.players[0].timed(tapes)
-        found = {f"stage_{name}": inside.get(name, 0.0) * 1000 for name in STAGES if name != "server"}
-        return found | {"stage_server": (whole - sum(inside.values())) * 1000}
+        inside = self.watched.send(request("GET", "/bench/stages")).json()
+        self.players[0].timed(recordings)
+        stages = {f"stage_{name}": inside.get(name, 0.0) * 1000 for name in STAGES if name != "server"}
+        return stages | {"stage_server": (whole - sum(inside.values())) * 1000}
 
     def close(self) -> None:
         """Ends the connections."""
@@ -194,17 +200,17 @@ class Field:
 @contextmanager
 def opened() -> Iterator[Callable[[], Sample]]:
     """Three databases that begin alike, two servers, and the connections to them."""
-    with stack.started() as found:
-        work = Work(found.platform("written"))
-        urls = {name: found.copy("written", name) for name in ("http", "bare", "watched")}
-        server = found.serve(urls["http"])
-        watched = found.serve(urls["watched"], name="watched", app="bench.harness.traced_app:api")
-        field = Field(server, watched, urls["bare"], work)
+    with stack.started() as running:
+        work = ReservationSource(running.platform("written"))
+        urls = {name: running.copy("written", name) for name in ("http", "bare", "watched")}
+        server = running.serve(urls["http"])
+        watched = running.serve(urls["watched"], name="watched", app="bench.harness.traced_app:api")
+        sides = ReservationSides(server, watched, urls["bare"], work)
         try:
-            field.warm_up()
-            yield field.round
+            sides.warm_up()
+            yield sides.round
         finally:
-            field.close()
+            sides.close()
 
 
 def figures(samples: list[Sample]) -> dict[str, Figure]:
@@ -212,13 +218,13 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
     alone = [sample["sql_ms"] / sample["http_ms"] for sample in samples]
     together = [sample["sql_8_ms"] / sample["http_8_ms"] for sample in samples]
     what = "reservations a second over HTTP on MariaDB over the same statements and commits by bare PyMySQL"
-    found = {
+    figures = {
         "booking.http_over_sql": Figure(stats.median(alone), "ratio", f"{what}, 1 client; {stats.spread(alone)}"),
         "booking.http_over_sql_8": Figure(
             stats.median(together), "ratio", f"{what}, {CLIENTS} clients; {stats.spread(together)}"
         ),
     }
-    for key, words in (
+    for key, meaning in (
         ("http_ms", "a reservation over HTTP, 1 client"),
         ("sql_ms", "the same by bare PyMySQL"),
         ("http_8_ms", f"a reservation over HTTP, {CLIENTS} clients, time over number"),
@@ -227,12 +233,12 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
         ("sql_cpu_ms", "processor time of the same by bare PyMySQL"),
     ):
         values = [sample[key] for sample in samples]
-        found[f"booking.{key}"] = Figure(stats.median(values), "ms", f"{words}; {stats.spread(values)}")
+        figures[f"booking.{key}"] = Figure(stats.median(values), "ms", f"{meaning}; {stats.spread(values)}")
     sent = stats.median([sample["statements"] for sample in samples])
-    found["booking.statements"] = Figure(sent, "", "statements and commits that the platform sends for a reservation")
+    figures["booking.statements"] = Figure(sent, "", "statements and commits that the platform sends for a reservation")
     means = {name: stats.median([sample[f"stage_{name}"] for sample in samples]) for name in STAGES}
     whole = sum(means.values())
-    for name, words in STAGES.items():
+    for name, meaning in STAGES.items():
         share = means[name] / whole
-        found[f"booking.share_{name}"] = Figure(share, "share", f"of a reservation's {whole:.2f} ms, 1 client: {words}")
-    return found
+        figures[f"booking.share_{name}"] = Figure(share, "share", f"of a reservation's {whole:.2f} ms, 1 client: {meaning}")
+    return figures

@@ -1,5 +1,6 @@
-"""A charge request from the POST to the commit that reserves: a server process, a delivering process, MariaDB and the AMQP
-broker. One at a time, so that nobody waits behind another. Both processes read the same monotonic clock.
+"""A charge request from the POST to the commit that reserves, on a server process, a queue worker, MariaDB and the broker.
+
+One at a time, so that none waits behind another. Both processes read the same monotonic clock.
 
 Stages: `accept` until the 202; `queue` from then to the handler (outbox, relay, broker, receiver); `look` reads stations
 and bookings around the driver; `candidates` lists them with their features; `score` is the network; `reserve` claims and
@@ -18,7 +19,7 @@ from typing import Any
 
 from bench.harness import fixtures, stack, stats
 from bench.harness.results import Figure
-from bench.harness.stack import SPANS
+from bench.harness.stack import STAGES_FILE
 from bench.harness.subject import Sample
 from bench.harness.wire import request
 from shared.web.call import PREFIX
@@ -34,34 +35,38 @@ COSTS = {
 }
 
 
-def wish(rng: random.Random, number: int) -> dict[str, Any]:
-    """A wish for one of the next days, from somewhere in town."""
+def charge_needs(rng: random.Random, number: int) -> dict[str, Any]:
+    """A charge request for one of the next days, from somewhere in Utrecht."""
     latitude, longitude = fixtures.UTRECHT.point(rng)
     departure = datetime.now(UTC) + timedelta(hours=3 + number % 200)
     return {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [fixtures.TYPE2, fixtures.CCS], "max_power_kw": 100,
-        "energy_kwh": rng.choice((6, 12, 20, 30)), "origin": {"latitude": latitude, "longitude": longitude},
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [fixtures.TYPE2, fixtures.CCS],
+        "max_power_kw": 100,
+        "energy_kwh": rng.choice((6, 12, 20, 30)),
+        "origin": {"latitude": latitude, "longitude": longitude},
         "earliest_departure": departure.isoformat(),
-    }  # fmt: skip
+    }
 
 
-class Decided:
-    """What the delivering process writes of each charge request, read as it comes."""
+class DecisionLines:
+    """What the queue worker writes of each charge request, read as it comes."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0
-        self._found: dict[str, dict[str, Any]] = {}
+        self._decisions: dict[str, dict[str, Any]] = {}
         self._pause = threading.Event()
 
-    def of(self, id: str, *, seconds: float = 30.0) -> dict[str, Any]:
+    def of(self, request_id: str, *, seconds: float = 30.0) -> dict[str, Any]:
         """The line of a charge request, once it is there. Raises TimeoutError where it does not come."""
         deadline = time.monotonic() + seconds
-        while id not in self._found:
+        while request_id not in self._decisions:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"charge request {id} was not decided in {seconds:.0f} s")
+                raise TimeoutError(f"charge request {request_id} was not decided in {seconds:.0f} s")
             if not self._more():
                 self._pause.wait(0.001)
-        return self._found.pop(id)
+        return self._decisions.pop(request_id)
 
     def _more(self) -> bool:
         if not self._path.exists() or self._path.stat().st_size <= self._read:
@@ -72,42 +77,42 @@ class Decided:
         whole = text[: text.rfind("\n") + 1]
         self._read += len(whole.encode())
         for line in whole.splitlines():
-            found = json.loads(line)
-            self._found[found["id"]] = found
+            decision = json.loads(line)
+            self._decisions[decision["id"]] = decision
         return bool(whole)
 
 
 @contextmanager
 def opened() -> Iterator[Callable[[], Sample]]:
-    """A town, both processes and the broker."""
+    """Locations in Utrecht, both processes and the broker."""
     rng = random.Random(3)
-    with stack.started() as found:
-        found.start_broker()
-        platform = found.platform("evcharging")
+    with stack.started() as running:
+        running.start_broker()
+        platform = running.platform("evcharging")
         records = [
             fixtures.place(number, *fixtures.UTRECHT.point(rng), standard=kind, power_kw=kw)
             for number in range(PLACES)
             for kind, kw in [((fixtures.TYPE2, 22.0), (fixtures.CCS, 50.0))[number % 2]]
         ]
         fixtures.build(platform, records)
-        tokens = [fixtures.token(platform, id) for id in fixtures.people(platform, DRIVERS)]
-        url = found.mariadb.create("evcharging")
-        path = found.folder / "decided.jsonl"
-        found.deliver(url, **{SPANS: str(path)})
-        wire, decided = found.serve(url).wire(), Decided(path)
+        tokens = [fixtures.token(platform, user_id) for user_id in fixtures.people(platform, DRIVERS)]
+        url = running.mariadb.create("evcharging")
+        path = running.folder / "decided.jsonl"
+        running.start_queue_worker(url, **{STAGES_FILE: str(path)})
+        wire, decisions = running.serve(url).wire(), DecisionLines(path)
         numbers = iter(range(10_000_000))
 
         def ask() -> dict[str, float]:
             number = next(numbers)
             content = request(
-                "POST", f"{PREFIX}/optimizer/charge-requests", token=tokens[number % DRIVERS], body=wish(rng, number)
+                "POST", f"{PREFIX}/optimizer/charge-requests", token=tokens[number % DRIVERS], body=charge_needs(rng, number)
             )
             began = time.perf_counter()
             answer = wire.send(content)
             accepted = time.perf_counter()
             if answer.status != 202:
                 raise RuntimeError(f"{answer.status}: {answer.body.decode()[:500]}")
-            line = decided.of(answer.json()["id"])
+            line = decisions.of(answer.json()["id"])
             return line["seconds"] | {
                 "accept": accepted - began,
                 "queue": line["began"] - accepted,
@@ -118,9 +123,6 @@ def opened() -> Iterator[Callable[[], Sample]]:
         def measure(asked: int = ASKED) -> Sample:
             rows = [ask() for _ in range(asked)]
             sample = {f"{name}_ms": stats.mean([row.get(name, 0.0) for row in rows]) * 1000 for name in (*STAGES, "deciding")}
-            # Candidates and features are one step, in earlier revisions two.
-            for name in ("features", "candidates_features"):
-                sample["candidates_ms"] += stats.mean([row.get(name, 0.0) for row in rows]) * 1000
             whole = [row["whole"] * 1000 for row in rows]
             return sample | {"p50_ms": stats.percentile(whole, 0.5), "p95_ms": stats.percentile(whole, 0.95)}
 
@@ -130,14 +132,14 @@ def opened() -> Iterator[Callable[[], Sample]]:
 
 def figures(samples: list[Sample]) -> dict[str, Figure]:
     """Both percentiles, and each stage's share of the mean."""
-    found = {}
+    figures = {}
     for key in ("p50_ms", "p95_ms"):
         values = [sample[key] for sample in samples]
         what = f"{key[:3]} from POST to the commit that reserves, MariaDB and broker, one at a time; {stats.spread(values)}"
-        found[f"charge_request.{key}"] = Figure(stats.median(values), "ms", what)
+        figures[f"charge_request.{key}"] = Figure(stats.median(values), "ms", what)
     means = {name: stats.median([sample[f"{name}_ms"] for sample in samples]) for name in STAGES}
     whole = sum(means.values())
     for name, mean in means.items():
         what = f"of a charge request's mean of {whole:.1f} ms: {name}"
-        found[f"charge_request.share_{name}"] = Figure(mean / whole, "share", what)
-    return found
+        figures[f"charge_request.share_{name}"] = Figure(mean / whole, "share", what)
+    return figures

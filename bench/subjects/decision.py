@@ -43,44 +43,61 @@ def shipped() -> tuple[LoadedModel, list[np.ndarray]]:
 
 def chained(matrices: list[np.ndarray]) -> list[np.ndarray]:
     """Matrices turned so that each takes what the one before gives. Raises ValueError where they do not fit."""
-    found: list[np.ndarray] = []
+    matrices_in_order: list[np.ndarray] = []
     for matrix in matrices:
-        width = found[-1].shape[1] if found else None
+        width = matrices_in_order[-1].shape[1] if matrices_in_order else None
         # A layer's weights are stored [outputs, inputs] or the other way round; the first takes as many as there are features.
         turned = matrix.T if width is None or matrix.shape[1] == width else matrix
         if width is not None and turned.shape[0] != width:
             raise ValueError(f"a layer of {matrix.shape} does not follow one that gives {width}")
-        found.append(np.ascontiguousarray(turned, dtype=np.float32))
-    return found
+        matrices_in_order.append(np.ascontiguousarray(turned, dtype=np.float32))
+    return matrices_in_order
 
 
 def around(rng: np.random.Generator) -> tuple[City, Occupancy, PoolRates, Climatology, Requests]:
-    """What serving looks at for one wish: 60 locations of two pools each within reach, booked by a third over a day and a
-    half, prices by the quarter hour, a climatology; and a wish that any of them could meet."""
+    """What serving reads for one request that any of 60 locations could meet.
+
+    Each has two pools, booked by a third over a day and a half, and prices by the quarter hour; a climatology is known.
+    """
     pools = np.arange(2 * LOCATIONS)
     standards = np.where(pools < LOCATIONS, STANDARD_BIT[fixtures.TYPE2], STANDARD_BIT[fixtures.CCS])
     city = City.build(
-        name="bench", time_zone="Europe/Amsterdam", currency="EUR", location_ids=[str(number) for number in range(LOCATIONS)],
-        latitude=rng.uniform(52.04, 52.14, LOCATIONS), longitude=rng.uniform(5.04, 5.2, LOCATIONS),
-        pool_location=pools % LOCATIONS, pool_standard=standards, pool_power_kw=np.where(pools < LOCATIONS, 22.0, 50.0),
-        capacity=np.full(len(pools), EVSES), price_unit=12.0,
-    )  # fmt: skip
+        name="bench",
+        time_zone="Europe/Amsterdam",
+        currency="EUR",
+        location_ids=[str(number) for number in range(LOCATIONS)],
+        latitude=rng.uniform(52.04, 52.14, LOCATIONS),
+        longitude=rng.uniform(5.04, 5.2, LOCATIONS),
+        pool_location=pools % LOCATIONS,
+        pool_standard=standards,
+        pool_power_kw=np.where(pools < LOCATIONS, 22.0, 50.0),
+        capacity=np.full(len(pools), EVSES),
+        price_unit=12.0,
+    )
     shape = (len(pools), SLOTS)
     book = Occupancy(rng.binomial(EVSES, 1 / 3, (1, *shape)), np.ones((1, *shape), dtype=bool), 480.0)
     rates = PoolRates.build(rng.uniform(0.3, 0.7, shape))
     known = Climatology(rng.uniform(0, 0.5, shape), rng.uniform(0, 0.2, shape), rng.uniform(0, 0.1, shape))
-    wish = Requests.build(
-        size=1, book_min=5.0, depart_min=65.0, latitude=52.09, longitude=5.12, soc_kwh=20.0, battery_kwh=60.0, need_kwh=18.0,
-        vehicle_kw=100.0, standards=standard_bits((fixtures.TYPE2, fixtures.CCS)),
-    )  # fmt: skip
-    return city, book, rates, known, wish
+    needs = Requests.build(
+        size=1,
+        book_min=5.0,
+        depart_min=65.0,
+        latitude=52.09,
+        longitude=5.12,
+        soc_kwh=20.0,
+        battery_kwh=60.0,
+        need_kwh=18.0,
+        vehicle_kw=100.0,
+        standards=standard_bits((fixtures.TYPE2, fixtures.CCS)),
+    )
+    return city, book, rates, known, needs
 
 
 @contextmanager
 def opened() -> Iterator[Callable[[], Sample]]:
-    """A wish with 256 candidates in a city that is booked by a third, the network, and as many rows of numbers."""
+    """A request with 256 candidates in a city that is booked by a third, the network, and as many rows of numbers."""
     rng, clock = np.random.default_rng(0), SystemClock()
-    city, book, rates, known, wish = around(rng)
+    city, book, rates, known, needs = around(rng)
     model, matrices = shipped()
     numbers = rng.random((MAX_ROWS, matrices[0].shape[0]), dtype=np.float32)
 
@@ -88,9 +105,9 @@ def opened() -> Iterator[Callable[[], Sample]]:
         seconds = dict.fromkeys(("list", "observe", "score", "products"), 0.0)
         for _ in range(TIMES):
             marks = [time.thread_time()]
-            candidates(city, wish, book, rates)
+            candidates(city, needs, book, rates)
             marks.append(time.thread_time())
-            rows, seen = observe(city, wish, book, rates, known)
+            rows, seen = observe(city, needs, book, rates, known)
             marks.append(time.thread_time())
             ranking = rank(model, rows, seen, clock=clock, deadline_ms=1e9)
             marks.append(time.thread_time())
@@ -102,13 +119,13 @@ def opened() -> Iterator[Callable[[], Sample]]:
                 raise RuntimeError(f"{len(ranking.order)} rows, {ranking.fallback or 'by the network'}")
             for name, begin, end in zip(seconds, marks, marks[1:], strict=False):
                 seconds[name] += end - begin
-        found = {f"{name}_ms": value / TIMES * 1000 for name, value in seconds.items()}
+        sample = {f"{name}_ms": value / TIMES * 1000 for name, value in seconds.items()}
         # `observe` lists candidates as `candidates` does, then makes their features from the same look at the book.
-        features = found["observe_ms"] - found["list_ms"]
-        return found | {
+        features = sample["observe_ms"] - sample["list_ms"]
+        return sample | {
             "features_ms": features,
-            "decision_ms": features + found["score_ms"],
-            "whole_ms": found["observe_ms"] + found["score_ms"],
+            "decision_ms": features + sample["score_ms"],
+            "whole_ms": sample["observe_ms"] + sample["score_ms"],
         }
 
     measure()
@@ -117,20 +134,20 @@ def opened() -> Iterator[Callable[[], Sample]]:
 
 def figures(samples: list[Sample]) -> dict[str, Figure]:
     """Both ratios, and the milliseconds behind them."""
-    found = {}
+    figures = {}
     for name, key, what in (
         ("over_matmul", "decision_ms", f"features, scores and ranking of {MAX_ROWS} candidates"),
         ("with_listing_over_matmul", "whole_ms", f"listing {MAX_ROWS} candidates, their features, scores and ranking"),
     ):
         ratios = [sample[key] / sample["products_ms"] for sample in samples]
-        words = f"{what}, over the network's bare matrix products in numpy; {stats.spread(ratios)}"
-        found[f"decision.{name}"] = Figure(stats.median(ratios), "ratio", words)
-    for key, words in (
+        meaning = f"{what}, over the network's bare matrix products in numpy; {stats.spread(ratios)}"
+        figures[f"decision.{name}"] = Figure(stats.median(ratios), "ratio", meaning)
+    for key, meaning in (
         ("list_ms", "listing the candidates"),
         ("features_ms", "their features"),
         ("score_ms", "scores by onnxruntime, and the ranking"),
         ("products_ms", "the bare matrix products"),
     ):
         values = [sample[key] for sample in samples]
-        found[f"decision.{key}"] = Figure(stats.median(values), "ms", f"{words}, one core; {stats.spread(values)}")
-    return found
+        figures[f"decision.{key}"] = Figure(stats.median(values), "ms", f"{meaning}, one core; {stats.spread(values)}")
+    return figures

@@ -40,35 +40,53 @@ CHANGING = 0.05
 def locations(count: int) -> list[LocationRecord]:
     """Locations of two 22 kW and two 50 kW points."""
     plugs = [("IEC_62196_T2", "AC_3_PHASE", 22.0)] * 2 + [("IEC_62196_T2_COMBO", "DC", 50.0)] * 2
-    points = tuple((f"E{place}", (Connector("1", kind, "CABLE", power, kw),)) for place, (kind, power, kw) in enumerate(plugs))
+    points = tuple((f"E{index}", (Connector("1", kind, "CABLE", power, kw),)) for index, (kind, power, kw) in enumerate(plugs))
     return [
         LocationRecord(
-            external_id=str(number), name=f"Location {number}", address="-", city="-", country="NLD",
-            latitude=50 + number % 100 / 50, longitude=4 + number // 100 / 50, time_zone="Europe/Amsterdam", currency="EUR",
-            opening_times=None, evses=points,
+            external_id=str(number),
+            name=f"Location {number}",
+            address="-",
+            city="-",
+            country="NLD",
+            latitude=50 + number % 100 / 50,
+            longitude=4 + number // 100 / 50,
+            time_zone="Europe/Amsterdam",
+            currency="EUR",
+            opening_times=None,
+            evses=points,
         )
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def feed_begins(tx: Tx, ids: list[object]) -> None:
     """Every point reports."""
     rows = [(row.id, row.location_id) for row in tx.execute(sa.select(evse.c.id, evse.c.location_id))]
-    tx.execute(sa.insert(location_feed), [{"location_id": id, "heard_at": tx.now, "silent_since": None} for id in ids])
-    said = {"status": "AVAILABLE", "last_updated": tx.now, "received_at": tx.now, "unknown_since": None}
-    said |= {"window_start": tx.now, "window_count": 1}
-    tx.execute(sa.insert(evse_feed), [{"evse_id": id, "location_id": location} | said for id, location in rows])
+    tx.execute(
+        sa.insert(location_feed),
+        [{"location_id": location_id, "heard_at": tx.now, "silent_since": None} for location_id in ids],
+    )
+    feed_state = {"status": "AVAILABLE", "last_updated": tx.now, "received_at": tx.now, "unknown_since": None}
+    feed_state |= {"window_start": tx.now, "window_count": 1}
+    tx.execute(
+        sa.insert(evse_feed), [{"evse_id": evse_id, "location_id": location_id} | feed_state for evse_id, location_id in rows]
+    )
 
 
 def states_change(tx: Tx, rng: np.random.Generator) -> None:
     """Some cars come and go, as the feed would have written it."""
     rows = [(row.id, row.status) for row in tx.execute(sa.select(evse.c.id, evse.c.status))]
-    changed = [(id, old, "CHARGING" if old == "AVAILABLE" else "AVAILABLE") for id, old in rows if rng.random() < CHANGING]
+    changed = [
+        (evse_id, old, "CHARGING" if old == "AVAILABLE" else "AVAILABLE") for evse_id, old in rows if rng.random() < CHANGING
+    ]
     for status in ("CHARGING", "AVAILABLE"):
-        ids = [id for id, _, new in changed if new == status]
+        ids = [evse_id for evse_id, _, new in changed if new == status]
         for begin in range(0, len(ids), 500):
             tx.execute(sa.update(evse).where(evse.c.id.in_(ids[begin : begin + 500])).values(status=status))
-    history = [{"evse_id": id, "at": tx.now - timedelta(minutes=2), "status": new, "previous": old} for id, old, new in changed]
+    history = [
+        {"evse_id": evse_id, "at": tx.now - timedelta(minutes=2), "status": new, "previous": old}
+        for evse_id, old, new in changed
+    ]
     tx.execute(sa.insert(evse_status_change), history)
 
 
@@ -87,9 +105,9 @@ def main(count: Annotated[int, typer.Option("--locations", min=1)] = 10_000) -> 
         upgrade(platform.database)
         install_shipped(platform.blobs, FORECAST)
         ids: list[object] = []
-        made = locations(count)
+        records = locations(count)
         for begin in range(0, count, 1000):
-            page = made[begin : begin + 1000]
+            page = records[begin : begin + 1000]
             ids += platform.transact(lambda tx, p=page: stations.import_locations(tx=tx, owner_id=new_id(), records=p))  # type: ignore[misc]
         platform.transact(lambda tx: feed_begins(tx, ids))
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on

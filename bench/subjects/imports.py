@@ -40,9 +40,9 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
     """The ratio, and the milliseconds of both."""
     ratios = [sample["app_ms"] / sample["base_ms"] for sample in samples]
     what = f"processor time of `{APP}` over that of `{BASE}`, fresh processes"
-    found = {"import.over_base": Figure(stats.median(ratios), "ratio", f"{what}; {stats.spread(ratios)}")}
-    for key, words in (("app_ms", f"`{APP}`"), ("base_ms", f"`{BASE}`")):
+    figures = {"import.over_base": Figure(stats.median(ratios), "ratio", f"{what}; {stats.spread(ratios)}")}
+    for key, meaning in (("app_ms", f"`{APP}`"), ("base_ms", f"`{BASE}`")):
         values = [sample[key] for sample in samples]
-        what = f"processor time of {words} beyond an empty process; {stats.spread(values)}"
-        found[f"import.{key}"] = Figure(stats.median(values), "ms", what)
-    return found
+        what = f"processor time of {meaning} beyond an empty process; {stats.spread(values)}"
+        figures[f"import.{key}"] = Figure(stats.median(values), "ms", what)
+    return figures

@@ -10,7 +10,7 @@ from functools import partial
 
 from bench.harness import drivers, stack, stats
 from bench.harness.results import Figure
-from bench.harness.stack import Server, Stack, resident_mb
+from bench.harness.stack import ServerProcess, Stack, resident_mb
 from bench.harness.subject import Sample
 
 ROUNDS = 3
@@ -18,26 +18,26 @@ CLIENTS, REQUESTS = 8, 2000
 COSTS = {"idle_mb": "memory of an idle server process, MB", "busy_mb": "memory of a busy server process, MB"}
 
 
-def _client(server: Server, crowd: drivers.Crowd, number: int) -> None:
-    """Makes visits until his share of the requests is made. Raises RuntimeError at the first error."""
+def _client(server: ServerProcess, driver_pool: drivers.DriverPool, number: int) -> None:
+    """Makes visits until this client's share of the requests is made. Raises RuntimeError at the first error."""
     rng, wire, acts = random.Random(number), server.wire(), list[drivers.Act]()
     while len(acts) < REQUESTS // CLIENTS:
-        driver = crowd.borrow()
+        driver = driver_pool.borrow()
         visit = drivers.Visit(driver, wire, rng, acts.append, begun=time.monotonic(), due=0.0, pause_s=0.0)
         visit.without_waiting()
-        crowd.give_back(driver)
+        driver_pool.give_back(driver)
     wire.close()
     wrong = next((act for act in acts if act.error is not None), None)
     if wrong is not None:
         raise RuntimeError(f"{wrong.kind}: {wrong.status} {wrong.error}")
 
 
-def measure(found: Stack, url: str, crowd: drivers.Crowd) -> Sample:
+def measure(running: Stack, url: str, driver_pool: drivers.DriverPool) -> Sample:
     """A process, idle and busy."""
-    server = found.serve(url)
+    server = running.serve(url)
     idle = resident_mb(server.pid)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(partial(_client, server, crowd), range(CLIENTS)))
+        list(pool.map(partial(_client, server, driver_pool), range(CLIENTS)))
     busy = resident_mb(server.pid)
     server.child.stop()
     return {"idle_mb": idle, "busy_mb": busy}
@@ -45,20 +45,20 @@ def measure(found: Stack, url: str, crowd: drivers.Crowd) -> Sample:
 
 @contextmanager
 def opened() -> Iterator[Callable[[], Sample]]:
-    """A town on MariaDB."""
-    with stack.started() as found:
-        platform = found.platform("evcharging")
-        crowd = drivers.found_town(platform, places=200, drivers=1000, seed=4)
-        yield partial(measure, found, found.mariadb.create("evcharging"), crowd)
+    """Locations and drivers on MariaDB."""
+    with stack.started() as running:
+        platform = running.platform("evcharging")
+        driver_pool = drivers.populate(platform, places=200, drivers=1000, seed=4)
+        yield partial(measure, running, running.mariadb.create("evcharging"), driver_pool)
 
 
 def figures(samples: list[Sample]) -> dict[str, Figure]:
     """Both, in MB of 10^6 bytes."""
-    found = {}
-    for key, words in (
+    figures = {}
+    for key, meaning in (
         ("idle_mb", "resident memory of a server process after its first answer"),
         ("busy_mb", f"after {REQUESTS:,} requests of all kinds by {CLIENTS} clients"),
     ):
         values = [sample[key] for sample in samples]
-        found[f"memory.{key}"] = Figure(stats.median(values), "MB", f"{words}; {stats.spread(values)}")
-    return found
+        figures[f"memory.{key}"] = Figure(stats.median(values), "MB", f"{meaning}; {stats.spread(values)}")
+    return figures

@@ -29,14 +29,14 @@ COSTS = {
 def opened() -> Iterator[Callable[[], Sample]]:
     """Both databases filled, a server on each."""
     rng = random.Random(2)
-    with stack.started() as found:
+    with stack.started() as running:
         wires = {}
         for name, count in (("many", MANY), ("few", FEW)):
-            platform = found.platform(name)
+            platform = running.platform(name)
             records = (fixtures.place(number, *fixtures.COUNTRY.point(rng), evses=1) for number in range(count))
             while batch := list(itertools.islice(records, 5000)):
                 fixtures.build(platform, batch)
-            wires[name] = found.serve(found.mariadb.create(name), name=name).wire()
+            wires[name] = running.serve(running.mariadb.create(name), name=name).wire()
 
         def measure(searches: int = SEARCHES) -> Sample:
             seconds: dict[str, list[float]] = {"many": [], "few": []}
@@ -63,10 +63,10 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
     """The ratio of the 95th percentiles, and the milliseconds behind it."""
     ratios = [sample["p95_100k_ms"] / sample["p95_1k_ms"] for sample in samples]
     what = f"p95 of a page of {PAGE} within {RADIUS_KM} km over HTTP, {MANY:,} locations over {FEW:,} in the same area"
-    found = {"nearby.p95_100k_over_1k": Figure(stats.median(ratios), "ratio", f"{what}; {stats.spread(ratios)}")}
+    figures = {"nearby.p95_100k_over_1k": Figure(stats.median(ratios), "ratio", f"{what}; {stats.spread(ratios)}")}
     for size, count in (("100k", MANY), ("1k", FEW)):
         for key in ("p50", "p95"):
             values = [sample[f"{key}_{size}_ms"] for sample in samples]
-            words = f"{key} of the same search with {count:,} locations; {stats.spread(values)}"
-            found[f"nearby.{key}_{size}_ms"] = Figure(stats.median(values), "ms", words)
-    return found
+            meaning = f"{key} of the same search with {count:,} locations; {stats.spread(values)}"
+            figures[f"nearby.{key}_{size}_ms"] = Figure(stats.median(values), "ms", meaning)
+    return figures

@@ -31,8 +31,8 @@ COSTS = {"us_64": "a decision at batch 64, microseconds", "us_1": "a decision at
 def timed(what: Callable[[], T]) -> tuple[T, float]:
     """What a function returns, and the processor seconds it took."""
     began = time.process_time()
-    found = what()
-    return found, time.process_time() - began
+    result = what()
+    return result, time.process_time() - began
 
 
 def decide(scenario: Scenario, batch: int) -> tuple[float, float]:
@@ -65,9 +65,12 @@ def stages(scenario: Scenario, batch: int) -> dict[str, float]:
         _, stepped = timed(lambda rows=rows, choice=choice: simulator.step(rows, choice))  # type: ignore[misc]
         # `rows` and `observe` both take the requests that are up; `observe` lists candidates as `rows` does, then features.
         for name, value in (
-            ("other", took), ("candidates", candidates - took), ("features", observed - candidates),
-            ("choice", chose), ("step", stepped),
-        ):  # fmt: skip
+            ("other", took),
+            ("candidates", candidates - took),
+            ("features", observed - candidates),
+            ("choice", chose),
+            ("step", stepped),
+        ):
             seconds[name] += value
     whole = sum(seconds.values())
     return {name: value / whole for name, value in seconds.items()}
@@ -90,15 +93,15 @@ def opened() -> Iterator[Callable[[], Sample]]:
 
 def figures(samples: list[Sample]) -> dict[str, Figure]:
     """Decisions a second at both batches, each beside a ratio, and the shares of a step."""
-    found = {}
+    figures = {}
     for batch, name in zip(BATCHES, ("core.decisions_per_s", "core.decisions_per_s_1"), strict=True):
         rates = [1e6 / sample[f"us_{batch}"] for sample in samples]
         what = f"{SCENARIO}, batch {batch}: observe with features, greedy, step; {stats.spread(rates)}"
-        found[name] = Figure(stats.median(rates), "1/s, one core", what)
+        figures[name] = Figure(stats.median(rates), "1/s, one core", what)
         ratios = [sample[f"over_gather_{batch}"] for sample in samples]
         what = f"batch {batch}: a decision's time over numpy's for gathering as many features once; {stats.spread(ratios)}"
-        found[f"core.over_gather_{batch}"] = Figure(stats.median(ratios), "ratio", what)
+        figures[f"core.over_gather_{batch}"] = Figure(stats.median(ratios), "ratio", what)
     for name in STAGES:
         share = stats.median([sample[f"share_{name}"] for sample in samples])
-        found[f"core.share_{name}"] = Figure(share, "share", f"of a step's time at batch {BATCHES[0]}: {name}")
-    return found
+        figures[f"core.share_{name}"] = Figure(share, "share", f"of a step's time at batch {BATCHES[0]}: {name}")
+    return figures

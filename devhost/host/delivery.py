@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from azure.functions.servicebus import ServiceBusMessage
 
-from devhost.host.discovery import Queue
+from devhost.host.discovery import QueueTrigger
 from shared import outbox
 from shared.platform import Platform
 
@@ -25,7 +25,7 @@ RENEW_BEFORE = timedelta(seconds=4)
 """How long before a lock runs out it is renewed; locks last 5 s (in tests) to 60 s."""
 
 
-class Delivery(Protocol):
+class QueueDelivery(Protocol):
     """Brings messages to handlers until it is stopped."""
 
     def start(self) -> None:
@@ -46,7 +46,7 @@ class EmbeddedDelivery:
     """Delivers rows of the outbox. For one process: what is in flight is known in memory, and a row is settled only when
     its handler has returned, so a crash delivers it again."""
 
-    def __init__(self, platform: Platform, queues: Sequence[Queue]) -> None:
+    def __init__(self, platform: Platform, queues: Sequence[QueueTrigger]) -> None:
         self._platform = platform
         self._queues = {queue.queue: queue for queue in queues}
         self._in_flight: set[uuid.UUID] = set()
@@ -93,8 +93,8 @@ class EmbeddedDelivery:
         if room <= 0:
             return []
         now = self._platform.clock.now()
-        found = self._platform.database.read(lambda conn: outbox.due(conn, now=now, limit=len(busy) + room))
-        fresh = [message for message in found if message.id not in busy][:room]
+        due_messages = self._platform.database.read(lambda conn: outbox.due(conn, now=now, limit=len(busy) + room))
+        fresh = [message for message in due_messages if message.id not in busy][:room]
         with self._lock:
             self._in_flight.update(message.id for message in fresh)
         return fresh
@@ -139,14 +139,14 @@ class EmbeddedDelivery:
 
     def drain(self) -> int:
         """Delivers, in this thread, all that is due until nothing is. Returns how many deliveries were made."""
-        total = 0
+        deliveries = 0
         while True:
-            found = self._platform.database.read(partial(outbox.due, now=self._platform.clock.now(), limit=100))
-            if not found:
-                return total
-            for message in found:
+            due_messages = self._platform.database.read(partial(outbox.due, now=self._platform.clock.now(), limit=100))
+            if not due_messages:
+                return deliveries
+            for message in due_messages:
                 self.deliver(message)
-                total += 1
+                deliveries += 1
 
 
 def as_service_bus(message: outbox.Message) -> ServiceBusMessage:
@@ -167,7 +167,7 @@ class ServiceBusDelivery:
     """Receives from Service Bus with the real SDK: peek-lock, lock renewal, complete or abandon. The broker counts
     deliveries and keeps the dead letters."""
 
-    def __init__(self, connection_string: str, queues: Sequence[Queue]) -> None:
+    def __init__(self, connection_string: str, queues: Sequence[QueueTrigger]) -> None:
         self._connection_string = connection_string
         self._queues = queues
         self._stop = threading.Event()
@@ -186,7 +186,7 @@ class ServiceBusDelivery:
         for thread in self._threads:
             thread.join()
 
-    def _receive(self, queue: Queue) -> None:
+    def _receive(self, queue: QueueTrigger) -> None:
         from azure.servicebus import ServiceBusClient, ServiceBusSubQueue
         from azure.servicebus.exceptions import ServiceBusError
 
@@ -204,7 +204,7 @@ class ServiceBusDelivery:
                 log.warning("queue %s: %s; connecting again", queue.queue, error)
                 self._stop.wait(1.0)
 
-    def _work_off(self, queue: Queue, receiver: Any, pool: ThreadPoolExecutor) -> None:
+    def _work_off(self, queue: QueueTrigger, receiver: Any, pool: ThreadPoolExecutor) -> None:
         """Receives, settles and renews locks, all in this thread: receivers are not thread-safe, and the SDK's own
         AutoLockRenewer keeps a core busy while any message is being handled."""
         handling: dict[Future[bool], Any] = {}
@@ -246,7 +246,7 @@ class ServiceBusDelivery:
         except MessageLockLostError:
             log.warning("the lock of message %s could not be renewed", message.message_id)
 
-    def _handled(self, queue: Queue, message: Any) -> bool:
+    def _handled(self, queue: QueueTrigger, message: Any) -> bool:
         try:
             queue.deliver(_received(message))
         except Exception as error:  # noqa: BLE001 - the broker delivers again and counts
@@ -274,7 +274,7 @@ def _received(message: Any) -> ServiceBusMessage:
     )
 
 
-def make_delivery(platform: Platform, queues: Sequence[Queue]) -> EmbeddedDelivery | ServiceBusDelivery:
+def make_delivery(platform: Platform, queues: Sequence[QueueTrigger]) -> EmbeddedDelivery | ServiceBusDelivery:
     """The delivery the settings choose."""
     connection = platform.settings.servicebus_connection_string
     if connection is None:

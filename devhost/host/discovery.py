@@ -50,7 +50,7 @@ class Invocation(func.Context):
 
 
 @dataclass(frozen=True)
-class Timer:
+class TimerTrigger:
     """A timer function and its NCRONTAB schedule."""
 
     name: str
@@ -59,7 +59,7 @@ class Timer:
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueTrigger:
     """A queue function."""
 
     name: str
@@ -71,21 +71,21 @@ class Queue:
 class Triggers:
     """Everything that is not HTTP."""
 
-    timers: tuple[Timer, ...]
-    queues: tuple[Queue, ...]
+    timers: tuple[TimerTrigger, ...]
+    queues: tuple[QueueTrigger, ...]
 
 
 def discover(app: func.FunctionApp) -> Triggers:
     """Reads an app's timers and queue triggers. Once an app: `get_functions` may not be called twice."""
     timers, queues = [], []
-    for found in app.get_functions():
-        trigger = found.get_trigger()
+    for function in app.get_functions():
+        trigger = function.get_trigger()
         described = trigger.get_dict_repr() if trigger is not None else {}
-        handler, name = found.get_user_function(), str(found.get_function_name())
+        handler, name = function.get_user_function(), str(function.get_function_name())
         if described.get("type") == "timerTrigger":
-            timers.append(Timer(name, described["schedule"], _timer(handler, name, described["name"])))
+            timers.append(TimerTrigger(name, described["schedule"], _timer(handler, name, described["name"])))
         elif described.get("type") == "serviceBusTrigger":
-            queues.append(Queue(name, described["queueName"], _queue(handler, name, described["name"])))
+            queues.append(QueueTrigger(name, described["queueName"], _queue(handler, name, described["name"])))
     return Triggers(tuple(timers), tuple(queues))
 
 

@@ -25,49 +25,63 @@ from shared.platform import Platform
 
 log = logging.getLogger(__name__)
 _templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
-    trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 NAME = re.compile(r"[\w.\-]+\.(eml|json)")
 
 
 @dataclass(frozen=True)
-class Letter:
-    """A message of the mailbox, read back from its file."""
+class MailboxMessage:
+    """An e-mail or SMS of the mailbox, read back from its file."""
 
     name: str
+    """The file's."""
     at: datetime
+    """When it was sent."""
     kind: str
+    """`E-mail` or `SMS`."""
     to: str
     subject: str
+    """An SMS's is its text."""
     text: str
     html: str | None
     calendar: str | None
+    """The attached iCalendar file."""
 
 
-def read_letter(path: Path) -> Letter:
+def read_message(path: Path) -> MailboxMessage:
     """A mailbox file."""
     at = datetime.strptime(path.name.split("-")[0], "%Y%m%dT%H%M%S.%fZ")
     if path.suffix == ".json":
         sms = json.loads(path.read_text())
-        return Letter(path.name, at, "SMS", sms["to"], sms["text"], sms["text"], None, None)
+        return MailboxMessage(path.name, at, "SMS", sms["to"], sms["text"], sms["text"], None, None)
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     plain = message.get_body(("plain",))
     html = message.get_body(("html",))
     calendar = next((part.get_content() for part in message.iter_attachments()), None)
     if isinstance(calendar, bytes):
         calendar = calendar.decode()
-    return Letter(
-        path.name, at, "E-mail", str(message["To"]), str(message["Subject"]),
-        plain.get_content() if plain is not None else "", html.get_content() if html is not None else None, calendar,
-    )  # fmt: skip
+    return MailboxMessage(
+        path.name,
+        at,
+        "E-mail",
+        str(message["To"]),
+        str(message["Subject"]),
+        plain.get_content() if plain is not None else "",
+        html.get_content() if html is not None else None,
+        calendar,
+    )
 
 
-def mailbox(platform: Platform, limit: int = 50) -> list[Letter]:
+def mailbox(platform: Platform, limit: int = 50) -> list[MailboxMessage]:
     """The newest messages of the mailbox."""
     folder = platform.settings.data_dir / "mailbox"
     files = sorted((path for path in folder.glob("*") if NAME.fullmatch(path.name)), reverse=True)
-    return [read_letter(path) for path in files[:limit]]
+    return [read_message(path) for path in files[:limit]]
 
 
 def dev_router(platform: Platform, timers: Timers) -> APIRouter:
@@ -93,27 +107,33 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
         counts = platform.database.read(outbox.counts)
         dead = platform.database.read(outbox.dead_letters)
         now = platform.clock.now()
-        rows = [
+        timer_rows = [
             {"name": name, "schedule": timer.schedule, "next": timers.next_run(name, now)}
             for name, timer in timers.timers.items()
         ]
-        swept = [
+        sweep_rows = [
             {"name": name, "cadence": sweep.cadence.value, "last": sweeps.last_runs[name]} for name, sweep in SWEEPS.items()
         ]
         return page(
-            "dev.html", letters=mailbox(platform), counts=counts, dead=dead, timers=rows, sweeps=swept, embedded=embedded,
+            "dev.html",
+            messages=mailbox(platform),
+            counts=counts,
+            dead=dead,
+            timers=timer_rows,
+            sweeps=sweep_rows,
+            embedded=embedded,
             mailbox=platform.settings.communication_endpoint is None,
-        )  # fmt: skip
+        )
 
     @router.get("/mailbox/{name}")
-    def letter(name: str) -> HTMLResponse:
-        return page("letter.html", letter=_letter(platform, name))
+    def show_message(name: str) -> HTMLResponse:
+        return page("message.html", message=_message(platform, name))
 
     @router.get("/mailbox/{name}/html")
-    def letter_html(name: str) -> Response:
-        found = _letter(platform, name)
+    def message_html(name: str) -> Response:
+        message = _message(platform, name)
         policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
-        return HTMLResponse(found.html or "", headers={"Content-Security-Policy": policy})
+        return HTMLResponse(message.html or "", headers={"Content-Security-Policy": policy})
 
     @router.post("/sweeps/{name}/run")
     def run_sweep(name: str, request: Request) -> RedirectResponse:
@@ -126,12 +146,12 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
             log.error("sweep %s failed: %s", name, error)
         return RedirectResponse("/dev#sweeps", 303)
 
-    @router.post("/dead-letters/{id}/send-again")
-    def send_again(id: uuid.UUID, request: Request) -> RedirectResponse:
+    @router.post("/dead-letters/{message_id}/send-again")
+    def send_again(message_id: uuid.UUID, request: Request) -> RedirectResponse:
         check_origin(request)
         now = platform.clock.now()
-        if not platform.database.transact(lambda conn: outbox.revive(conn, id, now=now)):
-            raise NotFound(f"There is no dead letter {id}.")
+        if not platform.database.transact(lambda conn: outbox.revive(conn, message_id, now=now)):
+            raise NotFound(f"There is no dead letter {message_id}.")
         if platform.on_message is not None:
             platform.on_message()
         return RedirectResponse("/dev#dead-letters", 303)
@@ -139,8 +159,8 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
     return router
 
 
-def _letter(platform: Platform, name: str) -> Letter:
+def _message(platform: Platform, name: str) -> MailboxMessage:
     path = platform.settings.data_dir / "mailbox" / name
     if not NAME.fullmatch(name) or not path.exists():
         raise NotFound(f"There is no message {name}.")
-    return read_letter(path)
+    return read_message(path)

@@ -43,9 +43,9 @@ class Host:
 
     def __init__(self, platform: Platform, *, port: int) -> None:
         self.platform, self.port = platform, port
-        found = triggers()
-        self.timers = Timers(found.timers, platform.clock)
-        self.delivery: EmbeddedDelivery | ServiceBusDelivery = make_delivery(platform, found.queues)
+        discovered = triggers()
+        self.timers = Timers(discovered.timers, platform.clock)
+        self.delivery: EmbeddedDelivery | ServiceBusDelivery = make_delivery(platform, discovered.queues)
         self._server: Any = None
         self._thread: threading.Thread | None = None
 

@@ -10,7 +10,7 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from devhost.host.discovery import Timer
+from devhost.host.discovery import TimerTrigger
 from shared.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class LastRun:
 class Timers:
     """Runs timers by the machine's clock (`start`), or step by step by another (`run_due`)."""
 
-    def __init__(self, timers: tuple[Timer, ...], clock: Clock) -> None:
+    def __init__(self, timers: tuple[TimerTrigger, ...], clock: Clock) -> None:
         self.timers = {timer.name: timer for timer in timers}
         self.last = {timer.name: LastRun() for timer in timers}
         self._triggers = {timer.name: ncrontab(timer.schedule) for timer in timers}
@@ -86,17 +86,17 @@ class Timers:
 
     def next_run(self, name: str, after: datetime) -> datetime:
         """When a timer is due next."""
-        found: datetime = self._triggers[name].get_next_fire_time(None, after)
-        return found
+        next_run: datetime = self._triggers[name].get_next_fire_time(None, after)
+        return next_run
 
     def due_between(
         self, after: datetime, until: datetime, *, only: frozenset[str] | None = None
     ) -> list[tuple[datetime, str]]:
         """What falls due in (after, until], in order."""
-        found = []
+        due = []
         for name in self.timers if only is None else only:
-            at = self.next_run(name, after + timedelta(microseconds=1))
-            while at <= until:
-                found.append((at, name))
-                at = self.next_run(name, at + timedelta(microseconds=1))
-        return sorted(found)
+            due_at = self.next_run(name, after + timedelta(microseconds=1))
+            while due_at <= until:
+                due.append((due_at, name))
+                due_at = self.next_run(name, due_at + timedelta(microseconds=1))
+        return sorted(due)

@@ -1,5 +1,7 @@
-"""Replays a day of charge requests through the real API, queue and functions at accelerated time, and a first-come replay
-of the same requests to compare with. The clock jumps to the next event; nothing waits for real time."""
+"""Replays a day of charge requests through the real API, queue and functions, and first come, first served to compare with.
+
+A discrete-event simulation: the clock jumps to the next event, and nothing waits for real time.
+"""
 
 import heapq
 import itertools
@@ -11,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from cities.demand import CONSUMPTION, Wish
+from cities.demand import CONSUMPTION, SyntheticRequest
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import Host
 from functions.accounts import service as accounts
@@ -32,16 +34,21 @@ PASSWORD = "a replayed driver"
 
 
 @dataclass
-class Outcome:
-    """What became of a wish: minutes, kilometres by road, major currency units; the cost is PROBLEM.md's."""
+class RequestOutcome:
+    """What became of a charge request."""
 
     served: bool
     wait_min: float = 0.0
     km: float = 0.0
+    """By road."""
     price: float = 0.0
+    """Major currency units."""
     duration_min: float = 0.0
+    """Of charging."""
     cost: float = REJECTION_COST
+    """PROBLEM.md's objective."""
     reason: str | None = None
+    """Why it was not served."""
 
 
 @dataclass
@@ -49,11 +56,11 @@ class Tally:
     """Outcomes of one way to serve the day."""
 
     name: str
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[RequestOutcome] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 
     @property
-    def served(self) -> list[Outcome]:
+    def served(self) -> list[RequestOutcome]:
         """Those that were served."""
         return [item for item in self.outcomes if item.served]
 
@@ -63,8 +70,8 @@ class Tally:
 
     def quantile(self, name: str, share: float) -> float:
         """Quantile of a figure over the served ones."""
-        found = sorted(getattr(item, name) for item in self.served)
-        return found[min(len(found) - 1, int(share * len(found)))] if found else 0.0
+        values = sorted(getattr(item, name) for item in self.served)
+        return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
 
     @property
     def cost(self) -> float:
@@ -72,8 +79,8 @@ class Tally:
         return sum(item.cost for item in self.outcomes) / max(1, len(self.outcomes))
 
 
-class Driver:
-    """A driver's account and his tokens, renewed by the simulated clock."""
+class ReplayDriver:
+    """A driver's account and tokens, renewed by the simulated clock."""
 
     def __init__(self, platform: Platform, client: httpx.Client, clock: ManualClock, number: int) -> None:
         self._client, self._clock = client, clock
@@ -121,59 +128,59 @@ class Replay:
             self._host.timers.run(name)
         self.deliveries += self._delivery.drain()
 
-    def run(self, wishes: Sequence[Wish], *, progress: Callable[[int, int], None]) -> Tally:
-        """Serves the wishes in order of booking, starting and stopping each session as booked."""
+    def run(self, requests: Sequence[SyntheticRequest], *, progress: Callable[[int, int], None]) -> Tally:
+        """Serves the requests in order of booking, starting and stopping each session as booked."""
         tally = Tally("platform")
         drivers = [
-            Driver(self._host.platform, self._client, self._clock, number)
-            for number in range(-(-len(wishes) // REQUESTS_A_DRIVER))
+            ReplayDriver(self._host.platform, self._client, self._clock, number)
+            for number in range(-(-len(requests) // REQUESTS_A_DRIVER))
         ]
-        for number, wish in enumerate(wishes):
+        for number, request in enumerate(requests):
             driver = drivers[number % len(drivers)]
             self._at(
-                max(wish.book_time, self._clock.now()),
-                partial(self._ask_and_tally, wish, driver, tally),
+                max(request.book_time, self._clock.now()),
+                partial(self._ask_and_tally, request, driver, tally),
             )
         while self._events:
             when, _, what = heapq.heappop(self._events)
             self._clock.jump(max(when, self._clock.now()))
             self._settle()
             what()
-            progress(len(tally.outcomes), len(wishes))
+            progress(len(tally.outcomes), len(requests))
         tally.notes = {"HTTP calls": self.calls, "queue deliveries": self.deliveries}
         return tally
 
-    def _call(self, driver: Driver, method: str, path: str, body: Any = None) -> httpx.Response:
+    def _call(self, driver: ReplayDriver, method: str, path: str, body: Any = None) -> httpx.Response:
         self.calls += 1
         return driver.call(method, path, body)
 
-    def _ask_and_tally(self, wish: Wish, driver: Driver, tally: Tally) -> None:
-        tally.outcomes.append(self._ask(wish, driver))
+    def _ask_and_tally(self, request: SyntheticRequest, driver: ReplayDriver, tally: Tally) -> None:
+        tally.outcomes.append(self._ask(request, driver))
 
-    def _ask(self, wish: Wish, driver: Driver) -> Outcome:
+    def _ask(self, request: SyntheticRequest, driver: ReplayDriver) -> RequestOutcome:
         body = {
-            "battery_kwh": wish.battery_kwh,
-            "soc": wish.soc,
+            "battery_kwh": request.battery_kwh,
+            "soc": request.soc,
             "consumption_kwh_per_km": CONSUMPTION,
-            "connectors": list(wish.standards),
-            "max_power_kw": wish.max_power_kw,
-            "origin": {"latitude": wish.latitude, "longitude": wish.longitude},
-            "earliest_departure": max(wish.earliest_departure, self._clock.now()).isoformat(),
-            "energy_kwh": wish.energy_kwh,
+            "connectors": list(request.standards),
+            "max_power_kw": request.max_power_kw,
+            "origin": {"latitude": request.latitude, "longitude": request.longitude},
+            "earliest_departure": max(request.earliest_departure, self._clock.now()).isoformat(),
+            "energy_kwh": request.energy_kwh,
         }
         answer = self._call(driver, "POST", "/optimizer/charge-requests", body)
         answer.raise_for_status()
         self.deliveries += self._delivery.drain()
-        request = self._call(driver, "GET", f"/optimizer/charge-requests/{answer.json()['id']}").json()
-        if request["status"] != "RESERVED":
-            return Outcome(False, reason=request["reason"] or request["status"])
-        chosen = request["decision"]["offers"][0]
-        start, id = datetime.fromisoformat(chosen["start"]), request["booking_id"]
+        charge_request = self._call(driver, "GET", f"/optimizer/charge-requests/{answer.json()['id']}").json()
+        if charge_request["status"] != "RESERVED":
+            return RequestOutcome(False, reason=charge_request["reason"] or charge_request["status"])
+        chosen = charge_request["decision"]["offers"][0]
+        start, booking_id = datetime.fromisoformat(chosen["start"]), charge_request["booking_id"]
         self._at(start - REVEAL_BEFORE, lambda: None)
-        self._at(start, lambda: self._expect(driver, f"/booking/bookings/{id}/start"))
+        self._at(start, lambda: self._expect(driver, f"/booking/bookings/{booking_id}/start"))
         stop = start + timedelta(minutes=chosen["duration_minutes"])
-        self._at(stop, lambda: self._expect(driver, f"/booking/bookings/{id}/stop"))
-        return Outcome(
+        self._at(stop, lambda: self._expect(driver, f"/booking/bookings/{booking_id}/stop"))
+        return RequestOutcome(
             True,
             wait_min=chosen["wait_minutes"],
             km=chosen["distance_km"],
@@ -182,49 +189,52 @@ class Replay:
             cost=chosen["cost"],
         )
 
-    def _expect(self, driver: Driver, path: str) -> None:
+    def _expect(self, driver: ReplayDriver, path: str) -> None:
         self._call(driver, "POST", path).raise_for_status()
 
 
-def first_come(city: CityFolder, wishes: Sequence[Wish], *, price_unit: float = REFERENCE_PRICE_UNIT) -> Tally:
-    """The same wishes without a platform: each driver goes to the nearest station with his connector and takes the first
-    EVSE that is or comes free, in order of arrival; after two hours of waiting he gives up."""
+def first_come(city: CityFolder, requests: Sequence[SyntheticRequest], *, price_unit: float = REFERENCE_PRICE_UNIT) -> Tally:
+    """The same requests first come, first served, without a platform.
+
+    Each driver goes to the nearest station with their connector and takes the first EVSE that is or comes free, in order of
+    arrival; after two hours of waiting they give up.
+    """
     tally = Tally("first come, nearest station")
     free_at: dict[str, datetime] = {}
     arrivals = []
-    for wish in wishes:
+    for request in requests:
         options = [
-            (great_circle_km(wish.latitude, wish.longitude, site.latitude, site.longitude) * DETOUR, number)
+            (great_circle_km(request.latitude, request.longitude, site.latitude, site.longitude) * DETOUR, number)
             for number, site in enumerate(city.locations)
-            if any(plug.standard in wish.standards for _, plugs in site.evses for plug in plugs)
+            if any(plug.standard in request.standards for _, plugs in site.evses for plug in plugs)
         ]
         km, number = min(options, default=(float("inf"), -1))
-        arrive = max(wish.earliest_departure, wish.book_time) + timedelta(hours=min(km, 1e6) / SPEED_KMH)
-        arrivals.append((arrive, km, number, wish))
-    for arrive, km, number, wish in sorted(arrivals, key=lambda item: item[0]):
-        if number < 0 or km * CONSUMPTION > wish.soc * wish.battery_kwh - RESERVE_KWH:
-            tally.outcomes.append(Outcome(False, reason="OUT_OF_REACH"))
+        arrive = max(request.earliest_departure, request.book_time) + timedelta(hours=min(km, 1e6) / SPEED_KMH)
+        arrivals.append((arrive, km, number, request))
+    for arrive, km, number, request in sorted(arrivals, key=lambda item: item[0]):
+        if number < 0 or km * CONSUMPTION > request.soc * request.battery_kwh - RESERVE_KWH:
+            tally.outcomes.append(RequestOutcome(False, reason="OUT_OF_REACH"))
             continue
         plugs = [
             (max(free_at.get(evse, arrive), arrive), -plug.max_power_kw, evse, plug)
-            for evse, found in city.locations[number].evses
-            for plug in found
-            if plug.standard in wish.standards
+            for evse, connectors in city.locations[number].evses
+            for plug in connectors
+            if plug.standard in request.standards
         ]
         begin, _, evse, plug = min(plugs, key=lambda item: item[:3])
         wait = (begin - arrive) / timedelta(minutes=1)
         if wait > MAX_WAIT_MIN:
-            tally.outcomes.append(Outcome(False, reason="ALL_FULL"))
+            tally.outcomes.append(RequestOutcome(False, reason="ALL_FULL"))
             continue
-        hours = wish.energy_kwh / (0.9 * min(plug.max_power_kw, wish.max_power_kw))
+        hours = request.energy_kwh / (0.9 * min(plug.max_power_kw, request.max_power_kw))
         end = begin + timedelta(hours=hours)
         free_at[evse] = end
         tariff = city.tariff_of(evse, plug.connector_id)
         price = 0.0
         if tariff is not None:
-            quote = price_session(tariff, time_zone=city.time_zone, periods=[SessionPeriod(begin, end, wish.energy_kwh)])
+            quote = price_session(tariff, time_zone=city.time_zone, periods=[SessionPeriod(begin, end, request.energy_kwh)])
             price = to_major(quote.total_minor, quote.currency)
         a, b, c, d = DEFAULT_WEIGHTS
         cost = a * wait / 60 + b * price / price_unit + c * km / 10 + d * hours
-        tally.outcomes.append(Outcome(True, wait, km, price, hours * 60, cost))
+        tally.outcomes.append(RequestOutcome(True, wait, km, price, hours * 60, cost))
     return tally

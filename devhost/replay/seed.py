@@ -3,11 +3,10 @@
 import json
 import secrets
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cities.folder import ImportReport
+from cities.folder import ImportReport, ReportProgress
 from cities.generated import generate_city
 from cities.importing import CITY_FOLDER, import_city, recognise
 from functions.accounts import service as accounts
@@ -21,7 +20,6 @@ from shared.errors import Conflict
 from shared.platform import Platform
 from shared.tx import Tx
 
-Progress = Callable[[str, int, int], None]
 MARK = "city.json"
 BATCH = 500
 DEMO = {
@@ -34,22 +32,27 @@ CITY_OWNER = "owner@city.test"
 
 @dataclass(frozen=True)
 class Seeded:
-    """What a data folder was filled with. `password` is that of its accounts."""
+    """What a data folder was filled with."""
 
     name: str
+    """The city's."""
     generated: bool
     source: str
+    """The city folder's path, `generated` where there is none."""
     locations: int
     evses: int
     password: str
+    """Of every account in `accounts`."""
     accounts: tuple[str, ...]
+    """E-mail addresses."""
     latitude: float
     longitude: float
+    """The city's centre."""
 
 
 def records(city: CityFolder) -> list[LocationRecord]:
     """A city folder as the stations domain takes it. A pool's tariff is that of its first connector."""
-    found = []
+    records = []
     for location in city.locations:
         tariffs: dict[tuple[str, str], Tariff] = {}
         for evse, connectors in location.evses:
@@ -58,7 +61,7 @@ def records(city: CityFolder) -> list[LocationRecord]:
                 if tariff is not None:
                     tariffs.setdefault((connector.standard, power_class(connector.max_power_kw).value), tariff)
         if location.evses:
-            found.append(
+            records.append(
                 LocationRecord(
                     external_id=location.location_id,
                     name=location.name[:120],
@@ -74,18 +77,18 @@ def records(city: CityFolder) -> list[LocationRecord]:
                     tariffs=tariffs,
                 )
             )
-    return found
+    return records
 
 
-def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str, progress: Progress) -> int:
+def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str, progress: ReportProgress) -> int:
     """Loads a city's locations for an owner's account, a few hundred in each transaction. Returns how many."""
-    made = platform.transact(
+    account = platform.transact(
         lambda tx: accounts.ensure_user(tx=tx, email=owner, password=password, name="City owner", role="owner")
     )
     rows = records(city)
     for begin in range(0, len(rows), BATCH):
         progress("loading locations", begin, len(rows))
-        _load(platform, made.id, rows[begin : begin + BATCH])
+        _load(platform, account.id, rows[begin : begin + BATCH])
     progress("loading locations", len(rows), len(rows))
     return len(rows)
 
@@ -103,7 +106,7 @@ def read_mark(data_dir: Path) -> Seeded | None:
     return Seeded(**stored | {"accounts": tuple(stored["accounts"])})
 
 
-def seed(platform: Platform, *, city: Path | None, progress: Progress) -> tuple[Seeded, ImportReport | None]:
+def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> tuple[Seeded, ImportReport | None]:
     """Fills an empty data folder from a city, or finds what it was filled with. Raises Conflict where another city was
     asked for than is there, ValueError where `city` is not recognised."""
     data_dir = platform.settings.data_dir
@@ -128,9 +131,9 @@ def seed(platform: Platform, *, city: Path | None, progress: Progress) -> tuple[
     count = load_into(platform, loaded, owner=owner, password=password, progress=progress)
     names: tuple[str, ...] = (owner,)
     if loaded.generated:
-        platform.transact(lambda tx: _demo_accounts(tx, loaded, password))
+        platform.transact(lambda tx: _demo_accounts(tx, password))
         names = tuple(email for email, _ in DEMO.values())
-    made = Seeded(
+    seeded = Seeded(
         name=loaded.name,
         generated=loaded.generated,
         source=source,
@@ -143,14 +146,14 @@ def seed(platform: Platform, *, city: Path | None, progress: Progress) -> tuple[
     )
     path = data_dir / MARK
     path.touch(mode=0o600)
-    path.write_text(json.dumps(vars(made), indent=1) + "\n")
-    return made, report
+    path.write_text(json.dumps(vars(seeded), indent=1) + "\n")
+    return seeded, report
 
 
-def _demo_accounts(tx: Tx, city: CityFolder, password: str) -> None:
+def _demo_accounts(tx: Tx, password: str) -> None:
     """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone."""
     for role, (email, name) in DEMO.items():
-        made = accounts.ensure_user(
+        account = accounts.ensure_user(
             tx=tx,
             email=email,
             password=password,
@@ -165,4 +168,4 @@ def _demo_accounts(tx: Tx, city: CityFolder, password: str) -> None:
                 max_power_kw=100,
                 standards=[ConnectorType.IEC_62196_T2, ConnectorType.IEC_62196_T2_COMBO],
             )
-            accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=made.id)
+            accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=account.id)

@@ -15,7 +15,7 @@ def full_stack(data: Path, *, say: Callable[[str], None]) -> Iterator[dict[str, 
     """
     from devhost.stack.azurite import Azurite
     from devhost.stack.mariadb import Mariadb
-    from devhost.stack.process import Failed, NotThere
+    from devhost.stack.process import ComponentError, ComponentMissingError
     from devhost.stack.servicebus import ServiceBusBroker
     from shared.outbox import QUEUES
 
@@ -31,7 +31,7 @@ def full_stack(data: Path, *, say: Callable[[str], None]) -> Iterator[dict[str, 
         for name, future in starting.items():
             try:
                 part = future.result()
-            except (NotThere, Failed) as error:
+            except (ComponentMissingError, ComponentError) as error:
                 failed = failed or error
                 continue
             running.callback(part.stop)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from devhost.stack.process import Child, NotThere, free_port, listens
+from devhost.stack.process import Child, ComponentMissingError, free_port, listens
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT, KEY = (
@@ -30,16 +30,23 @@ class Azurite:
         """Starts it and waits until it listens."""
         program = ROOT / "node_modules" / ".bin" / "azurite-blob"
         if not program.exists():
-            raise NotThere("Azurite is not installed: npm ci (Node 20)")
+            raise ComponentMissingError("Azurite is not installed: npm ci (Node 20)")
         where = ["--inMemoryPersistence"] if self._folder is None else ["--location", str(self._folder.resolve())]
         self._child = Child(
             "Azurite",
             [
-                program, "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--blobHost", "127.0.0.1", "--blobPort",
-                str(self.port), *where,
+                program,
+                "--silent",
+                "--disableTelemetry",
+                "--skipApiVersionCheck",
+                "--blobHost",
+                "127.0.0.1",
+                "--blobPort",
+                str(self.port),
+                *where,
             ],
             self._log,
-        )  # fmt: skip
+        )
         self._child.wait_until(lambda: listens(self.port))
         return self
 

@@ -31,7 +31,7 @@ from proton.handlers import Handshaker
 from proton.reactor import Container
 
 from devhost.stack.journal import Journal
-from devhost.stack.queues import Queue, QueueOptions, Stored, now, split_batch
+from devhost.stack.queues import BrokerQueue, QueueOptions, Stored, now, split_batch
 
 NOT_FOUND, LOCK_LOST = "amqp:not-found", "com.microsoft:message-lock-lost"
 LOCK_LOST_TEXT = (
@@ -50,21 +50,21 @@ class Broker(Handler):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.host, self.port = host, port
-        self.queues: dict[str, Queue] = {}
+        self.queues: dict[str, BrokerQueue] = {}
         self.handlers = [Handshaker()]
         for name, options in queues.items():
             forever = QueueOptions(lock_s=options.lock_s, max_delivery=10**9)
-            dead = Queue(f"{name}/$DeadLetterQueue", forever, journal=journal)
-            self.queues[name.lower()] = Queue(name, options, dead, journal)
+            dead = BrokerQueue(f"{name}/$DeadLetterQueue", forever, journal=journal)
+            self.queues[name.lower()] = BrokerQueue(name, options, dead, journal)
             self.queues[dead.name.lower()] = dead
 
     def entity(self, address: str | None) -> str:
         """An address without scheme and host, lower case."""
-        found = (address or "").split("://")[-1]
-        host, _, rest = found.partition("/")
+        name = (address or "").split("://")[-1]
+        host, _, rest = name.partition("/")
         if rest and host in (f"{self.host}:{self.port}", self.host, "localhost"):
-            found = rest
-        return found.strip("/").lower()
+            name = rest
+        return name.strip("/").lower()
 
     def on_reactor_init(self, event: Any) -> None:
         """Listens."""
@@ -72,7 +72,7 @@ class Broker(Handler):  # type: ignore[misc]
         self.container = event.container
         event.container.schedule(TICK_S, self)
 
-    def on_timer_task(self, event: Any) -> None:
+    def on_timer_task(self, _event: Any) -> None:
         """Lets time pass in every queue."""
         for queue in self.queues.values():
             queue.tick()
@@ -131,7 +131,7 @@ class Broker(Handler):  # type: ignore[misc]
             if event.link.drain_mode and event.link.credit:
                 event.link.drained()
 
-    def pump(self, queue: Queue) -> None:
+    def pump(self, queue: BrokerQueue) -> None:
         """Hands out active messages as far as the credit goes."""
         for link in list(queue.links):
             while link.state & Endpoint.REMOTE_ACTIVE and link.credit > 0:
@@ -247,7 +247,7 @@ class Broker(Handler):  # type: ignore[misc]
             sender.advance()
             delivery.settle()
 
-    def manage(self, queue: Queue, operation: str, body: dict[str, Any]) -> Answer:
+    def manage(self, queue: BrokerQueue, operation: str, body: dict[str, Any]) -> Answer:
         """A management operation: (status, body, error condition, description)."""
         handler = {
             "schedule-message": self._schedule,
@@ -262,13 +262,13 @@ class Broker(Handler):  # type: ignore[misc]
         return handler(queue, body)
 
     @staticmethod
-    def _schedule(queue: Queue, body: dict[str, Any]) -> Answer:
+    def _schedule(queue: BrokerQueue, body: dict[str, Any]) -> Answer:
         raws = [bytes({str(key): value for key, value in item.items()}["message"]) for item in body["messages"]]
         numbers = [queue.put(Stored(raw)) or 0 for raw in raws]
         return 200, {"sequence-numbers": Array(UNDESCRIBED, Data.LONG, *numbers)}, None, None
 
     @staticmethod
-    def _cancel(queue: Queue, body: dict[str, Any]) -> Answer:
+    def _cancel(queue: BrokerQueue, body: dict[str, Any]) -> Answer:
         for number in body.get("sequence-numbers") or []:
             if number not in queue.stored or queue.stored[number].state != "scheduled":
                 return 404, None, "com.microsoft:message-not-found", "not found"
@@ -276,10 +276,10 @@ class Broker(Handler):  # type: ignore[misc]
         return 200, {}, None, None
 
     @staticmethod
-    def _renew(queue: Queue, body: dict[str, Any]) -> Answer:
-        found = [queue.locked(token) for token in body.get("lock-tokens") or []]
+    def _renew(queue: BrokerQueue, body: dict[str, Any]) -> Answer:
+        locked = [queue.locked(token) for token in body.get("lock-tokens") or []]
         expirations = []
-        for item in found:
+        for item in locked:
             if item is None:
                 return 410, None, LOCK_LOST, LOCK_LOST_TEXT
             item.until = now() + queue.options.lock_s
@@ -287,29 +287,29 @@ class Broker(Handler):  # type: ignore[misc]
         return 200, {"expirations": Array(UNDESCRIBED, Data.TIMESTAMP, *expirations)}, None, None
 
     @staticmethod
-    def _peek(queue: Queue, body: dict[str, Any]) -> Answer:
+    def _peek(queue: BrokerQueue, body: dict[str, Any]) -> Answer:
         first, count = body.get("from-sequence-number", 0), body.get("message-count", 1)
-        found = [item for number, item in queue.stored.items() if number >= first][:count]
-        if not found:
+        peeked = [item for number, item in queue.stored.items() if number >= first][:count]
+        if not peeked:
             return 204, {}, None, None
-        return 200, {"messages": [{"message": item.encode()} for item in found]}, None, None
+        return 200, {"messages": [{"message": item.encode()} for item in peeked]}, None, None
 
     @staticmethod
-    def _receive(queue: Queue, body: dict[str, Any]) -> Answer:
-        found = []
+    def _receive(queue: BrokerQueue, body: dict[str, Any]) -> Answer:
+        received = []
         for number in body.get("sequence-numbers") or []:
             item = queue.stored.get(number)
             if item is None or item.state != "deferred":
                 return 404, None, "com.microsoft:message-not-found", "not found"
             queue.lock(item)
-            found.append({"message": item.encode(), "lock-token": item.tag})
-        return 200, {"messages": found}, None, None
+            received.append({"message": item.encode(), "lock-token": item.tag})
+        return 200, {"messages": received}, None, None
 
     @staticmethod
-    def _update(queue: Queue, body: dict[str, Any]) -> Answer:
-        found = [queue.locked(token) for token in body.get("lock-tokens") or []]
+    def _update(queue: BrokerQueue, body: dict[str, Any]) -> Answer:
+        locked = [queue.locked(token) for token in body.get("lock-tokens") or []]
         words = {"completed": "complete", "abandoned": "abandon", "defered": "defer", "suspended": "deadletter"}
-        for item in found:
+        for item in locked:
             if item is None:
                 return 410, None, LOCK_LOST, LOCK_LOST_TEXT
             reason, text = body.get("deadletter-reason"), body.get("deadletter-description")

@@ -17,7 +17,7 @@ from devhost.stack.loopback import Loopback
 
 
 @dataclass
-class Accepted:
+class AcceptedMessages:
     """What the endpoint took: e-mails by operation id, SMS in order; and failures to act out before that."""
 
     emails: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class CommunicationServices(Loopback):
     def __init__(self, *, key: str = "bG9vcGJhY2sta2V5", port: int | None = None) -> None:
         super().__init__(port)
         self.key = key
-        self.accepted = Accepted()
+        self.accepted = AcceptedMessages()
 
     @property
     def endpoint(self) -> str:
@@ -67,18 +67,20 @@ class CommunicationServices(Loopback):
             addresses = [item["address"] for item in message.get("recipients", {}).get("to", [])]
             if not addresses or any("@" not in address for address in addresses):
                 return JSONResponse({"error": {"code": "InvalidRecipient", "message": f"{addresses}"}}, 400)
-            id = request.headers["operation-id"]
-            accepted.emails.setdefault(id, message)
-            location = f"{self.endpoint}/emails/operations/{id}?api-version=2023-03-31"
-            return JSONResponse({"id": id, "status": "Running"}, 202, {"operation-location": location, "retry-after": "1"})
+            operation_id = request.headers["operation-id"]
+            accepted.emails.setdefault(operation_id, message)
+            location = f"{self.endpoint}/emails/operations/{operation_id}?api-version=2023-03-31"
+            return JSONResponse(
+                {"id": operation_id, "status": "Running"}, 202, {"operation-location": location, "retry-after": "1"}
+            )
 
-        @app.get("/emails/operations/{id}")
-        async def operation(id: str, request: Request) -> Response:
+        @app.get("/emails/operations/{operation_id}")
+        async def operation(operation_id: str, request: Request) -> Response:
             if (refused := await self._refused(request)) is not None:
                 return refused
-            if id not in accepted.emails:
-                return JSONResponse({"error": {"code": "NotFound", "message": id}}, 404)
-            return JSONResponse({"id": id, "status": "Succeeded"})
+            if operation_id not in accepted.emails:
+                return JSONResponse({"error": {"code": "NotFound", "message": operation_id}}, 404)
+            return JSONResponse({"id": operation_id, "status": "Succeeded"})
 
         @app.post("/sms")
         async def send_sms(request: Request) -> Response:

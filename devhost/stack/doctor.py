@@ -21,7 +21,7 @@ class Check:
     what: str
     needed_for: str
     there: bool
-    found: str
+    seen: str
     remedy: str
 
 
@@ -120,13 +120,13 @@ def checks() -> list[Check]:
 
 def main() -> None:
     """Prints the list; exits 1 where `make run` could not work."""
-    found = checks()
-    wide = max(len(item.what) for item in found)
-    for item in found:
+    looked_at = checks()
+    wide = max(len(item.what) for item in looked_at)
+    for item in looked_at:
         mark = "ok     " if item.there else "MISSING" if item.needed_for == "run" else "not yet"
-        line = f"  {mark}  {item.what:<{wide}}  {item.found}"
+        line = f"  {mark}  {item.what:<{wide}}  {item.seen}"
         print(line if item.there else f"{line}   -> {item.remedy}   (for {item.needed_for})")
-    broken = [item for item in found if item.needed_for == "run" and not item.there]
+    broken = [item for item in looked_at if item.needed_for == "run" and not item.there]
     print("\nmake run will work." if not broken else f"\nmake run needs: {', '.join(item.what for item in broken)}")
     sys.exit(1 if broken else 0)
 

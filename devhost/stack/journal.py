@@ -52,10 +52,10 @@ class Journal:
         """A message is done with."""
         self._file.execute("DELETE FROM stored WHERE queue = ? AND sequence = ?", (queue, sequence))
 
-    def see(self, queue: str, id: Any, at: float, *, window_s: float) -> None:
+    def see(self, queue: str, message_id: Any, at: float, *, window_s: float) -> None:
         """Remembers a message id for duplicate detection, and forgets those older than the window."""
         self._file.execute("DELETE FROM seen WHERE queue = ? AND at < ?", (queue, at - window_s))
-        self._file.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (queue, _text(id), at))
+        self._file.execute("INSERT OR REPLACE INTO seen VALUES (?, ?, ?)", (queue, _text(message_id), at))
 
     def kept(self, queue: str) -> Iterator[Kept]:
         """A queue's messages in order."""
@@ -72,11 +72,11 @@ class Journal:
         return int(self._file.execute("SELECT max(sequence) FROM stored WHERE queue = ?", (queue,)).fetchone()[0] or 0)
 
 
-def _text(id: Any) -> str:
+def _text(message_id: Any) -> str:
     """AMQP message ids are strings, numbers, UUIDs or bytes: the type is part of the id."""
-    if isinstance(id, bytes):
-        return f"bytes:{id.hex()}"
-    return f"{type(id).__name__}:{id}"
+    if isinstance(message_id, bytes):
+        return f"bytes:{message_id.hex()}"
+    return f"{type(message_id).__name__}:{message_id}"
 
 
 def _id(text: str) -> Any:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pymysql
 
-from devhost.stack.process import Child, Failed, NotThere, free_port
+from devhost.stack.process import Child, ComponentError, ComponentMissingError, free_port
 
 INSTALL = "apt-get install -y --no-install-recommends mariadb-server-core mariadb-client-core"
 
 
 def program(name: str) -> str:
     """A MariaDB program of this machine. Raises NotThere."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if found is None:
-        raise NotThere(f"MariaDB ({name}) is not installed: {INSTALL}")
-    return found
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if path is None:
+        raise ComponentMissingError(f"MariaDB ({name}) is not installed: {INSTALL}")
+    return path
 
 
 class Mariadb:
@@ -42,13 +42,20 @@ class Mariadb:
         self.data.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [
-                program("mariadb-install-db"), "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
-                "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M", *self._as_root(),
+                program("mariadb-install-db"),
+                "--no-defaults",
+                f"--datadir={self.data}",
+                "--skip-test-db",
+                "--auth-root-authentication-method=normal",
+                "--innodb-log-file-size=16M",
+                *self._as_root(),
             ],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
-            raise Failed(f"mariadb-install-db: {done.stdout[-800:]}{done.stderr[-800:]}")
+            raise ComponentError(f"mariadb-install-db: {done.stdout[-800:]}{done.stderr[-800:]}")
 
     def start(self) -> "Mariadb":
         """Starts the server and waits until it takes connections."""
@@ -59,15 +66,23 @@ class Mariadb:
         self._child = Child(
             "MariaDB",
             [
-                server, "--no-defaults", f"--datadir={self.data}", f"--port={self.port}",
+                server,
+                "--no-defaults",
+                f"--datadir={self.data}",
+                f"--port={self.port}",
                 f"--socket=/tmp/evcharging-{self.port}.sock",
-                "--bind-address=127.0.0.1", f"--pid-file={run / 'mariadb.pid'}", "--innodb-buffer-pool-size=64M",
-                "--innodb-log-file-size=16M", "--character-set-server=utf8mb4", "--default-time-zone=+00:00",
-                "--sql-mode=STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO", "--max-connections=300",
+                "--bind-address=127.0.0.1",
+                f"--pid-file={run / 'mariadb.pid'}",
+                "--innodb-buffer-pool-size=64M",
+                "--innodb-log-file-size=16M",
+                "--character-set-server=utf8mb4",
+                "--default-time-zone=+00:00",
+                "--sql-mode=STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO",
+                "--max-connections=300",
                 *self._as_root(),
             ],
             run / "mariadb.log",
-        )  # fmt: skip
+        )
         self._child.wait_until(self._answers)
         return self
 

@@ -23,7 +23,7 @@ from shared.clock import Clock
 
 
 @dataclass
-class Manners:
+class ProviderBehaviour:
     """How the provider behaves: who is signed in, and what is done to a token before and instead of signing it well."""
 
     claims: dict[str, Any] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class OidcIssuer(Loopback):
     def __init__(self, clock: Clock, *, client_id: str = "evcharging", client_secret: str = "loopback secret") -> None:
         self.clock, self.client_id, self.client_secret = clock, client_id, client_secret
         super().__init__()
-        self.manners = Manners()
+        self.behaviour = ProviderBehaviour()
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     @property
@@ -57,23 +57,28 @@ class OidcIssuer(Loopback):
             "oidc_redirect_url": "https://app.example.org/signed-in",
         }
 
-    def id_token(self, asked: dict[str, str]) -> str:
+    def id_token(self, request: dict[str, str]) -> str:
         """The ID token of whoever is signed in, as well or badly as the manners say."""
         now = int(self.clock.now().timestamp())
         claims: dict[str, Any] = {
-            "iss": self.issuer, "aud": self.client_id, "iat": now, "nbf": now, "exp": now + 300, "nonce": asked["nonce"],
-        }  # fmt: skip
-        claims |= self.manners.claims
-        if self.manners.tamper is not None:
-            claims = self.manners.tamper(claims)
-        if self.manners.sign is not None:
-            return self.manners.sign(claims)
+            "iss": self.issuer,
+            "aud": self.client_id,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 300,
+            "nonce": request["nonce"],
+        }
+        claims |= self.behaviour.claims
+        if self.behaviour.tamper is not None:
+            claims = self.behaviour.tamper(claims)
+        if self.behaviour.sign is not None:
+            return self.behaviour.sign(claims)
         return jwt.encode(claims, self.key, "RS256", headers={"kid": "first"})
 
     def app(self) -> FastAPI:
         """The ASGI app."""
         app = FastAPI(openapi_url=None)
-        base, manners = f"http://127.0.0.1:{self.port}", self.manners
+        base, behaviour = f"http://127.0.0.1:{self.port}", self.behaviour
 
         @app.get("/tenant/v2.0/.well-known/openid-configuration")
         def discovery() -> dict[str, Any]:
@@ -94,29 +99,31 @@ class OidcIssuer(Loopback):
 
         @app.get("/authorize")
         def authorize(request: Request) -> Response:
-            asked = dict(request.query_params)
+            parameters = dict(request.query_params)
             needed = {"client_id", "redirect_uri", "state", "nonce", "code_challenge", "scope"}
-            good = needed <= set(asked) and asked["client_id"] == self.client_id
-            if not good or asked.get("response_type") != "code" or asked.get("code_challenge_method") != "S256":
+            good = needed <= set(parameters) and parameters["client_id"] == self.client_id
+            if not good or parameters.get("response_type") != "code" or parameters.get("code_challenge_method") != "S256":
                 return JSONResponse({"error": "invalid_request"}, 400)
             code = secrets.token_urlsafe(32)
-            manners.codes[code] = asked
-            return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}", 302)
+            behaviour.codes[code] = parameters
+            return RedirectResponse(
+                f"{parameters['redirect_uri']}?{urlencode({'code': code, 'state': parameters['state']})}", 302
+            )
 
         @app.post("/token")
         async def token(request: Request) -> Response:
-            if manners.token_status != 200:
-                return JSONResponse({"error": "temporarily_unavailable"}, manners.token_status)
+            if behaviour.token_status != 200:
+                return JSONResponse({"error": "temporarily_unavailable"}, behaviour.token_status)
             form = dict(part.split("=", 1) for part in (await request.body()).decode().split("&"))
             basic = base64.b64decode(request.headers.get("authorization", "Basic ").removeprefix("Basic ")).decode()
             if basic != f"{self.client_id}:{self.client_secret}":
                 return JSONResponse({"error": "invalid_client"}, 401)
-            asked = manners.codes.pop(form.get("code", ""), None)
+            granted = behaviour.codes.pop(form.get("code", ""), None)
             digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
             challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-            if asked is None or asked["code_challenge"] != challenge:
+            if granted is None or granted["code_challenge"] != challenge:
                 return JSONResponse({"error": "invalid_grant"}, 400)
-            answer = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": self.id_token(asked)}
+            answer = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 300, "id_token": self.id_token(granted)}
             return JSONResponse(answer)
 
         return app

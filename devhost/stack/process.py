@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-class NotThere(Exception):
+class ComponentMissingError(Exception):
     """A component cannot be had on this machine; the text says how to get it."""
 
 
-class Failed(Exception):
+class ComponentError(Exception):
     """A component was started and did not come up; the text ends with the last lines of its log."""
 
 
@@ -40,9 +40,14 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                start_new_session=True, cwd=cwd, env=dict(os.environ),
-            )  # fmt: skip
+                [str(part) for part in command],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd=cwd,
+                env=dict(os.environ),
+            )
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float = 60.0) -> None:
         """Waits for `ready`. Raises Failed where the process ends or the time runs out."""
@@ -50,10 +55,10 @@ class Child:
         pause = threading.Event()
         while not ready():
             if self.process.poll() is not None:
-                raise Failed(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
+                raise ComponentError(f"{self.name} ended with {self.process.returncode}:\n{self.tail()}")
             if time.monotonic() > deadline:
                 self.stop()
-                raise Failed(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}")
+                raise ComponentError(f"{self.name} was not ready after {seconds:.0f} s:\n{self.tail()}")
             pause.wait(0.05)
 
     def tail(self) -> str:

@@ -81,10 +81,12 @@ class Stored:
         return header + b"".join(part for code, part, _ in sections(message.encode()) if code != 0x70)
 
 
-class Queue:
+class BrokerQueue:
     """A queue, with its dead-letter queue behind it (which has none itself). With a journal it outlives its process."""
 
-    def __init__(self, name: str, options: QueueOptions, dead: "Queue | None" = None, journal: Journal | None = None) -> None:
+    def __init__(
+        self, name: str, options: QueueOptions, dead: "BrokerQueue | None" = None, journal: Journal | None = None
+    ) -> None:
         self.name, self.options, self.dead, self._journal = name, options, dead, journal
         self.stored: collections.OrderedDict[int, Stored] = collections.OrderedDict()
         self.links: list[Any] = []
@@ -98,12 +100,12 @@ class Queue:
 
     def put(self, item: Stored, *, look_for_duplicates: bool = True) -> int | None:
         """Takes a message; None where it is a duplicate that is dropped."""
-        window, id = self.options.duplicate_window_s, item.message.id
-        if window and look_for_duplicates and id is not None:
+        window, message_id = self.options.duplicate_window_s, item.message.id
+        if window and look_for_duplicates and message_id is not None:
             self._seen = {known: at for known, at in self._seen.items() if at >= now() - window}
-            if id in self._seen:
+            if message_id in self._seen:
                 return None
-            self._seen[id] = now()
+            self._seen[message_id] = now()
         item.sequence, item.enqueued = next(self._numbers), now()
         item.state = "scheduled" if item.due > now() else "active"
         self.stored[item.sequence] = item
@@ -111,8 +113,8 @@ class Queue:
             raw = item.message.encode()
             kept = Kept(item.sequence, raw, item.state, item.count, item.enqueued, item.expires)
             self._journal.keep(self.name, kept)
-            if window and look_for_duplicates and id is not None:
-                self._journal.see(self.name, id, item.enqueued, window_s=window)
+            if window and look_for_duplicates and message_id is not None:
+                self._journal.see(self.name, message_id, item.enqueued, window_s=window)
         return item.sequence
 
     def drop(self, item: Stored) -> None:

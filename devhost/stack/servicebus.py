@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from devhost.stack.process import Child, NotThere, free_port, listens
+from devhost.stack.process import Child, ComponentMissingError, free_port, listens
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,9 +14,14 @@ class ServiceBusBroker:
     """An AMQP 1.0 broker with these queues, which outlive it where a `journal` keeps them. Use it as a context manager."""
 
     def __init__(
-        self, log: Path, queues: Sequence[str], *, port: int | None = None, journal: Path | None = None,
+        self,
+        log: Path,
+        queues: Sequence[str],
+        *,
+        port: int | None = None,
+        journal: Path | None = None,
         options: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._log, self._queues = log, queues
         self._options = [*options, *(["--journal", str(journal.resolve())] if journal is not None else [])]
         self.port = port or free_port()
@@ -39,7 +44,7 @@ class ServiceBusBroker:
     def start(self) -> "ServiceBusBroker":
         """Starts it and waits until it listens."""
         if importlib.util.find_spec("proton") is None:
-            raise NotThere("python-qpid-proton is not installed: .venv/bin/pip install -r requirements-stack.txt")
+            raise ComponentMissingError("python-qpid-proton is not installed: .venv/bin/pip install -r requirements-stack.txt")
         named = [part for queue in self._queues for part in ("--queue", queue)]
         self._child = Child(
             "Service Bus broker",

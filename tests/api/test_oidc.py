@@ -19,7 +19,7 @@ from devhost.stack.oidc import OidcIssuer
 from functions.accounts.tables import account_token, identity, session, user
 from shared.clock import ManualClock
 from shared.settings import Settings
-from tests.support.people import bearer, letters, log_in, newcomer, register, visit
+from tests.support.people import bearer, log_in, mail_subjects, newcomer, register, visit
 from tests.support.world import API, World
 
 SOMEBODY = {"sub": "subject-1", "email": "Ada@example.org", "email_verified": True, "name": "Ada of the provider"}
@@ -29,7 +29,7 @@ REDIRECT = "https://app.example.org/signed-in"
 @pytest.fixture
 def issuer(clock: ManualClock) -> Iterator[OidcIssuer]:
     with OidcIssuer(clock) as server:
-        server.manners.claims = dict(SOMEBODY)
+        server.behaviour.claims = dict(SOMEBODY)
         yield server
 
 
@@ -142,7 +142,7 @@ ANOTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 def test_a_token_that_is_not_for_this_sign_in_is_refused(
     linked: World, issuer: OidcIssuer, tamper: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    issuer.manners.tamper = tamper
+    issuer.behaviour.tamper = tamper
     answer = sign_in(linked)
     assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), answer.text
     assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
@@ -161,7 +161,7 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
 def test_a_token_that_the_provider_has_not_signed_is_refused(
     linked: World, issuer: OidcIssuer, sign: Callable[[dict[str, Any]], str]
 ) -> None:
-    issuer.manners.sign = sign
+    issuer.behaviour.sign = sign
     answer = sign_in(linked)
     assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), answer.text
     assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
@@ -176,7 +176,7 @@ def test_a_verified_account_is_linked_by_its_verified_address_and_told(linked: W
     assert log_in(linked.client).status_code == 200, "the password stays good"
     assert linked.client.get(f"{API}/accounts/me", headers=bearer(own)).status_code == 200
     linked.drain()
-    assert letters(linked.platform)[-1] == "A new way to sign in"
+    assert mail_subjects(linked.platform)[-1] == "A new way to sign in"
 
 
 def test_an_account_that_nobody_verified_is_taken_over_without_its_password(linked: World) -> None:
@@ -187,7 +187,7 @@ def test_an_account_that_nobody_verified_is_taken_over_without_its_password(link
     assert (found.name, found.role, found.phone, found.email_verified) == ("Ada of the provider", "driver", None, True)
     assert log_in(linked.client).status_code == 401, "whoever registered it never showed that it is his"
     linked.drain()
-    assert letters(linked.platform) == ["You have an account already"], "no link is sent that would let him in"
+    assert mail_subjects(linked.platform) == ["You have an account already"], "no link is sent that would let him in"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_an_address_the_provider_has_not_verified_opens_nothing(
     linked: World, issuer: OidcIssuer, claims: dict[str, Any]
 ) -> None:
     newcomer(linked)
-    issuer.manners.claims |= claims
+    issuer.behaviour.claims |= claims
     answer = sign_in(linked)
     assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS")
     assert linked.scalar(sa.select(sa.func.count()).select_from(identity)) == 0
@@ -220,7 +220,7 @@ def test_an_administrator_is_not_linked_by_himself(linked: World) -> None:
 
 def test_another_subject_with_the_same_address_does_not_get_the_account(linked: World, issuer: OidcIssuer) -> None:
     assert sign_in(linked).status_code == 200
-    issuer.manners.claims["sub"] = "subject-2"
+    issuer.behaviour.claims["sub"] = "subject-2"
     answer = sign_in(linked)
     assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
 
@@ -228,7 +228,7 @@ def test_another_subject_with_the_same_address_does_not_get_the_account(linked: 
 def test_the_subject_counts_and_not_the_address(linked: World, issuer: OidcIssuer) -> None:
     first = sign_in(linked).json()
     me = linked.client.get(f"{API}/accounts/me", headers=bearer(first)).json()
-    issuer.manners.claims |= {"email": "moved@example.org", "email_verified": False}
+    issuer.behaviour.claims |= {"email": "moved@example.org", "email_verified": False}
     again = sign_in(linked)
     assert again.status_code == 200
     assert linked.client.get(f"{API}/accounts/me", headers=bearer(again.json())).json() == me
@@ -253,7 +253,7 @@ def test_an_account_without_a_password_can_set_one_and_be_deleted(linked: World)
 @pytest.mark.parametrize("status", [500, 503])
 def test_a_provider_that_fails_is_unavailable(linked: World, issuer: OidcIssuer, status: int) -> None:
     begun = begin(linked)
-    issuer.manners.token_status = status
+    issuer.behaviour.token_status = status
     answer = finish(linked, begun)
     assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
     assert linked.scalar(sa.select(sa.func.count()).select_from(session)) == 0

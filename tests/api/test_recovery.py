@@ -14,7 +14,7 @@ from functions.notify.tables import delivery
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
 from shared.platform import Platform
-from tests.support.people import ADA, PASSWORD, bearer, letters, link, log_in, newcomer, register
+from tests.support.people import ADA, PASSWORD, bearer, link, log_in, mail_subjects, newcomer, register
 from tests.support.world import API, World
 
 
@@ -61,7 +61,7 @@ def test_a_taken_address_registers_like_a_new_one_and_its_holder_is_told(world: 
     same(new["answer"], taken["answer"])
     assert ran_new == ran_taken, "the same statements, so the same time"
     world.drain()
-    assert letters(world.platform) == [
+    assert mail_subjects(world.platform) == [
         "Confirm your e-mail address",
         "Confirm your e-mail address",
         "You have an account already",
@@ -125,7 +125,7 @@ def test_what_is_asked_for_an_address_is_answered_alike(world: World, path: str)
     newcomer(world)
     register(world.client, email="eve@example.org")
     world.drain()
-    sent, answers, ran = len(letters(world.platform)), [], []
+    sent, answers, ran = len(mail_subjects(world.platform)), [], []
     for email in ("ada@example.org", "nobody@example.org", "eve@example.org"):
 
         def ask(email: str = email) -> None:
@@ -137,7 +137,7 @@ def test_what_is_asked_for_an_address_is_answered_alike(world: World, path: str)
     same(answers[0], answers[2])
     assert ran[0] == ran[1] == ran[2]
     world.drain()
-    told = letters(world.platform)[sent:]
+    told = mail_subjects(world.platform)[sent:]
     assert told == (["Set a new password"] * 2 if path == "password/forgot" else ["Confirm your e-mail address"])
 
 
@@ -224,7 +224,7 @@ def test_a_reset_ends_every_session_and_tells_the_holder(world: World) -> None:
         assert post(world, "refresh", {"refresh_token": tokens["refresh_token"]}).status_code == 401
     assert log_in(world.client).status_code == 401
     world.drain()
-    assert letters(world.platform)[-1] == "Your password was changed"
+    assert mail_subjects(world.platform)[-1] == "Your password was changed"
     tokens = log_in(world.client, password="a new horse 5").json()
     inbox = world.client.get(f"{API}/notify/inbox", headers=bearer(tokens)).json()["items"]
     assert [item["type"] for item in inbox] == ["password_changed"]
@@ -254,7 +254,7 @@ def test_a_mailbox_cannot_be_flooded(world: World) -> None:
         assert post(world, "password/forgot", {"email": ADA["email"]}).status_code == 202
         assert register(world.client).status_code == 202
     world.drain()
-    told = letters(world.platform)
+    told = mail_subjects(world.platform)
     assert told.count("Set a new password") == 5
     assert told.count("You have an account already") == 5
 
@@ -288,7 +288,7 @@ def test_an_address_is_changed_by_a_link_to_the_new_one(world: World) -> None:
     assert log_in(world.client, email="new@example.org").status_code == 200
     world.drain()
     assert mailbox(world.platform)[0].to == "ada@example.org"
-    assert letters(world.platform)[-1] == "Your e-mail address was changed"
+    assert mail_subjects(world.platform)[-1] == "Your e-mail address was changed"
 
 
 def test_a_verified_address_of_another_cannot_be_taken(world: World) -> None:
@@ -299,7 +299,7 @@ def test_a_verified_address_of_another_cannot_be_taken(world: World) -> None:
     same(free, taken)
     world.drain()
     assert mailbox(world.platform)[0].to == "eve@example.org"
-    assert letters(world.platform)[-1] == "You have an account already"
+    assert mail_subjects(world.platform)[-1] == "You have an account already"
 
 
 @pytest.mark.parametrize(

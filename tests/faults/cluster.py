@@ -1,5 +1,7 @@
-"""The arena: MariaDB, broker, Azurite, Communication Services' endpoint and two server processes, each of which can be
-taken away and brought back; and a world to fight in."""
+"""The cluster under test: two server processes on MariaDB, broker, Azurite and Communication Services' endpoint.
+
+Each component can be taken away and brought back.
+"""
 
 import json
 import os
@@ -35,22 +37,22 @@ ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the fault tests, 32 bytes or more"
 EVSES = 8
 RADIUS_KM = 2.0
-"""How far charge requests look: the fight's place alone. Alternatives look 5 km far: the place beside it, 3 km off."""
+"""How far charge requests look: the contended location alone. Alternatives look 5 km far: its neighbour too, 3 km off."""
 ASIDE_DEGREES = 0.027
 LOCK_S, MAX_DELIVERY = "20", "10"
 """A message of a killed server is delivered again after the lock's seconds; the SDK renews what has 10 s or less left."""
 
 
-def wait_until(true: Callable[[], bool], *, seconds: float, what: str, every: float = 0.1) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float, what: str, every: float = 0.1) -> None:
     """Waits for a condition. Raises TimeoutError naming it."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {seconds:.0f} s not yet: {what}")
         pause.wait(every)
 
 
-class Server:
+class ClusterServer:
     """One server process on a port of its own; the port stays when it is killed and started again."""
 
     def __init__(self, number: int, settings: dict[str, str], log: Path) -> None:
@@ -86,7 +88,7 @@ class Server:
             self._child.stop(seconds=60)
 
 
-class Arena:
+class Cluster:
     """Everything up. `platform` is the test's own view of the same database, blobs and broker; it delivers nothing."""
 
     def __init__(self, folder: Path) -> None:
@@ -99,7 +101,7 @@ class Arena:
         self.broker = ServiceBusBroker(folder / "broker.log", outbox.QUEUES, journal=folder / "broker.db", options=options)
         self.communication = CommunicationServices()
 
-    def __enter__(self) -> "Arena":
+    def __enter__(self) -> "Cluster":
         try:
             for part in (self.database, self.blobs, self.broker):
                 part.start()
@@ -122,7 +124,7 @@ class Arena:
             client = self._stack.enter_context(TestClient(create_app(lambda: self.platform)))
             self.world = World(self.platform, client)
             self.admin = self.world.user("admin")
-            self.servers = [Server(number, settings, self._folder / f"server{number}.log") for number in range(2)]
+            self.servers = [ClusterServer(number, settings, self._folder / f"server{number}.log") for number in range(2)]
             for server in self.servers:
                 server.start(wait=False)
                 self._stack.callback(server.stop)
@@ -137,14 +139,16 @@ class Arena:
         self._stack.close()
 
     def place(self) -> tuple[str, float, float]:
-        """A location with eight EVSEs to fight for, far from the last, and one beside it that nobody books. (id, latitude,
-        longitude)."""
+        """(id, latitude, longitude) of a new location with eight EVSEs to contend for.
+
+        It is far from the last one, and has a neighbour that nobody books.
+        """
         latitude, longitude = 45.0 + 0.5 * self._places, 5.1
         self._places += 1
         terms = BookingTerms(open_bookings_per_driver=100)
-        fight = self.world.location(evses=EVSES, latitude=latitude, longitude=longitude, name="Fight", terms=terms)
-        self.world.location(evses=1, latitude=latitude + ASIDE_DEGREES, longitude=longitude, name="Aside")
-        return fight, latitude, longitude
+        contended = self.world.location(evses=EVSES, latitude=latitude, longitude=longitude, name="Contended", terms=terms)
+        self.world.location(evses=1, latitude=latitude + ASIDE_DEGREES, longitude=longitude, name="Neighbour")
+        return contended, latitude, longitude
 
     def settle(self, *, seconds: float = 240) -> None:
         """Waits until nothing is under way: no transaction open, nothing due in the outbox, nothing in the queues that has
@@ -186,8 +190,10 @@ class Arena:
 
 
 def unconsumed(conn: sa.Connection) -> list[Any]:
-    """Messages that left the outbox and had no effect: no consumer's inbox has them, and they were not without need. Compared
-    here: by names made in SQL, the server would look through a whole table for each message."""
+    """Messages that left the outbox and had no effect: no inbox has them, though their charge request is undecided.
+
+    Compared here: joined in SQL, the server would look through a whole table for each message.
+    """
     sent = conn.execute(sa.text("SELECT id, queue, type, payload FROM outbox_message WHERE state = 'SENT'")).all()
     seen = set(conn.execute(sa.text("SELECT message_id FROM inbox_message")).scalars())
     decided = set(conn.execute(sa.text("SELECT lower(hex(id)) FROM charge_request WHERE status <> 'QUEUED'")).scalars())

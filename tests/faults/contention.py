@@ -1,4 +1,4 @@
-"""The scenarios: clients fight for a day's EVSEs while one thing after another is broken; then every promise is checked."""
+"""Contention scenarios: clients contend for a day's EVSEs under fault injection; then every invariant is checked."""
 
 import itertools
 import threading
@@ -14,65 +14,70 @@ from typing import Any
 import httpx2 as httpx
 
 from shared import outbox
-from tests.faults.cluster import Arena, wait_until
-from tests.faults.drivers import Attempt, Driver, Progress
-from tests.faults.invariants import Books, Broken, check_all, poison_is_visible
+from tests.faults.cluster import Cluster, wait_until
+from tests.faults.drivers import Attempt, AttemptCounter, ContendingDriver
+from tests.faults.invariants import DatabaseSnapshot, Violation, check_all, poison_is_visible
 from tests.support.world import API
 
 CLIENTS = 32
 _seeds = itertools.count(1)
-Break = Callable[[Arena, Progress], int]
+FaultInjection = Callable[[Cluster, AttemptCounter], int]
 """Breaks things while attempts are made; returns how many server processes it killed."""
 
 
 @dataclass
-class Row:
-    """A line of the table."""
+class ScenarioResult:
+    """What came of a scenario: a line of the table."""
 
     scenario: str
     attempts: int
     won: int
     refused: int
     retried: int
+    """Attempts that were sent more than once."""
     killed: int
+    """Server processes that were killed."""
     late: int
+    """Attempts that were refused at last though an earlier sending had succeeded."""
     poison: int
+    """Poison messages put in."""
     seconds: float
-    broken: list[Broken]
+    violations: list[Violation]
     seen: Counter[str] = field(default_factory=Counter)
+    """Answers by action, status and code."""
 
     @property
     def lost(self) -> int:
-        """Rows that show something lost."""
-        return sum(item.kind == "lost" for item in self.broken)
+        """Violations that show something lost."""
+        return sum(item.kind == "lost" for item in self.violations)
 
     @property
     def doubled(self) -> int:
-        """Rows that show something doubled."""
-        return sum(item.kind == "doubled" for item in self.broken)
+        """Violations that show something doubled."""
+        return sum(item.kind == "doubled" for item in self.violations)
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """A name and what is broken."""
+class FaultScenario:
+    """A name and what is violations."""
 
     name: str
-    break_things: Break
+    break_things: FaultInjection
 
 
-def nothing(arena: Arena, progress: Progress) -> int:
+def nothing(_cluster: Cluster, progress: AttemptCounter) -> int:
     """All stays well."""
     progress.wait(1.0)
     return 0
 
 
-def kill_servers(times: int) -> Break:
+def kill_servers(times: int) -> FaultInjection:
     """SIGKILL for one server after the other, in turn, spread over the attempts; each is started again at once."""
 
-    def kill(arena: Arena, progress: Progress) -> int:
+    def kill(cluster: Cluster, progress: AttemptCounter) -> int:
         for number in range(times):
             progress.wait((number + 1) / (times + 1))
-            server = arena.servers[number % 2]
+            server = cluster.servers[number % 2]
             server.kill()
             server.start(wait=False)
             wait_until(server.answers, seconds=120, what=f"{server.url} answers again")
@@ -81,40 +86,40 @@ def kill_servers(times: int) -> Break:
     return kill
 
 
-def restart_database(arena: Arena, progress: Progress) -> int:
+def restart_database(cluster: Cluster, progress: AttemptCounter) -> int:
     """Once as a crash (SIGKILL), once in order; away for some seconds each time, as a failover is."""
-    for share, end in ((0.3, arena.database.kill), (0.6, arena.database.stop)):
+    for share, end in ((0.3, cluster.database.kill), (0.6, cluster.database.stop)):
         progress.wait(share)
         end()
         threading.Event().wait(6)
-        arena.database.start()
+        cluster.database.start()
     return 0
 
 
-def restart_broker(arena: Arena, progress: Progress) -> int:
+def restart_broker(cluster: Cluster, progress: AttemptCounter) -> int:
     """Once as a crash, once in order; away for some seconds each time."""
-    for share, end in ((0.3, arena.broker.kill), (0.6, arena.broker.stop)):
+    for share, end in ((0.3, cluster.broker.kill), (0.6, cluster.broker.stop)):
         progress.wait(share)
         end()
         threading.Event().wait(6)
-        arena.broker.start()
+        cluster.broker.start()
     return 0
 
 
-def blob_gone(wait_for_policy: bool) -> Break:
+def blob_gone(wait_for_policy: bool) -> FaultInjection:
     """Blob Storage goes; a server is killed and must start without its policy; Blob comes back, and so does the policy."""
 
-    def gone(arena: Arena, progress: Progress) -> int:
+    def gone(cluster: Cluster, progress: AttemptCounter) -> int:
         progress.wait(0.2)
-        arena.blobs.stop()
+        cluster.blobs.stop()
         progress.wait(0.4)
-        server = arena.servers[0]
+        server = cluster.servers[0]
         server.kill()
         server.start()
         progress.wait(0.7)
-        arena.blobs.start()
+        cluster.blobs.start()
         if wait_for_policy:
-            for each in arena.servers:
+            for each in cluster.servers:
                 url = f"{each.url}{API}/optimizer/model"
                 wait_until(
                     lambda url=url: _version(url) is not None, seconds=120, what=f"the policy serves again: {url}", every=2
@@ -126,48 +131,48 @@ def blob_gone(wait_for_policy: bool) -> Break:
 
 def _version(url: str) -> str | None:
     try:
-        found: str | None = httpx.get(url, timeout=10).json()["version"]
+        version: str | None = httpx.get(url, timeout=10).json()["version"]
     except httpx.TransportError:
         return None
-    return found
+    return version
 
 
-def everything(kills: int) -> Break:
-    """One after the other in one fight: servers killed, the database crashed, the broker crashed, Blob gone and back."""
+def everything(kills: int) -> FaultInjection:
+    """One after the other in one run: servers killed, the database crashed, the broker crashed, Blob gone and back."""
 
-    def break_all(arena: Arena, progress: Progress) -> int:
+    def break_all(cluster: Cluster, progress: AttemptCounter) -> int:
         for number in range(kills):
             progress.wait(0.1 + 0.2 * number / kills)
-            server = arena.servers[number % 2]
+            server = cluster.servers[number % 2]
             server.kill()
             server.start(wait=False)
         progress.wait(0.4)
-        arena.database.kill()
+        cluster.database.kill()
         threading.Event().wait(3)
-        arena.database.start()
+        cluster.database.start()
         progress.wait(0.6)
-        arena.broker.kill()
+        cluster.broker.kill()
         threading.Event().wait(3)
-        arena.broker.start()
+        cluster.broker.start()
         progress.wait(0.75)
-        arena.blobs.stop()
+        cluster.blobs.stop()
         progress.wait(0.9)
-        arena.blobs.start()
-        for server in arena.servers:
+        cluster.blobs.start()
+        for server in cluster.servers:
             wait_until(server.answers, seconds=120, what=f"{server.url} answers again")
         return kills
 
     return break_all
 
 
-def scenarios(kills: int, *, wait_for_policy: bool = True) -> list[Scenario]:
+def fault_scenarios(kills: int, *, wait_for_policy: bool = True) -> list[FaultScenario]:
     """All of them."""
     return [
-        Scenario("all well", nothing),
-        Scenario(f"a server killed {kills} times", kill_servers(kills)),
-        Scenario("the database restarted twice", restart_database),
-        Scenario("the broker restarted twice", restart_broker),
-        Scenario("Blob gone and back", blob_gone(wait_for_policy)),
+        FaultScenario("all well", nothing),
+        FaultScenario(f"a server killed {kills} times", kill_servers(kills)),
+        FaultScenario("the database restarted twice", restart_database),
+        FaultScenario("the broker restarted twice", restart_broker),
+        FaultScenario("Blob gone and back", blob_gone(wait_for_policy)),
     ]
 
 
@@ -178,7 +183,7 @@ class Poison:
         self.ours: set[uuid.UUID] = set()
         self.foreign = 0
 
-    def put(self, arena: Arena) -> int:
+    def put(self, cluster: Cluster) -> int:
         """Puts four among the others. Returns how many."""
         from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
@@ -189,9 +194,9 @@ class Poison:
                 tx.emit(outbox.NOTIFY, "booking_reserved", {"user_id": str(uuid.uuid4())}).id,
             }
 
-        self.ours |= arena.platform.transact(emit)
+        self.ours |= cluster.platform.transact(emit)
         with (
-            ServiceBusClient.from_connection_string(arena.broker.connection_string) as client,
+            ServiceBusClient.from_connection_string(cluster.broker.connection_string) as client,
             client.get_queue_sender(outbox.NOTIFY) as sender,
         ):
             sender.send_messages(ServiceBusMessage("not JSON", message_id=f"foreign {uuid.uuid4()}"))
@@ -199,19 +204,29 @@ class Poison:
         return 4
 
 
-def run(arena: Arena, scenario: Scenario, *, attempts: int, drivers: list[Driver], poison: Poison, hours: int = 24) -> Row:
-    """Runs one scenario on the arena: a fight for so many hours of its eight EVSEs. `drivers` are those of earlier ones,
-    whose bookings must stand too; the new ones are added."""
+def run(
+    cluster: Cluster,
+    scenario: FaultScenario,
+    *,
+    attempts: int,
+    drivers: list[ContendingDriver],
+    poison: Poison,
+    hours: int = 24,
+) -> ScenarioResult:
+    """Runs one scenario on the cluster: its clients contend for so many hours of eight EVSEs.
+
+    `drivers` are those of earlier scenarios, whose bookings must stand too; the new ones are added.
+    """
     begun = time.monotonic()
-    place = arena.place()
+    place = cluster.place()
     day = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=3)
-    urls = [server.url for server in arena.servers]
-    mine = [Driver(arena.world.user(), urls, place, day, next(_seeds), hours) for _ in range(CLIENTS)]
+    urls = [server.url for server in cluster.servers]
+    mine = [ContendingDriver(cluster.world.user(), urls, place, day, next(_seeds), hours) for _ in range(CLIENTS)]
     each = -(-attempts // CLIENTS)
-    progress = Progress(each * CLIENTS)
-    put = poison.put(arena)
+    progress = AttemptCounter(each * CLIENTS)
+    put = poison.put(cluster)
     with ThreadPoolExecutor(CLIENTS + 1) as pool:
-        breaking = pool.submit(scenario.break_things, arena, progress)
+        breaking = pool.submit(scenario.break_things, cluster, progress)
         done = [pool.submit(driver.run, each, progress) for driver in mine]
         try:
             for future in done:
@@ -220,46 +235,55 @@ def run(arena: Arena, scenario: Scenario, *, attempts: int, drivers: list[Driver
         except BaseException:
             progress.stop()
             raise
-    arena.settle()
+    cluster.settle()
     late = sum(driver.find_out() for driver in mine)
-    arena.settle()
-    wait_until(lambda: len(_dead_letters(arena)) >= len(poison.ours) + poison.foreign, seconds=120, what="poison is shown")
+    cluster.settle()
+    wait_until(lambda: len(_dead_letters(cluster)) >= len(poison.ours) + poison.foreign, seconds=120, what="poison is shown")
     drivers += mine
-    books = arena.platform.database.read(Books.read)
-    mailed = dict.fromkeys(arena.communication.accepted.emails, 1)
-    now = arena.platform.clock.now() - timedelta(seconds=1)
-    broken = check_all(books, drivers, poison=frozenset(poison.ours), mailed=mailed, now=now)
-    broken += poison_is_visible(frozenset(poison.ours), poison.foreign, _dead_letters(arena))
+    snapshot = cluster.platform.database.read(DatabaseSnapshot.read)
+    mailed = dict.fromkeys(cluster.communication.accepted.emails, 1)
+    now = cluster.platform.clock.now() - timedelta(seconds=1)
+    violations = check_all(snapshot, drivers, poison=frozenset(poison.ours), mailed=mailed, now=now)
+    violations += poison_is_visible(frozenset(poison.ours), poison.foreign, _dead_letters(cluster))
     for driver in mine:
         driver.close()
-    return _row(scenario, mine, killed=killed, late=late, poison=put, seconds=time.monotonic() - begun, broken=broken)
+    return _result(
+        scenario, mine, killed=killed, late=late, poison=put, seconds=time.monotonic() - begun, violations=violations
+    )
 
 
-def _dead_letters(arena: Arena) -> list[dict[str, Any]]:
+def _dead_letters(cluster: Cluster) -> list[dict[str, Any]]:
     """What an administrator reads."""
-    admin, found, cursor = arena.admin, [], None
+    admin, letters, cursor = cluster.admin, [], None
     while True:
         page = admin.get("/notify/dead-letters", limit=100, **({"cursor": cursor} if cursor else {})).json()
-        found += page["items"]
+        letters += page["items"]
         cursor = page["next_cursor"]
         if cursor is None:
-            return found
+            return letters
 
 
-def _row(
-    scenario: Scenario, drivers: Sequence[Driver], *, killed: int, late: int, poison: int, seconds: float, broken: list[Broken]
-) -> Row:
-    made: list[Attempt] = [attempt for driver in drivers for attempt in driver.attempts]
-    return Row(
+def _result(
+    scenario: FaultScenario,
+    drivers: Sequence[ContendingDriver],
+    *,
+    killed: int,
+    late: int,
+    poison: int,
+    seconds: float,
+    violations: list[Violation],
+) -> ScenarioResult:
+    attempts: list[Attempt] = [attempt for driver in drivers for attempt in driver.attempts]
+    return ScenarioResult(
         scenario=scenario.name,
-        attempts=len(made),
-        won=sum(attempt.won for attempt in made),
-        refused=sum(attempt.status is not None and not attempt.won for attempt in made),
-        retried=sum(attempt.sends > 1 for attempt in made),
+        attempts=len(attempts),
+        won=sum(attempt.won for attempt in attempts),
+        refused=sum(attempt.status is not None and not attempt.won for attempt in attempts),
+        retried=sum(attempt.sends > 1 for attempt in attempts),
         killed=killed,
         late=late,
         poison=poison,
         seconds=seconds,
-        broken=broken,
+        violations=violations,
         seen=sum((driver.seen for driver in drivers), Counter()),
     )

@@ -1,4 +1,4 @@
-"""The clients: drivers who reserve, move, cancel and ask, and remember every answer; what they were told is what must be."""
+"""The clients: drivers who reserve, move, cancel and ask, and remember every answer, by which the database is judged."""
 
 import json
 import random
@@ -16,28 +16,33 @@ from tests.support.world import API, TYPE2, Person
 
 QUARTER = timedelta(minutes=15)
 HURRIED_S = 0.03
-"""The patience of a client whose connection breaks while he waits: his answer is lost, whatever the server does."""
+"""Timeout of a client whose connection breaks while they wait: the answer is lost, whatever the server does."""
 GIVE_UP_S = 120.0
 
 
 @dataclass
 class Attempt:
-    """One thing a driver tried: its key, how often it was sent, how often the answer was lost, and the last answer."""
+    """One thing a driver tried, and its last answer."""
 
     driver: uuid.UUID
     action: str
     path: str
     body: dict[str, Any]
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The Idempotency-Key of every sending."""
     sends: int = 0
+    """How often it was sent."""
     lost: int = 0
+    """How often its answer was lost."""
     status: int | None = None
+    """None where no answer came."""
     answer: dict[str, Any] = field(default_factory=dict)
     replayed: bool = False
+    """Whether the answer was the stored one of an earlier sending."""
 
     @property
     def won(self) -> bool:
-        """Whether it was told that it is done."""
+        """Whether the answer said that it is done."""
         return self.status is not None and self.status < 300
 
     @property
@@ -51,16 +56,16 @@ class Attempt:
 
 
 @dataclass
-class Told:
-    """What a driver was last told of one of his bookings."""
+class BookingAnswer:
+    """What the last answer said of one of a driver's bookings."""
 
     status: str
     start: str
     end: str
 
 
-class Progress:
-    """How many attempts are done, for who waits to break something in the middle."""
+class AttemptCounter:
+    """How many attempts are done, for the fault injection that waits for a share of them."""
 
     def __init__(self, total: int) -> None:
         self.total, self.done, self.stopped = total, 0, False
@@ -85,27 +90,33 @@ class Progress:
                 raise TimeoutError(f"only {self.done} of {self.total} attempts were made")
 
 
-class Driver:
-    """One client. His bookings are changed by nobody else, so what he was told last must stand."""
+class ContendingDriver:
+    """One client. Nobody else changes their bookings, so the last answer they got must stand."""
 
     def __init__(
-        self, person: Person, urls: list[str], place: tuple[str, float, float], day: datetime, seed: int,
-        hours: int = 24, client: httpx.Client | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        person: Person,
+        urls: list[str],
+        place: tuple[str, float, float],
+        day: datetime,
+        seed: int,
+        hours: int = 24,
+        client: httpx.Client | None = None,
+    ) -> None:
         self.hours = hours
         self.person, self.place, self.day = person, place, day
         self.rng = random.Random(seed)
         self.urls = urls
         self.attempts: list[Attempt] = []
-        self.bookings: dict[str, Told] = {}
-        self.aside: set[str] = set()
+        self.bookings: dict[str, BookingAnswer] = {}
+        self.unresolved: set[str] = set()
         """Bookings with a change of which the answer was lost and the repeat refused: left alone until all is quiet."""
         self.requests: dict[str, dict[str, Any]] = {}
         """Charge requests by id, as they were last told."""
         self.quotes: dict[str, tuple[str, dict[str, Any]]] = {}
         """Of a booking: the start for which a quote was frozen, and the quote."""
-        self.broken: list[str] = []
-        """Promises that an answer itself broke."""
+        self.violations: list[str] = []
+        """Invariants that an answer itself violated."""
         self.seen: Counter[str] = Counter()
         self._hint: dict[str, Any] | None = None
         self._client = client or httpx.Client(timeout=30)
@@ -114,10 +125,10 @@ class Driver:
         self._pause = threading.Event()
 
     def close(self) -> None:
-        """Ends his connections."""
+        """Ends the driver's connections."""
         self._client.close()
 
-    def run(self, count: int, progress: Progress) -> None:
+    def run(self, count: int, progress: AttemptCounter) -> None:
         """Makes `count` attempts, one after the other."""
         for _ in range(count):
             if progress.stopped:
@@ -127,13 +138,19 @@ class Driver:
 
     def attempt(self) -> None:
         """One attempt of the mix."""
-        dice, mine = self.rng.random(), [id for id, told in self.bookings.items() if self._free(id, told)]
+        dice, mine = (
+            self.rng.random(),
+            [booking_id for booking_id, answer in self.bookings.items() if self._free(booking_id, answer)],
+        )
         if mine and (dice < 0.2 or len(mine) > 40):
-            id = self.rng.choice(mine)
-            self.send(Attempt(self.person.id, "cancel", f"/booking/bookings/{id}/cancel", {}), about=id)
+            booking_id = self.rng.choice(mine)
+            self.send(Attempt(self.person.id, "cancel", f"/booking/bookings/{booking_id}/cancel", {}), about=booking_id)
         elif mine and dice < 0.42:
-            id = self.rng.choice(mine)
-            self.send(Attempt(self.person.id, "reschedule", f"/booking/bookings/{id}/reschedule", self._when()), about=id)
+            booking_id = self.rng.choice(mine)
+            self.send(
+                Attempt(self.person.id, "reschedule", f"/booking/bookings/{booking_id}/reschedule", self._when()),
+                about=booking_id,
+            )
         elif dice < 0.55:
             self._ask()
         elif dice < 0.65 and self.requests:
@@ -141,8 +158,8 @@ class Driver:
         else:
             self._reserve()
 
-    def _free(self, id: str, told: Told) -> bool:
-        return told.status == "RESERVED" and id not in self.aside
+    def _free(self, booking_id: str, answer: BookingAnswer) -> bool:
+        return answer.status == "RESERVED" and booking_id not in self.unresolved
 
     def _when(self) -> dict[str, Any]:
         start = self.day + QUARTER * self.rng.randrange(4 * self.hours)
@@ -156,27 +173,38 @@ class Driver:
     def _ask(self) -> None:
         departure = self.day + timedelta(minutes=self.rng.randrange(max(1, self.hours - 3) * 60))
         body = {
-            "battery_kwh": 60, "soc": 0.4, "connectors": [TYPE2], "max_power_kw": 22, "radius_km": 2.0,
-            "energy_kwh": self.rng.choice((4, 8, 15)), "earliest_departure": departure.isoformat(),
+            "battery_kwh": 60,
+            "soc": 0.4,
+            "connectors": [TYPE2],
+            "max_power_kw": 22,
+            "radius_km": 2.0,
+            "energy_kwh": self.rng.choice((4, 8, 15)),
+            "earliest_departure": departure.isoformat(),
             "latest_finish": (departure + timedelta(hours=3)).isoformat(),
-            "origin": {"lat": self.place[1], "lon": self.place[2]}, "auto_book": self.rng.random() < 0.6,
-        }  # fmt: skip
+            "origin": {"lat": self.place[1], "lon": self.place[2]},
+            "auto_book": self.rng.random() < 0.6,
+        }
         self.send(Attempt(self.person.id, "ask", "/optimizer/charge-requests", body))
 
     def _follow_up(self) -> None:
-        """Looks at one of his charge requests; takes an offer, or withdraws it."""
-        id = self.rng.choice([*self.requests])
-        if id in self.aside:
+        """Reads one of the driver's charge requests; takes an offer, or withdraws it."""
+        request_id = self.rng.choice([*self.requests])
+        if request_id in self.unresolved:
             self._reserve()
             return
-        found = self._look(f"/optimizer/charge-requests/{id}")
-        if found is None or found["status"] in ("UNSATISFIABLE", "EXPIRED", "CANCELED"):
+        request = self._look(f"/optimizer/charge-requests/{request_id}")
+        if request is None or request["status"] in ("UNSATISFIABLE", "EXPIRED", "CANCELED"):
             self._reserve()
-        elif found["status"] == "OFFERED" and self.rng.random() < 0.7:
-            offer = self.rng.choice((0, 0, 0, 1)) if len(found["offers"]) > 1 else 0
-            self.send(Attempt(self.person.id, "accept", f"/optimizer/charge-requests/{id}/accept", {"offer": offer}), about=id)
+        elif request["status"] == "OFFERED" and self.rng.random() < 0.7:
+            offer = self.rng.choice((0, 0, 0, 1)) if len(request["offers"]) > 1 else 0
+            self.send(
+                Attempt(self.person.id, "accept", f"/optimizer/charge-requests/{request_id}/accept", {"offer": offer}),
+                about=request_id,
+            )
         else:
-            self.send(Attempt(self.person.id, "withdraw", f"/optimizer/charge-requests/{id}/cancel", {}), about=id)
+            self.send(
+                Attempt(self.person.id, "withdraw", f"/optimizer/charge-requests/{request_id}/cancel", {}), about=request_id
+            )
 
     def _look(self, path: str) -> dict[str, Any] | None:
         for _ in range(3):
@@ -187,12 +215,12 @@ class Driver:
             if answer.status_code == 200:
                 return answer.json()
             if answer.status_code != 503:
-                self.broken.append(f"an answer that is not 503 while something is away: GET {path}: {answer.text[:200]}")
+                self.violations.append(f"an answer that is not 503 while something is away: GET {path}: {answer.text[:200]}")
         return None
 
     def _authorised(self) -> dict[str, str]:
-        made, headers = self._headers
-        if time.monotonic() - made > 300:
+        made_at, headers = self._headers
+        if time.monotonic() - made_at > 300:
             self._headers = (time.monotonic(), self.person.headers())
         return headers or self._headers[1]
 
@@ -204,7 +232,7 @@ class Driver:
         if attempt.unknown or (attempt.lost and not attempt.won):
             # Nobody knows whether the first sending is still under way: only when all is quiet the key tells for good.
             if about is not None:
-                self.aside.add(about)
+                self.unresolved.add(about)
             return
         self._remember(attempt)
         if attempt.won and self.rng.random() < 0.04:
@@ -237,7 +265,7 @@ class Driver:
         return self._client.post(url, json=attempt.body, headers=headers, **patience)
 
     def _repeat(self, attempt: Attempt) -> None:
-        """The same key once more: the same answer, and no second effect (which the books will show)."""
+        """The same key once more: the same answer, and no second effect (which the snapshot will show)."""
         try:
             answer = self._post(attempt)
         except httpx.TransportError:
@@ -246,10 +274,10 @@ class Driver:
             return
         same = (answer.status_code, _document(answer)) == (attempt.status, attempt.answer)
         if not same or answer.headers.get("idempotency-replayed") != "true":
-            self.broken.append(f"a repeat with the same key got another answer: {attempt}, then {answer.text[:200]}")
+            self.violations.append(f"a repeat with the same key got another answer: {attempt}, then {answer.text[:200]}")
 
     def find_out(self) -> int:
-        """When all is quiet: asks again for everything he does not know for sure. Returns how many had happened after all."""
+        """When all is quiet: asks again for everything whose outcome is not known. Returns how many had happened after all."""
         late = 0
         for attempt in self.attempts:
             if not (attempt.unknown or (attempt.lost and not attempt.won)):
@@ -257,7 +285,7 @@ class Driver:
             known = not attempt.unknown
             self._until_answered(attempt)
             if attempt.unknown:
-                self.broken.append(f"no answer even when all was quiet: {attempt}")
+                self.violations.append(f"no answer even when all was quiet: {attempt}")
                 continue
             late += known and attempt.replayed
             self._remember(attempt)
@@ -268,9 +296,9 @@ class Driver:
         answer = attempt.answer
         if attempt.won:
             if attempt.action in ("reserve", "reschedule", "cancel"):
-                told = Told(answer["reservation_status"], answer["period"]["start"], answer["period"]["end"])
-                self.bookings[answer["id"]] = told
-                self.quotes[answer["id"]] = (told.start, answer["quote"])
+                booking = BookingAnswer(answer["reservation_status"], answer["period"]["start"], answer["period"]["end"])
+                self.bookings[answer["id"]] = booking
+                self.quotes[answer["id"]] = (booking.start, answer["quote"])
             else:
                 self.requests[answer["id"]] = answer
             return
@@ -278,7 +306,7 @@ class Driver:
         if attempt.status == 409 and code == "SLOT_TAKEN":
             self._check_alternatives(attempt)
         elif not (attempt.status == 409 and (code in self._fair(attempt) or self._too_late(attempt))):
-            self.broken.append(f"an answer that should not be: {attempt} {answer.get('detail', '')}")
+            self.violations.append(f"an answer that should not be: {attempt} {answer.get('detail', '')}")
 
     def _fair(self, attempt: Attempt) -> frozenset[str]:
         """The refusals, other than a taken slot, that an attempt may meet."""
@@ -289,18 +317,20 @@ class Driver:
         return frozenset()
 
     def _too_late(self, attempt: Attempt) -> bool:
-        """Whether a change is refused because its deadline, which lies before the booking's start, has indeed passed: an
-        alternative that he took may begin sooner than its terms allow changes."""
-        until, told = attempt.answer.get("change_until"), self.bookings.get(attempt.path.split("/")[-2])
-        if attempt.action != "reschedule" or attempt.answer.get("code") != "TERMS_REFUSE" or until is None or told is None:
+        """Whether a change is refused because its deadline, before the booking's start, has indeed passed.
+
+        An alternative that the driver took may begin sooner than its terms allow changes.
+        """
+        until, booking = attempt.answer.get("change_until"), self.bookings.get(attempt.path.split("/")[-2])
+        if attempt.action != "reschedule" or attempt.answer.get("code") != "TERMS_REFUSE" or until is None or booking is None:
             return False
         now = self.person.world.platform.clock.now()
-        return datetime.fromisoformat(until) < datetime.fromisoformat(told.start) and datetime.fromisoformat(until) <= now
+        return datetime.fromisoformat(until) < datetime.fromisoformat(booking.start) and datetime.fromisoformat(until) <= now
 
     def _check_alternatives(self, attempt: Attempt) -> None:
         alternatives = attempt.answer.get("alternatives")
         if not alternatives:
-            self.broken.append(f"a loser without alternatives: {attempt}")
+            self.violations.append(f"a loser without alternatives: {attempt}")
             return
         for item in alternatives:
             start = datetime.fromisoformat(item["period"]["start"])
@@ -311,7 +341,7 @@ class Driver:
                 or start <= self.person.world.platform.clock.now()
                 or datetime.fromisoformat(item["period"]["end"]) <= start
             ):
-                self.broken.append(f"an alternative that is none: {item} for {attempt}")
+                self.violations.append(f"an alternative that is none: {item} for {attempt}")
         here = [item["period"] for item in alternatives if item["location_id"] == self.place[0]]
         if here and self.rng.random() < 0.5:
             begin, end = (datetime.fromisoformat(here[0][name]) for name in ("start", "end"))
@@ -320,7 +350,7 @@ class Driver:
 
 def _document(answer: httpx.Response) -> dict[str, Any]:
     try:
-        found = answer.json()
+        document = answer.json()
     except ValueError:
         return {"code": f"NOT_JSON {answer.text[:100]!r}"}
-    return found if isinstance(found, dict) else {"code": "NOT_AN_OBJECT"}
+    return document if isinstance(document, dict) else {"code": "NOT_AN_OBJECT"}

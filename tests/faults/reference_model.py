@@ -1,4 +1,4 @@
-"""The life of bookings and charge requests as a reference in memory: what must be there after each step, and what may.
+"""The lifecycle of bookings and charge requests as a reference model in memory: what must be there after each step, or may.
 
 The reference counts places; it does not choose EVSEs. Where the platform may or may not find one (settled bookings lie in the
 way of a repack) it takes either answer, and holds it to that from then on.
@@ -26,7 +26,7 @@ Event = tuple[str, str]
 
 
 @dataclass
-class Place:
+class ReferencePool:
     """A pool of interchangeable EVSEs."""
 
     id: str
@@ -34,23 +34,28 @@ class Place:
 
 
 @dataclass
-class RefBooking:
+class ReferenceBooking:
     """A booking as it must be."""
 
     id: str
     driver: int
-    place: Place
+    """Its number."""
+    place: ReferencePool
     start: datetime
     end: datetime
     status: str
     quote: dict[str, Any]
     request: str | None = None
+    """The charge request that it was made for."""
     hold_expires: datetime | None = None
     revealed: bool = False
+    """Whether its driver knows the EVSE."""
     started: datetime | None = None
     stopped: datetime | None = None
     fee: int | None = None
+    """Minor units."""
     slots: set[int] = field(default_factory=set)
+    """Quarter hours that it holds."""
     evse: bytes | None = None
     """As the table had it last: a settled booking keeps it."""
 
@@ -71,13 +76,14 @@ class RefBooking:
 
 
 @dataclass
-class RefRequest:
-    """A charge request as it must be. `status` is what is stored; `at` what is shown."""
+class ReferenceRequest:
+    """A charge request as it must be."""
 
     id: str
     driver: int
     auto_book: bool
     status: str = "QUEUED"
+    """As it is stored; `at` says what is shown."""
     booking: str | None = None
     expires: datetime | None = None
     offers: list[dict[str, Any]] = field(default_factory=list)
@@ -88,21 +94,22 @@ class RefRequest:
         return "EXPIRED" if lapsed else self.status
 
 
-class Reference:
+class ReferenceModel:
     """Everything that must be there. Its methods are what happens; `may_` and `must_` say what the platform has to answer."""
 
-    def __init__(self, places: Iterable[Place]) -> None:
+    def __init__(self, places: Iterable[ReferencePool]) -> None:
         self.places = {place.id: place for place in places}
-        self.bookings: dict[str, RefBooking] = {}
-        self.requests: dict[str, RefRequest] = {}
+        self.bookings: dict[str, ReferenceBooking] = {}
+        self.requests: dict[str, ReferenceRequest] = {}
         self.events: Counter[Event] = Counter()
 
-    def may_claim(self, place: Place, slots: set[int], now: datetime, *, ignoring: str | None = None) -> bool | None:
+    def may_claim(self, place: ReferencePool, slots: set[int], now: datetime, *, ignoring: str | None = None) -> bool | None:
         """Whether the period can be had there: True, False, or None where that depends on the settled bookings."""
         there = [
-            item for item in self.bookings.values()
+            item
+            for item in self.bookings.values()
             if item.place is place and item.slots and not item.lapsed(now) and item.id != ignoring
-        ]  # fmt: skip
+        ]
         taken = Counter(slot for item in there for slot in item.slots)
         if any(taken[slot] >= place.evses for slot in slots):
             return False
@@ -113,36 +120,44 @@ class Reference:
             return True
         return None if any(item.settled for item in there) else True
 
-    def at_limit(self, driver: int, place: Place, now: datetime, *, without: str | None = None) -> bool:
-        """Whether a driver has as many open bookings at a place as he may."""
+    def at_limit(self, driver: int, place: ReferencePool, now: datetime, *, without: str | None = None) -> bool:
+        """Whether a driver has as many open bookings at a place as they may."""
         open_ = [
-            item for item in self.bookings.values()
+            item
+            for item in self.bookings.values()
             if item.driver == driver and item.place is place and item.counts(now) and item.id != without
-        ]  # fmt: skip
+        ]
         return len(open_) >= LIMIT
 
-    def announce(self, item: RefBooking, type: str, now: datetime, *, reminder: bool = True) -> None:
+    def announce(self, item: ReferenceBooking, event_type: str, now: datetime, *, reminder: bool = True) -> None:
         """The driver is told, and reminded an hour before where that is still to come."""
-        self.events[(type, item.id)] += 1
+        self.events[(event_type, item.id)] += 1
         if reminder and item.start - REMIND_BEFORE > now:
             self.events[("booking_reminder", item.id)] += 1
 
-    def end_lapsed(self, place: Place, now: datetime) -> None:
+    def end_lapsed(self, place: ReferencePool, now: datetime) -> None:
         """Holds of a place that have run out end with the next successful claim there, or by the timer."""
         for item in self.bookings.values():
             if item.place is place and item.lapsed(now):
                 item.status, item.slots = "CANCELED", set()
                 self.events[("hold_expired", str(item.request))] += 1
 
-    def reserved(self, answer: dict[str, Any], driver: int, now: datetime, *, request: str | None = None) -> RefBooking:
+    def reserved(self, answer: dict[str, Any], driver: int, now: datetime, *, request: str | None = None) -> ReferenceBooking:
         """A booking was made: RESERVED, or PENDING as the held offer of a request."""
         place = self.places[answer["location_id"]]
         self.end_lapsed(place, now)
         start, end = (datetime.fromisoformat(answer["period"][name]) for name in ("start", "end"))
-        item = RefBooking(
-            answer["id"], driver, place, start, end, answer["reservation_status"], answer["quote"], request=request,
+        item = ReferenceBooking(
+            answer["id"],
+            driver,
+            place,
+            start,
+            end,
+            answer["reservation_status"],
+            answer["quote"],
+            request=request,
             slots=set(range(slot_of(start), slot_of(end))),
-        )  # fmt: skip
+        )
         if item.status == "RESERVED":
             item.revealed = start - now <= REVEAL_BEFORE
             self.announce(item, "booking_reserved", now)
@@ -151,13 +166,13 @@ class Reference:
         self.bookings[item.id] = item
         return item
 
-    def canceled(self, item: RefBooking, now: datetime) -> None:
+    def canceled(self, item: ReferenceBooking, now: datetime) -> None:
         """By its driver; late it costs what the terms say."""
         late = item.status == "RESERVED" and now > item.start - CANCEL_UNTIL
         item.status, item.slots, item.fee = "CANCELED", set(), CANCEL_FEE if late else 0
         self.announce(item, "booking_canceled", now, reminder=False)
 
-    def moved(self, item: RefBooking, start: datetime, end: datetime, quote: dict[str, Any], now: datetime) -> None:
+    def moved(self, item: ReferenceBooking, start: datetime, end: datetime, quote: dict[str, Any], now: datetime) -> None:
         """To another period, with the quote of that."""
         self.end_lapsed(item.place, now)
         item.start, item.end, item.quote = start, end, quote
@@ -166,13 +181,13 @@ class Reference:
         item.evse = None
         self.announce(item, "booking_rescheduled", now)
 
-    def confirmed(self, item: RefBooking, now: datetime) -> None:
+    def confirmed(self, item: ReferenceBooking, now: datetime) -> None:
         """A hold was taken."""
         item.status, item.hold_expires = "RESERVED", None
         item.revealed = item.start - now <= REVEAL_BEFORE
         self.announce(item, "booking_reserved", now)
 
-    def may_start(self, item: RefBooking, now: datetime) -> str:
+    def may_start(self, item: ReferenceBooking, now: datetime) -> str:
         """What an attempt to start charging must answer: a status code and an error code."""
         if item.status != "RESERVED":
             return "409 WRONG_STATE"
@@ -184,12 +199,12 @@ class Reference:
         others = (other for other in self.bookings.values() if other is not item and other.evse == item.evse)
         return "409 CONFLICT" if any(other.slots & early for other in others) else "200"
 
-    def began(self, item: RefBooking, now: datetime) -> None:
-        """Charging: the slots before the start are his too where he came early."""
+    def began(self, item: ReferenceBooking, now: datetime) -> None:
+        """Charging: the slots before the start are the driver's too where they came early."""
         item.status, item.started, item.revealed = "FULFILLED", now, True
         item.slots |= set(range(slot_of(now), slot_of(item.start)))
 
-    def ended(self, item: RefBooking, now: datetime) -> None:
+    def ended(self, item: ReferenceBooking, now: datetime) -> None:
         """Charging has ended: what is left is free."""
         item.stopped = now
         item.slots = {slot for slot in item.slots if slot < slot_after(now)}
@@ -216,14 +231,14 @@ class Reference:
                 self.events[("charge_request_expired", request.id)] += 1
 
 
-def event_of(type: str, payload: dict[str, Any]) -> Event:
+def event_of(event_type: str, payload: dict[str, Any]) -> Event:
     """An outbox row as the reference counts it."""
-    if type in ("charge_requested", "hold_expired") or type.startswith("charge_request_"):
-        return type, payload["charge_request_id"]
-    return type, payload["booking_id"]
+    if event_type in ("charge_requested", "hold_expired") or event_type.startswith("charge_request_"):
+        return event_type, payload["charge_request_id"]
+    return event_type, payload["booking_id"]
 
 
-def idle(reference: Reference, place: Place, now: datetime, hours: int) -> bool:
+def idle(reference: ReferenceModel, place: ReferencePool, now: datetime, hours: int) -> bool:
     """Whether an EVSE of a place is surely free for so long."""
     first = slot_of(now)
     slots = set(range(first, first + 4 * hours))

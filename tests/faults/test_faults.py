@@ -1,5 +1,7 @@
-"""The short version of `make faults`: 32 clients over HTTP, two server processes, MariaDB, the broker, Azurite; a fight in
-peace, and one in which everything is broken in turn. Every promise is checked after each."""
+"""The short version of `make faults`: one contention scenario without faults, and one where everything is broken in turn.
+
+32 clients over HTTP, two server processes, MariaDB, the broker and Azurite; every invariant is checked after each.
+"""
 
 import gc
 import os
@@ -7,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from devhost.stack.process import Failed, NotThere
-from tests.faults.cluster import Arena
-from tests.faults.contention import Poison, Scenario, everything, nothing, run
-from tests.faults.drivers import Driver
+from devhost.stack.process import ComponentError, ComponentMissingError
+from tests.faults.cluster import Cluster
+from tests.faults.contention import FaultScenario, Poison, everything, nothing, run
+from tests.faults.drivers import ContendingDriver
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -20,26 +22,31 @@ pytestmark = [
 ]
 
 
-def test_every_promise_holds_in_peace_and_when_everything_breaks(tmp_path: Path) -> None:
-    drivers: list[Driver] = []
+def test_every_invariant_holds_without_faults_and_when_everything_breaks(tmp_path: Path) -> None:
+    drivers: list[ContendingDriver] = []
     poison = Poison()
-    arena = Arena(tmp_path)
+    cluster = Cluster(tmp_path)
     try:
-        arena.__enter__()
-    except (NotThere, Failed) as error:
+        cluster.__enter__()
+    except (ComponentMissingError, ComponentError) as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"in CI every component must be there: {error}")
         pytest.skip(str(error))
     try:
-        peace = run(arena, Scenario("all well", nothing), attempts=192, drivers=drivers, poison=poison, hours=4)
-        assert [str(item) for item in peace.broken] == []
-        assert peace.seen["reserve 201"] > 0
-        assert peace.seen["reserve 409 SLOT_TAKEN"] > 0, f"there was no contention: {peace.seen}"
-        assert peace.seen["ask 202"] > 0
-        war = run(arena, Scenario("everything", everything(kills=2)), attempts=256, drivers=drivers, poison=poison, hours=4)
-        assert [str(item) for item in war.broken] == []
-        assert war.retried > 0, "no answer was lost: nothing was broken in the middle"
-        assert (peace.won + peace.refused, war.won + war.refused) == (peace.attempts, war.attempts)
+        undisturbed = run(cluster, FaultScenario("all well", nothing), attempts=192, drivers=drivers, poison=poison, hours=4)
+        assert [str(item) for item in undisturbed.violations] == []
+        assert undisturbed.seen["reserve 201"] > 0
+        assert undisturbed.seen["reserve 409 SLOT_TAKEN"] > 0, f"there was no contention: {undisturbed.seen}"
+        assert undisturbed.seen["ask 202"] > 0
+        disturbed = run(
+            cluster, FaultScenario("everything", everything(kills=2)), attempts=256, drivers=drivers, poison=poison, hours=4
+        )
+        assert [str(item) for item in disturbed.violations] == []
+        assert disturbed.retried > 0, "no answer was lost: nothing was broken in the middle"
+        assert (undisturbed.won + undisturbed.refused, disturbed.won + disturbed.refused) == (
+            undisturbed.attempts,
+            disturbed.attempts,
+        )
     finally:
-        arena.__exit__()
+        cluster.__exit__()
         gc.collect()  # here, and not in another test

@@ -1,27 +1,22 @@
-"""Bookings and charge requests against a reference in memory: hypothesis draws what drivers and the clock do, over HTTP, on
-SQLite and on MariaDB; after each step tables, statuses, quotes and events are what the reference says.
+"""Bookings and charge requests against the reference model, over HTTP, on SQLite and on MariaDB.
 
-`make test` draws few stories, always the same; `make faults` (LIFE_EXAMPLES) many, new ones each time.
+Stateful testing: hypothesis draws what drivers and the clock do; after each step tables, statuses, quotes and events are what
+the model says. `make test` draws few examples, always the same; `make faults` (FAULT_EXAMPLES) many, new ones each time.
 """
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from app.asgi import create_app
-from app.migrate import upgrade
-from app.process import make_platform
 from functions.booking import sweeps
 from functions.booking.domain import OFFER_HOLD
 from functions.booking.tables import booking, slot_claim
@@ -31,32 +26,30 @@ from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
 from shared.db import metadata
 from shared.outbox import outbox_message
-from shared.settings import Settings
 from shared.slots import slot_of, slot_start
 from tests.conftest import MONDAY_EIGHT
-from tests.faults.cluster import SECRET
-from tests.faults.invariants import Books, check_books
+from tests.faults.invariants import DatabaseSnapshot, check_snapshot
 from tests.faults.reference_model import (
     CHANGE_UNTIL,
     LIMIT,
-    Place,
-    RefBooking,
-    Reference,
-    RefRequest,
+    ReferenceBooking,
+    ReferenceModel,
+    ReferencePool,
+    ReferenceRequest,
     as_uuid,
     event_of,
     idle,
 )
 from tests.support.world import TYPE2, Person, World
 
-EXAMPLES = int(os.environ.get("LIFE_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("FAULT_EXAMPLES", "0"))
 QUARTER = timedelta(minutes=15)
 picks = st.integers(0, 10**6)
 slots_ahead = st.one_of(st.integers(1, 4), st.integers(-1, 9), st.integers(5, 6), st.integers(10, 20))
 lengths = st.sampled_from([15, 30, 45, 60, 120])
 
 
-class Life(RuleBasedStateMachine):
+class BookingLifecycle(RuleBasedStateMachine):
     """Three drivers, a place with two EVSEs and one with a single one, and time."""
 
     world: World
@@ -75,8 +68,8 @@ class Life(RuleBasedStateMachine):
         terms = BookingTerms(open_bookings_per_driver=LIMIT)
         near = self.world.location(evses=2, latitude=52.09, name="Two", terms=terms)
         far = self.world.location(evses=1, latitude=52.11, name="One", terms=terms)
-        self.places = [Place(near, 2), Place(far, 1)]
-        self.reference = Reference(self.places)
+        self.places = [ReferencePool(near, 2), ReferencePool(far, 1)]
+        self.reference = ReferenceModel(self.places)
         self.drivers: list[Person] = [self.world.user() for _ in range(3)]
         self.told: Counter[str] = Counter()
         self.last: tuple[int, str, Any, str, httpx.Response] | None = None
@@ -98,13 +91,15 @@ class Life(RuleBasedStateMachine):
             return str(answer.status_code), document
         return f"{answer.status_code} {document['code']}", document
 
-    def booking(self, pick: int, fits: Callable[[RefBooking], bool] = lambda item: item.status == "RESERVED") -> RefBooking:
+    def booking(
+        self, pick: int, fits: Callable[[ReferenceBooking], bool] = lambda item: item.status == "RESERVED"
+    ) -> ReferenceBooking:
         """Some booking; four times of five one that fits."""
         everything = [*self.reference.bookings.values()]
         chosen = [item for item in everything if fits(item)] if pick % 5 else everything
         return (chosen or everything)[pick // 5 % len(chosen or everything)]
 
-    def request(self, pick: int) -> RefRequest:
+    def request(self, pick: int) -> ReferenceRequest:
         """Some charge request; four times of five one with an offer."""
         everything = [*self.reference.requests.values()]
         chosen = [item for item in everything if item.at(self.now) == "OFFERED"] if pick % 5 else everything
@@ -114,7 +109,9 @@ class Life(RuleBasedStateMachine):
         """A quarter hour so far from now."""
         return slot_start(slot_of(self.now)) + ahead * QUARTER
 
-    def claimable(self, answer: str, place: Place, slots: set[int], *, ignoring: str | None = None, won: str = "201") -> bool:
+    def claimable(
+        self, answer: str, place: ReferencePool, slots: set[int], *, ignoring: str | None = None, won: str = "201"
+    ) -> bool:
         """Whether a claim succeeded, as it had to where the reference knows."""
         may = self.reference.may_claim(place, slots, self.now, ignoring=ignoring)
         allowed = {True: {won}, False: {"409 SLOT_TAKEN"}, None: {won, "409 SLOT_TAKEN"}}[may]
@@ -161,13 +158,18 @@ class Life(RuleBasedStateMachine):
     def ask(self, driver: int, auto_book: bool, hours: int, energy: int, at_once: int) -> None:
         """A charge request; two of three are delivered at once."""
         body = {
-            "battery_kwh": 60, "soc": 0.4, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": energy,
-            "origin": {"lat": 52.091, "lon": 5.121}, "auto_book": auto_book,
+            "battery_kwh": 60,
+            "soc": 0.4,
+            "connectors": [TYPE2],
+            "max_power_kw": 22,
+            "energy_kwh": energy,
+            "origin": {"lat": 52.091, "lon": 5.121},
+            "auto_book": auto_book,
             "earliest_departure": (self.now + timedelta(hours=hours)).isoformat(),
-        }  # fmt: skip
+        }
         answer, document = self.post(driver, "/optimizer/charge-requests", body)
         assert (answer, document["status"]) == ("202", "QUEUED")
-        self.reference.requests[document["id"]] = RefRequest(document["id"], driver, auto_book)
+        self.reference.requests[document["id"]] = ReferenceRequest(document["id"], driver, auto_book)
         self.reference.events[("charge_requested", document["id"])] += 1
         if at_once:
             self.deliver()
@@ -260,7 +262,7 @@ class Life(RuleBasedStateMachine):
             self._accept_another(request, held, request.offers[offer], answer, document)
 
     def _accept_another(
-        self, request: RefRequest, held: RefBooking, wanted: dict[str, Any], answer: str, document: dict[str, Any]
+        self, request: ReferenceRequest, held: ReferenceBooking, wanted: dict[str, Any], answer: str, document: dict[str, Any]
     ) -> None:
         start, end = (datetime.fromisoformat(wanted[name]) for name in ("start", "end"))
         slots, place = set(range(slot_of(start), slot_of(end))), self.reference.places[wanted["location_id"]]
@@ -270,10 +272,13 @@ class Life(RuleBasedStateMachine):
             assert answer == "409 LIMIT_REACHED"
         elif self.claimable(answer, place, slots, ignoring=held.id, won="200"):
             self.reference.canceled(held, self.now)
-            made = self.drivers[request.driver].get(f"/booking/bookings/{document['booking_id']}").json()
-            assert (made["period"]["start"], made["charge_request_id"]) == (wanted["start"].replace("+00:00", "Z"), request.id)
-            self.reference.reserved(made, request.driver, self.now, request=request.id)
-            request.status, request.booking = "RESERVED", made["id"]
+            booked = self.drivers[request.driver].get(f"/booking/bookings/{document['booking_id']}").json()
+            assert (booked["period"]["start"], booked["charge_request_id"]) == (
+                wanted["start"].replace("+00:00", "Z"),
+                request.id,
+            )
+            self.reference.reserved(booked, request.driver, self.now, request=request.id)
+            request.status, request.booking = "RESERVED", booked["id"]
 
     @rule(driver=st.integers(0, 2), hours=st.integers(0, 1), minutes=st.integers(0, 2), offer=st.sampled_from([0, 0, 1]))
     def ask_and_answer(self, driver: int, hours: int, minutes: int, offer: int) -> None:
@@ -310,8 +315,10 @@ class Life(RuleBasedStateMachine):
         driver, path, body, key, first = self.last
         again = self.drivers[driver].post(path, body, key=key)
         assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (
-            first.status_code, first.json(), "true",
-        )  # fmt: skip
+            first.status_code,
+            first.json(),
+            "true",
+        )
 
     # What the platform does
 
@@ -325,26 +332,26 @@ class Life(RuleBasedStateMachine):
         self.reference.holds_told()
         self._check_told()
 
-    def _decided(self, request: RefRequest) -> None:
+    def _decided(self, request: ReferenceRequest) -> None:
         driver = self.drivers[request.driver]
-        found = driver.get(f"/optimizer/charge-requests/{request.id}").json()
-        if found["status"] == "UNSATISFIABLE":
+        document = driver.get(f"/optimizer/charge-requests/{request.id}").json()
+        if document["status"] == "UNSATISFIABLE":
             request.status = "UNSATISFIABLE"
             self.reference.events[("charge_request_unsatisfiable", request.id)] += 1
             closed = [place for place in self.places if self.reference.at_limit(request.driver, place, self.now)]
-            assert found["reason"] in (("LIMIT_REACHED", "ALL_FULL") if closed else ("ALL_FULL",))
+            assert document["reason"] in (("LIMIT_REACHED", "ALL_FULL") if closed else ("ALL_FULL",))
             assert not any(idle(self.reference, place, self.now, 8) for place in self.places if place not in closed)
             return
-        assert found["status"] == ("RESERVED" if request.auto_book else "OFFERED")
-        made = driver.get(f"/booking/bookings/{found['booking_id']}").json()
-        start, end = (datetime.fromisoformat(made["period"][name]) for name in ("start", "end"))
+        assert document["status"] == ("RESERVED" if request.auto_book else "OFFERED")
+        booked = driver.get(f"/booking/bookings/{document['booking_id']}").json()
+        start, end = (datetime.fromisoformat(booked["period"][name]) for name in ("start", "end"))
         slots = set(range(slot_of(start), slot_of(end)))
-        place = self.reference.places[made["location_id"]]
+        place = self.reference.places[booked["location_id"]]
         assert not self.reference.at_limit(request.driver, place, self.now)
         assert self.reference.may_claim(place, slots, self.now) is not False, "a place that was full was booked"
-        item = self.reference.reserved(made, request.driver, self.now, request=request.id)
+        item = self.reference.reserved(booked, request.driver, self.now, request=request.id)
         assert item.status == ("RESERVED" if request.auto_book else "PENDING")
-        request.status, request.booking, request.offers = found["status"], made["id"], found["offers"]
+        request.status, request.booking, request.offers = document["status"], booked["id"], document["offers"]
         if not request.auto_book:
             request.expires = self.now + OFFER_HOLD
             self.reference.events[("charge_request_offered", request.id)] += 1
@@ -352,9 +359,9 @@ class Life(RuleBasedStateMachine):
     def _check_told(self) -> None:
         """Every event that is due and is told was told once."""
         silent = ("charge_requested", "hold_expired", "booking_reminder")
-        told = Counter(type for type, _ in self.reference.events.elements() if type not in silent)
+        expected = Counter(event_type for event_type, _ in self.reference.events.elements() if event_type not in silent)
         rows = self.world.platform.read(lambda tx: tx.execute(sa.select(notification.c.type)).scalars().all())
-        assert Counter(type for type in rows if type != "booking_reminder") == told
+        assert Counter(event_type for event_type in rows if event_type != "booking_reminder") == expected
 
     @rule()
     def run_timers(self) -> None:
@@ -393,19 +400,23 @@ class Life(RuleBasedStateMachine):
                 conn.execute(sa.select(slot_claim)).all(),
                 {str(row.id): row for row in conn.execute(sa.select(charge_request))},
                 conn.execute(sa.select(outbox_message.c.type, outbox_message.c.payload)).all(),
-                Books.read(conn),
+                DatabaseSnapshot.read(conn),
             )
 
-        bookings, claims, requests, messages, books = self.world.platform.database.read(read)
-        assert {id: row.status for id, row in bookings.items()} == {id: item.status for id, item in ref.bookings.items()}
-        assert {id: row.status for id, row in requests.items()} == {id: item.status for id, item in ref.requests.items()}
-        held: dict[str, set[int]] = {id: set() for id in bookings}
+        bookings, claims, requests, messages, snapshot = self.world.platform.database.read(read)
+        assert {object_id: row.status for object_id, row in bookings.items()} == {
+            object_id: item.status for object_id, item in ref.bookings.items()
+        }
+        assert {object_id: row.status for object_id, row in requests.items()} == {
+            object_id: item.status for object_id, item in ref.requests.items()
+        }
+        held: dict[str, set[int]] = {object_id: set() for object_id in bookings}
         for row in claims:
             held[str(row.booking_id)].add(slot_of(row.slot_start))
             assert row.evse_id == bookings[str(row.booking_id)].evse_id, "a booking's claims are on its EVSE"
-        assert held == {id: item.slots for id, item in ref.bookings.items()}
-        for id, item in ref.bookings.items():
-            row = bookings[id]
+        assert held == {object_id: item.slots for object_id, item in ref.bookings.items()}
+        for object_id, item in ref.bookings.items():
+            row = bookings[object_id]
             assert (row.start, row.end, row.quote) == (item.start, item.end, item.quote), "what was promised is frozen"
             assert (row.revealed_at is not None, row.started_at, row.stopped_at) == (item.revealed, item.started, item.stopped)
             assert (row.charge_request_id, row.user_id) == (
@@ -417,14 +428,14 @@ class Life(RuleBasedStateMachine):
             if item.status == "NO_SHOW":
                 assert row.settlement["no_show_fee_minor"] == item.fee
             item.evse = row.evse_id.bytes
-        assert Counter(event_of(type, payload) for type, payload in messages) == ref.events
-        assert check_books(books) == []
+        assert Counter(event_of(event_type, payload) for event_type, payload in messages) == ref.events
+        assert check_snapshot(snapshot) == []
 
 
-def story(world: World, *, examples: int) -> None:
-    """Draws stories on a platform. In CI always the same ones."""
+def run_examples(world: World, *, examples: int) -> None:
+    """Draws examples on a platform. In CI always the same ones."""
 
-    class Here(Life):
+    class Here(BookingLifecycle):
         pass
 
     Here.world = world
@@ -443,20 +454,10 @@ def story(world: World, *, examples: int) -> None:
 
 
 @pytest.mark.timeout(3600 if EXAMPLES else 300)
-def test_a_life_on_sqlite(world: World) -> None:
-    story(world, examples=18)
-
-
-@pytest.fixture
-def on_mariadb(mariadb_url: str, tmp_path: Path) -> Iterator[World]:
-    settings = Settings.model_validate({"data_dir": tmp_path, "database_url": mariadb_url, "jwt_secret": SECRET})
-    platform = make_platform(settings, ManualClock(MONDAY_EIGHT))
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
+def test_the_platform_does_what_the_reference_model_says_on_sqlite(world: World) -> None:
+    run_examples(world, examples=18)
 
 
 @pytest.mark.timeout(3600 if EXAMPLES else 300)
-def test_a_life_on_mariadb(on_mariadb: World) -> None:
-    story(on_mariadb, examples=12)
+def test_the_platform_does_what_the_reference_model_says_on_mariadb(mariadb_world: World) -> None:
+    run_examples(mariadb_world, examples=12)

@@ -23,17 +23,17 @@ from shared.errors import Unavailable, Undeliverable
 from shared.settings import Settings
 from tests.support.world import World
 
-LETTER = Email("ada@example.org", "Hello", "text", "<p>html</p>")
+EMAIL = Email("ada@example.org", "Hello", "text", "<p>html</p>")
 FROM = "noreply@evcharging.test"
 
 
 def test_an_email_is_signed_sent_and_idempotent_by_its_operation(communication: CommunicationServices) -> None:
     sender = CommunicationEmail(communication.endpoint, communication.key, FROM)
-    id = uuid.uuid4()
-    sender.send(LETTER, operation_id=id)
-    sender.send(LETTER, operation_id=id)
-    assert list(communication.accepted.emails) == [str(id)]
-    message = communication.accepted.emails[str(id)]
+    operation_id = uuid.uuid4()
+    sender.send(EMAIL, operation_id=operation_id)
+    sender.send(EMAIL, operation_id=operation_id)
+    assert list(communication.accepted.emails) == [str(operation_id)]
+    message = communication.accepted.emails[str(operation_id)]
     assert message["senderAddress"] == FROM
     assert message["content"] == {"subject": "Hello", "plainText": "text", "html": "<p>html</p>"}
 
@@ -43,14 +43,14 @@ def test_sending_leaves_no_thread_behind(communication: CommunicationServices) -
     sender = CommunicationEmail(communication.endpoint, communication.key, FROM)
     before = set(threading.enumerate())
     for _ in range(3):
-        sender.send(LETTER, operation_id=uuid.uuid4())
+        sender.send(EMAIL, operation_id=uuid.uuid4())
     assert {thread.name for thread in set(threading.enumerate()) - before if "LRO" in thread.name} == set()
 
 
 def test_a_wrong_key_is_refused(communication: CommunicationServices) -> None:
     wrong = base64.b64encode(b"another key").decode()
     with pytest.raises(Unavailable, match="401"):
-        CommunicationEmail(communication.endpoint, wrong, FROM).send(LETTER, operation_id=uuid.uuid4())
+        CommunicationEmail(communication.endpoint, wrong, FROM).send(EMAIL, operation_id=uuid.uuid4())
     with pytest.raises(Unavailable, match="401"):
         CommunicationSms(communication.endpoint, wrong, "+15005550006").send(
             Sms("+31612345678", "x"), operation_id=uuid.uuid4()
@@ -72,12 +72,12 @@ def test_an_sms_is_sent_and_a_bad_number_is_final(communication: CommunicationSe
 def test_a_passing_failure_is_unavailable(communication: CommunicationServices, status: int) -> None:
     communication.accepted.failures.append(status)
     with pytest.raises(Unavailable, match=str(status)):
-        CommunicationEmail(communication.endpoint, communication.key, FROM).send(LETTER, operation_id=uuid.uuid4())
+        CommunicationEmail(communication.endpoint, communication.key, FROM).send(EMAIL, operation_id=uuid.uuid4())
 
 
 def test_a_service_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable):
-        CommunicationEmail("http://127.0.0.1:1", "a2V5", FROM).send(LETTER, operation_id=uuid.uuid4())
+        CommunicationEmail("http://127.0.0.1:1", "a2V5", FROM).send(EMAIL, operation_id=uuid.uuid4())
 
 
 @pytest.fixture

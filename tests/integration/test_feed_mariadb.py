@@ -2,40 +2,32 @@
 
 import random
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 
-from app.asgi import create_app
-from app.migrate import upgrade
-from app.process import make_platform
 from functions.stations.enums import EvseStatus
 from functions.stations.feed import service as feed
 from functions.stations.feed import silence
 from shared.clock import ManualClock
-from shared.settings import Settings
 from tests.support.stations_feed import Station, body
 from tests.support.world import World
 
-SECRET = "a secret of the tests, 32 bytes or more"
 CLIENTS, REPORTS = 8, 240
 
 
 @pytest.fixture
-def station(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Station]:
-    settings = Settings(
-        data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, feed_updates_per_minute=10_000
-    )  # fmt: skip
-    platform = make_platform(settings, clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield Station.at(World(platform, client))
-    platform.close()
+def mariadb_settings() -> dict[str, Any]:
+    return {"feed_updates_per_minute": 10_000}
+
+
+@pytest.fixture
+def station(mariadb_world: World) -> Station:
+    """A station that reports, on MariaDB."""
+    return Station.at(mariadb_world)
 
 
 def test_concurrent_reports_of_one_evse(station: Station, clock: ManualClock) -> None:

@@ -1,39 +1,27 @@
 """The forecast's timer on MariaDB: two runs at once do what one does."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
 
-from app.asgi import create_app
-from app.migrate import upgrade
-from app.process import make_platform
 from functions.forecast.features import HORIZONS
 from functions.forecast.sweep import Run, forecast_availability
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from shared.clock import ManualClock
 from shared.platform import Platform
-from shared.settings import Settings
 from tests.support.stations_feed import Station
 from tests.support.world import World
 
-SECRET = "a secret of the tests, 32 bytes or more"
 LOCATIONS = 6
 
 
 @pytest.fixture
-def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
-    platform = make_platform(settings, clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
+def world(mariadb_world: World) -> World:
+    """The API on MariaDB."""
+    return mariadb_world
 
 
 def at_once(platform: Platform, runs: int) -> list[Run]:
@@ -67,9 +55,9 @@ def test_runs_that_overlap_forecast_once_and_count_what_came_true_once(world: Wo
         for uid in ("E0", "E1"):
             assert station.report(uid, "AVAILABLE", clock.now()).status_code == 200
     for number in range(4):
-        found = at_once(world.platform, 3)
-        assert sum(run.groups for run in found) == LOCATIONS
-        assert sum(run.compared for run in found) == (LOCATIONS if number == 3 else 0)
+        runs = at_once(world.platform, 3)
+        assert sum(run.groups for run in runs) == LOCATIONS
+        assert sum(run.compared for run in runs) == (LOCATIONS if number == 3 else 0)
         assert len(rows(world, forecast)) == LOCATIONS * (len(HORIZONS) * (number + 1) - (number == 3))
         assert len(rows(world, forecast_memory)) == LOCATIONS
         clock.advance(timedelta(minutes=5))

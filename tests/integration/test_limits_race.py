@@ -5,19 +5,14 @@ import itertools
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
 
-from app.asgi import create_app
-from app.migrate import upgrade
-from app.process import make_platform
 from devhost.stack.mariadb import Mariadb
 from functions.booking import service as booking
 from functions.booking.domain import Booking, ReservationRequest
@@ -25,35 +20,31 @@ from functions.booking.tables import booking as booking_table
 from functions.optimizer import service as optimizer
 from functions.optimizer.tables import charge_request
 from functions.stations.domain import BookingTerms
-from shared.clock import ManualClock
 from shared.errors import Conflict, LimitReached
 from shared.outbox import outbox_message
-from shared.settings import Settings
 from shared.tx import Tx
 from tests.support.world import TYPE2, Person, World
 
 TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
-SECRET = "a secret of the tests, 32 bytes or more"
 
 
 @pytest.fixture
-def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(
-        data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET, database_pool_size=20, open_bookings_per_driver=3
-    )
-    platform = make_platform(settings, clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
+def mariadb_settings() -> dict[str, Any]:
+    return {"database_pool_size": 20, "open_bookings_per_driver": 3}
+
+
+@pytest.fixture
+def world(mariadb_world: World) -> World:
+    """The API on MariaDB."""
+    return mariadb_world
 
 
 def places(world: World, count: int, **terms: int) -> list[uuid.UUID]:
-    made = [
+    location_ids = [
         world.location(name=f"Place {number}", latitude=52.05 + number / 100, evses=4, terms=BookingTerms(**terms))
         for number in range(count)
     ]
-    return [uuid.UUID(id) for id in made]
+    return [uuid.UUID(location_id) for location_id in location_ids]
 
 
 def car_of(driver: Person) -> uuid.UUID:
@@ -90,10 +81,10 @@ def test_a_second_place_waits_for_the_first_and_is_refused(world: World, mariadb
     reserved, go_on = threading.Event(), threading.Event()
 
     def first(tx: Tx) -> Booking:
-        made = reserve(driver, here, car)(tx)
+        booked = reserve(driver, here, car)(tx)
         reserved.set()
         assert go_on.wait(20)
-        return made
+        return booked
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(world.platform.transact, first)
@@ -114,7 +105,7 @@ def test_a_second_place_waits_for_the_first_and_is_refused(world: World, mariadb
 
 
 def test_at_many_places_at_once_as_many_win_as_are_allowed(world: World) -> None:
-    driver, found = world.user(), places(world, 8)
+    driver, location_ids = world.user(), places(world, 8)
     meet = threading.Barrier(8)
 
     def attempt(place: uuid.UUID) -> str:
@@ -126,12 +117,12 @@ def test_at_many_places_at_once_as_many_win_as_are_allowed(world: World) -> None
         return "won"
 
     with ThreadPoolExecutor(8) as pool:
-        outcomes = sorted(pool.map(attempt, found))
+        outcomes = sorted(pool.map(attempt, location_ids))
     assert outcomes == ["platform"] * 5 + ["won"] * 3
 
 
 def test_reserves_moves_and_cancels_at_random_never_put_a_vehicle_in_two_places(world: World) -> None:
-    driver, found = world.user(), places(world, 4, cancel_until_minutes=0, change_until_minutes=0)
+    driver, location_ids = world.user(), places(world, 4, cancel_until_minutes=0, change_until_minutes=0)
     cars = [car_of(driver), car_of(driver)]
 
     def run(seed: int) -> int:
@@ -142,16 +133,20 @@ def test_reserves_moves_and_cancels_at_random_never_put_a_vehicle_in_two_places(
             mine = list(world.platform.read(lambda tx, wanted=standing: list(tx.execute(wanted).scalars())))
             try:
                 if mine and dice.random() < 0.35:
-                    id = dice.choice(mine)
+                    booking_id = dice.choice(mine)
                     world.platform.transact(
-                        lambda tx, id=id, at=start: booking.reschedule_booking(tx=tx, booking_id=id, start=at)
+                        lambda tx, booking_id=booking_id, at=start: booking.reschedule_booking(
+                            tx=tx, booking_id=booking_id, start=at
+                        )
                     )
                 elif mine and dice.random() < 0.4:
-                    id = dice.choice(mine)
-                    world.platform.transact(lambda tx, id=id: booking.cancel_booking(tx=tx, booking_id=id))
+                    booking_id = dice.choice(mine)
+                    world.platform.transact(
+                        lambda tx, booking_id=booking_id: booking.cancel_booking(tx=tx, booking_id=booking_id)
+                    )
                 else:
                     minutes = dice.choice((15, 30, 60))
-                    world.platform.transact(reserve(driver, dice.choice(found), dice.choice(cars), start, minutes))
+                    world.platform.transact(reserve(driver, dice.choice(location_ids), dice.choice(cars), start, minutes))
                 won += 1
             except Conflict:
                 continue

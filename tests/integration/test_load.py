@@ -5,14 +5,23 @@ from dataclasses import replace
 import pytest
 
 from bench.load import report
-from bench.load.run import Options, run
+from bench.load.run import LoadOptions, run
 from devhost.stack.mariadb import program
-from devhost.stack.process import NotThere
+from devhost.stack.process import ComponentMissingError
 
-SHORT = Options(
-    minutes=0.13, calibrate_s=2.0, servers=1, places=60, people=60, clients=4, hands=16, pause_s=0.05, settle_s=60.0, share=0.5,
+SHORT = LoadOptions(
+    minutes=0.13,
+    calibrate_s=2.0,
+    servers=1,
+    places=60,
+    people=60,
+    clients=4,
+    concurrent_visits=16,
+    pause_s=0.05,
+    settle_s=60.0,
+    share=0.5,
     least_rate=4.0,
-)  # fmt: skip
+)
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(280)]
 
 
@@ -22,22 +31,22 @@ def components() -> None:
     pytest.importorskip("proton")
     try:
         program("mariadbd")
-    except NotThere as error:
+    except ComponentMissingError as error:
         pytest.skip(str(error))
 
 
 def test_drivers_come_and_go_and_all_is_well() -> None:
-    made = run(SHORT, lambda text: None)
-    assert [text for text in made.wrong if "grew" not in text] == [], report.errors(made.acts)
-    kinds = {act.kind for act in made.acts}
+    result = run(SHORT, lambda _: None)
+    assert [_ for _ in result.wrong if "grew" not in _] == [], report.errors(result.acts)
+    kinds = {act.kind for act in result.acts}
     assert {"search", "ask", "answer", "book", "messages", "decided"} <= kinds
-    assert made.visits > 10
-    assert made.messages > 0
-    assert set(made.samples) == {"server 1", "deliverer", "broker", "MariaDB"}
+    assert result.visits > 10
+    assert result.messages > 0
+    assert set(result.samples) == {"server 1", "deliverer", "broker", "MariaDB"}
 
 
 def test_an_injected_error_and_a_leak_are_noticed() -> None:
-    made = run(replace(SHORT, app="tests.integration.faulty:api"), lambda text: None)
-    assert any("had an answer they should not have" in text for text in made.wrong), made.wrong
-    assert any(text.startswith("server 1 grew by") for text in made.wrong), made.wrong
-    assert "500" in report.errors(made.acts)
+    result = run(replace(SHORT, app="tests.integration.faulty:api"), lambda _: None)
+    assert any("had an answer they should not have" in text for text in result.wrong), result.wrong
+    assert any(text.startswith("server 1 grew by") for text in result.wrong), result.wrong
+    assert "500" in report.errors(result.acts)

@@ -47,18 +47,18 @@ APPEND_ONLY = {"audit_entry"}
 def to_revision(database: Database, revision: str) -> None:
     """Migrates an empty database as far as an older version of the code did."""
     with database.engine.connect() as conn:
-        made = config()
-        made.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
-        command.upgrade(made, revision)
+        alembic_config = config()
+        alembic_config.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
+        command.upgrade(alembic_config, revision)
         conn.commit()
 
 
 def schema_of(database: Database) -> sa.MetaData:
     """The tables as the database has them now: what the version that goes with them knows."""
-    found = sa.MetaData()
-    found.reflect(database.engine)
-    found.remove(found.tables["alembic_version"])
-    return found
+    schema = sa.MetaData()
+    schema.reflect(database.engine)
+    schema.remove(schema.tables["alembic_version"])
+    return schema
 
 
 class OldClient(threading.Thread):
@@ -101,7 +101,12 @@ class OldClient(threading.Thread):
 
     @staticmethod
     def _is_free(table: sa.Table, column: sa.Column[Any]) -> bool:
-        unique = {item for found in table.constraints if isinstance(found, sa.UniqueConstraint) for item in found.columns}
+        unique = {
+            item
+            for constraint in table.constraints
+            if isinstance(constraint, sa.UniqueConstraint)
+            for item in constraint.columns
+        }
         return not column.primary_key and not column.foreign_keys and column not in unique
 
     @staticmethod
@@ -110,8 +115,8 @@ class OldClient(threading.Thread):
 
     def check(self, table: sa.Table, row: dict[str, Any]) -> None:
         """The row is there as it was written."""
-        found = self._database.read(lambda conn: conn.execute(sa.select(table).where(self._is(table, row))).one())
-        assert _plain(found._asdict()) == _plain(row), f"{table.name}: {found} is not {row}"
+        stored = self._database.read(lambda conn: conn.execute(sa.select(table).where(self._is(table, row))).one())
+        assert _plain(stored._asdict()) == _plain(row), f"{table.name}: {stored} is not {row}"
 
     def _row(self, table: sa.Table) -> dict[str, Any]:
         row = {}
@@ -152,8 +157,8 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         (tmp_path / "data").mkdir()
         return f"sqlite:///{tmp_path / 'data' / 'evcharging.db'}"
-    found: str = request.getfixturevalue("mariadb_url")
-    return found
+    url: str = request.getfixturevalue("mariadb_url")
+    return url
 
 
 @pytest.mark.parametrize("revision", [OLDER[0], OLDER[1], OLDER[-1]])
@@ -229,11 +234,15 @@ def test_upgrades_in_several_processes_at_once_run_one_after_the_other(address: 
     client.round()
     running = [
         subprocess.Popen(
-            [sys.executable, "-m", "app.migrate"], cwd=ROOT, env=environment(address, tmp_path),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "app.migrate"],
+            cwd=ROOT,
+            env=environment(address, tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(3)
-    ]  # fmt: skip
+    ]
     said = [process.communicate(timeout=120) for process in running]
     assert [process.returncode for process in running] == [0, 0, 0], said
     assert {out.strip() for out, _ in said} == {f"database is at revision {head()}"}
@@ -259,9 +268,14 @@ def test_no_process_starts_on_an_unknown_revision(unknown: str, program: str, tm
     if program == "devhost.run" and not unknown.startswith("sqlite"):
         pytest.skip("make run has a MariaDB of its own")
     done = subprocess.run(
-        [sys.executable, "-m", program], cwd=ROOT, env=environment(unknown, tmp_path, PORT=str(free_port())),
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-m", program],
+        cwd=ROOT,
+        env=environment(unknown, tmp_path, PORT=str(free_port())),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
     assert "The database is at revision from the future, which this code does not know: it is newer." in said
@@ -287,15 +301,15 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
                 assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE"), path
                 assert "from the future" in answer.json()["detail"]
         handlers = {queue.queue: queue for queue in triggers().queues}
-        id, now = new_id(), platform.clock.now()
-        for queue, type in ((outbox.CHARGE_REQUESTS, "charge_requested"), (outbox.NOTIFY, "booking_reserved")):
-            message = outbox.Message(id, queue, type, {"charge_request_id": str(id)}, now, now)
+        message_id, now = new_id(), platform.clock.now()
+        for queue, event_type in ((outbox.CHARGE_REQUESTS, "charge_requested"), (outbox.NOTIFY, "booking_reserved")):
+            message = outbox.Message(message_id, queue, event_type, {"charge_request_id": str(message_id)}, now, now)
             for name in (queue, f"{queue}/$DeadLetterQueue"):
                 with pytest.raises(Unavailable, match="from the future"):
                     handlers[name].deliver(as_service_bus(message))
         written: list[str] = []
 
-        def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
             if statement.split()[0] in ("INSERT", "UPDATE", "DELETE"):
                 written.append(statement)
 

@@ -18,7 +18,6 @@ from functions.optimizer.models.climatology import Tables
 from functions.optimizer.models.manifest import Manifest, challenger_path, champion_path
 from functions.optimizer.models.registry import ModelRegistry, stored
 from shared.adapters.blobs import BlobStore
-from shared.clock import ManualClock
 from shared.errors import Conflict
 from shared.platform import Platform
 from shared.settings import Settings
@@ -34,9 +33,21 @@ from training.release.promotion import Verdict
 from training.release.recorded_demand import TooFewDaysError, record_city
 
 TINY = Args(
-    workers=0, scenarios=("varied-17",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,
-    half_days=0.0, steps=10, batch_requests=32, iterations=0, validation_days=1, city_validation_days=1,
-)  # fmt: skip
+    workers=0,
+    scenarios=("varied-17",),
+    varied=0,
+    rounds=0,
+    label_days=1,
+    city_days=1,
+    varied_days=1,
+    table_days=1,
+    half_days=0.0,
+    steps=10,
+    batch_requests=32,
+    iterations=0,
+    validation_days=1,
+    city_validation_days=1,
+)
 VERSION = "20260302-0800"
 """What the test's clock makes of it."""
 
@@ -48,8 +59,8 @@ def plan(tmp_path: Path) -> PipelinePlan:
 
 
 def pointer(blobs: BlobStore, path: str) -> str | None:
-    found = blobs.read(path)
-    return None if found is None else json.loads(found[0])["version"]
+    blob = blobs.read(path)
+    return None if blob is None else json.loads(blob[0])["version"]
 
 
 def manifest(blobs: BlobStore, version: str) -> Manifest:
@@ -70,9 +81,9 @@ def test_a_better_version_becomes_the_champion(
     # A climatology of its own: nothing was recorded, so that it goes on.
     pool = Tables(("5209000,512000,IEC_62196_T2,FAST",), np.zeros((1, 2, 3, 96), dtype=np.float32))
     nearest(platform, tmp_path / "old", climatology=pool)
-    found = run_pipeline(platform, replace(plan, seeds=(1, 2)), quiet=True)
-    assert reported(found) == 0
-    assert (found.version, found.against) == (VERSION, [])
+    outcome = run_pipeline(platform, replace(plan, seeds=(1, 2)), quiet=True)
+    assert reported(outcome) == 0
+    assert (outcome.version, outcome.against) == (VERSION, [])
     assert (pointer(platform.blobs, champion_path()), pointer(platform.blobs, challenger_path())) == (VERSION, None)
     serving = ModelRegistry(platform.blobs, platform.clock).current()
     assert serving is not None
@@ -105,14 +116,19 @@ def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
     places = [world.location(evses=2), world.location(latitude=52.10, standard=CCS, power_kw=50.0, evses=2)]
     fulfilled_days(world, places, 35)
     plan = replace(plan, args=replace(plan.args, rounds=1))
-    found = run_pipeline(world.platform, plan, quiet=True)
-    assert reported(found) == 1
+    outcome = run_pipeline(world.platform, plan, quiet=True)
+    assert reported(outcome) == 1
     blobs = world.platform.blobs
     assert (pointer(blobs, champion_path()), pointer(blobs, challenger_path())) == (None, VERSION)
-    assert [(item.scenario, item.days) for item in found.verdicts] == [
-        ("slack", 20), ("busy", 20), ("overload", 20), ("Utrecht slack", 7), ("Utrecht busy", 7), ("Utrecht overload", 7),
-    ]  # fmt: skip
-    assert any(line.startswith("busy: ") for line in found.against)
+    assert [(item.scenario, item.days) for item in outcome.verdicts] == [
+        ("slack", 20),
+        ("busy", 20),
+        ("overload", 20),
+        ("Utrecht slack", 7),
+        ("Utrecht busy", 7),
+        ("Utrecht overload", 7),
+    ]
+    assert any(line.startswith("busy: ") for line in outcome.against)
     model = ModelRegistry(blobs, world.platform.clock)
     assert model.current() is None
     assert model.challenger is not None
@@ -128,7 +144,7 @@ def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
+def exported_version(tmp_path: Path) -> Path:
     """An exported version."""
     folder = tmp_path / "export" / "new"
     folder.mkdir(parents=True)
@@ -137,31 +153,31 @@ def made(tmp_path: Path) -> Path:
     return folder
 
 
-def test_who_became_champion_meanwhile_is_not_overwritten(platform: Platform, made: Path, tmp_path: Path) -> None:
+def test_who_became_champion_meanwhile_is_not_overwritten(platform: Platform, exported_version: Path, tmp_path: Path) -> None:
     nearest(platform, tmp_path / "old")
     serving = fetch_champion(platform, tmp_path / "store")
     policies.put(platform.blobs, "theirs", policies.version("theirs"))
     with pytest.raises(Conflict, match="changed by somebody else meanwhile"):
-        settle(platform.blobs, made, serving, [])
+        settle(platform.blobs, exported_version, serving, [])
     assert pointer(platform.blobs, champion_path()) == "theirs"
     assert pointer(platform.blobs, challenger_path()) is None
 
 
 def test_the_first_version_that_holds_becomes_champion_unless_somebody_was_quicker(
-    platform: Platform, made: Path, tmp_path: Path
+    platform: Platform, exported_version: Path, tmp_path: Path
 ) -> None:
     serving = fetch_champion(platform, tmp_path / "store")
     assert (serving.version, serving.name) == (None, "greedy (there is no champion in the store)")
-    assert settle(platform.blobs, made, serving, []) == "the rule holds; new is the champion"
+    assert settle(platform.blobs, exported_version, serving, []) == "the rule holds; new is the champion"
     with pytest.raises(Conflict, match="changed by somebody else"):
-        settle(platform.blobs, made, serving, [])
+        settle(platform.blobs, exported_version, serving, [])
     assert pointer(platform.blobs, champion_path()) == "new"
 
 
-def test_a_dry_run_uploads_nothing(platform: Platform, made: Path, tmp_path: Path) -> None:
+def test_a_dry_run_uploads_nothing(platform: Platform, exported_version: Path, tmp_path: Path) -> None:
     serving = fetch_champion(platform, tmp_path / "store")
     for against in ([], ["busy: worse"]):
-        assert "nothing was uploaded" in settle(platform.blobs, made, serving, against, dry_run=True)
+        assert "nothing was uploaded" in settle(platform.blobs, exported_version, serving, against, dry_run=True)
     assert platform.blobs.names("") == []
 
 
@@ -218,8 +234,8 @@ def test_a_young_city_may_object_and_not_commend(days: int, low: float, differen
 def run_command(*options: str) -> tuple[int, str]:
     app = typer.Typer()
     app.command()(main)
-    found = CliRunner().invoke(app, list(options))
-    return found.exit_code, found.stderr
+    invoked = CliRunner().invoke(app, list(options))
+    return invoked.exit_code, invoked.stderr
 
 
 @pytest.fixture
@@ -265,14 +281,8 @@ def test_no_secret_is_printed(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert shown == "cannot open (DATABASE_URL) by (DATABASE_URL) or AccountKey=(BLOB_CONNECTION_STRING)"
 
 
-def test_recorded_demand_of_mariadb_is_that_of_sqlite(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> None:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret="a secret of the tests, 32 bytes or more")
-    platform = make_platform(settings, clock)
-    try:
-        upgrade(platform.database)
-        world = World(platform, None)  # type: ignore[arg-type]
-        fulfilled_days(world, [world.location(), world.location(latitude=52.10)], 6)
-        made = record_city(platform, tmp_path / "city", least_days=6, page=4)
-    finally:
-        platform.close()
-    assert (made.sessions, len(made.days), made.locations) == (18, 6, 2)
+def test_recorded_demand_of_mariadb_is_that_of_sqlite(mariadb_world: World, tmp_path: Path) -> None:
+    locations = [mariadb_world.location(), mariadb_world.location(latitude=52.10)]
+    fulfilled_days(mariadb_world, locations, 6)
+    demand = record_city(mariadb_world.platform, tmp_path / "city", least_days=6, page=4)
+    assert (demand.sessions, len(demand.days), demand.locations) == (18, 6, 2)

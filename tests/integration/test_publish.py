@@ -52,8 +52,8 @@ def exported(tmp_path: Path) -> Exporter:
 
 
 def pointed(blobs: BlobStore, path: str = champion_path()) -> str | None:
-    found = blobs.read(path)
-    return None if found is None else json.loads(found[0])["version"]
+    blob = blobs.read(path)
+    return None if blob is None else json.loads(blob[0])["version"]
 
 
 def serving(blobs: BlobStore, clock: ManualClock) -> str:
@@ -63,9 +63,9 @@ def serving(blobs: BlobStore, clock: ManualClock) -> str:
 
 
 def parent(blobs: BlobStore, name: str) -> str | None:
-    found = blobs.read(version_path(name, MANIFEST))
-    assert found is not None
-    return json.loads(found[0])["parent"]
+    blob = blobs.read(version_path(name, MANIFEST))
+    assert blob is not None
+    return json.loads(blob[0])["parent"]
 
 
 def test_a_version_is_published_and_knows_whom_it_replaced(blobs: BlobStore, exported: Exporter, clock: ManualClock) -> None:

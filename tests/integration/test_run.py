@@ -75,12 +75,12 @@ def ask(running: Running, headers: dict[str, str]) -> dict[str, object]:
     """A charge request, until it is decided."""
     car = httpx.get(running.url("/api/v1/accounts/me/vehicles"), headers=headers, timeout=20).json()["items"][0]["id"]
     body = {"vehicle_id": car, "soc": 0.3, "energy_kwh": 10, "origin": {"lat": 52.0907, "lon": 5.1214}}
-    made = httpx.post(running.url("/api/v1/optimizer/charge-requests"), json=body, headers=headers, timeout=20)
+    accepted = httpx.post(running.url("/api/v1/optimizer/charge-requests"), json=body, headers=headers, timeout=20)
     pause = threading.Event()
     for _ in range(300):
-        found: dict[str, object] = httpx.get(running.url(made.headers["location"]), headers=headers, timeout=20).json()
-        if found["status"] != "QUEUED":
-            return found
+        request: dict[str, object] = httpx.get(running.url(accepted.headers["location"]), headers=headers, timeout=20).json()
+        if request["status"] != "QUEUED":
+            return request
         pause.wait(0.1)
     pytest.fail(f"the request stayed in the queue:\n{running.text}")
 
@@ -88,8 +88,8 @@ def ask(running: Running, headers: dict[str, str]) -> dict[str, object]:
 def test_it_starts_answers_stops_and_keeps_its_data(tmp_path: Path) -> None:
     first = Running(tmp_path)
     try:
-        found = ask(first, log_in(first))
-        assert found["status"] == "RESERVED"
+        request = ask(first, log_in(first))
+        assert request["status"] == "RESERVED"
         assert "/api/v1/docs" in first.text
         assert first.text.count("curl") == 3
         assert httpx.get(first.url("/dev"), timeout=20).status_code == 200
@@ -101,7 +101,7 @@ def test_it_starts_answers_stops_and_keeps_its_data(tmp_path: Path) -> None:
     again = Running(tmp_path)
     try:
         bookings = httpx.get(again.url("/api/v1/booking/bookings"), headers=log_in(again), timeout=20).json()["items"]
-        assert [item["id"] for item in bookings] == [found["booking_id"]]
+        assert [item["id"] for item in bookings] == [request["booking_id"]]
     finally:
         assert again.stop() == 0
 
@@ -124,9 +124,14 @@ def test_the_full_stack(tmp_path: Path) -> None:
 def refused(tmp_path: Path, **settings: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     done = subprocess.run(
-        [sys.executable, "-m", "devhost.run"], cwd=ROOT, env=environment | {"DATA_DIR": str(tmp_path)} | settings,
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "devhost.run"],
+        cwd=ROOT,
+        env=environment | {"DATA_DIR": str(tmp_path)} | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     return done.stdout

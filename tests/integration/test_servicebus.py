@@ -17,7 +17,7 @@ from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform, use_platform
 from devhost.host.delivery import ServiceBusDelivery
-from devhost.host.discovery import Queue
+from devhost.host.discovery import QueueTrigger
 from devhost.host.server import triggers
 from devhost.stack.servicebus import ServiceBusBroker
 from shared import outbox
@@ -108,8 +108,8 @@ def test_a_deferred_message_is_received_by_its_number(sdk: ServiceBusClient) -> 
         receiver.defer_message(message)
         assert receiver.receive_messages(max_wait_time=1) == []
         assert message.sequence_number is not None
-        (found,) = receiver.receive_deferred_messages([message.sequence_number])
-        receiver.complete_message(found)
+        (deferred,) = receiver.receive_deferred_messages([message.sequence_number])
+        receiver.complete_message(deferred)
 
 
 def test_a_scheduled_message_waits_and_can_be_cancelled(sdk: ServiceBusClient) -> None:
@@ -141,11 +141,11 @@ def test_a_message_expires_and_messages_can_be_peeked(sdk: ServiceBusClient) -> 
         sender.send_messages([ServiceBusMessage("brief", time_to_live=timedelta(seconds=8)), ServiceBusMessage("lasting")])
         assert bodies(list(receiver.peek_messages(5, sequence_number=1))) == ["brief", "lasting"]
         for _ in range(300):
-            found = bodies(list(receiver.peek_messages(5, sequence_number=1)))
-            if found == ["lasting"]:
+            peeked = bodies(list(receiver.peek_messages(5, sequence_number=1)))
+            if peeked == ["lasting"]:
                 return
             pause.wait(0.1)
-        pytest.fail(f"it did not expire: {found}")
+        pytest.fail(f"it did not expire: {peeked}")
 
 
 def test_an_unknown_queue_is_not_found(sdk: ServiceBusClient) -> None:
@@ -187,14 +187,14 @@ class Inbox:
 
 def test_a_commit_sends_and_the_delivery_receives(bussed: Platform, servicebus: ServiceBusBroker) -> None:
     inbox = Inbox(3, failing=1)
-    delivery = ServiceBusDelivery(servicebus.connection_string, [Queue("f", outbox.NOTIFY, inbox)])
+    delivery = ServiceBusDelivery(servicebus.connection_string, [QueueTrigger("f", outbox.NOTIFY, inbox)])
     delivery.start()
     try:
         sent = bussed.transact(lambda tx: [tx.emit(outbox.NOTIFY, "t", {"n": number}) for number in range(3)])
         assert inbox.done.wait(30)
     finally:
         delivery.stop()
-    assert sorted(id for id, _, _ in inbox.got) == sorted(str(message.id) for message in sent)
+    assert sorted(message_id for message_id, _, _ in inbox.got) == sorted(str(message.id) for message in sent)
     assert {subject for _, subject, _ in inbox.got} == {"t"}
     pause = threading.Event()
     for _ in range(100):  # the handler may see a message before the relay has committed that it left
@@ -255,9 +255,9 @@ def test_with_a_journal_a_killed_broker_loses_nothing_and_repeats_nothing(tmp_pa
         with ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0) as client:
             send(client, ServiceBusMessage("again", message_id="done"))
             with client.get_queue_receiver(SHORT_QUEUE) as receiver:
-                (found,) = receiver.receive_messages(max_message_count=3, max_wait_time=5)
-                assert bodies([found]) == ["open"]
-                receiver.complete_message(found)
+                (message,) = receiver.receive_messages(max_message_count=3, max_wait_time=5)
+                assert bodies([message]) == ["open"]
+                receiver.complete_message(message)
                 assert receiver.receive_messages(max_wait_time=1) == [], "the message id is still known"
             with client.get_queue_receiver(SHORT_QUEUE, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead:
                 (message,) = dead.receive_messages(max_wait_time=5)
@@ -266,9 +266,7 @@ def test_with_a_journal_a_killed_broker_loses_nothing_and_repeats_nothing(tmp_pa
         broker.stop()
 
 
-def test_large_messages_leave_in_several_batches_and_one_too_large_is_a_dead_letter(
-    bussed: Platform, servicebus: ServiceBusBroker
-) -> None:
+def test_large_messages_leave_in_several_batches_and_one_too_large_is_a_dead_letter(bussed: Platform) -> None:
     """One batch holds 256 KB: fifty events of 10 KB would never leave together, and would keep all others waiting."""
     bussed.transact(lambda tx: [tx.emit(outbox.NOTIFY, "t", {"n": number, "text": "x" * 10_000}) for number in range(60)])
     huge = bussed.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {"text": "x" * 300_000}))
@@ -296,10 +294,10 @@ def delivered(bussed: Platform, servicebus: ServiceBusBroker) -> Iterator[Platfo
     use_platform(None)
 
 
-def until(true: Any, *, seconds: float = 30) -> None:
+def until(condition: Any, *, seconds: float = 30) -> None:
     """Waits for a condition."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         pause.wait(0.1)
 
@@ -322,7 +320,7 @@ def test_poison_of_the_broker_is_seen_by_administrators_and_sent_again(
     until(lambda: poison.id in {item.id for item in delivered.database.read(outbox.dead_letters)})
 
 
-def test_a_delivery_outlasts_a_component_that_is_away(delivered: Platform, tmp_path: Path) -> None:
+def test_a_delivery_outlasts_a_component_that_is_away(delivered: Platform) -> None:
     """Three deliveries make a dead letter here; more failures than that in a row do not, while the cause is `Unavailable`."""
     with TestClient(create_app(lambda: delivered)) as client:
         world = World(delivered, client)

@@ -1,36 +1,26 @@
 """Stations on MariaDB: the audit log refuses to be changed, and drivers who book while an owner blocks never end up inside."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
 
-from app.asgi import create_app
 from app.migrate import upgrade
-from app.process import make_platform
 from functions.booking.tables import booking, slot_claim
 from functions.stations.tables import blocked_time, evse, location, tariff, tariff_period
 from shared.audit import audit_entry
 from shared.clock import ManualClock
 from shared.db import new_id
-from shared.settings import Settings
+from tests.support.stack_fixtures import platform_on
 from tests.support.world import World
-
-SECRET = "a secret of the tests, 32 bytes or more"
 
 
 @pytest.fixture
-def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
-    platform = make_platform(settings, clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
+def world(mariadb_world: World) -> World:
+    """The API on MariaDB."""
+    return mariadb_world
 
 
 @pytest.mark.parametrize("statement", [sa.update(audit_entry).values(action="x"), sa.delete(audit_entry)])
@@ -47,7 +37,7 @@ def test_the_whole_way_of_a_location(world: World) -> None:
     world.owner_id = owner.id
     place = world.location(evses=2)
     path = f"/stations/locations/{place}"
-    made = driver.book(place, "12:00").json()
+    booked = driver.book(place, "12:00").json()
     block = {"period_begin": "2026-03-02T18:00:00Z", "period_end": "2026-03-02T19:00:00Z", "reason": "Market"}
     assert owner.post(f"{path}/blocked-times", block, if_match="*").status_code == 201
     for item in owner.get(path).json()["evses"]:
@@ -55,7 +45,7 @@ def test_the_whole_way_of_a_location(world: World) -> None:
         if first.status_code == 409:
             token = first.json()["confirmation"]
             assert owner.delete(f"{path}/evses/{item['id']}?confirmation={token}", if_match="*").status_code == 200
-    assert driver.get(f"/booking/bookings/{made['id']}").json()["reservation_status"] == "CANCELED"
+    assert driver.get(f"/booking/bookings/{booked['id']}").json()["reservation_status"] == "CANCELED"
     body = {"uid": "E0", "connectors": [{"standard": "CHADEMO", "power_type": "DC", "max_power_kw": 50}]}
     assert owner.post(f"{path}/evses", body, if_match="*").status_code == 201
     assert owner.put(f"{path}/tariffs", {"tariffs": []}, if_match="*").status_code == 200
@@ -80,23 +70,25 @@ def test_who_books_while_times_are_blocked_is_never_inside(world: World) -> None
     def drive(number: int) -> None:
         hour, mine = 10 + number % 3, drivers[number]
         for turn in range(6):
-            made = mine.book(place, f"{hour}:{15 * (turn % 4):02}", minutes=45)
-            if made.status_code == 201:
-                id = made.json()["id"]
-                moved = mine.post(f"/booking/bookings/{id}/reschedule", {"start": f"2026-03-02T{hour + 1}:00:00Z"})
-                ended = mine.post(f"/booking/bookings/{id}/cancel") if turn % 2 else moved
+            booked = mine.book(place, f"{hour}:{15 * (turn % 4):02}", minutes=45)
+            if booked.status_code == 201:
+                booking_id = booked.json()["id"]
+                moved = mine.post(f"/booking/bookings/{booking_id}/reschedule", {"start": f"2026-03-02T{hour + 1}:00:00Z"})
+                ended = mine.post(f"/booking/bookings/{booking_id}/cancel") if turn % 2 else moved
                 if moved.status_code not in (200, 409) or ended.status_code not in (200, 409):
                     failures.append(moved.text + ended.text)
-            elif made.status_code != 409:
-                failures.append(made.text)
+            elif booked.status_code != 409:
+                failures.append(booked.text)
 
     def block() -> None:
         path = f"/stations/locations/{place}/blocked-times"
         for turn in range(12):
             body = {
-                "evse_id": ids[turn % 3], "period_begin": f"2026-03-02T{10 + turn % 3}:00:00Z",
-                "period_end": f"2026-03-02T{11 + turn % 3}:00:00Z", "reason": f"Turn {turn}",
-            }  # fmt: skip
+                "evse_id": ids[turn % 3],
+                "period_begin": f"2026-03-02T{10 + turn % 3}:00:00Z",
+                "period_end": f"2026-03-02T{11 + turn % 3}:00:00Z",
+                "reason": f"Turn {turn}",
+            }
             token = ""
             for _ in range(20):  # a list that changed meanwhile comes back with a new token
                 answer = owner.post(f"{path}?confirmation={token}", body, if_match="*")
@@ -145,20 +137,33 @@ def test_tariffs_that_were_there_get_a_history(mariadb_url: str, tmp_path: Path,
 
     from shared.revision import config
 
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
-    platform = make_platform(settings, clock)
+    platform = platform_on(mariadb_url, tmp_path, clock)
     with platform.database.engine.connect() as conn:
-        made = config()
-        made.attributes["connection"] = conn
-        command.upgrade(made, "0003")
+        alembic_config = config()
+        alembic_config.attributes["connection"] = conn
+        command.upgrade(alembic_config, "0003")
         conn.commit()
         now = clock.now()
         place, price, plug = new_id(), new_id(), new_id()
         old = {
-            "id": place, "owner_id": new_id(), "name": "Old", "address": "A", "city": "B", "country": "NLD", "latitude": 52.0,
-            "longitude": 5.0, "h3_5": 1, "h3_7": 1, "h3_9": 1, "time_zone": "UTC", "currency": "EUR", "status": "APPROVED",
-            "booking_terms": {}, "created_at": now, "updated_at": now,
-        }  # fmt: skip
+            "id": place,
+            "owner_id": new_id(),
+            "name": "Old",
+            "address": "A",
+            "city": "B",
+            "country": "NLD",
+            "latitude": 52.0,
+            "longitude": 5.0,
+            "h3_5": 1,
+            "h3_7": 1,
+            "h3_9": 1,
+            "time_zone": "UTC",
+            "currency": "EUR",
+            "status": "APPROVED",
+            "booking_terms": {},
+            "created_at": now,
+            "updated_at": now,
+        }
         before = sa.table("location", *(sa.column(name, location.c[name].type) for name in old))
         conn.execute(sa.insert(before).values(**old))
         conn.execute(sa.insert(evse).values(id=plug, location_id=place, uid="E", status="AVAILABLE", created_at=now))

@@ -1,33 +1,19 @@
 """Text and numbers on MariaDB: what the API takes is kept as it was sent, at the exact length its columns count."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
-from fastapi.testclient import TestClient
 
-from app.asgi import create_app
-from app.migrate import upgrade
-from app.process import make_platform
 from functions.accounts.tables import vehicle
-from shared.clock import ManualClock
-from shared.settings import Settings
 from tests.support.world import TYPE2, World
 
-SECRET = "a secret of the tests, 32 bytes or more"
 CAR = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
 FAMILY = "👨‍👩‍👧‍👦"  # seven code points, 25 bytes of UTF-8
 
 
 @pytest.fixture
-def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    settings = Settings(data_dir=tmp_path, database_url=mariadb_url, jwt_secret=SECRET)
-    platform = make_platform(settings, clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
+def world(mariadb_world: World) -> World:
+    """The API on MariaDB."""
+    return mariadb_world
 
 
 @pytest.mark.parametrize(
@@ -61,6 +47,6 @@ def test_a_name_is_as_long_as_mariadb_counts(world: World, text: str, fits: bool
 def test_the_smallest_and_largest_numbers_are_kept_exactly(world: World) -> None:
     driver = world.user()
     for kwh in (0.1, 1000, 77.4, 0.30000000000000004):
-        made = driver.post("/accounts/me/vehicles", CAR | {"battery_kwh": kwh}).json()
-        (found,) = (item for item in driver.get("/accounts/me/vehicles").json()["items"] if item["id"] == made["id"])
-        assert found["battery_kwh"] == kwh
+        created = driver.post("/accounts/me/vehicles", CAR | {"battery_kwh": kwh}).json()
+        (listed,) = (item for item in driver.get("/accounts/me/vehicles").json()["items"] if item["id"] == created["id"])
+        assert listed["battery_kwh"] == kwh

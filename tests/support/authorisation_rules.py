@@ -58,40 +58,50 @@ class Scene:
 
 
 def _booking(world: World, person: Person, *, start: str = "12:00") -> str:
-    made = person.book(world.location(name=f"Place {new_id()}"), start)
-    assert made.status_code == 201, made.text
-    return str(made.json()["id"])
+    booked = person.book(world.location(name=f"Place {new_id()}"), start)
+    assert booked.status_code == 201, booked.text
+    return str(booked.json()["id"])
 
 
 def _started_booking(world: World, person: Person) -> str:
-    id = _booking(world, person, start="08:00")
-    assert person.post(f"/booking/bookings/{id}/start").status_code == 200
-    return id
+    booking_id = _booking(world, person, start="08:00")
+    assert person.post(f"/booking/bookings/{booking_id}/start").status_code == 200
+    return booking_id
 
 
 def _owned(world: World, person: Person, *, status: str) -> str:
     plug = Connector("1", TYPE2, "CABLE", "AC_3_PHASE", 22.0)
     record = LocationRecord(
-        external_id="x", name="Own place", address="Plein 2", city="Utrecht", country="NLD", latitude=52.1, longitude=5.1,
-        time_zone="Europe/Amsterdam", currency="EUR", opening_times=None, evses=(("E1", (plug,)),), tariffs={},
-    )  # fmt: skip
+        external_id="x",
+        name="Own place",
+        address="Plein 2",
+        city="Utrecht",
+        country="NLD",
+        latitude=52.1,
+        longitude=5.1,
+        time_zone="Europe/Amsterdam",
+        currency="EUR",
+        opening_times=None,
+        evses=(("E1", (plug,)),),
+        tariffs={},
+    )
 
     def make(tx: Tx) -> str:
         from functions.stations import repository
 
-        (id,) = stations.import_locations(tx=tx, owner_id=person.id, records=[record])
-        repository.update_location(tx, id, status=status)
-        return str(id)
+        (location_id,) = stations.import_locations(tx=tx, owner_id=person.id, records=[record])
+        repository.update_location(tx, location_id, status=status)
+        return str(location_id)
 
     return world.platform.transact(make)
 
 
 def _newest_location(world: World, person: Person) -> uuid.UUID:
     """The location made for `location_id` a moment ago: what lies in it is made after it."""
-    found: uuid.UUID = world.scalar(
+    location_id: uuid.UUID = world.scalar(
         sa.select(location.c.id).where(location.c.owner_id == person.id).order_by(location.c.id.desc()).limit(1)
     )
-    return found
+    return location_id
 
 
 def _evse_there(world: World, person: Person) -> str:
@@ -101,37 +111,41 @@ def _evse_there(world: World, person: Person) -> str:
 def _blocked_time(world: World, person: Person) -> str:
     now = world.platform.clock.now()
     body = BlockedTimeCreate(period_begin=now + timedelta(days=1), period_end=now + timedelta(days=2), reason="Inspection")
-    where = _newest_location(world, person)
-    made = world.platform.transact(lambda tx: editing.block_time(tx=tx, location_id=where, block_in=body, if_match="*"))
-    return str(made[1].id)
+    location_id = _newest_location(world, person)
+    revision = world.platform.transact(
+        lambda tx: editing.block_time(tx=tx, location_id=location_id, block_in=body, if_match="*")
+    )
+    return str(revision[1].id)
 
 
 def _photo(world: World, person: Person) -> str:
-    id, where, picture = new_id(), _newest_location(world, person), image_sanitizer.clean(PICTURE)
-    photos.store(world.platform.blobs, id, picture)
+    photo_id, location_id, picture = new_id(), _newest_location(world, person), image_sanitizer.clean(PICTURE)
+    photos.store(world.platform.blobs, photo_id, picture)
     world.platform.transact(
-        lambda tx: photos.add_photo(tx=tx, location_id=where, photo_id=id, picture=picture, caption=None, if_match="*")
+        lambda tx: photos.add_photo(
+            tx=tx, location_id=location_id, photo_id=photo_id, picture=picture, caption=None, if_match="*"
+        )
     )
-    return str(id)
+    return str(photo_id)
 
 
 def _vehicle(world: World, person: Person) -> str:
     vehicle = VehicleCreate.model_validate({"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]})
-    made = world.platform.transact(lambda tx: accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=person.id))
-    return str(made.id)
+    car = world.platform.transact(lambda tx: accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=person.id))
+    return str(car.id)
 
 
 def _notification(world: World, person: Person) -> str:
-    made = Notification(new_id(), person.id, "test", "Title", "Body", {}, world.platform.clock.now(), None)
-    world.platform.transact(lambda tx: messages.add_notification(tx, made))
-    return str(made.id)
+    notification = Notification(new_id(), person.id, "test", "Title", "Body", {}, world.platform.clock.now(), None)
+    world.platform.transact(lambda tx: messages.add_notification(tx, notification))
+    return str(notification.id)
 
 
-def _dead_letter(world: World, person: Person) -> str:
+def _dead_letter(world: World, _person: Person) -> str:
     now = world.platform.clock.now()
-    made = world.platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {}))
-    world.platform.database.transact(lambda conn: outbox.dead_letter(conn, made.id, error="ValueError", now=now))
-    return str(made.id)
+    message = world.platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {}))
+    world.platform.database.transact(lambda conn: outbox.dead_letter(conn, message.id, error="ValueError", now=now))
+    return str(message.id)
 
 
 def _session(world: World, person: Person) -> str:
@@ -139,22 +153,26 @@ def _session(world: World, person: Person) -> str:
 
 
 WISH: dict[str, Any] = {
-    "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+    "battery_kwh": 60,
+    "soc": 0.3,
+    "connectors": [TYPE2],
+    "max_power_kw": 22,
+    "energy_kwh": 12,
     "origin": {"lat": 52.091, "lon": 5.121},
-}  # fmt: skip
+}
 
 
 def _charge_request(world: World, person: Person, *, drained: bool = True, auto_book: bool = True) -> str:
     world.location(name=f"Place {new_id()}")
-    made = person.post("/optimizer/charge-requests", WISH | {"auto_book": auto_book})
-    assert made.status_code == 202, made.text
+    asked = person.post("/optimizer/charge-requests", WISH | {"auto_book": auto_book})
+    assert asked.status_code == 202, asked.text
     if drained:
         world.drain()
-    return str(made.json()["id"])
+    return str(asked.json()["id"])
 
 
 class StationKeyHolder(Person):
-    """Whoever holds a key of a location: the role `station_key`. What is `mine` to him is of that location."""
+    """Whoever holds a key of a location: the role `station_key`. Their own objects are that location's."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world, new_id(), "station_key")
@@ -178,8 +196,8 @@ def _evse(world: World, person: Person) -> str:
 
 def _station_key(world: World, person: Person) -> str:
     place = uuid.UUID(_owned(world, person, status="APPROVED"))
-    made, _ = world.platform.transact(lambda tx: station_keys.create_key(tx=tx, location_id=place, name="gateway"))
-    return str(made.id)
+    key, _ = world.platform.transact(lambda tx: station_keys.create_key(tx=tx, location_id=place, name="gateway"))
+    return str(key.id)
 
 
 MAKERS: dict[str, Callable[[World, Person], str]] = {
@@ -245,7 +263,7 @@ def _later(scene: Scene, hours: int) -> str:
     return (scene.world.platform.clock.now() + timedelta(hours=hours)).isoformat()
 
 
-def _an_hour_somewhere(scene: Scene, person: Person) -> dict[str, Any]:
+def _an_hour_somewhere(scene: Scene, _person: Person) -> dict[str, Any]:
     place = scene.world.location(name=f"Place {new_id()}")
     return {"location_id": place, "connector": TYPE2, "start": _later(scene, 3), "duration_minutes": 60}
 
@@ -270,21 +288,26 @@ def _hashed() -> str:
 
 
 def _password(scene: Scene, person: Person) -> str:
-    """Gives a person a password; and sees to it that he is not the last administrator."""
+    """Gives a person a password, and makes another administrator, so that they are not the last."""
     scene.world.platform.transact(lambda tx: account_rows.update_user(tx, person.id, password_hash=_hashed()))
     scene.world.user("admin")
     return "a horse of 4 batteries"
 
 
-def _newcomer(scene: Scene, person: Person) -> dict[str, Any]:
+def _newcomer(_scene: Scene, _person: Person) -> dict[str, Any]:
     return {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"}
 
 
 FLAT = {"id": "flat", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 21}]}]}
 PLACE = {
-    "name": "New", "address": "Plein 3", "city": "Utrecht", "country": "NLD", "latitude": 52.0, "longitude": 5.0,
+    "name": "New",
+    "address": "Plein 3",
+    "city": "Utrecht",
+    "country": "NLD",
+    "latitude": 52.0,
+    "longitude": 5.0,
     "time_zone": "Europe/Amsterdam",
-}  # fmt: skip
+}
 EVSE = {"uid": "E9", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHASE", "max_power_kw": 22}]}
 
 RULES: dict[str, Rule] = {

@@ -1,7 +1,7 @@
-"""The examples of the OpenAPI document, recorded from real calls: each route of tests/support/authorisation_rules.py is called by
-somebody who may, with the rule's body and objects, and what went out and came back is kept.
+"""The examples of the OpenAPI document, recorded from real calls.
 
-`make examples` writes shared/openapi_examples.json; tests/api/test_examples.py records anew and compares.
+Each route of tests/support/authorisation_rules.py is called by somebody who may, with the rule's body and objects, and what
+went out and came back is kept. `make examples` writes app/examples.json; tests/api/test_examples.py records anew and compares.
 """
 
 import json
@@ -85,9 +85,14 @@ def _from_provider(world: World) -> dict[str, Any]:
 
 
 WISH = {
-    "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
-    "origin": {"latitude": 52.091, "longitude": 5.121}, "latest_finish": "2026-03-02T12:00:00Z",
-}  # fmt: skip
+    "battery_kwh": 60,
+    "soc": 0.3,
+    "connectors": [TYPE2],
+    "max_power_kw": 22,
+    "energy_kwh": 12,
+    "origin": {"latitude": 52.091, "longitude": 5.121},
+    "latest_finish": "2026-03-02T12:00:00Z",
+}
 BODIES: dict[str, Make] = {
     "POST /accounts/login": lambda world: {"email": _account(world), "password": PASSWORD},
     "POST /accounts/refresh": _refresh,
@@ -101,13 +106,13 @@ BODIES: dict[str, Make] = {
 """Bodies in place of the rules': theirs show only that everybody may try, or use the short names of fields."""
 
 
-def _booked_at(scene: Scene, person: Person, place: str) -> None:
+def _booked_at(scene: Scene, place: str) -> None:
     booked = scene.world.user().book(place, "10:00")
     assert booked.status_code == 201, booked.text
 
 
 def _hosted(scene: Scene, person: Person, ids: dict[str, str]) -> None:
-    _booked_at(scene, person, ids.get("location_id") or scene.mine("location", person))
+    _booked_at(scene, ids.get("location_id") or scene.mine("location", person))
 
 
 def _rejected(scene: Scene, person: Person, ids: dict[str, str]) -> None:
@@ -152,13 +157,13 @@ def record_all() -> dict[str, Example]:
 
     clock = ManualClock(MONDAY_EIGHT)
     with tempfile.TemporaryDirectory() as folder, OidcIssuer(clock) as issuer:
-        issuer.manners.claims = {"sub": "ada", "email": "ada@provider.example.org", "email_verified": True}
+        issuer.behaviour.claims = {"sub": "ada", "email": "ada@provider.example.org", "email_verified": True}
         platform = make_platform(Settings.model_validate({"data_dir": Path(folder)} | issuer.settings()), clock)
         upgrade(platform.database)
         with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-            found = {route: record(World(platform, client), route) for route in documented()}
+            examples = {route: record(World(platform, client), route) for route in documented()}
         platform.close()
-    return found
+    return examples
 
 
 def record(world: World, route: str) -> Example:
@@ -207,8 +212,8 @@ def _plain(example: Example) -> Example:
     text = json.dumps(_short(example), ensure_ascii=False)
     seen: dict[str, str] = {}
 
-    def stable(found: re.Match[str]) -> str:
-        return seen.setdefault(found[0], f"01959a3c-7000-7000-8000-{len(seen) + 1:012d}")
+    def stable(match: re.Match[str]) -> str:
+        return seen.setdefault(match[0], f"01959a3c-7000-7000-8000-{len(seen) + 1:012d}")
 
     plain: Example = json.loads(SECRET.sub("secret", UUID.sub(stable, text)))
     return plain
@@ -224,10 +229,10 @@ def _short(value: Any) -> Any:
 
 def main() -> None:
     """Writes the file."""
-    found = dict(sorted(record_all().items()))
-    failed = {route: example["status"] for route, example in found.items() if example["status"] >= 300}
+    examples = dict(sorted(record_all().items()))
+    failed = {route: example["status"] for route, example in examples.items() if example["status"] >= 300}
     assert not failed, f"these were refused: {failed}"
-    FILE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    FILE.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -28,19 +28,19 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
-def letters(platform: Platform) -> list[str]:
+def mail_subjects(platform: Platform) -> list[str]:
     """Subjects of the mailbox, oldest first."""
     return [item.subject for item in reversed(mailbox(platform))]
 
 
 def link(platform: Platform) -> tuple[str, str]:
-    """(page, token) of the newest letter's link."""
+    """(page, token) of the newest message's link."""
     newest = mailbox(platform)[0]
-    found = re.search(r"http://127\.0\.0\.1:7071(/\S+)#(\S+)", newest.text)
-    assert found is not None, newest.text
+    match = re.search(r"http://127\.0\.0\.1:7071(/\S+)#(\S+)", newest.text)
+    assert match is not None, newest.text
     assert newest.html is not None
-    assert found[0] in newest.html
-    return found[1], found[2]
+    assert match[0] in newest.html
+    return match[1], match[2]
 
 
 def visit(begun: dict[str, str]) -> dict[str, str]:

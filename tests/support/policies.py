@@ -15,10 +15,10 @@ from shared.adapters.blobs import BlobStore
 
 def weights_of(**values: float) -> np.ndarray:
     """Weights of the features by name, float32 [F]; minus one on regret (greedy) unless told."""
-    made = np.zeros(len(FEATURE_NAMES), dtype=np.float32)
+    weights = np.zeros(len(FEATURE_NAMES), dtype=np.float32)
     for name, value in ({"regret": -1.0} | values).items():
-        made[FEATURE_NAMES.index(name)] = value
-    return made
+        weights[FEATURE_NAMES.index(name)] = value
+    return weights
 
 
 def graph(weights: np.ndarray, opset: int = 17) -> bytes:
@@ -83,10 +83,20 @@ def _whole(
 def common(name: str) -> dict[str, Any]:
     """What every manifest of this code has."""
     return {
-        "name": POLICY_NAME, "version": name, "problem_version": PROBLEM_VERSION, "feature_version": FEATURE_VERSION,
-        "feature_names": list(FEATURE_NAMES), "feature_hash": FEATURE_HASH, "libraries": {}, "git_commit": None, "seeds": [],
-        "scenario_hash": None, "metrics": {"busy": {"ratio": 1.05}}, "parent": None, "created_at": "2026-03-01T00:00:00+00:00",
-    }  # fmt: skip
+        "name": POLICY_NAME,
+        "version": name,
+        "problem_version": PROBLEM_VERSION,
+        "feature_version": FEATURE_VERSION,
+        "feature_names": list(FEATURE_NAMES),
+        "feature_hash": FEATURE_HASH,
+        "libraries": {},
+        "git_commit": None,
+        "seeds": [],
+        "scenario_hash": None,
+        "metrics": {"busy": {"ratio": 1.05}},
+        "parent": None,
+        "created_at": "2026-03-01T00:00:00+00:00",
+    }
 
 
 def put(blobs: BlobStore, name: str, files: dict[str, bytes], *, path: str | None = champion_path()) -> None:

@@ -8,14 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
 from devhost.stack.azurite import Azurite
 from devhost.stack.communication import CommunicationServices
 from devhost.stack.mariadb import Mariadb
-from devhost.stack.process import Failed, NotThere
+from devhost.stack.process import ComponentError, ComponentMissingError
 from devhost.stack.servicebus import ServiceBusBroker
+from shared.clock import Clock, ManualClock
 from shared.outbox import QUEUES
+from shared.platform import Platform
+from shared.settings import Settings
+from tests.support.world import World
 
+SECRET = "a secret of the tests, 32 bytes or more"
 SHORT_QUEUE = "short-lived"
 _numbers = itertools.count(1)
 
@@ -23,7 +32,7 @@ _numbers = itertools.count(1)
 def _started(make: Callable[[], Any]) -> Any:
     try:
         return make().start()
-    except (NotThere, Failed) as error:
+    except (ComponentMissingError, ComponentError) as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"in CI every component must be there: {error}")
         pytest.skip(str(error))
@@ -43,6 +52,36 @@ def mariadb_url(mariadb: Mariadb) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     yield mariadb.create(name)
     mariadb.drop(name)
+
+
+def platform_on(url: str, folder: Path, clock: Clock, **settings: Any) -> Platform:
+    """A platform on a database of a server, whatever its revision."""
+    own: dict[str, Any] = {"data_dir": folder, "database_url": url, "jwt_secret": SECRET}
+    return make_platform(Settings.model_validate(own | settings), clock)
+
+
+@pytest.fixture
+def mariadb_settings() -> dict[str, Any]:
+    """Settings of `mariadb_platform` beyond its database. A module that needs some overrides this fixture."""
+    return {}
+
+
+@pytest.fixture
+def mariadb_platform(
+    mariadb_url: str, tmp_path: Path, clock: ManualClock, mariadb_settings: dict[str, Any]
+) -> Iterator[Platform]:
+    """A platform on an empty, migrated MariaDB, with the embedded bus, folder blobs and the local mailbox."""
+    platform = platform_on(mariadb_url, tmp_path, clock, **mariadb_settings)
+    upgrade(platform.database)
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def mariadb_world(mariadb_platform: Platform) -> Iterator[World]:
+    """The API of `mariadb_platform` with shortcuts."""
+    with TestClient(create_app(lambda: mariadb_platform), raise_server_exceptions=False) as client:
+        yield World(mariadb_platform, client)
 
 
 @pytest.fixture(scope="session")

@@ -30,10 +30,10 @@ class Station:
         owner = options.pop("owner", None) or world.user("owner")
         world.owner_id = owner.id
         place = world.location(**options)
-        found = owner.post(f"/stations/locations/{place}/keys", {"name": "gateway"})
-        assert found.status_code == 201, found.text
+        created = owner.post(f"/stations/locations/{place}/keys", {"name": "gateway"})
+        assert created.status_code == 201, created.text
         listed = owner.get(f"/stations/locations/{place}/feed").json()["evses"]
-        return cls(world, owner, place, found.json()["key"], {item["uid"]: item["evse_id"] for item in listed})
+        return cls(world, owner, place, created.json()["key"], {item["uid"]: item["evse_id"] for item in listed})
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
         """A call with the station's key, or another."""
@@ -54,16 +54,16 @@ class Station:
 
     def shown(self) -> dict[str, str]:
         """The status of each EVSE as the API shows it to everybody."""
-        found = self.world.client.get(f"{API}/stations/locations/{self.location}").json()
-        return {item["uid"]: item["status"] for item in found["evses"]}
+        location = self.world.client.get(f"{API}/stations/locations/{self.location}").json()
+        return {item["uid"]: item["status"] for item in location["evses"]}
 
     def history(self, uid: str) -> list[tuple[str, str, str | None]]:
         """(time, status, previous) of an EVSE's changes, in order."""
         mine = sa.select(evse_status_change).join(evse, evse.c.id == evse_status_change.c.evse_id)
         rows = mine.where(evse.c.uid == uid, evse.c.location_id == uuid.UUID(self.location))
         with self.world.platform.database.reading() as conn:
-            found = conn.execute(rows.order_by(evse_status_change.c.at)).all()
-        return [(f"{row.at:%H:%M}", row.status, row.previous) for row in found]
+            changes = conn.execute(rows.order_by(evse_status_change.c.at)).all()
+        return [(f"{row.at:%H:%M}", row.status, row.previous) for row in changes]
 
     def in_force(self, uid: str) -> tuple[str, datetime]:
         """The report that counts, as stored."""

@@ -53,10 +53,10 @@ class World:
 
     def user(self, role: str = "driver", *, phone: str | None = None) -> "Person":
         """An account with a token; its password is nobody's."""
-        id = new_id()
-        made = User(id, f"{id}@example.org", f"Person {role}", phone, role, "x", True, self.platform.clock.now())
-        self.platform.transact(lambda tx: account_rows.add_user(tx, made))
-        person = Person(self, id, role)
+        user_id = new_id()
+        account = User(user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, self.platform.clock.now())
+        self.platform.transact(lambda tx: account_rows.add_user(tx, account))
+        person = Person(self, user_id, role)
         person.session()
         return person
 
@@ -77,24 +77,36 @@ class World:
     ) -> str:
         """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE). Its id."""
         lists = plugs or [[(standard, power_kw)]] * evses
-        made = tuple(
+        evse_records = tuple(
             (
                 f"E{number}",
                 tuple(
                     Connector(str(place + 1), kind, "CABLE", "DC" if kind != TYPE2 else "AC_3_PHASE", kw)
-                    for place, (kind, kw) in enumerate(found)
+                    for place, (kind, kw) in enumerate(connectors)
                 ),
             )
-            for number, found in enumerate(lists)
+            for number, connectors in enumerate(lists)
         )
-        pools = {(plug.standard, power_class(plug.max_power_kw).value) for _, found in made for plug in found}
+        pools = {(plug.standard, power_class(plug.max_power_kw).value) for _, connectors in evse_records for plug in connectors}
         record = LocationRecord(
-            external_id=name, name=name, address="Plein 1", city="Utrecht", country="NLD", latitude=latitude,
-            longitude=longitude, time_zone=time_zone, currency="EUR", opening_times=hours, evses=made,
-            tariffs={} if tariff is None else dict.fromkeys(pools, tariff), booking_terms=terms or BookingTerms(),
-        )  # fmt: skip
-        (id,) = self.platform.transact(lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record]))
-        return str(id)
+            external_id=name,
+            name=name,
+            address="Plein 1",
+            city="Utrecht",
+            country="NLD",
+            latitude=latitude,
+            longitude=longitude,
+            time_zone=time_zone,
+            currency="EUR",
+            opening_times=hours,
+            evses=evse_records,
+            tariffs={} if tariff is None else dict.fromkeys(pools, tariff),
+            booking_terms=terms or BookingTerms(),
+        )
+        (location_id,) = self.platform.transact(
+            lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record])
+        )
+        return str(location_id)
 
     def drain(self) -> int:
         """Delivers everything the queues hold to the app's own functions."""
@@ -123,20 +135,23 @@ class Person:
     session_id: uuid.UUID | None = None
 
     def session(self) -> uuid.UUID:
-        """His log-in, made when it is first needed."""
+        """The person's log-in, made when it is first needed."""
         if self.session_id is None:
-            now, id = self.world.platform.clock.now(), new_id()
-            made = AccountSession(id, self.id, now, now, session_end(now, now), None, None, "tests", None)
-            self.world.platform.transact(lambda tx: account_rows.add_session(tx, made))
-            self.session_id = id
+            now, session_id = self.world.platform.clock.now(), new_id()
+            session = AccountSession(session_id, self.id, now, now, session_end(now, now), None, None, "tests", None)
+            self.world.platform.transact(lambda tx: account_rows.add_session(tx, session))
+            self.session_id = session_id
         return self.session_id
 
     def headers(self) -> dict[str, str]:
-        """His bearer token, good from now on."""
+        """The person's bearer token, good from now on."""
         token = issue_access_token(
-            key=self.world.platform.settings.signing_key, user_id=self.id, role=self.role, session_id=self.session(),
+            key=self.world.platform.settings.signing_key,
+            user_id=self.id,
+            role=self.role,
+            session_id=self.session(),
             now=self.world.platform.clock.now(),
-        )  # fmt: skip
+        )
         return {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, **params: Any) -> httpx.Response:
@@ -164,6 +179,6 @@ class Person:
 
     def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""
-        at = start if "T" in start else f"2026-03-02T{start}:00Z"
-        body = {"location_id": location, "connector": connector, "start": at, "duration_minutes": minutes} | more
+        begin = start if "T" in start else f"2026-03-02T{start}:00Z"
+        body = {"location_id": location, "connector": connector, "start": begin, "duration_minutes": minutes} | more
         return self.post("/booking/bookings", body)

@@ -1,6 +1,7 @@
 """The benchmarks' own workings: figures and their file, the README's rows, comparisons, spans, the wire client."""
 
 import asyncio
+import importlib
 import json
 import re
 import time
@@ -12,9 +13,10 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from bench.harness import compare, results, stack, subject, table, tracing
+from bench.harness import compare, queue_worker, results, stack, subject, table, tracing
 from bench.harness.results import Figure
 from bench.harness.wire import request
+from bench.harness.worker import MODULES, WorkerError, worker_module
 from bench.subjects.decision import chained
 
 ROOT = Path(__file__).parents[3]
@@ -40,18 +42,20 @@ def test_rows_stand_for_what_was_measured_alone() -> None:
 
 def test_every_subject_is_one_and_every_row_has_a_subject() -> None:
     for name in subject.NAMES:
-        found = subject.subject(name)
-        assert found.ROUNDS >= 3
-        assert found.COSTS
-        assert callable(found.opened)
-        assert callable(found.figures)
+        measured = subject.subject(name)
+        assert measured.ROUNDS >= 3
+        assert measured.COSTS
+        assert callable(measured.opened)
+        assert callable(measured.figures)
     with pytest.raises(ValueError, match="must be one of"):
         subject.subject("nothing")
-    said = "".join((ROOT / "bench" / "subjects" / f"{name}.py").read_text() for name in subject.NAMES)
+    sources = "".join((ROOT / "bench" / "subjects" / f"{name}.py").read_text() for name in subject.NAMES)
     for _, names, _ in table.ROWS:
         for name in names:
             prefix, _, rest = name.partition(".")
-            assert name in said or (f'"{prefix}.{{' in said and rest.rsplit("_", 1)[0] in said), f"nobody measures {name}"
+            assert name in sources or (f'"{prefix}.{{' in sources and rest.rsplit("_", 1)[0] in sources), (
+                f"nobody measures {name}"
+            )
 
 
 def test_docs_name_every_headline_and_subject() -> None:
@@ -75,6 +79,45 @@ def test_a_comparison_says_no_more_than_the_rounds_do() -> None:
 def test_an_unknown_revision_is_named() -> None:
     with pytest.raises(ValueError, match="no-such-revision"), compare.base_of("no-such-revision"):
         pass
+
+
+def test_this_trees_bench_imports_only_what_is_there() -> None:
+    assert ("app.asgi", "create_app") in compare.imported_names()
+    assert compare.missing_names(compare.ROOT) == []
+    assert worker_module(compare.ROOT) == MODULES[0]
+
+
+def test_a_base_with_other_rooms_is_measured_by_its_own_bench(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "asgi.py").write_text("def create_app(platform):\n    unseen = 1\n")
+    assert compare.has_name(tmp_path, "app.asgi", "create_app")
+    assert compare.has_name(tmp_path, "app", "asgi")
+    assert not compare.has_name(tmp_path, "app.asgi", "unseen")
+    assert not compare.has_name(tmp_path, "app.migrate", "upgrade")
+    missing = compare.missing_names(tmp_path)
+    assert "app.migrate.upgrade" in missing
+    assert "app.asgi.create_app" not in missing
+    with pytest.raises(WorkerError, match="no worker"):
+        worker_module(tmp_path)
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "worker.py").touch()
+    assert worker_module(tmp_path) == "bench.worker"
+
+
+def test_a_cost_that_one_side_does_not_measure_is_left_out() -> None:
+    here, base = [{"ms": 1.0, "mb": 2.0}] * 3, [{"ms": 2.0}] * 3
+    (time_taken,) = compare.compared({"ms": "time", "mb": "memory"}, here, base, prefix="x")
+    assert (time_taken.name, time_taken.ratio) == ("x.ms", 0.5)
+
+
+@pytest.mark.parametrize("path", [path for path, _ in (*tracing.DATABASE, *tracing.BOOKING, *queue_worker.DECISION_STAGES)])
+def test_every_function_that_is_traced_exists(path: str) -> None:
+    module, _, attribute = path.partition(":")
+    owner = importlib.import_module(module)
+    *outer, name = attribute.split(".")
+    for part in outer:
+        owner = getattr(owner, part)
+    assert callable(getattr(owner, name))
 
 
 def test_stages_count_without_what_is_nested_in_them() -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from bench.harness.drivers import DECIDED, Act
 from bench.load import memory, picture, report
-from bench.load.run import Outcome, arrivals, wrong
+from bench.load.run import LoadResult, arrivals, wrong
 
 
 def series(start: float, a_minute: float, *, seconds: int = 600, noise: float = 0.0) -> list[tuple[float, float]]:
     rng = random.Random(1)
-    return [(at, start + a_minute * at / 60 + rng.uniform(-noise, noise)) for at in range(seconds)]
+    return [(second, start + a_minute * second / 60 + rng.uniform(-noise, noise)) for second in range(seconds)]
 
 
 def test_steady_growth_is_found_in_noise_and_a_jump_is_none() -> None:
@@ -29,9 +29,9 @@ def test_steady_growth_is_found_in_noise_and_a_jump_is_none() -> None:
         memory.growth("server", [(0.0, 1.0), (1.0, 1.0)])
 
 
-def outcome(*acts: Act, growths: list[memory.Growth] | None = None) -> Outcome:
+def outcome(*acts: Act, growths: list[memory.Growth] | None = None) -> LoadResult:
     samples = {"server 1": series(90, 0.0, seconds=60), "MariaDB": series(120, 0.5, seconds=60)}
-    return Outcome(10.0, 8.0, 60.0, 480, list(acts), growths or [], samples, 99)
+    return LoadResult(10.0, 8.0, 60.0, 480, list(acts), growths or [], samples, 99)
 
 
 def test_errors_losses_and_leaks_are_wrong_and_the_rest_is_not() -> None:
@@ -39,23 +39,23 @@ def test_errors_losses_and_leaks_are_wrong_and_the_rest_is_not() -> None:
     bad = Act("book", 1.0, 0.01, 500, "INTERNAL", "it broke")
     assert wrong(outcome(fine), ended=set(), failures=[], left=0) == []
     leak = memory.growth("deliverer", series(100, 9.0))
-    found = wrong(outcome(fine, bad, growths=[leak]), ended={"server 2"}, failures=["a visit broke off"], left=3)
-    assert len(found) == 5
-    assert "server 2 ended" in found[0]
-    assert "1 of 2 acts" in found[1]
-    assert "3 messages" in found[3]
-    assert "deliverer grew by" in found[4]
+    faults = wrong(outcome(fine, bad, growths=[leak]), ended={"server 2"}, failures=["a visit broke off"], left=3)
+    assert len(faults) == 5
+    assert "server 2 ended" in faults[0]
+    assert "1 of 2 acts" in faults[1]
+    assert "3 messages" in faults[3]
+    assert "deliverer grew by" in faults[4]
 
 
 def test_tables_tell_percentiles_and_errors_by_kind() -> None:
     acts = [Act("search", 0.0, number / 1000, 200) for number in range(1, 101)]
     acts += [Act("book", 2.0, 0.02, 500, "INTERNAL", "it\nbroke | here"), Act(DECIDED, 3.0, 0.5, 200, "RESERVED")]
-    made = outcome(*acts)
-    assert "| search nearby with free places | 100 | 50 | 90 | 95 | 99 | 100 |" in report.table(made)
-    assert "book directly" not in report.table(made), "what failed has no latency"
+    result = outcome(*acts)
+    assert "| search nearby with free places | 100 | 50 | 90 | 95 | 99 | 100 |" in report.table(result)
+    assert "book directly" not in report.table(result), "what failed has no latency"
     assert "| book directly | 500 INTERNAL | 1 | 2.0 | it broke / here |" in report.errors(acts)
     assert "| from asking to reserved | 200 RESERVED | 1 |  |" in report.answers(acts)
-    figures = report.figures(made)
+    figures = report.figures(result)
     assert figures["load.errors"].value == 1
     assert figures["load.search_p95_ms"].value == pytest.approx(95.05)
 
@@ -70,10 +70,10 @@ def test_a_picture_is_drawn(tmp_path: Path) -> None:
 
 
 def test_arrivals_come_by_chance_at_their_rate() -> None:
-    found = list(arrivals(50.0, 100.0, random.Random(3)))
-    assert 4700 < len(found) < 5300
-    assert found == sorted(found)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(found)]
+    instants = list(arrivals(50.0, 100.0, random.Random(3)))
+    assert 4700 < len(instants) < 5300
+    assert instants == sorted(instants)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(instants)]
     mean = sum(gaps) / len(gaps)
     spread = sum((gap - mean) ** 2 for gap in gaps) / len(gaps)
     assert spread == pytest.approx(mean**2, rel=0.15), "gaps of a Poisson process are as wide as they are long"

@@ -102,12 +102,31 @@ def test_acn_sessions(tmp_path: Path) -> None:
 
 def ocpi(**changes: Any) -> dict[str, Any]:
     return {
-        "id": "L1", "name": "Hub", "address": "High Street 1", "city": "Gent", "country": "BEL", "time_zone": "Europe/Brussels",
+        "id": "L1",
+        "name": "Hub",
+        "address": "High Street 1",
+        "city": "Gent",
+        "country": "BEL",
+        "time_zone": "Europe/Brussels",
         "coordinates": {"latitude": "51.05", "longitude": "3.72"},
-        "evses": [{"uid": "E1", "status": "AVAILABLE", "connectors": [
-            {"id": "1", "standard": "IEC_62196_T2", "format": "SOCKET", "power_type": "AC_3_PHASE", "max_voltage": 230,
-             "max_amperage": 32, "tariff_ids": ["T1"]}]}],
-    } | changes  # fmt: skip
+        "evses": [
+            {
+                "uid": "E1",
+                "status": "AVAILABLE",
+                "connectors": [
+                    {
+                        "id": "1",
+                        "standard": "IEC_62196_T2",
+                        "format": "SOCKET",
+                        "power_type": "AC_3_PHASE",
+                        "max_voltage": 230,
+                        "max_amperage": 32,
+                        "tariff_ids": ["T1"],
+                    }
+                ],
+            }
+        ],
+    } | changes
 
 
 def test_ocpi_locations_and_tariffs(tmp_path: Path) -> None:

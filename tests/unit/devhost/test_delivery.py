@@ -7,7 +7,7 @@ import azure.functions as func
 import pytest
 
 from devhost.host.delivery import MAX_DELIVERIES, EmbeddedDelivery, backoff_s
-from devhost.host.discovery import Queue
+from devhost.host.discovery import QueueTrigger
 from shared import outbox
 from shared.clock import ManualClock
 from shared.platform import Platform
@@ -33,7 +33,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def delivery(platform: Platform, recorder: Recorder) -> EmbeddedDelivery:
-    return EmbeddedDelivery(platform, [Queue("f", outbox.NOTIFY, recorder)])
+    return EmbeddedDelivery(platform, [QueueTrigger("f", outbox.NOTIFY, recorder)])
 
 
 def put(platform: Platform, *words: str) -> None:
@@ -82,19 +82,19 @@ def test_a_handler_that_did_not_return_gets_the_message_again(platform: Platform
         if len(got) == 1:
             raise SystemExit("the process ends in the middle")
 
-    delivery = EmbeddedDelivery(platform, [Queue("f", outbox.NOTIFY, crashes_once)])
+    delivery = EmbeddedDelivery(platform, [QueueTrigger("f", outbox.NOTIFY, crashes_once)])
     put(platform, "a")
     with pytest.raises(SystemExit):
         delivery.drain()
     assert counts(platform)["PENDING"] == 1
-    EmbeddedDelivery(platform, [Queue("f", outbox.NOTIFY, crashes_once)]).drain()
+    EmbeddedDelivery(platform, [QueueTrigger("f", outbox.NOTIFY, crashes_once)]).drain()
     assert len(got) == 2
     assert got[0] == got[1], "the same message id, by which the inbox knows it"
 
 
 def test_a_queue_nobody_takes_is_an_error_not_a_loss(platform: Platform, recorder: Recorder) -> None:
     platform.transact(lambda tx: tx.emit(outbox.CHARGE_REQUESTS, "t", {"word": "a"}))
-    EmbeddedDelivery(platform, [Queue("f", outbox.NOTIFY, recorder)]).drain()
+    EmbeddedDelivery(platform, [QueueTrigger("f", outbox.NOTIFY, recorder)]).drain()
     assert platform.database.read(outbox.counts)[outbox.CHARGE_REQUESTS]["PENDING"] == 1
 
 
@@ -107,7 +107,7 @@ def test_in_the_background_a_commit_wakes_it(platform: Platform, recorder: Recor
         recorder(message)
         done.set()
 
-    delivery = EmbeddedDelivery(platform, [Queue("f", outbox.NOTIFY, handler)])
+    delivery = EmbeddedDelivery(platform, [QueueTrigger("f", outbox.NOTIFY, handler)])
     delivery.start()
     try:
         put(platform, "a")

@@ -33,19 +33,19 @@ def test_the_mailbox_shows_mail_sms_and_calendar(page: TestClient, world: World)
     assert "<b>Stadhuis" not in overview
     assert "SMS" in overview
     name = next(path.name for path in (world.platform.settings.data_dir / "mailbox").glob("*.eml"))
-    letter = page.get(f"/dev/mailbox/{name}")
-    assert "BEGIN:VCALENDAR" in letter.text
+    message = page.get(f"/dev/mailbox/{name}")
+    assert "BEGIN:VCALENDAR" in message.text
     framed = page.get(f"/dev/mailbox/{name}/html")
     assert "sandbox" in framed.headers["content-security-policy"]
     assert "<b>Stadhuis" not in framed.text
 
 
 @pytest.mark.parametrize("name", ["../city.json", "..%2Fjwt.key", "none.eml"])
-def test_only_letters_are_shown(page: TestClient, name: str) -> None:
+def test_only_messages_of_the_mailbox_are_shown(page: TestClient, name: str) -> None:
     assert page.get(f"/dev/mailbox/{name}").status_code == 404
 
 
-def test_run_now_runs_and_a_foreign_page_cannot_press_it(page: TestClient, platform: Platform) -> None:
+def test_run_now_runs_and_a_foreign_page_cannot_press_it(page: TestClient) -> None:
     here = {"origin": "http://127.0.0.1:7071", "sec-fetch-site": "same-origin"}
     before = sweeps.last_runs["assign_evses"].runs
     pressed = page.post("/dev/sweeps/assign_evses/run", headers=here, follow_redirects=False)

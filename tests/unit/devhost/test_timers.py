@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devhost.host.discovery import Timer
+from devhost.host.discovery import TimerTrigger
 from devhost.host.timers import Timers, ncrontab
 from shared.clock import ManualClock
 
@@ -34,7 +34,7 @@ def test_a_wrong_schedule_is_refused(schedule: str) -> None:
 
 
 def test_what_falls_due_between_two_instants_in_order(clock: ManualClock) -> None:
-    timers = Timers((Timer("a", "0 * * * * *", lambda: None), Timer("b", "*/30 * * * * *", lambda: None)), clock)
+    timers = Timers((TimerTrigger("a", "0 * * * * *", lambda: None), TimerTrigger("b", "*/30 * * * * *", lambda: None)), clock)
     start = clock.now()
     due = timers.due_between(start, start + timedelta(minutes=1))
     assert [(int((at - start).total_seconds()), name) for at, name in due] == [(30, "b"), (60, "a"), (60, "b")]
@@ -45,7 +45,7 @@ def test_a_run_is_recorded_with_its_error(clock: ManualClock) -> None:
         clock.advance(timedelta(seconds=2))
         raise RuntimeError("no")
 
-    timers = Timers((Timer("a", "0 * * * * *", fails),), clock)
+    timers = Timers((TimerTrigger("a", "0 * * * * *", fails),), clock)
     with pytest.raises(RuntimeError, match="no"):
         timers.run("a")
     assert timers.last["a"].error == "RuntimeError: no"

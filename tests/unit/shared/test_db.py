@@ -20,18 +20,18 @@ thing = sa.Table(
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    made = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    scratch.create_all(made.engine)
-    return made
+    scratch_database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    scratch.create_all(scratch_database.engine)
+    return scratch_database
 
 
 def test_ids_and_instants_survive_to_the_microsecond(database: Database) -> None:
-    id, at = new_id(), datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
-    database.transact(lambda conn: conn.execute(sa.insert(thing).values(id=id, at=at, key="k")))
+    thing_id, instant = new_id(), datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
+    database.transact(lambda conn: conn.execute(sa.insert(thing).values(id=thing_id, at=instant, key="k")))
     row = database.read(lambda conn: conn.execute(sa.select(thing)).one())
-    assert row.id == id
+    assert row.id == thing_id
     assert isinstance(row.id, uuid.UUID)
-    assert row.at == at
+    assert row.at == instant
     assert row.at.tzinfo is UTC
 
 
@@ -43,7 +43,7 @@ def test_a_naive_datetime_is_refused(database: Database) -> None:
 def test_ids_rise_in_time() -> None:
     ids = [new_id() for _ in range(1000)]
     assert ids == sorted(ids)
-    assert {id.version for id in ids} == {7}
+    assert {thing_id.version for thing_id in ids} == {7}
 
 
 def test_a_failed_use_case_leaves_nothing(database: Database) -> None:
@@ -57,12 +57,12 @@ def test_a_failed_use_case_leaves_nothing(database: Database) -> None:
 
 
 def test_insert_new_tells_the_second_and_the_transaction_goes_on(database: Database) -> None:
-    id = new_id()
+    thing_id = new_id()
 
     def twice(conn: sa.Connection) -> list[bool]:
         return [
-            insert_new(conn, thing, id=id, key="a"),
-            insert_new(conn, thing, id=id, key="b"),
+            insert_new(conn, thing, id=thing_id, key="a"),
+            insert_new(conn, thing, id=thing_id, key="b"),
             insert_new(conn, thing, id=new_id()),
         ]
 
@@ -104,12 +104,12 @@ def test_the_inbox_gives_a_message_its_effect_once(platform: Platform) -> None:
 
 
 def test_an_effect_that_fails_is_not_recorded_as_consumed(platform: Platform) -> None:
-    def fails(tx: object) -> None:
+    def fails(_tx: object) -> None:
         raise RuntimeError("later")
 
     with pytest.raises(RuntimeError):
         platform.consume(fails, consumer="c", message_id="m")
-    assert platform.consume(lambda tx: "done", consumer="c", message_id="m") == "done"
+    assert platform.consume(lambda _tx: "done", consumer="c", message_id="m") == "done"
 
 
 def test_a_delayed_message_waits_and_a_dead_one_can_be_revived(platform: Platform) -> None:

@@ -35,8 +35,8 @@ def conn(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Connecti
     address = f"sqlite:///{tmp_path / 'x.db'}" if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
     database = Database(address)
     scratch.create_all(database.engine)
-    with database.engine.connect() as made:
-        yield made
+    with database.engine.connect() as connection:
+        yield connection
     database.dispose()
 
 
@@ -49,10 +49,10 @@ def test_rows_are_those_of_execute(conn: sa.Connection) -> None:
     east = timezone(timedelta(hours=2))
     rows = [row(), row(at=NOW.astimezone(east), document=None, maybe=[1], yes=False, size=None, count=None), row(at=None)]
     insert_rows(conn, thing, rows)
-    found = Precompiled(BY_ID).rows(conn)
-    assert [item._asdict() for item in found] == [item._asdict() for item in conn.execute(BY_ID)]
-    assert [item._asdict() for item in found] == rows
-    assert found[0].at.tzinfo is UTC
+    stored = Precompiled(BY_ID).rows(conn)
+    assert [item._asdict() for item in stored] == [item._asdict() for item in conn.execute(BY_ID)]
+    assert [item._asdict() for item in stored] == rows
+    assert stored[0].at.tzinfo is UTC
 
 
 def test_what_it_stores_is_what_execute_stores(conn: sa.Connection) -> None:
@@ -76,7 +76,7 @@ def test_a_list_finds_its_members_whatever_its_length(conn: sa.Connection, count
 def test_lists_of_three_hundred_lengths_make_ten_texts(conn: sa.Connection) -> None:
     texts = set()
 
-    def on_statement(conn: object, cursor: object, text: str, *more: object) -> None:
+    def on_statement(_conn: object, _cursor: object, text: str, *_more: object) -> None:
         texts.add(text)
 
     sa.event.listen(conn.engine, "before_cursor_execute", on_statement)

@@ -21,12 +21,12 @@ metrics.set_meter_provider(MeterProvider([reader]))
 def points() -> dict[str, list[dict[str, object]]]:
     """The labels of every recorded point, by instrument."""
     data = reader.get_metrics_data()
-    found: dict[str, list[dict[str, object]]] = {}
+    labels: dict[str, list[dict[str, object]]] = {}
     for resource in data.resource_metrics if data else []:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                found.setdefault(metric.name, []).extend(dict(point.attributes or {}) for point in metric.data.data_points)
-    return found
+                labels.setdefault(metric.name, []).extend(dict(point.attributes or {}) for point in metric.data.data_points)
+    return labels
 
 
 def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world: World) -> None:
@@ -34,22 +34,26 @@ def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world:
     policies.put(world.platform.blobs, "8", policies.version("8"), path=challenger_path())
     place, driver = world.location(evses=1), world.user()
     body = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
         "origin": {"lat": 52.091, "lon": 5.121},
-    }  # fmt: skip
+    }
     driver.post("/optimizer/charge-requests", body)
     world.drain()
     world.user().book(place, "08:15")
-    found = points()
+    recorded = points()
     asked = {"route": "/optimizer/charge-requests", "method": "POST", "status": 202}
-    assert asked in found["evcharging.requests"]
-    assert asked in found["evcharging.request.duration"]
-    assert {"policy": "7", "outcome": "RESERVED", "fallback": "none"} in found["evcharging.decisions"]
-    assert {"type": "charge_requested"} in found["evcharging.queue.delay"]
-    assert {"version": "7"} in found["evcharging.model.latency"]
-    assert {"version": "8", "agrees": True} in found["evcharging.shadows"]
-    assert {"where": "occupied"} in found["evcharging.claims.lost"]
-    assert {"channel": "EMAIL", "outcome": "SENT"} in found["evcharging.messages.sent"]
+    assert asked in recorded["evcharging.requests"]
+    assert asked in recorded["evcharging.request.duration"]
+    assert {"policy": "7", "outcome": "RESERVED", "fallback": "none"} in recorded["evcharging.decisions"]
+    assert {"type": "charge_requested"} in recorded["evcharging.queue.delay"]
+    assert {"version": "7"} in recorded["evcharging.model.latency"]
+    assert {"version": "8", "agrees": True} in recorded["evcharging.shadows"]
+    assert {"where": "occupied"} in recorded["evcharging.claims.lost"]
+    assert {"channel": "EMAIL", "outcome": "SENT"} in recorded["evcharging.messages.sent"]
 
 
 def test_a_log_line_is_json_with_its_invocation_and_extras() -> None:
@@ -57,8 +61,12 @@ def test_a_log_line_is_json_with_its_invocation_and_extras() -> None:
     record.invocation_id = "i"
     line = json.loads(JsonFormatter().format(record))
     assert {key: line[key] for key in ("level", "logger", "message", "invocation_id", "booking")} == {
-        "level": "INFO", "logger": "x", "message": "hello you", "invocation_id": "i", "booking": "b1",
-    }  # fmt: skip
+        "level": "INFO",
+        "logger": "x",
+        "message": "hello you",
+        "invocation_id": "i",
+        "booking": "b1",
+    }
 
 
 def test_invocations_nest() -> None:
