@@ -26,11 +26,12 @@ from tests.support.recorded import fulfilled_days
 from tests.support.world import CCS, World
 from training.evaluation.policy_registry import champion
 from training.learning.arguments import Args
-from training.pipeline import PipelinePlan, fetch_champion, main, of_city, reported, run_pipeline, settle, without_secrets
+from training.pipeline import PipelinePlan, fetch_champion, main, of_city, reported, run_pipeline, settle
 from training.release import publish
 from training.release.export import write_rule
 from training.release.promotion import Verdict
 from training.release.recorded_demand import TooFewDaysError, record_city
+from training.release.step_log import without_secrets
 
 TINY = Args(
     workers=0,

@@ -131,41 +131,54 @@ def climatology(scenario: Scenario, days: int) -> WeekClimatology:
 
 @dataclass(frozen=True)
 class LabelJob:
-    """Run the days `seeds` of a scenario, all of one kind, by a policy (`weights` None: the bid price) and label what it
-    meets: a `share` of requests (of a long day fewer: as many as of LONG requests), of each the `best` rows by the policy and
-    about `others` more. `place`: which scenario of the run it is. `halves`: by the midpoint rule too. `known`: whether the
-    policy sees the climatology; else its features are zeros. `unusual`: the days are not like those of the climatology."""
+    """Run days of a scenario, all of one kind, by a policy and label rows that it meets."""
 
     scenario: str
+    """its name"""
     place: int
+    """which scenario of the run it is"""
     climatology: Climatology
+    """of this kind of day"""
     weights: Weights | None
+    """the policy; None: the bid price"""
     seeds: tuple[int, ...]
+    """which days"""
     share: float
+    """of requests that are labelled; of a long day fewer, as many as of LONG requests"""
     best: int
+    """rows labelled of a request, the best by the policy"""
     others: int
+    """rows labelled beside them, about"""
     halves: bool
+    """by the midpoint rule too"""
     known: bool
+    """whether the policy sees the climatology; else its features are zeros"""
     own_weights: bool
+    """drivers weigh waiting, price, distance and duration as they like"""
     unusual: bool
+    """the days are not like those of the climatology"""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows met [M, F], end to end by request: how many rows each request has [N], what they would have cost others by the
-    prices as they are [M], how much more by the midpoint rule [M] (zeros where it was not asked for), what each request
-    counts in a regression [N], and which scenario of the run it is of [N]. float32.
+    """Rows met, M in all, end to end by request, N in all. float32.
 
     A request counts by one over the deviation of its job's labels between rows of a request: where little is scarce, little
     decides.
     """
 
     features: np.ndarray
+    """of each row, [M, F]"""
     count: np.ndarray
+    """how many rows each request has, [N]"""
     opportunity: np.ndarray
+    """what a row would have cost others by the prices as they are, [M]"""
     more: np.ndarray
+    """how much more by the midpoint rule, [M]; zeros where it was not asked for"""
     weight: np.ndarray
+    """what a request counts in a regression, [N]"""
     place: np.ndarray
+    """which scenario of the run a request is of, [N]"""
 
 
 def at_another_hour(requests: Requests, shift_min: float) -> Requests:
@@ -195,8 +208,8 @@ def session_worth(sums: np.ndarray, rows: Candidates) -> np.ndarray:
         worth: np.ndarray = sums[rows.pool, stop] - sums[rows.pool, rows.start]
         return worth
     here = np.arange(len(sums))[:, None]
-    found: np.ndarray = sums[here, rows.pool, stop] - sums[here, rows.pool, rows.start]
-    return found
+    worth_by_request: np.ndarray = sums[here, rows.pool, stop] - sums[here, rows.pool, rows.start]
+    return worth_by_request
 
 
 @dataclass(frozen=True)
@@ -248,23 +261,23 @@ def label_job(job: LabelJob) -> Labels:
             sums[env] = running_sum(ahead[env].price)  # type: ignore[union-attr]
         score = policy_scores(rows, features, job.weights, job.climatology)
         mask = _labelled(rows, features, score, job, share, rng)
-        found = session_worth(sums, rows)
-        halves = found.copy()
+        row_worth = session_worth(sums, rows)
+        halves = row_worth.copy()
         if job.halves:
             for env, row in np.argwhere(mask).tolist():
                 session = int(rows.pool[env, row]), int(rows.start[env, row]), int(rows.length[env, row])
                 halves[env, row] = ahead[env].at_half(free[env], *session)  # type: ignore[union-attr]
         counts.append(mask.sum(axis=1)[mask.any(axis=1)])
         seen.append(features[mask])
-        worth.append(found[mask])
-        more.append(halves[mask] - found[mask])
+        worth.append(row_worth[mask])
+        more.append(halves[mask] - row_worth[mask])
         simulator.step(rows, np.where(rows.mask.any(axis=1), score.argmax(axis=1), -1))
     features, count = np.concatenate(seen).reshape(-1, len(FEATURE_NAMES)), np.concatenate(counts)
     opportunity = np.concatenate(worth).astype(np.float32)
     between = opportunity - np.repeat(np.add.reduceat(opportunity, np.cumsum(count) - count) / count, count)
     weight = np.full(len(count), 1.0 / max(LEAST_DEVIATION, float(between.std())), dtype=np.float32)
-    place = np.full(len(count), job.place, dtype=np.int64)
-    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight, place)
+    scenario_of = np.full(len(count), job.place, dtype=np.int64)
+    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight, scenario_of)
 
 
 def _labelled(
@@ -281,8 +294,8 @@ def _labelled(
     limit = -np.partition(-score, best - 1, axis=1)[:, best - 1 : best]
     count = np.maximum(1, rows.mask.sum(axis=1, keepdims=True))
     others = (rng.random(rows.mask.shape) < job.others / count) & (features[:, :, REGRET] < WORTH_LEARNING)
-    found: np.ndarray = rows.mask & ((score >= limit) | others) & (rng.random(len(count)) < share)[:, None]
-    return found
+    labelled: np.ndarray = rows.mask & ((score >= limit) | others) & (rng.random(len(count)) < share)[:, None]
+    return labelled
 
 
 def policy_scores(rows: Candidates, features: np.ndarray, weights: Weights | None, known: Climatology) -> np.ndarray:

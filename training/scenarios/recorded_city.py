@@ -52,17 +52,24 @@ TYPICAL = date(2026, 3, 4)
 
 @dataclass(frozen=True)
 class RecordedDemand:
-    """Real sessions in arrays [N]: local day number, whether it is a weekend, start minute of the local day, location, kWh,
-    connector standards as bits, and whether it charged by direct current. `days` are each split's day numbers."""
+    """Real sessions, N in all, of which days are made."""
 
     day_number: np.ndarray
+    """local day, [N]"""
     is_weekend: np.ndarray
+    """whether that is a Saturday or Sunday, [N]"""
     minute: np.ndarray
+    """of the local day at which it starts, [N]"""
     location: np.ndarray
+    """where it was, [N]"""
     kwh: np.ndarray
+    """energy, [N]"""
     standards: np.ndarray
+    """connector standards as bits, [N]"""
     dc: np.ndarray
+    """whether it charged by direct current, [N]"""
     days: tuple[np.ndarray, ...]
+    """day numbers of each split"""
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All sessions and the split."""
@@ -87,7 +94,7 @@ class RecordedDemand:
             turn += 1
         return self._requests(city, rng, np.concatenate(chosen))
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, seed: int, /) -> bool:
         """Whether a seed's day is made of days of weekends."""
         return bool(np.isin(self._first(seed), self.weekends))
 
@@ -120,20 +127,24 @@ class RecordedDemand:
 
 @dataclass(frozen=True)
 class AssumedDemand:
-    """Requests at ElaadNL's public arrival times and energies around a city's locations, by their EVSEs: where a city
-    folder has no sessions. `standards` and `dc` are a location's."""
+    """Requests at ElaadNL's arrival times and energies around a city's locations, by EVSEs: where no session is recorded."""
 
     arrival: np.ndarray
+    """weights of the 96 quarter hours"""
     need_quantiles: np.ndarray
+    """of the energy needed, kWh"""
     evses: np.ndarray
+    """how many each location has"""
     standards: np.ndarray
+    """a location's connector standards as bits"""
     dc: np.ndarray
+    """whether a location has direct current"""
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Its distributions."""
         return self.arrival, self.need_quantiles, self.evses, self.standards, self.dc
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, _seed: int, /) -> bool:
         """Its days are of one kind."""
         return False
 
@@ -174,7 +185,7 @@ def _vehicles(rng: np.random.Generator, *, dc: np.ndarray, kwh: np.ndarray, **va
     ).take(np.argsort(values["book_min"], kind="stable"))
 
 
-def recorded(folder: CityFolder) -> RecordedDemand | None:
+def recorded_demand(folder: CityFolder) -> RecordedDemand | None:
     """A folder's real sessions split by date, None where there are too few days to split."""
     zone = ZoneInfo(folder.time_zone)
     index = {evse: number for number, location in enumerate(folder.locations) for evse, _ in location.evses}
@@ -285,15 +296,15 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
     folder = around_centre(whole, locations or _small_enough(whole, USED[name]))
     if not any(item.evses for item in folder.locations):
         raise ValueError(f"locations: the {len(folder.locations)} nearest the centre have no EVSE")
-    found, on = recorded(folder), TYPICAL
+    recorded_days, on = recorded_demand(folder), TYPICAL
     demand: Demand
-    if found is not None:
-        training = [date.fromordinal(int(number)) for number in found.days[Split.TRAINING]]
+    if recorded_days is not None:
+        training = [date.fromordinal(int(number)) for number in recorded_days.days[Split.TRAINING]]
         on = next((item for item in reversed(training) if item.weekday() == TYPICAL.weekday()), training[-1])
-        demand, source = found, f"{len(found.kwh):,} recorded sessions of {folder.name}"
+        demand, source = recorded_days, f"{len(recorded_days.kwh):,} recorded sessions of {folder.name}"
     city = city_of(folder)
     rates, opened = _rates(folder, city, on)
-    if found is None:
+    if recorded_days is None:
         demand, assumed = _assumed(folder, city)
         source = f"{folder.name} without enough recorded days to split; assumed: {assumed}"
     if len(folder.locations) < len(whole.locations):
@@ -302,18 +313,18 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
         source = f"generated city, {source}"
     source += "; synthetic: origins, lead times, vehicles"
     city = replace(city, price_unit=_price_unit(city, rates, demand))
-    made = Scenario(name, source, city, rates, demand, requests or 1, opened)
+    scenario = Scenario(name, source, city, rates, demand, requests or 1, opened)
     if requests is None:
-        count, reached = _scaled(made, USED[name])
+        count, reached = _scaled(scenario, USED[name])
         source += f"; demand scaled until the optimum uses {USED[name]:.0%} of point-hours"
         if abs(reached - USED[name]) > 0.05 * USED[name]:
             source += f", of which it reaches {reached:.1%}"
-        made = replace(made, requests_a_day=count)
-    if found is not None:
-        laid = round(made.requests_a_day * sum(len(days) for days in found.days) / len(found.kwh))
+        scenario = replace(scenario, requests_a_day=count)
+    if recorded_days is not None:
+        laid = round(scenario.requests_a_day * sum(len(days) for days in recorded_days.days) / len(recorded_days.kwh))
         if laid > 1:
             source += f"; a day lays about {laid} recorded days over each other"
-    return replace(made, source=source)
+    return replace(scenario, source=source)
 
 
 def _assumed(folder: CityFolder, city: City) -> tuple[AssumedDemand, str]:
@@ -332,8 +343,8 @@ def used(scenario: Scenario, count: int) -> float:
     capacity = open_capacity(scenario)
     busy = 0.0
     for number in range(SCALED_BY):
-        found = assignment_columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
-        programme = Programme.of(found, scenario.shape)
+        columns = assignment_columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
+        programme = Programme.of(columns, scenario.shape)
         busy += float(np.minimum(programme.wanted(prices(programme, capacity)), capacity).sum())
     return busy / (SCALED_BY * float(scenario.city.capacity.sum()) * DAY_SLOTS)
 
@@ -343,25 +354,25 @@ def _scaled(scenario: Scenario, share: float) -> tuple[int, float]:
     logarithms. Stops where more requests hardly use more, as where they all come in the same few hours."""
     points = int(scenario.city.capacity.sum())
     count = max(1, round(points * DAY_SLOTS * share / SLOTS_A_SESSION))
-    found = used(scenario, count)
+    reached = used(scenario, count)
     grows = 1.0
     for _ in range(ROUNDS):
-        if abs(found - share) <= 0.02 * share or found <= 0 or grows < 0.2:
+        if abs(reached - share) <= 0.02 * share or reached <= 0 or grows < 0.2:
             break
-        factor = min(2.5, max(0.4, (share / found) ** (1 / grows)))
+        factor = min(2.5, max(0.4, (share / reached) ** (1 / grows)))
         following = max(1, round(count * factor))
         if following == count:
             break
         then = used(scenario, following)
         if then > 0:
-            grows = min(1.2, max(0.0, math.log(then / found) / math.log(following / count)))
-        count, found = following, then
-    return count, found
+            grows = min(1.2, max(0.0, math.log(then / reached) / math.log(following / count)))
+        count, reached = following, then
+    return count, reached
 
 
-def split_dates(found: RecordedDemand) -> dict[str, tuple[date, date]]:
+def split_dates(demand: RecordedDemand) -> dict[str, tuple[date, date]]:
     """First and last day of each split, for people."""
     return {
         split.name.lower(): (date.fromordinal(int(days[0])), date.fromordinal(int(days[-1])))
-        for split, days in zip(Split, found.days, strict=True)
+        for split, days in zip(Split, demand.days, strict=True)
     }
