@@ -14,7 +14,7 @@ from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
 from functions.forecast.features import HORIZONS
-from functions.forecast.sweep import Run, forecast_availability
+from functions.forecast.sweep import SweepResult, forecast_availability
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from shared.clock import ManualClock
 from shared.platform import Platform
@@ -36,7 +36,7 @@ def world(mariadb_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Worl
     platform.close()
 
 
-def at_once(platform: Platform, runs: int) -> list[Run]:
+def at_once(platform: Platform, runs: int) -> list[SweepResult]:
     """What runs that begin together did."""
     meet, done, failures = threading.Barrier(runs), [], []
 
