@@ -19,7 +19,7 @@ from app.migrate import upgrade
 from app.process import make_platform
 from bench.harness.results import Figure, record
 from functions.forecast.model import FORECAST
-from functions.forecast.sweep import Run, forecast_availability
+from functions.forecast.sweep import SweepResult, forecast_availability
 from functions.forecast.tables import forecast
 from functions.optimizer.models.registry import install_shipped
 from functions.stations import service as stations
@@ -112,7 +112,7 @@ def main(count: Annotated[int, typer.Option("--locations", min=1)] = 10_000) -> 
         platform.transact(lambda tx: feed_begins(tx, ids))
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
         before = resident("VmRSS")
-        runs: list[tuple[float, float, Run]] = []
+        runs: list[tuple[float, float, SweepResult]] = []
         for number in range(WARM_UP + MEASURED):
             wall, core = time.perf_counter(), time.process_time()
             run = forecast_availability(platform)

@@ -95,13 +95,23 @@ class Memory:
         """Nothing is known yet of the points of `group` [E]."""
         points = len(group)
         return cls(
-            step=np.full(groups, -1), warm=np.zeros(groups, np.int64), recent=np.zeros((groups, RECENT + 1)),
-            means=np.zeros((groups, 2)), occupancy=np.zeros((groups, 2, HOURS)),
-            plugins=np.zeros((groups, 2, HOURS)), unplugs=np.zeros((groups, 2, HOURS)),
-            seen=np.zeros((groups, 2, HOURS)), risk=np.zeros((groups, AGES)), ended=np.zeros((groups, AGES)),
-            booked=np.zeros(groups), group=np.asarray(group, dtype=np.int64), busy=np.zeros(points, bool),
-            left=np.zeros(points, bool), since=np.full(points, -np.inf), rate=np.zeros(points),
-        )  # fmt: skip
+            step=np.full(groups, -1),
+            warm=np.zeros(groups, np.int64),
+            recent=np.zeros((groups, RECENT + 1)),
+            means=np.zeros((groups, 2)),
+            occupancy=np.zeros((groups, 2, HOURS)),
+            plugins=np.zeros((groups, 2, HOURS)),
+            unplugs=np.zeros((groups, 2, HOURS)),
+            seen=np.zeros((groups, 2, HOURS)),
+            risk=np.zeros((groups, AGES)),
+            ended=np.zeros((groups, AGES)),
+            booked=np.zeros(groups),
+            group=np.asarray(group, dtype=np.int64),
+            busy=np.zeros(points, bool),
+            left=np.zeros(points, bool),
+            since=np.full(points, -np.inf),
+            rate=np.zeros(points),
+        )
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sums of the points' values by group: [G]."""
@@ -109,9 +119,9 @@ class Memory:
 
     def greatest(self, values: np.ndarray, nothing: float) -> np.ndarray:
         """The greatest of the points' values by group, `nothing` where all are -inf: [G]."""
-        found = np.full(len(self.step), -np.inf)
-        np.maximum.at(found, self.group, values)
-        return np.where(np.isfinite(found), found, nothing)
+        greatest = np.full(len(self.step), -np.inf)
+        np.maximum.at(greatest, self.group, values)
+        return np.where(np.isfinite(greatest), greatest, nothing)
 
 
 def observe(
@@ -137,12 +147,12 @@ def observe(
     busy = np.where(mine, taken, memory.busy)
     begun, over = busy & ~memory.busy & mine, memory.busy & ~busy & mine
 
-    at = np.flatnonzero(memory.busy & mine)
-    bins = _BIN[np.clip(step - 1 - memory.since[at], 0, LONGEST - 1).astype(np.int64)]
+    was_busy = np.flatnonzero(memory.busy & mine)
+    bins = _BIN[np.clip(step - 1 - memory.since[was_busy], 0, LONGEST - 1).astype(np.int64)]
     memory.risk[rows] *= 1 - 1 / LONG
     memory.ended[rows] *= 1 - 1 / LONG
-    np.add.at(memory.risk, (memory.group[at], bins), 1.0)
-    np.add.at(memory.ended, (memory.group[at], bins), over[at].astype(np.float64))
+    np.add.at(memory.risk, (memory.group[was_busy], bins), 1.0)
+    np.add.at(memory.ended, (memory.group[was_busy], bins), over[was_busy].astype(np.float64))
 
     memory.rate[fresh[memory.group]] *= 1 - 1 / MONTH
     memory.rate += begun
@@ -197,13 +207,13 @@ def stays(memory: Memory, step: int, fast: np.ndarray) -> np.ndarray:
     total = np.concatenate([np.zeros((len(survival), 1)), np.cumsum(survival * _WIDTH, axis=1)], axis=1)
     group = memory.group[:, None]
 
-    def at(ages: np.ndarray) -> np.ndarray:
+    def log_survival(ages: np.ndarray) -> np.ndarray:
         bins = _BIN[np.minimum(ages, LONGEST - 1).astype(np.int64)]
-        found: np.ndarray = total[group, bins] + survival[group, bins] * (ages - AGE_EDGES[bins])
-        return found
+        values: np.ndarray = total[group, bins] + survival[group, bins] * (ages - AGE_EDGES[bins])
+        return values
 
     age = np.clip(step - memory.since, 0, LONGEST - 1)[:, None]
-    return np.where(memory.busy[:, None], np.exp(at(np.minimum(age + AHEAD, LONGEST)) - at(age)), 1.0)
+    return np.where(memory.busy[:, None], np.exp(log_survival(np.minimum(age + AHEAD, LONGEST)) - log_survival(age)), 1.0)
 
 
 FEATURES_NOW = (
@@ -253,12 +263,35 @@ def features(
     angle = (hour + minute / 60.0) * (2 * np.pi / 24)
     seen = np.minimum(memory.seen.sum(axis=(1, 2)), float(MONTH)) / MONTH
     columns = [
-        np.minimum(points, 30.0), np.minimum(points - busy, 10.0), busy / np.maximum(points, 1.0), recent[:, 0] - recent[:, 3],
-        recent[:, 0] - recent[:, 6], recent[:, 0] - recent[:, 12], recent.mean(axis=1), shortest(usable), shortest(taken),
-        shortest(idle), longest(taken), longest(idle), memory.means[:, 0], memory.means[:, 1], np.sin(angle), np.cos(angle),
-        np.sin(2 * angle), np.cos(2 * angle), weekday, weekend, fast, np.minimum(power, 400.0), np.log1p(rate),
-        np.log1p(rate_free), np.log1p(np.maximum(rate - rate_free, 0.0)), usual, memory.booked, seen,
-    ]  # fmt: skip
+        np.minimum(points, 30.0),
+        np.minimum(points - busy, 10.0),
+        busy / np.maximum(points, 1.0),
+        recent[:, 0] - recent[:, 3],
+        recent[:, 0] - recent[:, 6],
+        recent[:, 0] - recent[:, 12],
+        recent.mean(axis=1),
+        shortest(usable),
+        shortest(taken),
+        shortest(idle),
+        longest(taken),
+        longest(idle),
+        memory.means[:, 0],
+        memory.means[:, 1],
+        np.sin(angle),
+        np.cos(angle),
+        np.sin(2 * angle),
+        np.cos(2 * angle),
+        weekday,
+        weekend,
+        fast,
+        np.minimum(power, 400.0),
+        np.log1p(rate),
+        np.log1p(rate_free),
+        np.log1p(np.maximum(rate - rate_free, 0.0)),
+        usual,
+        memory.booked,
+        seen,
+    ]
     stay, mean = stays(memory, step, fast), memory.plugins.mean(axis=2)[rows, weekend]
     for number, minutes in enumerate(HORIZONS):
         then, kind = _local(hour, minute, weekday, minutes)
@@ -272,17 +305,24 @@ def features(
         full = np.clip(all_stay + all_come, np.log(1e-5), np.log1p(-1e-5))
         later = memory.occupancy[rows, kind, then]
         columns += [
-            _log(memory.sums(np.where(taken, 1.0 - stay[:, number], 0.0))), _log(busy * leave * AHEAD[number]),
-            np.exp(all_stay), _log(pace * AHEAD[number]), _log(memory.sums(np.where(idle, come, 0.0))), later, later - usual,
-            np.log(-np.expm1(full)) - full, booked[:, number], kind,
-        ]  # fmt: skip
+            _log(memory.sums(np.where(taken, 1.0 - stay[:, number], 0.0))),
+            _log(busy * leave * AHEAD[number]),
+            np.exp(all_stay),
+            _log(pace * AHEAD[number]),
+            _log(memory.sums(np.where(idle, come, 0.0))),
+            later,
+            later - usual,
+            np.log(-np.expm1(full)) - full,
+            booked[:, number],
+            kind,
+        ]
     return np.stack([np.asarray(column, dtype=np.float32) for column in columns], axis=1)
 
 
 def _log(expected: np.ndarray) -> np.ndarray:
     """A small expectation in a scale that a network can read."""
-    found: np.ndarray = np.log(expected + 0.01)
-    return found
+    logarithm: np.ndarray = np.log(expected + 0.01)
+    return logarithm
 
 
 def _local(hour: np.ndarray, minute: np.ndarray, weekday: np.ndarray, ahead: int) -> tuple[np.ndarray, np.ndarray]:

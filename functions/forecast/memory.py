@@ -24,7 +24,7 @@ _WIDTH = sum(int(np.prod(shape)) for _, shape in _PARTS)
 _HEAD = np.dtype([("format", "<u2"), ("points", "<u2"), ("warm", "<u4"), ("step", "<i8")])
 _POINT = np.dtype([("id", "V16"), ("since", "<f8"), ("rate", "<f4"), ("busy", "u1"), ("left", "u1")])
 
-Key = tuple[uuid.UUID, str]
+GroupKey = tuple[uuid.UUID, str]
 """A group: location and power class."""
 
 
@@ -37,12 +37,12 @@ class Group:
     evse_ids: tuple[uuid.UUID, ...]
 
     @property
-    def key(self) -> Key:
+    def key(self) -> GroupKey:
         """Location and class."""
         return self.location_id, self.power_class
 
 
-def unpack(groups: Sequence[Group], rows: Mapping[Key, bytes]) -> Memory:
+def unpack(groups: Sequence[Group], rows: Mapping[GroupKey, bytes]) -> Memory:
     """The memory of groups, in their order; what has no row, or one of another format, is new. Points that came since are
     new, points that went are forgotten."""
     sizes = [len(group.evse_ids) for group in groups]
@@ -65,19 +65,19 @@ def _read(memory: Memory, number: int, first: int, group: Group, data: bytes) ->
         return
     memory.step[number], memory.warm[number] = int(head["step"]), int(head["warm"])
     values = np.frombuffer(data, "<f4", count=_WIDTH, offset=_HEAD.itemsize)
-    at = 0
+    offset = 0
     for name, shape in _PARTS:
         size = int(np.prod(shape))
-        getattr(memory, name)[number] = values[at : at + size].reshape(shape)
-        at += size
+        getattr(memory, name)[number] = values[offset : offset + size].reshape(shape)
+        offset += size
     known = np.frombuffer(data, _POINT, count=points, offset=_HEAD.itemsize + 4 * _WIDTH)
-    places = {bytes(row["id"]): place for place, row in enumerate(known)}
-    for place, evse_id in enumerate(group.evse_ids):
-        old = places.get(evse_id.bytes)
-        if old is not None:
-            row = known[old]
-            memory.since[first + place], memory.rate[first + place] = row["since"], row["rate"]
-            memory.busy[first + place], memory.left[first + place] = row["busy"] == 1, row["left"] == 1
+    row_of = {bytes(row["id"]): index for index, row in enumerate(known)}
+    for point, evse_id in enumerate(group.evse_ids, start=first):
+        index = row_of.get(evse_id.bytes)
+        if index is not None:
+            row = known[index]
+            memory.since[point], memory.rate[point] = row["since"], row["rate"]
+            memory.busy[point], memory.left[point] = row["busy"] == 1, row["left"] == 1
 
 
 def pack(groups: Sequence[Group], memory: Memory) -> list[bytes]:

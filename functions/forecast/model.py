@@ -50,11 +50,11 @@ def score(model: LoadedModel | None, inputs: np.ndarray) -> Chances | None:
         return None
     ahead = len(HORIZONS)
     try:
-        (found,) = model.session.run(None, {"features": np.ascontiguousarray(inputs)})
+        (output,) = model.session.run(None, {"features": np.ascontiguousarray(inputs)})
     except Exception:
         log.exception("forecast model %s failed; the table answers", model.manifest.version)
         return None
-    answer = np.asarray(found, dtype=np.float64)
+    answer = np.asarray(output, dtype=np.float64)
     if answer.shape != (len(inputs), 2 * ahead) or not np.isfinite(answer).all():
         log.error("forecast model %s gave no chance to each group; the table answers", model.manifest.version)
         return None
@@ -65,8 +65,8 @@ def score(model: LoadedModel | None, inputs: np.ndarray) -> Chances | None:
 @lru_cache(maxsize=1)
 def shipped_table() -> np.ndarray:
     """P(one is free | 0, 1, 2 ... are free now), [horizons, counts]; the last count stands for all above."""
-    found = json.loads(TABLE.read_text())["p_free"]
-    return np.array([found[str(minutes)] for minutes in HORIZONS])
+    p_free = json.loads(TABLE.read_text())["p_free"]
+    return np.array([p_free[str(minutes)] for minutes in HORIZONS])
 
 
 def by_table(table: np.ndarray, points: np.ndarray, free: np.ndarray, booked: np.ndarray) -> Chances:

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import sqlalchemy as sa
 
-from functions.forecast.memory import Key
+from functions.forecast.memory import GroupKey
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from shared.db import for_update, insert_new
 from shared.tx import Tx
@@ -26,15 +26,21 @@ class Forecast:
     location_id: uuid.UUID
     power_class: str
     target_time: datetime
+    """The instant that is forecast."""
     horizon_minutes: int
+    """How long before it the forecast was made."""
     p_free: float
+    """Chance that one point of the class is free then."""
     occupancy: float
+    """Expected share of its points that are taken then."""
     generated_at: datetime
     model_version: str | None
+    """None where no model made it."""
     source: str
+    """The rung of the ladder: a word of Source."""
 
 
-def memories(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[Key, bytes]:
+def memories(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[GroupKey, bytes]:
     """What is remembered of the groups of locations, locked: a run beside this one waits, and finds its work done."""
     table = forecast_memory.c
     statement = (
@@ -45,7 +51,7 @@ def memories(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[Key, bytes]:
     return {(row.location_id, row.power_class): row.memory for row in tx.execute(for_update(statement, tx.conn))}
 
 
-def put_memories(tx: Tx, step: int, made: Mapping[Key, bytes], old: Sequence[Key]) -> None:
+def put_memories(tx: Tx, step: int, packed: Mapping[GroupKey, bytes], old: Sequence[GroupKey]) -> None:
     """Replaces what is remembered of groups; `old` are those that have a row."""
     table = forecast_memory
     for power_class in sorted({power_class for _, power_class in old}):
@@ -53,7 +59,7 @@ def put_memories(tx: Tx, step: int, made: Mapping[Key, bytes], old: Sequence[Key
         tx.execute(sa.delete(table).where(table.c.location_id.in_(ids), table.c.power_class == power_class))
     rows = [
         {"location_id": location_id, "power_class": power_class, "step": step, "memory": data}
-        for (location_id, power_class), data in sorted(made.items())
+        for (location_id, power_class), data in sorted(packed.items())
     ]
     if rows:
         tx.execute(sa.insert(table), rows)
@@ -144,23 +150,33 @@ def tallies_since(tx: Tx, since: datetime) -> list[Tally]:
     statement = sa.select(*by, *sums).where(table.c.day >= since).group_by(*by).order_by(*by)
     return [
         Tally(
-            since, row.horizon_minutes, row.source, row.model_version, row.bin, int(row.forecasts), int(row.came_free),
-            float(row.p_free_sum), float(row.brier_sum), float(row.squared_error_sum),
+            day=since,
+            horizon_minutes=row.horizon_minutes,
+            source=row.source,
+            model_version=row.model_version,
+            bin=row.bin,
+            forecasts=int(row.forecasts),
+            came_free=int(row.came_free),
+            p_free_sum=float(row.p_free_sum),
+            brier_sum=float(row.brier_sum),
+            squared_error_sum=float(row.squared_error_sum),
         )
         for row in tx.execute(statement)
-    ]  # fmt: skip
+    ]
 
 
 def tally(due: Sequence[Forecast], free: np.ndarray, occupancy: np.ndarray, *, day: datetime, bins: int) -> list[Tally]:
     """The figures of forecasts whose instant has come: whether one was free, and the busy share, [forecasts]."""
-    found: dict[tuple[int, str, str, int], list[float]] = {}
-    for item, came, share in zip(due, free.tolist(), occupancy.tolist(), strict=True):
-        place = min(int(item.p_free * bins), bins - 1)
-        sums = found.setdefault((item.horizon_minutes, item.source, item.model_version or NO_VERSION, place), [0.0] * 5)
-        squared = (item.p_free - came) ** 2, (item.occupancy - share) ** 2
-        for number, value in enumerate((1.0, float(came), item.p_free, *squared)):
-            sums[number] += value
+    totals: dict[tuple[int, str, str, int], list[float]] = {}
+    for judged, came, share in zip(due, free.tolist(), occupancy.tolist(), strict=True):
+        p_free_bin = min(int(judged.p_free * bins), bins - 1)
+        sums = totals.setdefault(
+            (judged.horizon_minutes, judged.source, judged.model_version or NO_VERSION, p_free_bin), [0.0] * 5
+        )
+        squared = (judged.p_free - came) ** 2, (judged.occupancy - share) ** 2
+        for index, value in enumerate((1.0, float(came), judged.p_free, *squared)):
+            sums[index] += value
     return [
-        Tally(day, horizon, source, version, place, int(sums[0]), int(sums[1]), *sums[2:])
-        for (horizon, source, version, place), sums in found.items()
+        Tally(day, horizon, source, version, p_free_bin, int(sums[0]), int(sums[1]), *sums[2:])
+        for (horizon, source, version, p_free_bin), sums in totals.items()
     ]

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from functions.forecast import repository as repository
+from functions.forecast import repository
 from functions.forecast.features import HORIZONS, STEP_MINUTES
 from functions.forecast.model import Source
 from functions.forecast.repository import Forecast, Tally
@@ -25,16 +25,16 @@ def forecast_of(*, tx: Tx, location_id: uuid.UUID, horizon: int | None) -> Locat
     the timer has made none in the last hour. Raises NotFound for a location that the caller may not see."""
     location = stations.get_visible(tx=tx, location_id=location_id)
     newest: dict[tuple[str, int], Forecast] = {}
-    for item in repository.of_locations(tx, [location.id], after=tx.now):
-        key = (item.power_class, item.horizon_minutes)
-        if key not in newest or newest[key].generated_at < item.generated_at:
-            newest[key] = item
-    found = [item for item in newest.values() if horizon in (None, item.horizon_minutes)]
-    items = sorted(found, key=lambda item: (item.power_class, item.horizon_minutes))
+    for forecast in repository.of_locations(tx, [location.id], after=tx.now):
+        key = (forecast.power_class, forecast.horizon_minutes)
+        if key not in newest or newest[key].generated_at < forecast.generated_at:
+            newest[key] = forecast
+    wanted = [forecast for forecast in newest.values() if horizon in (None, forecast.horizon_minutes)]
+    forecasts = sorted(wanted, key=lambda forecast: (forecast.power_class, forecast.horizon_minutes))
     return LocationForecast(
         location_id=location.id,
-        generated_at=max((item.generated_at for item in items), default=None),
-        items=[ForecastOut.model_validate(item) for item in items],
+        generated_at=max((forecast.generated_at for forecast in forecasts), default=None),
+        items=[ForecastOut.model_validate(forecast) for forecast in forecasts],
     )
 
 
@@ -49,19 +49,19 @@ def check_instant(*, tx: Tx, at: datetime, field: str) -> None:
 def chances_at(*, tx: Tx, location_ids: Sequence[uuid.UUID], at: datetime) -> dict[tuple[uuid.UUID, str], Forecast]:
     """For each location and power class the forecast whose instant is nearest to `at`, the newest of those; absent where
     none is within NEAR."""
-    found: dict[tuple[uuid.UUID, str], Forecast] = {}
+    nearest: dict[tuple[uuid.UUID, str], Forecast] = {}
     if not location_ids:
-        return found
-    for item in repository.of_locations(tx, location_ids, after=at - NEAR, until=at + NEAR):
-        key = (item.location_id, item.power_class)
-        best = found.get(key)
-        if best is None or _rank(item, at) < _rank(best, at):
-            found[key] = item
-    return found
+        return nearest
+    for forecast in repository.of_locations(tx, location_ids, after=at - NEAR, until=at + NEAR):
+        key = (forecast.location_id, forecast.power_class)
+        best = nearest.get(key)
+        if best is None or _rank(forecast, at) < _rank(best, at):
+            nearest[key] = forecast
+    return nearest
 
 
-def _rank(item: Forecast, at: datetime) -> tuple[timedelta, int]:
-    return abs(item.target_time - at), item.horizon_minutes
+def _rank(forecast: Forecast, at: datetime) -> tuple[timedelta, int]:
+    return abs(forecast.target_time - at), forecast.horizon_minutes
 
 
 def reliability(*, platform: Platform, weeks: int) -> Reliability:
@@ -69,8 +69,8 @@ def reliability(*, platform: Platform, weeks: int) -> Reliability:
     now = platform.clock.now()
     since = (now - timedelta(weeks=weeks)).replace(hour=0, minute=0, second=0, microsecond=0)
     groups: dict[tuple[int, str, str], list[Tally]] = {}
-    for item in platform.read(lambda tx: repository.tallies_since(tx, since)):
-        groups.setdefault((item.horizon_minutes, item.source, item.model_version), []).append(item)
+    for tally in platform.read(lambda tx: repository.tallies_since(tx, since)):
+        groups.setdefault((tally.horizon_minutes, tally.source, tally.model_version), []).append(tally)
     return Reliability(
         since=since,
         generated_at=now,
@@ -80,34 +80,36 @@ def reliability(*, platform: Platform, weeks: int) -> Reliability:
 
 
 def _row(horizon: int, source: str, version: str, tallies: list[Tally]) -> ReliabilityRow:
-    total = sum(item.forecasts for item in tallies)
+    total = sum(tally.forecasts for tally in tallies)
     bins = [
         ReliabilityBin(
-            p_from=item.bin / BINS,
-            p_to=(item.bin + 1) / BINS,
-            forecasts=item.forecasts,
-            p_free_mean=item.p_free_sum / item.forecasts,
-            came_free=item.came_free / item.forecasts,
+            p_from=tally.bin / BINS,
+            p_to=(tally.bin + 1) / BINS,
+            forecasts=tally.forecasts,
+            p_free_mean=tally.p_free_sum / tally.forecasts,
+            came_free=tally.came_free / tally.forecasts,
         )
-        for item in tallies
+        for tally in tallies
     ]
     return ReliabilityRow(
         horizon_minutes=horizon,
         source=Source(source),
         model_version=version or None,
         forecasts=total,
-        brier=sum(item.brier_sum for item in tallies) / total,
-        rmse=(sum(item.squared_error_sum for item in tallies) / total) ** 0.5,
-        ece=sum(abs(item.p_free_sum - item.came_free) for item in tallies) / total,
+        brier=sum(tally.brier_sum for tally in tallies) / total,
+        rmse=(sum(tally.squared_error_sum for tally in tallies) / total) ** 0.5,
+        ece=sum(abs(tally.p_free_sum - tally.came_free) for tally in tallies) / total,
         bins=bins,
     )
 
 
 def describe_forecast(*, platform: Platform) -> ForecastModel:
     """The forecast model that serves, and why a later one does not."""
-    source = forecast_registry(platform)
-    model = source.current()
+    registry = forecast_registry(platform)
+    model = registry.current()
     if model is None:
-        return ForecastModel(version=None, loaded_at=None, refused=source.refusal, metrics=None)
-    found = model.manifest
-    return ForecastModel(version=found.version, loaded_at=model.loaded_at, refused=source.refusal, metrics=found.metrics)
+        return ForecastModel(version=None, loaded_at=None, refused=registry.refusal, metrics=None)
+    manifest = model.manifest
+    return ForecastModel(
+        version=manifest.version, loaded_at=model.loaded_at, refused=registry.refusal, metrics=manifest.metrics
+    )

@@ -29,7 +29,7 @@ def lock_open(*, tx: Tx, user_id: uuid.UUID) -> list[uuid.UUID]:
 
 
 def cancel_open(*, tx: Tx, user_id: uuid.UUID) -> None:
-    """Withdraws what still waits or is offered; what it holds is cancelled."""
+    """Cancels what still waits or is offered; what it holds is cancelled with it."""
     for request_id in lock_open(tx=tx, user_id=user_id):
         request = repository.get(tx, request_id)
         if request is not None and request.at(tx.now).status in OPEN:
@@ -37,8 +37,10 @@ def cancel_open(*, tx: Tx, user_id: uuid.UUID) -> None:
 
 
 def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
-    """Gives a user's charge requests to a random id that stands for nobody, without vehicle, with a blunt origin, and
-    forgets the decisions, whose distances would give the origin away. Returns how many."""
+    """Gives a user's charge requests to a random id that stands for nobody. Returns how many.
+
+    They lose their vehicle, keep a rounded origin, and their decisions are deleted: distances would give the origin away.
+    """
     requests = repository.of_user(tx, user_id, before=None, limit=None)
     for request in requests:
         needs = request.needs.model_copy(

@@ -239,9 +239,17 @@ def test_features_carry_the_climatology_of_the_pools_that_are_known(world: World
     policies.put(world.platform.blobs, "7", policies.version("7", tables=peak_tables(9)))
     near, _ = two_places(world)
     needs = ChargingNeeds(
-        latitude=52.091, longitude=5.121, earliest_departure=world.platform.clock.now(), battery_kwh=60, soc=0.3,
-        consumption_kwh_per_km=0.18, max_power_kw=22, standards=(TYPE2,), energy_kwh=12, weights=(0.4, 0.3, 0.2, 0.1),
-    )  # fmt: skip
+        latitude=52.091,
+        longitude=5.121,
+        earliest_departure=world.platform.clock.now(),
+        battery_kwh=60,
+        soc=0.3,
+        consumption_kwh_per_km=0.18,
+        max_power_kw=22,
+        standards=(TYPE2,),
+        energy_kwh=12,
+        weights=(0.4, 0.3, 0.2, 0.1),
+    )
     registry, nobody = policy_registry(world.platform), RequestingDriver(new_id(), None)
     found = world.platform.read(
         lambda tx: serving.decide(platform=world.platform, tx=tx, registry=registry, needs=needs, driver=nobody)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from functions.forecast.features import AHEAD, HORIZONS, Memory, observe
 from functions.forecast.memory import Group, unpack
 from functions.forecast.model import FORECAST, shipped_table
-from functions.forecast.sweep import Run, forecast_availability, forecast_registry, step_of
+from functions.forecast.sweep import SweepResult, forecast_availability, forecast_registry, step_of
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from functions.optimizer.models.registry import install_shipped
 from functions.stations import service as stations
@@ -34,7 +34,7 @@ def forecast_of(world: World, location: str, **params: Any) -> list[dict[str, An
     return items
 
 
-def heard_for(world: World, clock: ManualClock, station: Station, minutes: int, *statuses: tuple[str, str]) -> Run:
+def heard_for(world: World, clock: ManualClock, station: Station, minutes: int, *statuses: tuple[str, str]) -> SweepResult:
     """A station reports, and the timer runs every five minutes since, heartbeats in between. The last run."""
     for uid, status in statuses:
         assert station.report(uid, status, clock.now()).status_code == 200
@@ -56,7 +56,7 @@ def learnt(world: World) -> World:
 def test_without_a_feed_or_a_model_the_table_answers(world: World, clock: ManualClock) -> None:
     location = world.location(evses=2)
     assert forecast_of(world, location) == [], "the timer has not run"
-    assert forecast_availability(world.platform) == Run(groups=1)
+    assert forecast_availability(world.platform) == SweepResult(groups=1)
     items = forecast_of(world, location)
     assert [item["horizon_minutes"] for item in items] == list(HORIZONS)
     for number, item in enumerate(items):
@@ -65,8 +65,12 @@ def test_without_a_feed_or_a_model_the_table_answers(world: World, clock: Manual
         assert item["model_version"] is None
         assert item["p_free"] == shipped_table()[number, 2], "two are free"
         assert item["occupancy"] == 0
-    assert [item["target_time"] for item in items] == ["2026-03-02T08:15:00Z", "2026-03-02T08:30:00Z", "2026-03-02T08:45:00Z",
-                                                       "2026-03-02T09:00:00Z"]  # fmt: skip
+    assert [item["target_time"] for item in items] == [
+        "2026-03-02T08:15:00Z",
+        "2026-03-02T08:30:00Z",
+        "2026-03-02T08:45:00Z",
+        "2026-03-02T09:00:00Z",
+    ]
     assert forecast_of(world, location, horizon=45) == [items[2]]
     for wrong in (20, 0, 75, "soon"):
         refused = world.client.get(f"{API}/optimizer/forecasts/{location}", params={"horizon": wrong})
@@ -81,7 +85,7 @@ def test_a_station_that_is_heard_for_an_hour_is_forecast_by_the_model(learnt: Wo
     run = heard_for(learnt, clock, station, 50, ("E0", "CHARGING"), ("E1", "AVAILABLE"))
     assert run.by_model == 0, "not before the last hour is known"
     run = heard_for(learnt, clock, station, 10)
-    assert run == Run(groups=1, by_model=1, compared=4)
+    assert run == SweepResult(groups=1, by_model=1, compared=4)
     model = forecast_registry(learnt.platform).current()
     assert model is not None
     items = forecast_of(learnt, station.location)
@@ -148,7 +152,7 @@ def test_a_silent_location_that_was_never_seen_has_no_forecast(world: World, clo
     assert station.report("E0", "AVAILABLE", clock.now()).status_code == 200
     clock.advance(timedelta(hours=1))
     assert mark_stale_feeds(world.platform) == 1
-    assert forecast_availability(world.platform) == Run()
+    assert forecast_availability(world.platform) == SweepResult()
     assert forecast_of(world, station.location) == []
 
 
@@ -164,7 +168,7 @@ def test_a_run_that_repeats_changes_nothing(learnt: World, clock: ManualClock) -
     before = stored()
     assert all(before)
     clock.advance(timedelta(minutes=2))
-    assert forecast_availability(learnt.platform) == Run()
+    assert forecast_availability(learnt.platform) == SweepResult()
     assert stored() == before
 
 
@@ -182,7 +186,7 @@ def test_missed_runs_are_made_up_from_the_feeds_history(learnt: World, clock: Ma
     own = Memory.new(np.zeros(2, np.int64), 1)
     begin = step_of(clock.now()) - 12
     charging = [False] * 5 + [True] * 4 + [False] * 2 + [True] * 2
-    place = group.evse_ids.index(next(id for id in group.evse_ids if str(id) == station.evses["E0"]))
+    place = group.evse_ids.index(next(evse_id for evse_id in group.evse_ids if str(evse_id) == station.evses["E0"]))
     for number, busy in enumerate(charging):
         taken = np.zeros(2, bool)
         taken[place] = busy
@@ -224,7 +228,7 @@ def test_own_sessions_count_where_there_is_no_feed(world: World, clock: ManualCl
     assert [item["p_free"] for item in forecast_of(world, location)] == shipped_table()[:, 1].tolist()
 
 
-def test_nothing_is_free_where_it_is_closed_or_blocked_then(world: World, clock: ManualClock) -> None:
+def test_nothing_is_free_where_it_is_closed_or_blocked_then(world: World) -> None:
     hours = {"twentyfourseven": False, "regular_hours": [{"weekday": 1, "period_begin": "07:00", "period_end": "09:30"}]}
     location = world.location(evses=1, hours=Hours.model_validate(hours))  # 09:30 in Amsterdam is 08:30 UTC
     owner = world.user("owner")
@@ -244,15 +248,13 @@ def test_nothing_is_free_where_it_is_closed_or_blocked_then(world: World, clock:
 def test_classes_are_forecast_apart_and_only_what_is_approved(world: World) -> None:
     mixed = world.location(plugs=[[(TYPE2, 7.0)], [(TYPE2, 7.0)], [(CCS, 50.0), (TYPE2, 22.0)]])
     hidden = Station.at(world, evses=1, latitude=52.4)
-    world.platform.transact(
-        lambda tx: tx.execute(sa.text("UPDATE location SET status = 'SUSPENDED' WHERE latitude > 52.3"))
-    )  # fmt: skip
+    world.platform.transact(lambda tx: tx.execute(sa.text("UPDATE location SET status = 'SUSPENDED' WHERE latitude > 52.3")))
     assert forecast_availability(world.platform).groups == 2
     assert {item["power_class"] for item in forecast_of(world, mixed)} == {"SLOW", "RAPID"}
     assert world.client.get(f"{API}/optimizer/forecasts/{hidden.location}").status_code == 404
 
 
-def test_the_nearby_search_shows_the_chance_at_an_instant(world: World, clock: ManualClock) -> None:
+def test_the_nearby_search_shows_the_chance_at_an_instant(world: World) -> None:
     location = world.location(evses=1)
     near = {"lat": 52.09, "lon": 5.12}
 
@@ -292,10 +294,10 @@ def test_what_came_true_is_kept_by_bin_and_read_by_administrators(world: World, 
     assert quarter["brier"] == pytest.approx((10 * (1 - p_free) ** 2 + 3 * p_free**2) / 13)
     assert quarter["rmse"] == pytest.approx(math.sqrt(3 / 13))
     assert quarter["ece"] == pytest.approx(abs(p_free - 10 / 13))
-    (bin,) = quarter["bins"]
-    assert bin["forecasts"] == 13
-    assert bin["came_free"] == pytest.approx(10 / 13)
-    assert bin["p_from"] <= bin["p_free_mean"] < bin["p_to"]
+    (reliability_bin,) = quarter["bins"]
+    assert reliability_bin["forecasts"] == 13
+    assert reliability_bin["came_free"] == pytest.approx(10 / 13)
+    assert reliability_bin["p_from"] <= reliability_bin["p_free_mean"] < reliability_bin["p_to"]
     assert rows[60]["forecasts"] == 4
     live = world.scalar(sa.select(sa.func.min(forecast.c.target_time)))
     assert live > clock.now(), "what is compared is not kept"

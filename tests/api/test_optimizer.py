@@ -19,9 +19,13 @@ CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
 
 def wish(**changes: Any) -> dict[str, Any]:
     return {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
         "origin": {"lat": 52.091, "lon": 5.121},
-    } | changes  # fmt: skip
+    } | changes
 
 
 def ask_with(world: World, person: Person, body: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from functions.forecast.features import HORIZONS
-from functions.forecast.sweep import Run, forecast_availability
+from functions.forecast.sweep import SweepResult, forecast_availability
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
 from shared.clock import ManualClock
 from shared.platform import Platform
@@ -24,7 +24,7 @@ def world(mariadb_world: World) -> World:
     return mariadb_world
 
 
-def at_once(platform: Platform, runs: int) -> list[Run]:
+def at_once(platform: Platform, runs: int) -> list[SweepResult]:
     """What runs that begin together did."""
     meet, done, failures = threading.Barrier(runs), [], []
 

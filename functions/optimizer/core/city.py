@@ -171,8 +171,8 @@ class CityFolder:
 
     def tariff_of(self, evse_id: str, connector_id: str) -> Tariff | None:
         """The tariff of a connector, the default where it has none of its own, None where charging is free."""
-        id = self.connector_tariffs.get((evse_id, connector_id), self.default_tariff)
-        return None if id is None else self.tariffs[id]
+        tariff_id = self.connector_tariffs.get((evse_id, connector_id), self.default_tariff)
+        return None if tariff_id is None else self.tariffs[tariff_id]
 
 
 def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> City:
@@ -231,10 +231,10 @@ class _Rows:
 
     def word(self, line: int, row: dict[str, str], name: str, words: Any) -> str:
         try:
-            found: str = words(row[name]).value
+            value: str = words(row[name]).value
         except ValueError:
             raise self.wrong(line, name, f"{row[name]!r} is not one of OCPI's words") from None
-        return found
+        return value
 
     def wrong(self, line: int, name: str, what: str) -> Invalid:
         where = f"{self.path.name} line {line}, {name}"
@@ -291,25 +291,25 @@ def _json(path: Path, default: Any) -> Any:
 
 def _connectors(path: Path) -> dict[str, list[Connector]]:
     rows = _Rows(path, ("evse_id", "connector_id", "standard", "format", "power_type", "max_power_kw"))
-    found: dict[str, list[Connector]] = {}
+    connectors: dict[str, list[Connector]] = {}
     for line, row in rows:
-        made = Connector(
+        connector = Connector(
             row["connector_id"],
             rows.word(line, row, "standard", ConnectorType),
             rows.word(line, row, "format", ConnectorFormat),
             rows.word(line, row, "power_type", PowerType),
             rows.number(line, row, "max_power_kw", 0.1, 4000),
         )
-        group = found.setdefault(row["evse_id"], [])
-        if any(item.connector_id == made.connector_id for item in group):
-            raise rows.wrong(line, "connector_id", f"{made.connector_id!r} stands twice for EVSE {row['evse_id']}")
-        group.append(made)
-    return found
+        group = connectors.setdefault(row["evse_id"], [])
+        if any(other.connector_id == connector.connector_id for other in group):
+            raise rows.wrong(line, "connector_id", f"{connector.connector_id!r} stands twice for EVSE {row['evse_id']}")
+        group.append(connector)
+    return connectors
 
 
 def _evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, list[tuple[str, tuple[Connector, ...]]]]:
     rows = _Rows(path, ("evse_id", "location_id"))
-    found: dict[str, list[tuple[str, tuple[Connector, ...]]]] = {}
+    evses: dict[str, list[tuple[str, tuple[Connector, ...]]]] = {}
     seen: set[str] = set()
     for line, row in rows:
         if row["evse_id"] in seen:
@@ -317,59 +317,59 @@ def _evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, list
         if row["evse_id"] not in connectors:
             raise rows.wrong(line, "evse_id", f"{row['evse_id']!r} has no connector")
         seen.add(row["evse_id"])
-        found.setdefault(row["location_id"], []).append((row["evse_id"], tuple(connectors[row["evse_id"]])))
-    return found
+        evses.setdefault(row["location_id"], []).append((row["evse_id"], tuple(connectors[row["evse_id"]])))
+    return evses
 
 
 def _locations(path: Path, evses: dict[str, Any], hours: dict[str, Any]) -> tuple[FolderLocation, ...]:
     rows = _Rows(path, ("location_id", "name", "address", "latitude", "longitude"))
-    found: dict[str, FolderLocation] = {}
+    locations: dict[str, FolderLocation] = {}
     for line, row in rows:
-        id = row["location_id"]
-        if id in found:
-            raise rows.wrong(line, "location_id", f"{id!r} stands twice")
+        location_id = row["location_id"]
+        if location_id in locations:
+            raise rows.wrong(line, "location_id", f"{location_id!r} stands twice")
         try:
-            opening = Hours.model_validate(hours[id]) if id in hours else None
+            opening = Hours.model_validate(hours[location_id]) if location_id in hours else None
         except ValidationError as error:
-            raise Invalid.one(f"opening_times.json {id}", str(error.errors()[0]["msg"])) from error
-        found[id] = FolderLocation(
-            location_id=id,
+            raise Invalid.one(f"opening_times.json {location_id}", str(error.errors()[0]["msg"])) from error
+        locations[location_id] = FolderLocation(
+            location_id=location_id,
             name=row["name"],
             address=row["address"],
             latitude=rows.number(line, row, "latitude", -90, 90),
             longitude=rows.number(line, row, "longitude", -180, 180),
             opening_times=opening,
-            evses=tuple(evses.get(id, ())),
+            evses=tuple(evses.get(location_id, ())),
         )
-    unknown = sorted(set(evses) - set(found))
+    unknown = sorted(set(evses) - set(locations))
     if unknown:
         raise Invalid.one("evses.csv location_id", f"{unknown[0]!r} is not in locations.csv")
-    return tuple(found.values())
+    return tuple(locations.values())
 
 
 def _tariffs(path: Path) -> tuple[dict[str, Tariff], dict[tuple[str, str], str], str | None]:
     document = _json(path, {"tariffs": []})
     if isinstance(document, list):
         document = {"tariffs": document, "default": [item.get("id") for item in document[:1]]}
-    found: dict[str, Tariff] = {}
+    tariffs: dict[str, Tariff] = {}
     for number, item in enumerate(document.get("tariffs", [])):
         try:
-            made = Tariff.model_validate(item)
+            tariff = Tariff.model_validate(item)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise Invalid.one(f"tariffs.json tariffs.{number}.{where}", str(first["msg"])) from error
-        found[made.id] = made
+        tariffs[tariff.id] = tariff
     assigned = {}
     for name, ids in document.get("connectors", {}).items():
         evse, _, connector = name.rpartition("/")
-        if not ids or ids[0] not in found:
+        if not ids or ids[0] not in tariffs:
             raise Invalid.one(f"tariffs.json connectors.{name}", f"{ids!r} names no tariff of the file")
         assigned[evse, connector] = ids[0]
     default = next(iter(document.get("default", [])), None)
-    if default is not None and default not in found:
+    if default is not None and default not in tariffs:
         raise Invalid.one("tariffs.json default", f"{default!r} names no tariff of the file")
-    return found, assigned, default
+    return tariffs, assigned, default
 
 
 def load_sessions(folder: Path) -> list[FolderSession]:
@@ -378,17 +378,17 @@ def load_sessions(folder: Path) -> list[FolderSession]:
     if path is None:
         return []
     rows = _Rows(path, ("session_id", "evse_id", "start", "end", "energy_kwh"))
-    found = []
+    sessions = []
     for line, row in rows:
         instants = []
         for name in ("start", "end"):
             try:
-                at = datetime.fromisoformat(row[name])
+                instant = datetime.fromisoformat(row[name])
             except ValueError:
                 raise rows.wrong(line, name, f"{row[name]!r} is not a time") from None
-            if at.tzinfo is None:
+            if instant.tzinfo is None:
                 raise rows.wrong(line, name, f"{row[name]!r} has no offset")
-            instants.append(at)
+            instants.append(instant)
         energy = rows.number(line, row, "energy_kwh", 0, 2000)
-        found.append(FolderSession(row["session_id"], row["evse_id"], instants[0], instants[1], energy))
-    return sorted(found, key=lambda session: (session.start, session.session_id))
+        sessions.append(FolderSession(row["session_id"], row["evse_id"], instants[0], instants[1], energy))
+    return sorted(sessions, key=lambda session: (session.start, session.session_id))

@@ -34,19 +34,29 @@ def see(
 ) -> None:
     can = np.array(usable, dtype=bool)
     observe(
-        memory, step, without_left(memory, step, np.array(taken, dtype=bool), can), can, hour=np.full(2, hour),
+        memory,
+        step,
+        without_left(memory, step, np.array(taken, dtype=bool), can),
+        can,
+        hour=np.full(2, hour),
         weekend=np.zeros(2, bool),
         booked=np.full(3, booked),
-    )  # fmt: skip
+    )
 
 
 def read(
     memory: Memory, step: int, *, booked: np.ndarray = NONE, usable: tuple[int, ...] = (1, 1, 1)
 ) -> list[dict[str, float]]:
     found = features(
-        memory, step, np.array(usable, dtype=bool), hour=np.full(2, 9), minute=np.full(2, 0), weekday=np.full(2, 1),
-        power=np.array([7.0, 50.0]), booked=booked,
-    )  # fmt: skip
+        memory,
+        step,
+        np.array(usable, dtype=bool),
+        hour=np.full(2, 9),
+        minute=np.full(2, 0),
+        weekday=np.full(2, 1),
+        power=np.array([7.0, 50.0]),
+        booked=booked,
+    )
     assert found.shape == (2, len(FORECAST_FEATURES))
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
@@ -167,8 +177,9 @@ def test_bytes_bring_back_the_memory_and_a_new_point_is_new() -> None:
     again = unpack(groups, rows)
     assert np.allclose(
         np.array([list(row.values()) for row in read(again, START + 400)]),
-        np.array([list(row.values()) for row in read(memory, START + 400)]), atol=1e-4,
-    )  # fmt: skip
+        np.array([list(row.values()) for row in read(memory, START + 400)]),
+        atol=1e-4,
+    )
     grown = Group(groups[0].location_id, "SLOW", (groups[0].evse_ids[1], new_id()))
     other = unpack([grown, groups[1]], rows)
     assert other.since[0] == memory.since[1]

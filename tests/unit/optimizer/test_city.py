@@ -26,9 +26,12 @@ FILES = {
     "s1,B1,2018-03-01T09:00:00+01:00,2018-03-01T10:00:00+01:00,7\n",
 }
 TARIFF = {
-    "country_code": "GB", "party_id": "DCC", "currency": "GBP", "last_updated": "2018-01-01T00:00:00Z",
+    "country_code": "GB",
+    "party_id": "DCC",
+    "currency": "GBP",
+    "last_updated": "2018-01-01T00:00:00Z",
     "elements": [{"price_components": [{"type": "ENERGY", "price": 0.15, "step_size": 1}]}],
-}  # fmt: skip
+}
 
 Write = Callable[..., Path]
 

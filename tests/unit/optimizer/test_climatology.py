@@ -148,9 +148,17 @@ def test_a_scenarios_first_day_becomes_tables() -> None:
 def test_pools_that_cannot_be_told_apart_share_their_mean() -> None:
     city, _, known = golden.setting()
     twice = type(city).build(
-        name="twice", time_zone="UTC", currency="EUR", location_ids=["x", "y"], latitude=[52.0, 52.000001],
-        longitude=[5.0, 5.0], pool_location=[0, 1], pool_standard=[0, 0], pool_power_kw=[22.0, 11.0], capacity=[1, 1],
-    )  # fmt: skip
+        name="twice",
+        time_zone="UTC",
+        currency="EUR",
+        location_ids=["x", "y"],
+        latitude=[52.0, 52.000001],
+        longitude=[5.0, 5.0],
+        pool_location=[0, 1],
+        pool_standard=[0, 0],
+        pool_power_kw=[22.0, 11.0],
+        capacity=[1, 1],
+    )
     made = tables_of(twice, Climatology(known.occupancy[:2], known.demand[:2], known.price[:2]))
     assert len(made.keys) == 1
     assert made.values[0, 0, 2] == pytest.approx(known.price[:2, :96].mean(axis=0), rel=1e-6)

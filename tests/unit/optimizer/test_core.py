@@ -58,17 +58,31 @@ def test_a_request_gets_the_same_answer_alone_and_in_a_batch() -> None:
 def town(capacity: int = 1, power: float = 50.0) -> City:
     """Two locations on a meridian, 1 km and 5 km north of (52, 5)."""
     return City.build(
-        name="town", time_zone="UTC", currency="EUR", location_ids=["near", "far"],
-        latitude=[52 + 1 / 111.195, 52 + 5 / 111.195], longitude=[5.0, 5.0], pool_location=[0, 1],
-        pool_standard=[STANDARD_BIT[CCS]] * 2, pool_power_kw=[power, power], capacity=[capacity] * 2,
-    )  # fmt: skip
+        name="town",
+        time_zone="UTC",
+        currency="EUR",
+        location_ids=["near", "far"],
+        latitude=[52 + 1 / 111.195, 52 + 5 / 111.195],
+        longitude=[5.0, 5.0],
+        pool_location=[0, 1],
+        pool_standard=[STANDARD_BIT[CCS]] * 2,
+        pool_power_kw=[power, power],
+        capacity=[capacity] * 2,
+    )
 
 
 def one(**changes: object) -> Requests:
     values: dict[str, object] = {
-        "book_min": 0.0, "depart_min": 10.0, "latitude": 52.0, "longitude": 5.0, "soc_kwh": 20.0, "battery_kwh": 60.0,
-        "need_kwh": 22.5, "vehicle_kw": 100.0, "standards": standard_bits([CCS]),
-    }  # fmt: skip
+        "book_min": 0.0,
+        "depart_min": 10.0,
+        "latitude": 52.0,
+        "longitude": 5.0,
+        "soc_kwh": 20.0,
+        "battery_kwh": 60.0,
+        "need_kwh": 22.5,
+        "vehicle_kw": 100.0,
+        "standards": standard_bits([CCS]),
+    }
     return Requests.build(size=1, **values | changes)
 
 
@@ -165,11 +179,17 @@ def test_a_charging_curve_makes_it_longer() -> None:
 def test_many_rows_are_cut_to_the_cheapest() -> None:
     pools = 60
     city = City.build(
-        name="wide", time_zone="UTC", currency="EUR", location_ids=[f"L{number}" for number in range(30)],
-        latitude=np.linspace(52.0, 52.05, 30), longitude=np.full(30, 5.0), pool_location=np.arange(pools) % 30,
-        pool_standard=np.full(pools, STANDARD_BIT[CCS]), pool_power_kw=np.where(np.arange(pools) < 30, 50.0, 22.0),
+        name="wide",
+        time_zone="UTC",
+        currency="EUR",
+        location_ids=[f"L{number}" for number in range(30)],
+        latitude=np.linspace(52.0, 52.05, 30),
+        longitude=np.full(30, 5.0),
+        pool_location=np.arange(pools) % 30,
+        pool_standard=np.full(pools, STANDARD_BIT[CCS]),
+        pool_power_kw=np.where(np.arange(pools) < 30, 50.0, 22.0),
         capacity=np.ones(pools, dtype=int),
-    )  # fmt: skip
+    )
     book = Occupancy(np.zeros((1, pools, 96), dtype=np.int64), np.ones((1, pools, 96), dtype=bool))
     rows = candidates(city, one(), book, PoolRates.build(np.full((pools, 96), 0.3)))
     assert rows.mask.sum() == MAX_ROWS
@@ -190,9 +210,17 @@ def test_features_have_their_names_and_are_finite() -> None:
 
 def test_a_city_without_stations_answers_out_of_reach() -> None:
     nowhere = City.build(
-        name="nowhere", time_zone="UTC", currency="EUR", location_ids=[], latitude=[], longitude=[], pool_location=[],
-        pool_standard=[], pool_power_kw=[], capacity=[],
-    )  # fmt: skip
+        name="nowhere",
+        time_zone="UTC",
+        currency="EUR",
+        location_ids=[],
+        latitude=[],
+        longitude=[],
+        pool_location=[],
+        pool_standard=[],
+        pool_power_kw=[],
+        capacity=[],
+    )
     book = Occupancy(np.zeros((1, 0, 96), dtype=np.int64), np.ones((1, 0, 96), dtype=bool))
     rows = candidates(nowhere, one(), book, PoolRates.build(np.zeros((0, 96))))
     assert REASONS[int(rows.reason[0])] is Reason.OUT_OF_REACH

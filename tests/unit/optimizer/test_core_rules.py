@@ -176,17 +176,31 @@ def test_a_large_city_picks_the_locations_that_all_distances_give() -> None:
 def test_twins_at_one_spot_are_told_apart_by_index_in_any_batch() -> None:
     count_ = 200
     city = City.build(
-        name="twins", time_zone="UTC", currency="EUR", location_ids=[str(number) for number in range(count_)],
-        latitude=np.full(count_, 52.1), longitude=np.full(count_, 5.1), pool_location=np.arange(count_),
-        pool_standard=np.full(count_, STANDARD_BIT[STANDARDS[1]]), pool_power_kw=np.full(count_, 50.0),
+        name="twins",
+        time_zone="UTC",
+        currency="EUR",
+        location_ids=[str(number) for number in range(count_)],
+        latitude=np.full(count_, 52.1),
+        longitude=np.full(count_, 5.1),
+        pool_location=np.arange(count_),
+        pool_standard=np.full(count_, STANDARD_BIT[STANDARDS[1]]),
+        pool_power_kw=np.full(count_, 50.0),
         capacity=np.ones(count_, dtype=int),
-    )  # fmt: skip
+    )
     book = Occupancy(np.zeros((1, count_, SLOTS), dtype=np.int64), np.ones((1, count_, SLOTS), dtype=bool))
     rates = PoolRates.build(np.full((count_, SLOTS), 0.3))
     wish = Requests.build(
-        size=3, book_min=0.0, depart_min=0.0, latitude=[52.1, 52.11, 52.1], longitude=5.1, soc_kwh=20.0,
-        battery_kwh=60.0, need_kwh=10.0, vehicle_kw=50.0, standards=standard_bits([STANDARDS[1]]),
-    )  # fmt: skip
+        size=3,
+        book_min=0.0,
+        depart_min=0.0,
+        latitude=[52.1, 52.11, 52.1],
+        longitude=5.1,
+        soc_kwh=20.0,
+        battery_kwh=60.0,
+        need_kwh=10.0,
+        vehicle_kw=50.0,
+        standards=standard_bits([STANDARDS[1]]),
+    )
     rows = candidates(city, wish, book, rates)
     for number in range(3):
         assert set(rows.location[number, rows.mask[number]].tolist()) == set(range(MAX_LOCATIONS))
@@ -197,8 +211,10 @@ def test_far_from_any_fitting_plug_the_reason_is_the_plug() -> None:
     book = Occupancy(np.zeros((1, 200, SLOTS), dtype=np.int64), np.ones((1, 200, SLOTS), dtype=bool))
     wish = drawn_requests(4, 1, 0.5)
     values = {field.name: getattr(wish, field.name) for field in fields(Requests)}
-    wish = Requests(**values | {"standards": np.array([standard_bits(["MCS"])]), "radius_km": np.array([np.inf]),
-                                "soc_kwh": np.array([40.0])})  # fmt: skip
+    wish = Requests(
+        **values
+        | {"standards": np.array([standard_bits(["MCS"])]), "radius_km": np.array([np.inf]), "soc_kwh": np.array([40.0])}
+    )
     rows = candidates(city, wish, book, drawn_rates(4, city))
     assert REASONS[int(rows.reason[0])] is Reason.NO_CONNECTOR
     assert not rows.cost[np.isfinite(rows.cost)].size
@@ -234,10 +250,19 @@ def test_a_window_too_wide_to_count_in_is_an_error() -> None:
 def test_a_curve_that_falls_to_nothing_never_ends() -> None:
     city = drawn_city(7, 3, 3)
     wish = Requests.build(
-        size=1, book_min=0.0, depart_min=0.0, latitude=52.1, longitude=5.1, soc_kwh=50.0, battery_kwh=60.0,
-        need_kwh=9.5, vehicle_kw=100.0, standards=standard_bits(STANDARDS),
-        curve_soc=[0.0, 0.9, 0.95, 1.0], curve_kw=[100.0, 50.0, 0.0, 0.0],
-    )  # fmt: skip
+        size=1,
+        book_min=0.0,
+        depart_min=0.0,
+        latitude=52.1,
+        longitude=5.1,
+        soc_kwh=50.0,
+        battery_kwh=60.0,
+        need_kwh=9.5,
+        vehicle_kw=100.0,
+        standards=standard_bits(STANDARDS),
+        curve_soc=[0.0, 0.9, 0.95, 1.0],
+        curve_kw=[100.0, 50.0, 0.0, 0.0],
+    )
     book = Occupancy(np.zeros((1, 3, SLOTS), dtype=np.int64), np.ones((1, 3, SLOTS), dtype=bool))
     rows = candidates(city, wish, book, drawn_rates(7, city))
     assert REASONS[int(rows.reason[0])] is Reason.WINDOW_TOO_SHORT
@@ -247,9 +272,16 @@ def test_a_curve_that_falls_to_nothing_never_ends() -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_a_request_that_means_nothing_is_refused_by_field(name: str, value: float) -> None:
     values: dict[str, object] = {
-        "book_min": 0.0, "depart_min": 0.0, "latitude": 52.0, "longitude": 5.0, "soc_kwh": 20.0, "battery_kwh": 60.0,
-        "need_kwh": 10.0, "vehicle_kw": 50.0, "standards": 1,
-    }  # fmt: skip
+        "book_min": 0.0,
+        "depart_min": 0.0,
+        "latitude": 52.0,
+        "longitude": 5.0,
+        "soc_kwh": 20.0,
+        "battery_kwh": 60.0,
+        "need_kwh": 10.0,
+        "vehicle_kw": 50.0,
+        "standards": 1,
+    }
     with pytest.raises(ValueError, match=name):
         Requests.build(size=1, **values | {name: value})
 

@@ -73,10 +73,20 @@ CHEAP, OTHER = {"pool": 0, "start": 8}, {"pool": 1, "start": 8}
         (CHEAP, {"pool": 0, "start": 5}, LAST, {}, False),
     ],
     ids=[
-        "nothing known", "not the last", "worth more", "worth less", "wanted more", "wanted less", "worth the same",
-        "both are the last", "the same EVSE, overlapping", "the same pool later", "the same pool before", "before, overlapping",
+        "nothing known",
+        "not the last",
+        "worth more",
+        "worth less",
+        "wanted more",
+        "wanted less",
+        "worth the same",
+        "both are the last",
+        "the same EVSE, overlapping",
+        "the same pool later",
+        "the same pool before",
+        "before, overlapping",
     ],
-)  # fmt: skip
+)
 def test_who_is_left_the_last_charger(
     cheap: dict[str, float], chosen: dict[str, float], of_cheap: dict[str, float], of_chosen: dict[str, float], spares: bool
 ) -> None:

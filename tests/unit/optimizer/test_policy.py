@@ -94,7 +94,7 @@ def test_what_ships_serves_and_is_described(tmp_path: Path, clock: ManualClock) 
         assert model.manifest.parity.states >= 500
 
 
-def test_a_published_champion_is_kept_when_what_ships_is_installed(blobs: FolderBlobs, clock: ManualClock) -> None:
+def test_a_published_champion_is_kept_when_what_ships_is_installed(blobs: FolderBlobs) -> None:
     before = blobs.read(champion_path())
     assert not install_shipped(blobs)
     assert blobs.read(champion_path()) == before
@@ -199,7 +199,7 @@ class Acting:
     def __init__(self, answer: Callable[[np.ndarray], np.ndarray], clock: ManualClock, seconds: float = 0.0) -> None:
         self._answer, self._clock, self._seconds = answer, clock, seconds
 
-    def run(self, names: list[str] | None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def run(self, _names: list[str] | None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         self._clock.advance(timedelta(seconds=self._seconds))
         return [self._answer(inputs["features"])]
 
