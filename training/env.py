@@ -94,6 +94,7 @@ class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
 
     def reset(self, *, seed: int | list[int] | None = None, options: Infos | None = None) -> tuple[Observation, Infos]:
         """Begins all days anew. See the module for seeds; `options` are not used."""
+        del options
         super().reset(seed=seed if isinstance(seed, int) else None)
         if isinstance(seed, list) and len(seed) != self.num_envs:
             raise ValueError(f"seed: must be one number or {self.num_envs}, not {len(seed)}")
@@ -119,8 +120,8 @@ class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
 
     def _day(self, env: int) -> Requests:
         seed = self._seed_of(env)
-        found = day(self.scenario, seed, requests=self._requests)
-        return drivers_own_weights(found, seed) if self._own_weights else found
+        requests = day(self.scenario, seed, requests=self._requests)
+        return drivers_own_weights(requests, seed) if self._own_weights else requests
 
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Infos]:
         """Decides the requests that are up. Raises ValueError for an action outside the space, before anything is
@@ -185,8 +186,9 @@ class ChargingDays(VectorEnv[Observation, np.ndarray, np.ndarray]):
         if not len(up):
             return infos
         simulator = self.simulator
-        at = simulator.state.days.offsets[up] + simulator.state.position[up] - 1
-        for name, values in (("cost", costs), ("served", simulator.state.served.served[at]), ("invalid_action", invalid)):
+        decided_requests = simulator.state.days.offsets[up] + simulator.state.position[up] - 1
+        served = simulator.state.served.served[decided_requests]
+        for name, values in (("cost", costs), ("served", served), ("invalid_action", invalid)):
             infos[name] = np.zeros(self.num_envs, dtype=values.dtype)
             infos[name][up] = values
             infos[f"_{name}"] = decided.copy()
@@ -210,6 +212,7 @@ class ChargingDay(gymnasium.Env[Observation, np.int64]):
 
     def reset(self, *, seed: int | None = None, options: Infos | None = None) -> tuple[Observation, Infos]:
         """Begins the day `seed`, or the one after the last. `options` are not used."""
+        del options
         super().reset(seed=seed)
         seen, infos = self._days.reset(seed=seed)
         self._over = False
@@ -231,8 +234,8 @@ def _only(seen: Observation) -> Observation:
 
 def _alone(infos: Infos) -> Infos:
     """The infos of the first day, without the arrays that say which days have one."""
-    found = {name: values[0] for name, values in infos.items() if not name.startswith("_") and infos[f"_{name}"][0]}
-    return {name: value if isinstance(value, np.ndarray) else value.item() for name, value in found.items()}
+    values_by_name = {name: values[0] for name, values in infos.items() if not name.startswith("_") and infos[f"_{name}"][0]}
+    return {name: value if isinstance(value, np.ndarray) else value.item() for name, value in values_by_name.items()}
 
 
 gymnasium.register(ENV_ID, entry_point="training.env:ChargingDay", vector_entry_point="training.env:ChargingDays")

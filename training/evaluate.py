@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from training.evaluation.baselines import RollingMilp
 from training.evaluation.jobs import RolloutJob, blend_job, bound_job, requests_of, rollout_job
 from training.evaluation.label_scale import BLENDS, blend_seeds, proven_blend
 from training.evaluation.metrics import by_driver_weights, latencies, paired, policy_metrics
+from training.evaluation.options import TEST_DAYS, EvaluationOptions, scenario_of, test_days
 from training.evaluation.pictures import cost_picture, waiting_picture
 from training.evaluation.policy_registry import BOUND, CHAMPION, NEAREST, RegisteredPolicy, build_policy, registered_policies
 from training.evaluation.reporting import METRICS, as_csv, plain, rendered
@@ -35,9 +36,8 @@ from training.evaluation.rollout import Rollout, joined_rollouts, latency
 from training.learning.hindsight import by_kind, climatology, side_by_side
 from training.learning.workers import Workers, workers
 from training.optimum.bound import NotSolvedError
-from training.problem.scenario import SPLIT_SEEDS, Scenario, Split, fingerprint
-from training.scenarios.recorded_city import RecordedDemand, city_scenario, split_dates
-from training.scenarios.registry import named
+from training.problem.scenario import Split, fingerprint
+from training.scenarios.recorded_city import RecordedDemand, split_dates
 
 BOUND_VERSION = 1
 """Of the bounds that are kept: another way to find them makes another number."""
@@ -46,61 +46,7 @@ SIDE_BY_SIDE = 10
 CELLS = 12_000_000
 """Pool slots of the days of one job, at most: 100 MB of book."""
 FORMATS = ("table", "json", "csv")
-TEST_DAYS = 20
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """What to judge on what. `seeds`: independent runs of what is random. `requests` a day and `locations`: else the
-    scenario's own. `table_days`: training days that the climatology is the mean of. `as_learnt`: networks are not
-    calibrated by training days of the city."""
-
-    scenario: str = "busy"
-    city: Path | None = None
-    policies: str = "fast"
-    days: int = TEST_DAYS
-    seeds: int = 5
-    requests: int | None = None
-    locations: int | None = None
-    table_days: int = 24
-    decline: bool = False
-    own_weights: bool = False
-    rough: bool = False
-    as_learnt: bool = False
-    store: Path = SHIPPED
-    out: Path = Path(".data/evaluation")
-    workers: int = 0
-
-    def check(self) -> None:
-        """Raises ValueError naming the first number that is too small."""
-        for name in ("days", "seeds", "requests", "locations", "table_days"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name.replace('_', '-')}: must be at least 1, not {value}")
-        if self.locations is not None and self.city is None:
-            raise ValueError("locations: needs --city; the reference city is as PROBLEM.md has it")
-        if self.workers < 0:
-            raise ValueError(f"workers: must be at least 0, not {self.workers}")
-
-
-def scenario_of(options: EvaluationOptions) -> Scenario:
-    """The scenario that is judged. Raises ValueError or AppError saying what is wrong with the name or the folder."""
-    if options.city is not None:
-        return city_scenario(options.city, options.scenario, requests=options.requests, locations=options.locations)
-    found = named(options.scenario)
-    return found if options.requests is None else replace(found, requests_a_day=options.requests)
-
-
-def test_days(scenario: Scenario, days: int) -> list[int]:
-    """Seeds of the test days. Raises ValueError where the city has fewer days that training never saw."""
-    there = SPLIT_SEEDS
-    if isinstance(scenario.demand, RecordedDemand):
-        there = len(scenario.demand.days[Split.TEST])
-    if days > there:
-        what = "recorded days that training never sees" if there < SPLIT_SEEDS else "test days"
-        raise ValueError(f"days: {days} are asked for, {scenario.city.name} has {there} {what}")
-    return [Split.TEST.seed(number) for number in range(days)]
 
 
 Progressing = Callable[[str, int, int], None]
@@ -157,8 +103,8 @@ class Evaluation:
         networks = [] if self.options.as_learnt else [one for one in who if one.learned]
         seeds = blend_seeds(self.scenario)
         jobs = [(self.scenario, self.known, one, blend, seeds) for one in networks for blend in BLENDS]
-        found = iter(self._each(pool, "trust, by training days", blend_job, jobs))
-        return {one.name: proven_blend([next(found) for _ in BLENDS]) for one in networks}
+        costs = iter(self._each(pool, "trust, by training days", blend_job, jobs))
+        return {one.name: proven_blend([next(costs) for _ in BLENDS]) for one in networks}
 
     def _bounds(self, pool: Workers) -> np.ndarray:
         """The bound of each day, [D]; those found before are kept by scenario and day."""
@@ -175,21 +121,23 @@ class Evaluation:
         pools, slots = self.scenario.shape
         most = max(1, min(SIDE_BY_SIDE, CELLS // (pools * slots)))
         jobs: list[RolloutJob] = []
-        for one in who:
-            together = 1 if one.slow else most
-            for number in range(options.seeds if one.seeded or options.rough else 1):
+        for policy in who:
+            together = 1 if policy.slow else most
+            for number in range(options.seeds if policy.seeded or options.rough else 1):
                 for weekend, part in side_by_side(self.scenario, self.seeds, together):
                     known = self.known.of(weekend)
-                    blend = self.blends.get(one.name, AS_LEARNT)
+                    blend = self.blends.get(policy.name, AS_LEARNT)
                     jobs.append(
-                        RolloutJob(self.scenario, known, one, part, number, blend, declines, options.own_weights, options.rough)
+                        RolloutJob(
+                            self.scenario, known, policy, part, number, blend, declines, options.own_weights, options.rough
+                        )
                     )
         what = "days by each policy" + (", declining allowed" if declines else "")
         done = self._each(pool, what, rollout_job, [(job,) for job in jobs])
-        found: dict[str, dict[int, list[Rollout]]] = {}
+        rollouts: dict[str, dict[int, list[Rollout]]] = {}
         for job, one_rollout in zip(jobs, done, strict=True):
-            found.setdefault(job.contender.name, {}).setdefault(job.number, []).append(one_rollout)
-        return {name: [joined_rollouts(parts) for parts in numbers.values()] for name, numbers in found.items()}
+            rollouts.setdefault(job.contender.name, {}).setdefault(job.number, []).append(one_rollout)
+        return {name: [joined_rollouts(parts) for parts in numbers.values()] for name, numbers in rollouts.items()}
 
     def _policies(
         self, who: Sequence[RegisteredPolicy], runs: dict[str, list[Rollout]], nearest: list[Rollout], *, declines: bool = False
@@ -205,10 +153,10 @@ class Evaluation:
             parts[group] = [item for name in members for item in runs[name]]
         ratios = {name: np.stack([item.costs for item in items]) / self.bounds for name, items in parts.items()}
         by_name = {one.name: one for one in who}
-        found: dict[str, Any] = {}
+        figures: dict[str, Any] = {}
         for number, (name, items) in enumerate(parts.items()):
             self.say("metrics", number, len(parts))
-            own = found[name] = policy_metrics(self.scenario, items, self.bounds, nearest)
+            own = figures[name] = policy_metrics(self.scenario, items, self.bounds, nearest)
             own["paired"] = None if name == CHAMPION else paired(*_same_shape(ratios[name], ratios[CHAMPION]))
             contender = by_name.get(name)
             own["trust"] = None if name not in self.blends else asdict(self.blends[name])
@@ -220,15 +168,15 @@ class Evaluation:
             if self.options.own_weights:
                 own["drivers"] = by_driver_weights(days, items)
             if name in groups:
-                each = {member: found[member]["ratio"] for member in groups[name] if member in found}
+                each = {member: figures[member]["ratio"] for member in groups[name] if member in figures}
                 worst = max(each, key=each.__getitem__)
                 own["training_seeds"] = {"each": each, "worst": worst, "worst_ratio": each[worst]}
             if not declines:
                 waits = [item.wait_min[item.served] for one_rollout in items for item in one_rollout.days]
                 requests = sum(len(item.served) for one_rollout in items for item in one_rollout.days)
                 self.waits[name] = (np.concatenate(waits), requests)
-        found[BOUND] = self._bound(ratios[CHAMPION])
-        return found
+        figures[BOUND] = self._bound(ratios[CHAMPION])
+        return figures
 
     def _bound(self, champion: np.ndarray) -> dict[str, Any]:
         """The bound as one of the policies: what it does is a mixture of rows, so it has a cost and no more."""
@@ -269,7 +217,7 @@ class Evaluation:
                 "ROUGH: no-shows, early and late stops, faults, walk-ins, refusals at assumed rates; the bound is of calm days"
             )
         if options.own_weights:
-            notes.append("every driver has weights of his own; costs and the bound are by them")
+            notes.append("every driver has weights of their own; costs and the bound are by them")
         if any(one != AS_LEARNT for one in self.blends.values()):
             shown = ", ".join(f"{name} {one.network:g} A + {one.prices:g} bid price" for name, one in self.blends.items())
             notes.append(f"how far the networks are trusted here, by the city's training days: {shown}")
@@ -338,10 +286,10 @@ def _progress(shown: bool) -> Iterator[Progressing]:
 def evaluate(options: EvaluationOptions, *, say: Progressing = _silent) -> Evaluation:
     """Judges and writes the result. Raises ValueError, AppError, Refused or NotSolvedError saying what is wrong."""
     with workers(options.workers) as pool:
-        found = Evaluation(options, say)
-        found.judge(pool)
-        found.write()
-        return found
+        evaluation = Evaluation(options, say)
+        evaluation.judge(pool)
+        evaluation.write()
+        return evaluation
 
 
 def main(
@@ -356,7 +304,7 @@ def main(
     locations: int | None = typer.Option(None, help="With --city: so many locations around the centre."),
     table_days: int = typer.Option(24, help="Training days that make the climatology."),
     decline: bool = typer.Option(False, "--decline", help="A second table: a policy may decline (waitlist)."),
-    own_weights: bool = typer.Option(False, "--own-weights", help="Every driver has weights of his own."),
+    own_weights: bool = typer.Option(False, "--own-weights", help="Every driver has weights of their own."),
     rough: bool = typer.Option(False, "--rough", help="No-shows, overstays, faults, walk-ins, refusals happen."),
     as_learnt: bool = typer.Option(False, "--as-learnt", help="Networks as they are, not as far as the city's days bear out."),
     store: Path = typer.Option(SHIPPED, help="The store whose champion is judged: what ships with the project."),
@@ -367,23 +315,35 @@ def main(
         if format_ not in FORMATS:
             raise ValueError(f"format: must be one of {', '.join(FORMATS)}, not {format_!r}")
         options = EvaluationOptions(
-            scenario=scenario, city=city, policies=policies, days=days, seeds=seeds, requests=requests, locations=locations,
-            table_days=table_days, decline=decline, own_weights=own_weights, rough=rough, as_learnt=as_learnt,
-            store=store, out=out, workers=workers_,
-        )  # fmt: skip
+            scenario=scenario,
+            city=city,
+            policies=policies,
+            days=days,
+            seeds=seeds,
+            requests=requests,
+            locations=locations,
+            table_days=table_days,
+            decline=decline,
+            own_weights=own_weights,
+            rough=rough,
+            as_learnt=as_learnt,
+            store=store,
+            out=out,
+            workers=workers_,
+        )
         options.check()
         with _progress(errors.is_terminal) as say:
-            found = evaluate(options, say=say)
+            evaluation = evaluate(options, say=say)
     except (ValueError, AppError, Refused, NotSolvedError, OSError) as error:
         errors.print(getattr(error, "detail", None) or str(error), style="red", markup=False)
         raise typer.Exit(2) from error
     if format_ == "json":
-        typer.echo(json.dumps(found.report, indent=1))
+        typer.echo(json.dumps(evaluation.report, indent=1))
     elif format_ == "csv":
-        typer.echo(as_csv(found.report), nl=False)
+        typer.echo(as_csv(evaluation.report), nl=False)
     else:
         shown = Console(highlight=False)
-        shown.print(rendered(found.report)) if shown.width >= 120 else typer.echo(plain(found.report), nl=False)
+        shown.print(rendered(evaluation.report)) if shown.width >= 120 else typer.echo(plain(evaluation.report), nl=False)
     errors.print(f"tables and pictures are in {out}", style="dim", markup=False)
 
 

@@ -80,7 +80,7 @@ def states() -> tuple[Requests, Occupancy]:
     need = np.minimum(rng.uniform(4, 50, STATES), 0.7 * battery)
     masks = 1 + rng.integers(7, STATES)
     bits = [
-        sum(1 << STANDARD_BIT[name] for place, name in enumerate(STANDARDS) if mask >> place & 1) for mask in masks.tolist()
+        sum(1 << STANDARD_BIT[name] for index, name in enumerate(STANDARDS) if mask >> index & 1) for mask in masks.tolist()
     ]
     weights = rng.uniform(0, 1, STATES * 4).reshape(STATES, 4)
     requests = Requests.build(
@@ -109,8 +109,8 @@ def compute() -> dict[str, np.ndarray]:
     requests, book = states()
     rows = candidates(city, requests, book, rates)
     seen = features(city, requests, book, rows, known)
-    found = {field.name: getattr(rows, field.name) for field in fields(Candidates)}
-    return found | {"features": seen}
+    vectors = {field.name: getattr(rows, field.name) for field in fields(Candidates)}
+    return vectors | {"features": seen}
 
 
 def load() -> dict[str, Any]:
@@ -121,11 +121,11 @@ def load() -> dict[str, Any]:
 
 def main() -> None:
     """Records the vectors anew; a change of them is a new problem version."""
-    found = compute()
+    vectors = compute()
     PATH.parent.mkdir(parents=True, exist_ok=True)
-    vectors: dict[str, Any] = {"feature_hash": np.array(FEATURE_HASH), **found}
-    np.savez_compressed(PATH, **vectors)
-    summary = {"states": STATES, "rows": int(found["mask"].sum()), "without": int((found["reason"] >= 0).sum())}
+    arrays: dict[str, Any] = {"feature_hash": np.array(FEATURE_HASH), **vectors}
+    np.savez_compressed(PATH, **arrays)
+    summary = {"states": STATES, "rows": int(vectors["mask"].sum()), "without": int((vectors["reason"] >= 0).sum())}
     print(f"{PATH}: {json.dumps(summary)}")
 
 

@@ -8,17 +8,12 @@ champion, with 1 where the promotion rule did not hold (it is then the challenge
 
 import json
 import shutil
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
-from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -36,23 +31,22 @@ from functions.optimizer.models.manifest import (
 )
 from functions.optimizer.models.registry import open_version, stored
 from shared.adapters.blobs import BlobStore
-from shared.errors import AppError
 from shared.platform import Platform
-from shared.settings import Settings
-from training.evaluate import EvaluationOptions, evaluate
+from training.evaluate import evaluate
 from training.evaluation.jobs import blend_job
 from training.evaluation.label_scale import BLENDS, blend_seeds, proven_blend
+from training.evaluation.options import EvaluationOptions
 from training.evaluation.policy_registry import WEIGHTS, RegisteredPolicy, load_weights
 from training.learning.arguments import Args
 from training.learning.checkpoint import SharedTables
 from training.learning.hindsight import climatology
-from training.optimum.bound import NotSolvedError
 from training.problem.scenario import Split
 from training.release import publish
 from training.release.export import MANIFEST_BYTES, trained_network, training_report, write, write_rule
 from training.release.promotion import CONTENDED, SLACK, SLACK_MARGIN, UNSEEN_DAYS, Verdict, objections, verdict
 from training.release.recorded_demand import LAST_DAYS, LEAST_DAYS, TooFewDaysError, record_city
 from training.release.run_folder import summary
+from training.release.step_log import Say, Steps, why, without_secrets
 from training.scenarios.recorded_city import RecordedDemand, city_scenario
 from training.train import train
 
@@ -111,28 +105,6 @@ class PipelineOutcome:
     table: Table
 
 
-Say = Callable[[str], None]
-
-
-class Steps:
-    """Says each step in one line when it has ended: seconds since the beginning, its name, what came of it, its seconds."""
-
-    def __init__(self, say: Say) -> None:
-        self._say, self._began = say, time.monotonic()
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[Say]:
-        """A step that is told what came of it; what is raised in it carries its name as a note."""
-        began, said = time.monotonic(), list[str]()
-        try:
-            yield said.append
-        except Exception as error:
-            error.add_note(name)
-            raise
-        now = time.monotonic()
-        self._say(f"{now - self._began:6.0f} s  {name}: {'; '.join(said)} ({now - began:.0f} s)")
-
-
 def shown(text: str) -> None:
     """A line on standard output as it is."""
     console.print(text, markup=False)
@@ -161,12 +133,19 @@ def run_pipeline(platform: Platform, plan: PipelinePlan, *, say: Say = shown, qu
         (run / CLIMATOLOGY).unlink(missing_ok=True)
         if tables is not None:
             (run / CLIMATOLOGY).write_bytes(tables.to_bytes())
-        made = write(
-            trained_network(run), out / "export", version=version, trained=True, seeds=seeds, training=training,
-            parent=serving.version, climatology=tables,
-        )  # fmt: skip
-        assert made.parity is not None
-        tell(f"{version}, {made.parity.states} states with a relative error of at most {made.parity.max_relative_error:.1e}")
+        manifest = write(
+            trained_network(run),
+            out / "export",
+            version=version,
+            trained=True,
+            seeds=seeds,
+            training=training,
+            parent=serving.version,
+            climatology=tables,
+        )
+        assert manifest.parity is not None
+        proof = manifest.parity
+        tell(f"{version}, {proof.states} states with a relative error of at most {proof.max_relative_error:.1e}")
     folder = (out / "export" / version_path(version, MANIFEST)).parent
     with steps("evaluation") as tell:
         verdicts, metrics = judge(plan, folder, serving, city)
@@ -214,27 +193,27 @@ def recorded_city(platform: Platform, plan: PipelinePlan, folder: Path) -> tuple
         # Opening SQLite would make an empty file.
         if settings.database_url is None and not Path(settings.database_address.removeprefix("sqlite:///")).exists():
             raise TooFewDaysError(f"recorded demand: there is no database in {settings.data_dir} and DATABASE_URL is not set")
-        made = record_city(platform, folder, last_days=plan.last_days, least_days=plan.least_days)
+        recording = record_city(platform, folder, last_days=plan.last_days, least_days=plan.least_days)
     except TooFewDaysError as error:
         if not plan.allow_reference:
             raise
         return None, f"{str(error).removeprefix('recorded demand: ')}; none is used, reference scenarios alone"
-    return folder, f"{made}, in {folder}"
+    return folder, f"{recording}, in {folder}"
 
 
 def train_seeds(plan: PipelinePlan, city: Path | None, *, quiet: bool) -> tuple[Path, float]:
     """Trains each seed into OUT/seed-N; the best run's folder and its mean ratio on validation days."""
     own = () if city is None else tuple(f"city:{city}:{name}" for name in CONTENDED)
-    found: dict[Path, float] = {}
+    scores: dict[Path, float] = {}
     shared: SharedTables | None = None
     for seed in plan.seeds:
         args = replace(plan.args, seed=seed, out=plan.args.out / f"seed-{seed}", scenarios=(*plan.args.scenarios, *own))
         if not quiet:
             shown(f"seed {seed} of {len(plan.seeds)}: {', '.join(args.names)}; about {args.budget:g} minutes")
         trained = train(args, quiet=quiet, shared=shared)
-        shared, found[args.out] = trained.shared, trained.state.best_score
-    best = min(found, key=found.__getitem__)
-    return best, found[best]
+        shared, scores[args.out] = trained.shared, trained.state.best_score
+    best = min(scores, key=scores.__getitem__)
+    return best, scores[best]
 
 
 def climatology_tables(plan: PipelinePlan, city: Path | None, serving: Serving, run: Path) -> tuple[Tables | None, str]:
@@ -262,20 +241,27 @@ def judge(plan: PipelinePlan, folder: Path, serving: Serving, city: Path | None)
     """The verdicts of unseen days on the reference scenarios, as learnt, and on the city's, as far as its training days bear
     the networks out; and what the manifest keeps of them."""
     verdicts, reports = [], []
-    for place in (None,) if city is None else (None, city):
+    for judged_city in (None,) if city is None else (None, city):
         for name in (*SLACK, *CONTENDED):
-            days = plan.days if place is None else min(plan.days, unseen_days(place, name))
-            label = name if place is None else f"city-{name}"
+            days = plan.days if judged_city is None else min(plan.days, unseen_days(judged_city, name))
+            label = name if judged_city is None else f"city-{name}"
             options = EvaluationOptions(
-                scenario=name, city=place, policies=f"{folder},{plan.baselines}", days=days, requests=plan.requests,
-                table_days=plan.args.table_days, as_learnt=place is None, store=serving.folder,
-                out=plan.args.out / "evaluation" / label, workers=plan.args.workers,
-            )  # fmt: skip
+                scenario=name,
+                city=judged_city,
+                policies=f"{folder},{plan.baselines}",
+                days=days,
+                requests=plan.requests,
+                table_days=plan.args.table_days,
+                as_learnt=judged_city is None,
+                store=serving.folder,
+                out=plan.args.out / "evaluation" / label,
+                workers=plan.args.workers,
+            )
             report = evaluate(options).report
-            found = verdict(report, challenger=folder.name, champion="champion")
-            if place is not None:
-                found = of_city(found, report["city"])
-            verdicts.append(found)
+            scenario_verdict = verdict(report, challenger=folder.name, champion="champion")
+            if judged_city is not None:
+                scenario_verdict = of_city(scenario_verdict, report["city"])
+            verdicts.append(scenario_verdict)
             reports.append(report)
     return verdicts, summary(reports, own=folder.name)
 
@@ -286,14 +272,14 @@ def unseen_days(city: Path, name: str) -> int:
     return len(demand.days[Split.TEST]) if isinstance(demand, RecordedDemand) else UNSEEN_DAYS
 
 
-def of_city(found: Verdict, city: str) -> Verdict:
+def of_city(city_verdict: Verdict, city: str) -> Verdict:
     """A city's verdict. A young city has fewer unseen days than the rule asks for: they cannot speak for a challenger, but
     against one that is worse there."""
-    kind, found = found.scenario, replace(found, scenario=f"{city} {found.scenario}")
-    if found.days >= UNSEEN_DAYS:
-        return found
-    worse = found.low > 0 and found.difference > (SLACK_MARGIN if kind in SLACK else 0.0)
-    return replace(found, why="worse, the interval is wholly above 0" if worse else None)
+    kind, city_verdict = city_verdict.scenario, replace(city_verdict, scenario=f"{city} {city_verdict.scenario}")
+    if city_verdict.days >= UNSEEN_DAYS:
+        return city_verdict
+    worse = city_verdict.low > 0 and city_verdict.difference > (SLACK_MARGIN if kind in SLACK else 0.0)
+    return replace(city_verdict, why="worse, the interval is wholly above 0" if worse else None)
 
 
 def with_metrics(folder: Path, metrics: dict[str, Any]) -> None:
@@ -323,40 +309,12 @@ def settle(blobs: BlobStore, folder: Path, serving: Serving, against: list[str],
     return f"{holds}; {version} is the champion"
 
 
-def why(error: Exception) -> str:
-    """What went wrong in one line, with the step it went wrong in."""
-    if isinstance(error, AppError):
-        text = error.detail
-    elif isinstance(error, ValidationError):
-        text = "; ".join(f"{'.'.join(map(str, item['loc'])).upper()}: {item['msg']}" for item in error.errors())
-    else:
-        text = next(iter(str(error).splitlines()), "")
-        if not isinstance(error, (ValueError, OSError, Refused, NotSolvedError)) or not text:
-            text = f"{type(error).__name__}: {text}"
-    step = next(iter(getattr(error, "__notes__", ())), None)
-    return " ".join((text if step is None or text.startswith(step) else f"{step}: {text}").split())
-
-
-def without_secrets(text: str, settings: Settings | None) -> str:
-    """The text without any value of a secret setting, nor the password or key in it."""
-    for name in Settings.model_fields if settings is not None else ():
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            whole = value.get_secret_value()
-            parts = [whole, *(part.partition("=")[2] for part in whole.split(";"))]
-            if "://" in whole:
-                parts.append(urlsplit(whole).password or "")
-            for part in parts:
-                text = text.replace(part, f"({name.upper()})") if len(part) > 3 else text
-    return text
-
-
-def reported(found: PipelineOutcome) -> int:
+def reported(outcome: PipelineOutcome) -> int:
     """Prints the table and what stands against promotion; the exit code."""
-    console.print(found.table)
-    for line in found.against:
-        shown(f"{found.version} is not promoted: {line}")
-    return 1 if found.against else 0
+    console.print(outcome.table)
+    for line in outcome.against:
+        shown(f"{outcome.version} is not promoted: {line}")
+    return 1 if outcome.against else 0
 
 
 def main(
@@ -382,7 +340,7 @@ def main(
             allow_reference=allow_reference,
             dry_run=dry_run,
         )
-        found = run_pipeline(platform, plan)
+        outcome = run_pipeline(platform, plan)
     except Exception as error:
         settings = None if platform is None else platform.settings
         text = traceback.format_exc() if debug else why(error)
@@ -391,7 +349,7 @@ def main(
     finally:
         if platform is not None:
             platform.close()
-    raise typer.Exit(reported(found))
+    raise typer.Exit(reported(outcome))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,9 @@ Deterministic by `seed`: with `workers` 0 and `threads` 1 a run that was stopped
 that was not. Every unit of work (a round, an iteration) draws from generators keyed by its number, and ends in a checkpoint.
 """
 
-import json
 import resource
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +18,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions.optimizer.core.features import FEATURE_HASH
 from training.evaluation.label_scale import better_scale, calibration_seeds, scale_job
-from training.evaluation.rollout import bound_cost
+from training.evaluation.validation import bound_job, ratio_job
 from training.learning.arguments import Args
 from training.learning.checkpoint import (
     SharedTables,
@@ -32,12 +29,12 @@ from training.learning.checkpoint import (
     load_labels,
     save_checkpoint,
     save_labels,
+    write_result,
 )
 from training.learning.hindsight import (
     TABLE_DAYS,
     LabelJob,
     Labels,
-    WeekClimatology,
     by_kind,
     hindsight_job,
     label_job,
@@ -45,12 +42,12 @@ from training.learning.hindsight import (
     table_seeds,
     week,
 )
-from training.learning.learning_curve import draw_curve, write_curve
+from training.learning.learning_curve import write_curve
 from training.learning.losses import RegressionSet, fit, follow, regression, td_loss
 from training.learning.network import ResidualQ, StateValue, Weights
 from training.learning.transitions import ExplorationJob, Transitions, batch, explore_job, joined_transitions
 from training.learning.workers import Workers, workers
-from training.problem.scenario import Split, day, fingerprint
+from training.problem.scenario import Split
 from training.scenarios.reference import SIZES
 from training.scenarios.registry import named
 
@@ -109,9 +106,9 @@ class Trainer:
         if self.say is None:
             return self.pool.map(job, arguments)
         say, task = self.say, self.say.add_task(what, total=len(arguments))
-        found = self.pool.map(job, arguments, done=lambda number: say.update(task, completed=number + 1))
+        results = self.pool.map(job, arguments, done=lambda number: say.update(task, completed=number + 1))
         say.remove_task(task)
-        return found
+        return results
 
     def _track(self, what: str, steps: int) -> Iterable[int]:
         return range(steps) if self.say is None else self.say.track(range(steps), description=what)
@@ -125,11 +122,11 @@ class Trainer:
         args = self.args
         if self.shared.bounds:
             return
-        part = {name: 1 if name in args.scenarios else 3 for name in args.names}
-        seeds = {name: table_seeds(named(name), max(2, args.table_days // part[name])) for name in args.names}
-        found = iter(self._map("climatology", hindsight_job, [(name, seed) for name in args.names for seed in seeds[name]]))
+        fraction = {name: 1 if name in args.scenarios else 3 for name in args.names}
+        seeds = {name: table_seeds(named(name), max(2, args.table_days // fraction[name])) for name in args.names}
+        solved = iter(self._map("climatology", hindsight_job, [(name, seed) for name in args.names for seed in seeds[name]]))
         for name in args.names:
-            self.shared.solved[name] = [next(found) for _ in seeds[name]]
+            self.shared.solved[name] = [next(solved) for _ in seeds[name]]
             self.shared.known[name] = week(named(name), seeds[name], self.shared.solved[name])
         judged = [(name, number) for name in args.scenarios for number in range(args.judged(name))]
         bounds = iter(self._map("bounds", bound_job, judged))
@@ -140,17 +137,28 @@ class Trainer:
         """Days of all scenarios run by a policy and labelled. One job in eight knows no climatology, one in three has drivers
         with weights of their own, and some are of unusual days: those of cities, not of the reference."""
         args, jobs = self.args, []
-        for place, name in enumerate(args.names):
+        for scenario_index, name in enumerate(args.names):
             count, first = max(1, round(args.days_of(name) * days)), self._first(number)
             seeds = by_kind(named(name), [Split.TRAINING.seed(first + item) for item in range(count)])
             for turn, (weekend, part) in enumerate(side_by_side(named(name), seeds, SIDE_BY_SIDE)):
-                draw = np.random.default_rng([args.seed, number, place, turn, 62])
-                known, own = (place + turn) % 8 != 7, turn % 3 == 2 or (name not in args.scenarios and place % 2 == 0)
+                draw = np.random.default_rng([args.seed, number, scenario_index, turn, 62])
+                known = (scenario_index + turn) % 8 != 7
+                own = turn % 3 == 2 or (name not in args.scenarios and scenario_index % 2 == 0)
                 unusual = name not in SIZES and draw.random() < args.unusual
                 job = LabelJob(
-                    name, place, self.shared.known[name].of(weekend), policy, part, share, args.best, args.others, halves,
-                    known, own, unusual,
-                )  # fmt: skip
+                    scenario=name,
+                    place=scenario_index,
+                    climatology=self.shared.known[name].of(weekend),
+                    weights=policy,
+                    seeds=part,
+                    share=share,
+                    best=args.best,
+                    others=args.others,
+                    halves=halves,
+                    known=known,
+                    own_weights=own,
+                    unusual=unusual,
+                )
                 jobs.append((job,))
         return self._map(what, label_job, jobs)
 
@@ -158,8 +166,8 @@ class Trainer:
         """One DAgger round."""
         args = self.args
         policy = None if number == 0 else self.state.network.arrays()
-        found = self._label(f"labels, round {number + 1}", number, policy, 1.0, args.share, False)
-        self.labels.append(gathered(found))
+        labels = self._label(f"labels, round {number + 1}", number, policy, 1.0, args.share, False)
+        self.labels.append(gathered(labels))
         save_labels(args.out, number, self.labels[-1])
         return self._regress(f"regression, round {number + 1}", number)
 
@@ -168,14 +176,20 @@ class Trainer:
         of two labels of one row has little noise, so that few days tell what the labels themselves would hide."""
         args = self.args
         policy = self.state.network.arrays()
-        found = gathered(self._label("midpoints", args.rounds, policy, args.half_days, args.half_share, True))
+        labels = gathered(self._label("midpoints", args.rounds, policy, args.half_days, args.half_share, True))
         torch.manual_seed(args.seed)
         small = ResidualQ(32)
         steps = args.scaled(args.half_steps)
         fit(
-            small, RegressionSet.of([found], -torch.from_numpy(found.more)), self._track("midpoint rule", steps),
-            steps=steps, requests=args.batch_requests // 2, rate=2e-3, decay=1e-2, seed=args.seed * 1000 + 700,
-        )  # fmt: skip
+            small,
+            RegressionSet.of([labels], -torch.from_numpy(labels.more)),
+            self._track("midpoint rule", steps),
+            steps=steps,
+            requests=args.batch_requests // 2,
+            rate=2e-3,
+            decay=1e-2,
+            seed=args.seed * 1000 + 700,
+        )
         self.more = small.arrays()
         return self._regress("regression, midpoints", args.rounds)
 
@@ -216,9 +230,15 @@ class Trainer:
         args = self.args
         steps = args.scaled(steps or args.steps)
         return fit(
-            self.state.network, self._regression_set(), self._track(what, steps), steps=steps, requests=args.batch_requests,
-            rate=args.learning_rate, decay=1e-3, seed=args.seed * 1000 + number,
-        )  # fmt: skip
+            self.state.network,
+            self._regression_set(),
+            self._track(what, steps),
+            steps=steps,
+            requests=args.batch_requests,
+            rate=args.learning_rate,
+            decay=1e-3,
+            seed=args.seed * 1000 + number,
+        )
 
     def _iterate(self, number: int) -> float:
         """One iteration of Q-learning: days run by the policy, then n-step double dueling updates, the regression kept on."""
@@ -231,11 +251,12 @@ class Trainer:
             solved = self.shared.solved[name]
             count = min(args.run_days if name in args.scenarios else max(1, args.run_days // 4), len(solved))
             own = table_seeds(named(name), len(solved))
-            places = [(number * count + item) % len(solved) for item in range(count)]
+            indices = [(number * count + item) % len(solved) for item in range(count)]
             for weekend in (False, True):
-                there = [place for place in places if named(name).demand.weekend(own[place]) == weekend]
-                if there:
-                    seeds, prices = tuple(own[place] for place in there), np.stack([solved[place].price for place in there])
+                indices_of_kind = [index for index in indices if named(name).demand.weekend(own[index]) == weekend]
+                if indices_of_kind:
+                    seeds = tuple(own[index] for index in indices_of_kind)
+                    prices = np.stack([solved[index].price for index in indices_of_kind])
                     known, drawn = self.shared.known[name].of(weekend), args.seed * 1000 + number
                     jobs.append((ExplorationJob(name, known, policy, seeds, prices, args.explore, drawn),))
         self.runs = [*self.runs[-1:], joined_transitions(self._map(f"days, iteration {number + 1}", explore_job, jobs))]
@@ -248,14 +269,16 @@ class Trainer:
         kept = self._regression_set() if args.keep and self.labels else None
         losses, updates = [], args.scaled(args.updates)
         for turn in self._track(f"Q-learning, iteration {number + 1}", updates):
-            found = batch(self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping)
+            decisions = batch(
+                self.runs[turn % len(self.runs)], rng, args.batch_decisions, steps=args.n_step, shaping=args.shaping
+            )
             alone = turn < updates * args.value_first
-            loss = td_loss(state, found, value_alone=alone)
+            loss = td_loss(state, decisions, value_alone=alone)
             losses.append(float(loss.detach()))
             loss = loss if alone else args.q_weight * loss
             if kept is not None and not alone:
-                at = torch.randint(len(kept), (args.batch_requests,), generator=draw)
-                loss = loss + args.keep * regression(state.network, kept, at)
+                requests = torch.randint(len(kept), (args.batch_requests,), generator=draw)
+                loss = loss + args.keep * regression(state.network, kept, requests)
             state.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_([*state.network.parameters(), *state.value.parameters()], 10.0)
@@ -295,42 +318,6 @@ class Trainer:
         self.labels += load_labels(self.args.out, min(max(0, self.state.unit - 1), self.args.rounds))
 
 
-def bound_job(name: str, number: int) -> float:
-    """The bound of a scenario's validation day."""
-    scenario = named(name)
-    return bound_cost(scenario, day(scenario, Split.VALIDATION.seed(number)))
-
-
-def ratio_job(name: str, known: WeekClimatology, weights: Weights, bounds: np.ndarray) -> float:
-    """Mean ratio to the bound of a network on a scenario's validation days, whose bounds are in order of their numbers."""
-    scenario = named(name)
-    seeds = by_kind(scenario, [Split.VALIDATION.seed(number) for number in range(len(bounds))])
-    costs = scale_job(name, known, weights, 1.0, tuple(seeds))
-    return float((costs / bounds[[seed - Split.VALIDATION.seed(0) for seed in seeds]]).mean())
-
-
-def result(trainer: Trainer) -> None:
-    """What training leaves for evaluation and export: policy.npz (weights), training.json (what it was made of), the curve."""
-    args, state = trainer.args, trainer.state
-    assert state.best is not None
-    arrays: dict[str, Any] = state.best
-    np.savez(args.out / "policy.npz", **arrays)
-    report = {
-        "args": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(args).items()},
-        "seeds": [args.seed],
-        "identity": args.identity(),
-        "feature_hash": FEATURE_HASH,
-        "scenario_hashes": {name: fingerprint(named(name)) for name in args.scenarios},
-        "labelled_rows": sum(len(item.opportunity) for item in trainer.labels),
-        "validation": state.best_score,
-        "wall_s": round(state.wall_s, 1),
-        "memory_mb": state.curve[-1]["memory_mb"],
-        "curve": state.curve,
-    }
-    (args.out / "training.json").write_text(json.dumps(report, indent=1) + "\n")
-    draw_curve(args.out / "learning_curve.png", {f"seed {args.seed}": state.curve})
-
-
 def train(
     args: Args, *, resume: bool = False, quiet: bool = False, until: int | None = None, shared: SharedTables | None = None
 ) -> Trainer:
@@ -343,7 +330,7 @@ def train(
             trainer.load()
         trainer.train(until)
         if trainer.state.unit == len(trainer.plan):
-            result(trainer)
+            write_result(args, trainer.state, trainer.labels)
         return trainer
 
 
@@ -370,9 +357,19 @@ def main(
     try:
         for seed in [int(number) for number in seeds.split(",")]:
             args = Args(
-                seed=seed, out=out / f"seed-{seed}", budget=budget, workers=workers_, rounds=rounds, iterations=iterations,
-                n_step=n_step, shaping=shaping, keep=keep, varied=varied, scenarios=own, half_days=half_days,
-            )  # fmt: skip
+                seed=seed,
+                out=out / f"seed-{seed}",
+                budget=budget,
+                workers=workers_,
+                rounds=rounds,
+                iterations=iterations,
+                n_step=n_step,
+                shaping=shaping,
+                keep=keep,
+                varied=varied,
+                scenarios=own,
+                half_days=half_days,
+            )
             console.print(f"seed {seed} of {seeds}: {', '.join(args.names)}; about {budget:g} minutes")
             shared = train(args, resume=resume and (args.out / "checkpoint.pt").exists(), shared=shared).shared
     except ValueError as error:

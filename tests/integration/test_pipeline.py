@@ -27,16 +27,29 @@ from tests.support.recorded import fulfilled_days
 from tests.support.world import CCS, World
 from training.evaluation.policy_registry import champion
 from training.learning.arguments import Args
-from training.pipeline import PipelinePlan, fetch_champion, main, of_city, reported, run_pipeline, settle, without_secrets
+from training.pipeline import PipelinePlan, fetch_champion, main, of_city, reported, run_pipeline, settle
 from training.release import publish
 from training.release.export import write_rule
 from training.release.promotion import Verdict
 from training.release.recorded_demand import TooFewDaysError, record_city
+from training.release.step_log import without_secrets
 
 TINY = Args(
-    workers=0, scenarios=("varied-17",), varied=0, rounds=0, label_days=1, city_days=1, varied_days=1, table_days=1,
-    half_days=0.0, steps=10, batch_requests=32, iterations=0, validation_days=1, city_validation_days=1,
-)  # fmt: skip
+    workers=0,
+    scenarios=("varied-17",),
+    varied=0,
+    rounds=0,
+    label_days=1,
+    city_days=1,
+    varied_days=1,
+    table_days=1,
+    half_days=0.0,
+    steps=10,
+    batch_requests=32,
+    iterations=0,
+    validation_days=1,
+    city_validation_days=1,
+)
 VERSION = "20260302-0800"
 """What the test's clock makes of it."""
 
@@ -110,8 +123,13 @@ def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
     blobs = world.platform.blobs
     assert (pointer(blobs, champion_path()), pointer(blobs, challenger_path())) == (None, VERSION)
     assert [(item.scenario, item.days) for item in found.verdicts] == [
-        ("slack", 20), ("busy", 20), ("overload", 20), ("Utrecht slack", 7), ("Utrecht busy", 7), ("Utrecht overload", 7),
-    ]  # fmt: skip
+        ("slack", 20),
+        ("busy", 20),
+        ("overload", 20),
+        ("Utrecht slack", 7),
+        ("Utrecht busy", 7),
+        ("Utrecht overload", 7),
+    ]
     assert any(line.startswith("busy: ") for line in found.against)
     model = ModelRegistry(blobs, world.platform.clock)
     assert model.current() is None

@@ -148,8 +148,8 @@ class ResolvedBidPrice:
             self._sums, self._due = np.zeros((size, pools, slots + 1)), np.full(size, -np.inf)
             self._futures = [_future(sim, number) for number in range(self._samples)]
         up = sim.up
-        for place, env in enumerate(up.tolist()):
-            now = float(view.requests.book_min[place])
+        for index, env in enumerate(up.tolist()):
+            now = float(view.requests.book_min[index])
             if now >= self._due[env]:
                 self._sums[env, :, 1:] = np.cumsum(self._prices(sim, env, now), axis=1)
                 self._due[env] = now + self._every
@@ -174,7 +174,7 @@ def _future(sim: Simulator, number: int) -> tuple[np.ndarray, Programme]:
 
 class RollingMilp:
     """Collects requests for `window_min` and assigns the batch by an integer programme in what is free; the driver waits
-    for his answer that long. Slow; evaluation only, one day at a time, by `run_rolling`."""
+    for the answer that long. Slow; evaluation only, one day at a time, by `run_rolling`."""
 
     def __init__(self, window_min: float) -> None:
         self.window_min = window_min
@@ -186,13 +186,13 @@ def assign_batch(simulator: Simulator, env: int, wishes: Requests) -> list[tuple
     rows = candidates(
         simulator.city, replace(wishes, env=np.zeros(len(wishes), dtype=np.int64)), book, simulator.scenario.rates
     )
-    found = AssignmentColumns.of(rows)
+    columns = AssignmentColumns.of(rows)
     free = np.maximum(0, open_capacity(simulator.scenario) - book.taken()[0])
-    share = solve(found, free, integer=True, limit_s=20.0).share
+    share = solve(columns, free, integer=True, limit_s=20.0).share
     chosen = dict.fromkeys(range(len(wishes)), NOT_SERVED)
     _, row = np.nonzero(rows.mask)
     for column in np.flatnonzero(share > 0.5).tolist():
-        chosen[int(found.request[column])] = int(row[column])
+        chosen[int(columns.request[column])] = int(row[column])
     return [(request, rows, row) for request, row in chosen.items()]
 
 
@@ -205,13 +205,13 @@ PolicyFactory = Callable[[Climatology, int, bool], Policy]
 """A policy for a scenario's climatology, a seed, and whether declining is allowed."""
 
 FAST: dict[str, PolicyFactory] = {
-    "random": lambda _, seed, declines: RandomPolicy(seed),
-    "cheapest": lambda _, seed, declines: RulePolicy(RULES["cheapest"]),
-    "nearest_fcfs": lambda _, seed, declines: NearestFirstCome(),
-    "nearest_balking": lambda _, seed, declines: RulePolicy(RULES["nearest"]),
-    "soonest_finish": lambda _, seed, declines: RulePolicy(RULES["soonest_finish"]),
-    "greedy": lambda _, seed, declines: RulePolicy(RULES["greedy"], declines),
-    "static_bid_price": lambda known, seed, declines: RulePolicy(static_bid_price(known), declines),
+    "random": lambda _known, seed, _declines: RandomPolicy(seed),
+    "cheapest": lambda _known, _seed, _declines: RulePolicy(RULES["cheapest"]),
+    "nearest_fcfs": lambda _known, _seed, _declines: NearestFirstCome(),
+    "nearest_balking": lambda _known, _seed, _declines: RulePolicy(RULES["nearest"]),
+    "soonest_finish": lambda _known, _seed, _declines: RulePolicy(RULES["soonest_finish"]),
+    "greedy": lambda _known, _seed, declines: RulePolicy(RULES["greedy"], declines),
+    "static_bid_price": lambda known, _seed, declines: RulePolicy(static_bid_price(known), declines),
 }
 SLOW: dict[str, Callable[[], ResolvedBidPrice | RollingMilp]] = {
     "rolling_milp_15": lambda: RollingMilp(15.0),

@@ -21,19 +21,19 @@ from training.simulation.disturbances import ALL_DISTURBANCES, NO_DISTURBANCES
 
 def requests_of(scenario: Scenario, seed: int, own_weights: bool) -> Requests:
     """A day's requests."""
-    found = day(scenario, seed)
-    return drivers_own_weights(found, seed) if own_weights else found
+    requests = day(scenario, seed)
+    return drivers_own_weights(requests, seed) if own_weights else requests
 
 
-def bound_job(scenario: Scenario, seed: int, own_weights: bool, kept: Path) -> float:
+def bound_job(scenario: Scenario, seed: int, own_weights: bool, path: Path) -> float:
     """The offline bound of a day; kept in a file at once, since a large city's may take half a minute."""
-    if kept.exists():
-        found: float = json.loads(kept.read_text())
-        return found
+    if path.exists():
+        cost: float = json.loads(path.read_text())
+        return cost
     cost = bound_cost(scenario, requests_of(scenario, seed, own_weights))
-    draft = kept.with_suffix(f".{os.getpid()}")
+    draft = path.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(cost))
-    draft.replace(kept)
+    draft.replace(path)
     return cost
 
 
@@ -67,13 +67,13 @@ def rollout_job(job: RolloutJob) -> Rollout:
 
 
 def blend_job(
-    scenario: Scenario, known: WeekClimatology, one: RegisteredPolicy, blend: PolicyBlend, seeds: tuple[int, ...]
+    scenario: Scenario, known: WeekClimatology, registered: RegisteredPolicy, blend: PolicyBlend, seeds: tuple[int, ...]
 ) -> np.ndarray:
     """What training days cost [D] by a network that is trusted so far."""
 
     def policy(weekend: bool) -> Policy:
-        made = build_policy(one, known.of(weekend), seed=0, declines=False, blend=blend)
-        assert not isinstance(made, RollingMilp)
-        return made
+        policy = build_policy(registered, known.of(weekend), seed=0, declines=False, blend=blend)
+        assert not isinstance(policy, RollingMilp)
+        return policy
 
     return costs_of(scenario, known, seeds, policy)

@@ -43,25 +43,31 @@ def cost_picture(report: Mapping[str, Any], path: Path) -> None:
     names = [name for name in ordered(policies) if name != "bound"]
     ratio = np.array([policies[name]["ratio"] for name in names]) - 1.0
     ends = np.array([policies[name]["ci95"] for name in names]) - 1.0
-    at, low, high = np.maximum(ratio, LEAST), np.maximum(ends[:, 0], LEAST), np.maximum(ends[:, 1], LEAST)
+    shown_ratio, low, high = np.maximum(ratio, LEAST), np.maximum(ends[:, 0], LEAST), np.maximum(ends[:, 1], LEAST)
     with mpl.rc_context({"font.size": 10.5}):
         figure = Figure(figsize=(8.6, 1.9 + 0.36 * len(names)), dpi=150, layout="constrained")
         axes = _style(figure)
-        place = -np.arange(len(names))
+        height = -np.arange(len(names))
         for number, name in enumerate(names):
             own = name == "champion"
             colour = COLOURS[1] if own else "#9a9a9a" if policies[name].get("group") else COLOURS[0]
-            axes.plot([low[number], high[number]], [place[number]] * 2, color=colour, linewidth=3 if own else 2.2, alpha=0.55)
-            axes.plot(at[number], place[number], "o", color=colour, markersize=8 if own else 6.5)
+            axes.plot([low[number], high[number]], [height[number]] * 2, color=colour, linewidth=3 if own else 2.2, alpha=0.55)
+            axes.plot(shown_ratio[number], height[number], "o", color=colour, markersize=8 if own else 6.5)
             text = f"{ratio[number] * 100:.{1 if ratio[number] >= 0.1 else 2 if ratio[number] >= 0.001 else 3}f} %"
             axes.annotate(
-                text, (high[number], place[number]), xytext=(8, 0), textcoords="offset points", va="center", fontsize=9.5,
-                color=colour, fontweight="bold" if own else "normal",
-            )  # fmt: skip
-        axes.set_yticks(place, [name.replace("_", " ") for name in names])
+                text,
+                (high[number], height[number]),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9.5,
+                color=colour,
+                fontweight="bold" if own else "normal",
+            )
+        axes.set_yticks(height, [name.replace("_", " ") for name in names])
         for label, name in zip(axes.get_yticklabels(), names, strict=True):
             label.set_fontweight("bold" if name == "champion" else "normal")
-        axes.set_ylim(place[-1] - 0.7, 0.7)
+        axes.set_ylim(height[-1] - 0.7, 0.7)
         axes.set_xscale("log")
         span = max(4.0, high.max() / low.min())
         axes.set_xlim(low.min() / span**0.05, high.max() * span**0.16)  # the last figure needs room
@@ -106,9 +112,16 @@ def waiting_picture(report: Mapping[str, Any], waits: Mapping[str, tuple[np.ndar
         best = [name.replace("_", " ") for name in names]
         order = sorted(range(len(labels)), key=lambda item: best.index(labels[item]))
         axes.legend(
-            [handles[item] for item in order], [labels[item] for item in order], frameon=False, fontsize=9.5,
-            loc="upper left", bbox_to_anchor=(1.01, 1.0), title="least cost first", title_fontsize=9.5, alignment="left",
+            [handles[item] for item in order],
+            [labels[item] for item in order],
+            frameon=False,
+            fontsize=9.5,
+            loc="upper left",
+            bbox_to_anchor=(1.01, 1.0),
+            title="least cost first",
+            title_fontsize=9.5,
+            alignment="left",
             handlelength=2.8,
-        )  # fmt: skip
+        )
         _title(axes, report, "How long drivers wait")
         figure.savefig(path)

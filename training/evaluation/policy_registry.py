@@ -23,8 +23,14 @@ CHAMPION, BOUND = "champion", "bound"
 NEAREST = "nearest_balking"
 """The rule that TSF compares with."""
 WEIGHTS = "policy.npz"
-SHAPES = {"body.0.weight": (None, len(FEATURE_NAMES)), "body.0.bias": (None,), "body.2.weight": (None, None),
-          "body.2.bias": (None,), "head.weight": (1, None), "head.bias": (1,)}  # fmt: skip
+SHAPES = {
+    "body.0.weight": (None, len(FEATURE_NAMES)),
+    "body.0.bias": (None,),
+    "body.2.weight": (None, None),
+    "body.2.bias": (None,),
+    "head.weight": (1, None),
+    "head.bias": (1,),
+}
 """What policy.npz must hold (training.learning.network.ResidualQ)."""
 
 
@@ -95,20 +101,20 @@ class GuardedPolicy:
 def scores_by_model(model: LoadedModel, blend: PolicyBlend, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Scores of the rows in `mask` [B, K] by a loaded network, all in one run: [B, K], -inf elsewhere."""
     assert model.session is not None
-    found = np.full(mask.shape, -np.inf)
+    scores_of_rows = np.full(mask.shape, -np.inf)
     seen = np.ascontiguousarray(features[mask])
     if len(seen):  # a batch may have no row at all
         (answer,) = model.session.run(None, {"features": seen})
-        found[mask] = blend.scores(np.asarray(answer, dtype=np.float64).reshape(-1), seen)
-    return found
+        scores_of_rows[mask] = blend.scores(np.asarray(answer, dtype=np.float64).reshape(-1), seen)
+    return scores_of_rows
 
 
 def scores_by_weights(weights: Weights, blend: PolicyBlend, features: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The same by the parameters of a network."""
-    found = scores(weights, features, mask)
+    scores_of_rows = scores(weights, features, mask)
     if blend != AS_LEARNT:
-        found[mask] = blend.scores(found[mask], features[mask])
-    return found
+        scores_of_rows[mask] = blend.scores(scores_of_rows[mask], features[mask])
+    return scores_of_rows
 
 
 def build_policy(
@@ -165,13 +171,13 @@ def champion(store: Path) -> RegisteredPolicy:
 
 def registered_policies(text: str, store: Path) -> list[RegisteredPolicy]:
     """The policies of a comma separated list, the champion first, each once. Raises ValueError naming what is unknown."""
-    found = {CHAMPION: champion(store)}
+    policies = {CHAMPION: champion(store)}
     for name in (part.strip() for part in text.split(",")):
         if not name or name in (CHAMPION, BOUND):
             continue
-        for one in _named(name, set(found)):
-            found.setdefault(one.name, one)
-    return list(found.values())
+        for policy in _named(name, set(policies)):
+            policies.setdefault(policy.name, policy)
+    return list(policies.values())
 
 
 def _named(name: str, taken: set[str]) -> list[RegisteredPolicy]:
@@ -210,15 +216,15 @@ def load_weights(path: Path) -> Weights:
     """The arrays of a policy.npz. Raises ValueError naming what is missing or has another shape."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
+            weights = {name: file[name] for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"policies: {path} cannot be read: {error}") from error
     for name, shape in SHAPES.items():
-        if name not in found:
+        if name not in weights:
             raise ValueError(f"policies: {path} lacks {name}")
-        fits = len(found[name].shape) == len(shape) and all(
-            wanted in (None, size) for size, wanted in zip(found[name].shape, shape, strict=True)
+        fits = len(weights[name].shape) == len(shape) and all(
+            wanted in (None, size) for size, wanted in zip(weights[name].shape, shape, strict=True)
         )
         if not fits:
-            raise ValueError(f"policies: {path}, {name}: has shape {found[name].shape}, this code's features need {shape}")
-    return found
+            raise ValueError(f"policies: {path}, {name}: has shape {weights[name].shape}, this code's features need {shape}")
+    return weights

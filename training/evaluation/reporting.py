@@ -13,16 +13,38 @@ from rich.text import Text
 from training.evaluation.metrics import CARED_FOR
 
 METRICS = (
-    "mean_cost", "mcwt_min", "p95_wait_min", "mcp", "km", "duration_min", "cfr", "not_served", "tsf", "utilisation", "fairness",
-    "latency_p50_ms", "latency_p99_ms", "fallback_share",
-)  # fmt: skip
+    "mean_cost",
+    "mcwt_min",
+    "p95_wait_min",
+    "mcp",
+    "km",
+    "duration_min",
+    "cfr",
+    "not_served",
+    "tsf",
+    "utilisation",
+    "fairness",
+    "latency_p50_ms",
+    "latency_p99_ms",
+    "fallback_share",
+)
 """All metrics beside the ratio, in order."""
 HEADS = {
-    "mean_cost": "cost a\nrequest", "mcwt_min": "MCWT\nmin", "p95_wait_min": "p95 wait\nmin", "mcp": "MCP\n{currency}",
-    "km": "km", "duration_min": "duration\nmin", "cfr": "CFR\n%", "not_served": "not served\n%", "tsf": "TSF\n{currency} a day",
-    "utilisation": "used\n%", "fairness": "fairness\np95/p50", "latency_p50_ms": "decision\np50 ms",
-    "latency_p99_ms": "decision\np99 ms", "fallback_share": "fallback\n%",
-}  # fmt: skip
+    "mean_cost": "cost a\nrequest",
+    "mcwt_min": "MCWT\nmin",
+    "p95_wait_min": "p95 wait\nmin",
+    "mcp": "MCP\n{currency}",
+    "km": "km",
+    "duration_min": "duration\nmin",
+    "cfr": "CFR\n%",
+    "not_served": "not served\n%",
+    "tsf": "TSF\n{currency} a day",
+    "utilisation": "used\n%",
+    "fairness": "fairness\np95/p50",
+    "latency_p50_ms": "decision\np50 ms",
+    "latency_p99_ms": "decision\np99 ms",
+    "fallback_share": "fallback\n%",
+}
 SHARES = {"cfr", "not_served", "utilisation", "fallback_share"}
 DIGITS = {"mean_cost": 3, "mcp": 2, "km": 2, "fairness": 2, "latency_p50_ms": 2, "tsf": 2, "fallback_share": 2}
 LEGEND = (
@@ -100,9 +122,11 @@ def _drivers(policies: Mapping[str, Mapping[str, Any]]) -> Table:
     """How those are served who care most, and least, for each thing."""
     heads = {"wait_min": "wait, min", "price": "price", "km": "km", "duration_min": "duration, min"}
     table = Table(
-        title="drivers with weights of their own: the quarter who cares most / least for it", title_justify="left",
-        title_style="bold", **LOOK,
-    )  # fmt: skip
+        title="drivers with weights of their own: the quarter who cares most / least for it",
+        title_justify="left",
+        title_style="bold",
+        **LOOK,
+    )
     table.add_column("policy", no_wrap=True)
     for name in CARED_FOR:
         table.add_column(heads[name], justify="right", no_wrap=True)

@@ -121,8 +121,8 @@ def _rolling(simulator: Simulator, env: int, window_min: float) -> list[float]:
         for request, rows, row in assigned:
             simulator.state.served.feasible[batch[request]] = rows.mask[request].any()
             if row >= 0:
-                at = np.array([batch[request]])
-                simulator.state.book_row(np.array([env]), rows, np.array([request]), np.array([row]), at)
+                number_of_all = np.array([batch[request]])
+                simulator.state.book_row(np.array([env]), rows, np.array([request]), np.array([row]), number_of_all)
     return took
 
 

@@ -115,10 +115,10 @@ def train_command(
     early = fit(before, replace(args, seeds=args.seeds[:1]), say)
     held = _part(plain, plain.step >= first)
     calibrate(early, held)
-    found = predict(early, held.inputs)
+    predicted = predict(early, held.inputs)
     ahead = len(HORIZONS)
     answers = {
-        "champion": Chances(found[:, :ahead], found[:, ahead:]),
+        "champion": Chances(predicted[:, :ahead], predicted[:, ahead:]),
         "last_observation": last_observed(held),
         "free_count_table": tabled(free_count_table(before[0]), held),
     }
@@ -184,7 +184,7 @@ def write(run: Path, target: Path, *, version: str, metrics: dict[str, Any] | No
         features=[[float(value) for value in row] for row in shown],
         scores=[float(value) for value in predict(network, shown).reshape(-1)],
     )
-    made = manifest_of(
+    manifest = manifest_of(
         version,
         FORECAST,
         trained=True,
@@ -198,8 +198,8 @@ def write(run: Path, target: Path, *, version: str, metrics: dict[str, Any] | No
         parent=parent,
         canary=canary,
     )
-    write_version(target, made, {MODEL: model})
-    return made
+    write_version(target, manifest, {MODEL: model})
+    return manifest
 
 
 def _opened(folder: Path) -> LoadedModel:
@@ -222,7 +222,7 @@ def export_command(
         records = _records(city)
         _, _, figures = judged(records, _opened(target))
         metrics = {"city": records.name, "part": "last 20 %"} | document(figures)
-        made = write(from_, target, version=version, metrics=metrics, parent=parent)
+        manifest = write(from_, target, version=version, metrics=metrics, parent=parent)
     except (ValueError, OSError, Refused) as error:
         _stop(str(error))
     if target == SHIPPED:
@@ -230,7 +230,7 @@ def export_command(
         lines = dict(zip(map(str, HORIZONS), report["table"], strict=True))
         what = "P(one is free | 0, 1, 2 ... 8 and more points are free now), by minutes ahead"
         TABLE.write_text(json.dumps({"what": what, "city": report["city"], "p_free": lines}, indent=1) + "\n")
-    console.print(table(f"{made.name} {made.version} on {records.name}'s last 20 %", figures))
+    console.print(table(f"{manifest.name} {manifest.version} on {records.name}'s last 20 %", figures))
 
 
 @contextmanager

@@ -68,8 +68,8 @@ class Records:
         change = np.zeros((self.steps + 1, len(self.group)), dtype=np.int16)
         np.add.at(change, (np.clip(self.begin, 0, self.steps), self.point), 1)
         np.add.at(change, (np.clip(end, 0, self.steps), self.point), -1)
-        found: np.ndarray = np.cumsum(change, axis=0)[:-1] > 0
-        return found
+        taken: np.ndarray = np.cumsum(change, axis=0)[:-1] > 0
+        return taken
 
     @cached_property
     def capacity(self) -> np.ndarray:
@@ -84,8 +84,9 @@ class Records:
 
     def bounds(self) -> tuple[int, int]:
         """The steps where validation and test begin, by share of the recorded steps."""
-        at = np.flatnonzero(self.recorded)
-        return int(at[int(len(at) * PARTS[0])]), int(at[int(len(at) * PARTS[1])])
+        recorded_steps = np.flatnonzero(self.recorded)
+        validation, test = (int(recorded_steps[int(len(recorded_steps) * part)]) for part in PARTS)
+        return validation, test
 
     def rows(self, begin: int, end: int, every: int = 1) -> np.ndarray:
         """Steps in [begin, end) whose farthest target lies before `end`, all recorded."""
@@ -123,7 +124,7 @@ def load_records(folder: Path) -> Records:
 
 
 def _numbers(points: dict[str, tuple[int, float]], names: list[str]) -> np.ndarray:
-    number = {name: place for place, name in enumerate(points)}
+    number = {name: index for index, name in enumerate(points)}
     return np.array([number[name] for name in names])
 
 
@@ -135,24 +136,24 @@ def _points(city: CityFolder) -> tuple[tuple[tuple[str, str], ...], dict[str, tu
         for evse, plugs in location.evses
     }
     groups = sorted({(location, power_class(power).value) for location, power in kw.values()})
-    number = {group: place for place, group in enumerate(groups)}
-    found = {evse: (number[location, power_class(power).value], power) for evse, (location, power) in kw.items()}
-    return tuple(groups), dict(sorted(found.items(), key=lambda item: (item[1][0], item[0])))
+    number = {group: index for index, group in enumerate(groups)}
+    points = {evse: (number[location, power_class(power).value], power) for evse, (location, power) in kw.items()}
+    return tuple(groups), dict(sorted(points.items(), key=lambda item: (item[1][0], item[0])))
 
 
 def _local_times(city: CityFolder, origin: int, steps: int) -> np.ndarray:
     zone = ZoneInfo(city.time_zone)
-    made = (datetime.fromtimestamp((origin + step) * STEP_S, UTC).astimezone(zone) for step in range(steps))
-    return np.array([(at.hour, at.minute, at.weekday()) for at in made], dtype=np.int64)
+    local_times = (datetime.fromtimestamp((origin + step) * STEP_S, UTC).astimezone(zone) for step in range(steps))
+    return np.array([(local_time.hour, local_time.minute, local_time.weekday()) for local_time in local_times], dtype=np.int64)
 
 
 def _recorded(begin: np.ndarray, steps: int) -> np.ndarray:
-    found = np.ones(steps, dtype=bool)
+    recorded = np.ones(steps, dtype=bool)
     starts = np.unique(begin)
     for last, following in pairwise(starts.tolist()):
         if following - last > WEEK:
-            found[last + DAY : following] = False
-    return found
+            recorded[last + DAY : following] = False
+    return recorded
 
 
 def booked_ahead(records: Records, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -165,8 +166,8 @@ def booked_ahead(records: Records, seed: int) -> tuple[np.ndarray, np.ndarray]:
     chosen = rng.random(len(where)) < shares[where]
     lead = np.ceil(rng.exponential(LEAD_MEAN_STEPS, len(where))).astype(int)
     plugged = np.zeros((records.steps, len(records.group)), dtype=bool)
-    at = chosen & (records.begin < records.steps)
-    plugged[records.begin[at], records.point[at]] = True
+    begins = chosen & (records.begin < records.steps)
+    plugged[records.begin[begins], records.point[begins]] = True
     claims = np.zeros((records.steps + 1, len(records.groups), len(AHEAD)), dtype=np.int32)
     for number, ahead in enumerate(AHEAD):
         first = np.maximum(records.begin - lead, records.begin - ahead)
@@ -198,9 +199,7 @@ def replay(
         observe(memory, step, taken[step], usable, hour=hour, weekend=weekday >= 5, booked=plugged)
         if ask[step]:
             claims = none if bookings is None else bookings[1][step]
-            yield step, features(
-                memory, step, usable, hour=hour, minute=minute, weekday=weekday, power=power, booked=claims
-            )  # fmt: skip
+            yield step, features(memory, step, usable, hour=hour, minute=minute, weekday=weekday, power=power, booked=claims)
 
 
 @dataclass(frozen=True)
@@ -225,9 +224,9 @@ def sample(
     inputs = np.zeros((int(row.sum()), len(FORECAST_FEATURES) if read else 0), dtype=np.float32)
     if read:
         first = 0
-        for (_, found), mine in zip(replay(records, steps, bookings), row, strict=True):
-            inputs[first : first + int(mine.sum())] = found[mine]
-            first += int(mine.sum())
+        for (_, features_of_groups), kept in zip(replay(records, steps, bookings), row, strict=True):
+            inputs[first : first + int(kept.sum())] = features_of_groups[kept]
+            first += int(kept.sum())
     then = steps[:, None] + AHEAD
     share = (busy / np.maximum(capacity, 1)).astype(np.float32)
     return Sample(

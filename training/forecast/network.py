@@ -52,16 +52,14 @@ class Forecaster(nn.Module):
         self.register_buffer("slope", torch.ones(len(HORIZONS)))
         self.register_buffer("offset", torch.zeros(len(HORIZONS)))
         self.members = nn.ModuleList(
-            nn.Sequential(
-                nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, out)
-            )
+            nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, out))
             for _ in range(members)
-        )  # fmt: skip
+        )
 
     def raw(self, inputs: torch.Tensor, member: int) -> torch.Tensor:
         """One network's logits and changes of share."""
-        found: torch.Tensor = self.members[member](self.normal(inputs))
-        return found
+        outputs: torch.Tensor = self.members[member](self.normal(inputs))
+        return outputs
 
     def normal(self, inputs: torch.Tensor) -> torch.Tensor:
         """Features in deviations from their mean."""
@@ -74,9 +72,9 @@ class Forecaster(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Probabilities and shares."""
-        found, ahead = self.logits(inputs), len(HORIZONS)
-        free = torch.sigmoid(found[:, :ahead] * self.slope + self.offset)
-        share = (inputs[:, _SHARE : _SHARE + 1] + found[:, ahead:] * SCALE).clamp(0.0, 1.0)
+        outputs, ahead = self.logits(inputs), len(HORIZONS)
+        free = torch.sigmoid(outputs[:, :ahead] * self.slope + self.offset)
+        share = (inputs[:, _SHARE : _SHARE + 1] + outputs[:, ahead:] * SCALE).clamp(0.0, 1.0)
         return torch.cat([free, share], dim=1)
 
 
@@ -109,17 +107,15 @@ def _fit_member(
         if isinstance(layer, nn.Linear):
             layer.reset_parameters()
     batches = -(-len(inputs) // args.batch)
-    optimiser = torch.optim.AdamW(
-        network.members[member].parameters(), lr=args.learning_rate, weight_decay=args.weight_decay
-    )  # fmt: skip
+    optimiser = torch.optim.AdamW(network.members[member].parameters(), lr=args.learning_rate, weight_decay=args.weight_decay)
     pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, args.learning_rate, total_steps=args.epochs * batches, pct_start=0.1)
     ahead = len(HORIZONS)
     for epoch in range(args.epochs):
         total = 0.0
         for rows in torch.randperm(len(inputs)).split(args.batch):
-            found = network.raw(inputs[rows], member)
-            log_loss = nn.functional.binary_cross_entropy_with_logits(found[:, :ahead], free[rows])
-            loss = args.free_weight * log_loss + ((found[:, ahead:] - change[rows]) ** 2).mean()
+            outputs = network.raw(inputs[rows], member)
+            log_loss = nn.functional.binary_cross_entropy_with_logits(outputs[:, :ahead], free[rows])
+            loss = args.free_weight * log_loss + ((outputs[:, ahead:] - change[rows]) ** 2).mean()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -39,8 +39,8 @@ class Figures:
         skills = {"skill_rmse": self.skill_rmse, "skill_brier": self.skill_brier}
         plain = {name: round(getattr(self, name), 6) for name in ("rmse", "mae", "brier", "log_loss", "ece")}
         return plain | {
-            name: {"value": round(found[0], 4), "low": round(found[1], 4), "high": round(found[2], 4)}
-            for name, found in skills.items()
+            name: {"value": round(skill[0], 4), "low": round(skill[1], 4), "high": round(skill[2], 4)}
+            for name, skill in skills.items()
         }
 
 
@@ -62,37 +62,37 @@ def tabled(table: np.ndarray, sample: Sample) -> Chances:
 def last_observed(sample: Sample) -> Chances:
     """As it is now."""
     points = np.ones(len(sample.step))
-    found = by_last_observation(points, (sample.free_now > 0).astype(float), np.zeros((len(points), len(HORIZONS))))
-    return Chances(found.p_free, np.repeat(sample.share_now[:, None], len(HORIZONS), axis=1).astype(float))
+    chances = by_last_observation(points, (sample.free_now > 0).astype(float), np.zeros((len(points), len(HORIZONS))))
+    return Chances(chances.p_free, np.repeat(sample.share_now[:, None], len(HORIZONS), axis=1).astype(float))
 
 
 def calibration(p_free: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Forecasts, their mean and the share that came true by bin of probability: [BINS] each."""
-    place = np.minimum((p_free * BINS).astype(np.int64), BINS - 1)
-    count = np.bincount(place, minlength=BINS)
+    bin_of = np.minimum((p_free * BINS).astype(np.int64), BINS - 1)
+    count = np.bincount(bin_of, minlength=BINS)
     total = np.maximum(count, 1)
-    mean = np.bincount(place, weights=p_free, minlength=BINS) / total
-    return count, mean, np.bincount(place, weights=free, minlength=BINS) / total
+    mean = np.bincount(bin_of, weights=p_free, minlength=BINS) / total
+    return count, mean, np.bincount(bin_of, weights=free, minlength=BINS) / total
 
 
 def judge(sample: Sample, answers: Mapping[str, Chances], seed: int = 0) -> dict[int, dict[str, Figures]]:
     """Figures of each predictor by horizon. `answers` must have last_observation."""
     days, day = np.unique(sample.step // DAY, return_inverse=True)
     drawn = np.random.default_rng(seed).integers(0, len(days), (RESAMPLES, len(days)))
-    found: dict[int, dict[str, Figures]] = {}
+    figures: dict[int, dict[str, Figures]] = {}
     for number, minutes in enumerate(HORIZONS):
         came, share = sample.free[:, number].astype(float), sample.share[:, number].astype(float)
         base = answers["last_observation"]
         reference = (base.occupancy[:, number] - share) ** 2, (base.p_free[:, number] - came) ** 2
         daily = [np.bincount(day, weights=part, minlength=len(days)) for part in reference]
-        found[minutes] = {}
+        figures[minutes] = {}
         for name, answer in answers.items():
             p_free, error = np.clip(answer.p_free[:, number], 0.0, 1.0), answer.occupancy[:, number] - share
             count, mean, true = calibration(p_free, came)
             kept = np.clip(p_free, LEAST_LOG, 1 - LEAST_LOG)
             squares = error**2, (p_free - came) ** 2
             own = [np.bincount(day, weights=part, minlength=len(days)) for part in squares]
-            found[minutes][name] = Figures(
+            figures[minutes][name] = Figures(
                 rmse=float(np.sqrt(squares[0].mean())),
                 mae=float(np.abs(error).mean()),
                 brier=float(squares[1].mean()),
@@ -101,15 +101,15 @@ def judge(sample: Sample, answers: Mapping[str, Chances], seed: int = 0) -> dict
                 skill_rmse=_skill(own[0], daily[0], drawn, root=True),
                 skill_brier=_skill(own[1], daily[1], drawn, root=False),
             )
-    return found
+    return figures
 
 
 def _skill(own: np.ndarray, base: np.ndarray, drawn: np.ndarray, *, root: bool) -> tuple[float, float, float]:
     """1 - own / base over all days, with its interval over resampled days; 0 where the base has no error."""
 
     def ratio(mine: np.ndarray, other: np.ndarray) -> np.ndarray:
-        found = np.where(other > 0, mine / np.maximum(other, 1e-12), 1.0)
-        return 1.0 - (np.sqrt(found) if root else found)
+        share_left = np.where(other > 0, mine / np.maximum(other, 1e-12), 1.0)
+        return 1.0 - (np.sqrt(share_left) if root else share_left)
 
     value = float(ratio(own.sum(keepdims=True), base.sum(keepdims=True))[0])
     low, high = np.quantile(ratio(own[drawn].sum(axis=1), base[drawn].sum(axis=1)), (0.025, 0.975))
@@ -120,27 +120,34 @@ def document(figures: Mapping[int, Mapping[str, Figures]]) -> dict[str, Any]:
     """The report as JSON."""
     return {
         "horizons": {
-            str(minutes): {name: item.document() for name, item in found.items()} for minutes, found in figures.items()
+            str(minutes): {name: item.document() for name, item in by_predictor.items()}
+            for minutes, by_predictor in figures.items()
         }
     }
 
 
 def table(title: str, figures: Mapping[int, Mapping[str, Figures]]) -> Table:
     """The report for people, in LEARNING.md's units."""
-    made = Table(title=title)
+    shown = Table(title=title)
     for name in ("minutes", "predictor"):
-        made.add_column(name, no_wrap=True)
+        shown.add_column(name, no_wrap=True)
     for name in ("RMSE x 100", "MAE x 100", "Brier", "log loss", "ECE", "skill RMSE", "skill Brier"):
-        made.add_column(name, justify="right", no_wrap=True)
-    for minutes, found in figures.items():
-        for name, item in found.items():
-            skills = [f"{value:.1%} [{low:.1%}, {high:.1%}]" for value, low, high in (item.skill_rmse, item.skill_brier)]
-            made.add_row(
-                str(minutes), name.replace("_", " "), f"{100 * item.rmse:.2f}", f"{100 * item.mae:.2f}", f"{item.brier:.5f}",
-                f"{item.log_loss:.4f}", f"{item.ece:.4f}", *(skills if name != "last_observation" else ("", "")),
-            )  # fmt: skip
-        made.add_section()
-    return made
+        shown.add_column(name, justify="right", no_wrap=True)
+    for minutes, by_predictor in figures.items():
+        for name, figure in by_predictor.items():
+            skills = [f"{value:.1%} [{low:.1%}, {high:.1%}]" for value, low, high in (figure.skill_rmse, figure.skill_brier)]
+            shown.add_row(
+                str(minutes),
+                name.replace("_", " "),
+                f"{100 * figure.rmse:.2f}",
+                f"{100 * figure.mae:.2f}",
+                f"{figure.brier:.5f}",
+                f"{figure.log_loss:.4f}",
+                f"{figure.ece:.4f}",
+                *(skills if name != "last_observation" else ("", "")),
+            )
+        shown.add_section()
+    return shown
 
 
 def draw(path: Path, title: str, sample: Sample, answer: Chances) -> None:

@@ -1,16 +1,21 @@
 """A training run on disk, to be stopped and resumed: a checkpoint after each unit of work, labels a file a round."""
 
-from dataclasses import dataclass, field, fields
+import json
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from functions.optimizer.core.features import FEATURE_HASH
 from training.learning.arguments import Args
 from training.learning.hindsight import Hindsight, Labels, WeekClimatology
+from training.learning.learning_curve import draw_curve
 from training.learning.losses import Networks
 from training.learning.network import Weights
+from training.problem.scenario import fingerprint
+from training.scenarios.registry import named
 
 NETWORKS = ("network", "value", "target", "target_value", "optimizer")
 LABELS = tuple(item.name for item in fields(Labels))
@@ -97,3 +102,24 @@ def gathered(parts: list[Labels]) -> Labels:
     """Labels of several jobs as one, features in float16."""
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in LABELS}
     return Labels(**arrays | {"features": arrays["features"].astype(np.float16)})
+
+
+def write_result(args: Args, state: TrainingState, labels: list[Labels]) -> None:
+    """What training leaves for evaluation and export: policy.npz (weights), training.json (what it was made of), the curve."""
+    assert state.best is not None
+    arrays: dict[str, Any] = state.best
+    np.savez(args.out / "policy.npz", **arrays)
+    report = {
+        "args": {name: str(value) if isinstance(value, Path) else value for name, value in asdict(args).items()},
+        "seeds": [args.seed],
+        "identity": args.identity(),
+        "feature_hash": FEATURE_HASH,
+        "scenario_hashes": {name: fingerprint(named(name)) for name in args.scenarios},
+        "labelled_rows": sum(len(item.opportunity) for item in labels),
+        "validation": state.best_score,
+        "wall_s": round(state.wall_s, 1),
+        "memory_mb": state.curve[-1]["memory_mb"],
+        "curve": state.curve,
+    }
+    (args.out / "training.json").write_text(json.dumps(report, indent=1) + "\n")
+    draw_curve(args.out / "learning_curve.png", {f"seed {args.seed}": state.curve})

@@ -195,8 +195,8 @@ def session_worth(sums: np.ndarray, rows: Candidates) -> np.ndarray:
         worth: np.ndarray = sums[rows.pool, stop] - sums[rows.pool, rows.start]
         return worth
     here = np.arange(len(sums))[:, None]
-    found: np.ndarray = sums[here, rows.pool, stop] - sums[here, rows.pool, rows.start]
-    return found
+    worth_by_request: np.ndarray = sums[here, rows.pool, stop] - sums[here, rows.pool, rows.start]
+    return worth_by_request
 
 
 @dataclass(frozen=True)
@@ -248,23 +248,23 @@ def label_job(job: LabelJob) -> Labels:
             sums[env] = running_sum(ahead[env].price)  # type: ignore[union-attr]
         score = policy_scores(rows, features, job.weights, job.climatology)
         mask = _labelled(rows, features, score, job, share, rng)
-        found = session_worth(sums, rows)
-        halves = found.copy()
+        row_worth = session_worth(sums, rows)
+        halves = row_worth.copy()
         if job.halves:
             for env, row in np.argwhere(mask).tolist():
                 session = int(rows.pool[env, row]), int(rows.start[env, row]), int(rows.length[env, row])
                 halves[env, row] = ahead[env].at_half(free[env], *session)  # type: ignore[union-attr]
         counts.append(mask.sum(axis=1)[mask.any(axis=1)])
         seen.append(features[mask])
-        worth.append(found[mask])
-        more.append(halves[mask] - found[mask])
+        worth.append(row_worth[mask])
+        more.append(halves[mask] - row_worth[mask])
         simulator.step(rows, np.where(rows.mask.any(axis=1), score.argmax(axis=1), -1))
     features, count = np.concatenate(seen).reshape(-1, len(FEATURE_NAMES)), np.concatenate(counts)
     opportunity = np.concatenate(worth).astype(np.float32)
     between = opportunity - np.repeat(np.add.reduceat(opportunity, np.cumsum(count) - count) / count, count)
     weight = np.full(len(count), 1.0 / max(LEAST_DEVIATION, float(between.std())), dtype=np.float32)
-    place = np.full(len(count), job.place, dtype=np.int64)
-    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight, place)
+    scenario_of = np.full(len(count), job.place, dtype=np.int64)
+    return Labels(features, count, opportunity, np.concatenate(more).astype(np.float32), weight, scenario_of)
 
 
 def _labelled(
@@ -281,8 +281,8 @@ def _labelled(
     limit = -np.partition(-score, best - 1, axis=1)[:, best - 1 : best]
     count = np.maximum(1, rows.mask.sum(axis=1, keepdims=True))
     others = (rng.random(rows.mask.shape) < job.others / count) & (features[:, :, REGRET] < WORTH_LEARNING)
-    found: np.ndarray = rows.mask & ((score >= limit) | others) & (rng.random(len(count)) < share)[:, None]
-    return found
+    labelled: np.ndarray = rows.mask & ((score >= limit) | others) & (rng.random(len(count)) < share)[:, None]
+    return labelled
 
 
 def policy_scores(rows: Candidates, features: np.ndarray, weights: Weights | None, known: Climatology) -> np.ndarray:

@@ -35,8 +35,17 @@ def draw_curve(path: Path, curves: dict[str, list[dict[str, Any]]]) -> None:
         for line in first:
             if line["phase"] in ("regression 1", "midpoint", "Q-learning 1"):
                 panel.axvline(line["wall_s"] / 60.0, color="0.85", linewidth=0.8, zorder=0)
-                panel.text(line["wall_s"] / 60.0, 1.0, f" {line['phase']}", rotation=90, va="top", ha="right", fontsize=7,
-                           color="0.4", transform=panel.get_xaxis_transform())  # fmt: skip
+                panel.text(
+                    line["wall_s"] / 60.0,
+                    1.0,
+                    f" {line['phase']}",
+                    rotation=90,
+                    va="top",
+                    ha="right",
+                    fontsize=7,
+                    color="0.4",
+                    transform=panel.get_xaxis_transform(),
+                )
         panel.set_title(f"{_place(scenario)}, validation days", fontsize=10)
         panel.ticklabel_format(axis="y", useOffset=False)
         panel.set_xlabel("minutes of training")

@@ -49,22 +49,25 @@ class RegressionSet:
         return len(self.count)
 
 
-def regression(network: ResidualQ, lessons: RegressionSet, at: torch.Tensor) -> torch.Tensor:
-    """The weighted squared error of A at the requests `at`. What counts is the difference between rows of one request, since
-    that alone decides; how much all of them cost is a matter of the day and counts LEVEL of it."""
-    count = lessons.count[at]
-    owner = torch.repeat_interleave(torch.arange(len(at)), count)
-    place = torch.arange(len(owner)) - (count.cumsum(0) - count)[owner] + lessons.begin[at][owner]
-    error = network.advantage(lessons.features[place].float()) - lessons.target[place]
-    mean = torch.zeros(len(at)).index_add(0, owner, error) / count
-    weight = lessons.weight[at]
+def regression(network: ResidualQ, regression_set: RegressionSet, requests: torch.Tensor) -> torch.Tensor:
+    """The weighted squared error of A at the `requests` of these indices.
+
+    What counts is the difference between rows of one request, since that alone decides; how much all of them cost is a matter
+    of the day and counts LEVEL of it.
+    """
+    count = regression_set.count[requests]
+    owner = torch.repeat_interleave(torch.arange(len(requests)), count)
+    rows = torch.arange(len(owner)) - (count.cumsum(0) - count)[owner] + regression_set.begin[requests][owner]
+    error = network.advantage(regression_set.features[rows].float()) - regression_set.target[rows]
+    mean = torch.zeros(len(requests)).index_add(0, owner, error) / count
+    weight = regression_set.weight[requests]
     between = (weight[owner] * (error - mean[owner]) ** 2).mean()
     return between + LEVEL * (weight * mean**2).mean()
 
 
 def fit(
     network: ResidualQ,
-    lessons: RegressionSet,
+    regression_set: RegressionSet,
     track: Iterable[int],
     *,
     steps: int,
@@ -79,7 +82,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, max(4, steps))
     losses = []
     for _ in track:
-        loss = regression(network, lessons, torch.randint(len(lessons), (requests,), generator=draw))
+        loss = regression(network, regression_set, torch.randint(len(regression_set), (requests,), generator=draw))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -93,28 +96,28 @@ def state_of(rows: torch.Tensor) -> torch.Tensor:
     return rows[:, -len(STATE_FEATURES) :]
 
 
-def td_loss(nets: Networks, found: Batch, *, value_alone: bool = False) -> torch.Tensor:
+def td_loss(nets: Networks, decisions: Batch, *, value_alone: bool = False) -> torch.Tensor:
     """The Huber loss of Q = A - regret + V of the rows taken against their n-step targets; `value_alone`: V alone learns."""
-    taken = torch.from_numpy(found.taken)
+    taken = torch.from_numpy(decisions.taken)
     rows = nets.network(taken)
     q = (rows.detach() if value_alone else rows) + nets.value(state_of(taken))
-    return functional.smooth_l1_loss(q, double_goal(nets, found))
+    return functional.smooth_l1_loss(q, double_goal(nets, decisions))
 
 
-def double_goal(nets: Networks, found: Batch) -> torch.Tensor:
+def double_goal(nets: Networks, decisions: Batch) -> torch.Tensor:
     """n-step double targets (van Hasselt 2016): the online network picks the row, the slow one says what it is worth. Rows
     that do not exist are in no state, so that none can be picked."""
-    goal = torch.from_numpy(found.returns).clone()
-    if not len(found.later):
+    goal = torch.from_numpy(decisions.returns).clone()
+    if not len(decisions.later):
         return goal
-    rows, whose = torch.from_numpy(found.later), torch.from_numpy(found.owner)
+    rows, whose = torch.from_numpy(decisions.later), torch.from_numpy(decisions.owner)
     with torch.no_grad():
         online = nets.network(rows)
         best = torch.full((len(goal),), -torch.inf).scatter_reduce(0, whose, online, "amax")
-        at = torch.arange(len(rows))
+        indices = torch.arange(len(rows))
         first = torch.full((len(goal),), len(rows), dtype=torch.long)
-        first = first.scatter_reduce(0, whose, torch.where(online == best[whose], at, len(rows)), "amin")
-        has = torch.from_numpy(found.open)
+        first = first.scatter_reduce(0, whose, torch.where(online == best[whose], indices, len(rows)), "amin")
+        has = torch.from_numpy(decisions.open)
         picked = rows[first[has]]
         goal[has] += nets.target(picked) + nets.target_value(state_of(picked))
     return goal

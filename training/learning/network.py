@@ -24,8 +24,8 @@ class ResidualQ(nn.Module):
 
     def advantage(self, features: torch.Tensor) -> torch.Tensor:
         """A of rows: minus what the row is expected to cost later requests."""
-        found: torch.Tensor = self.head(self.body(features)).squeeze(-1)
-        return found
+        advantages: torch.Tensor = self.head(self.body(features)).squeeze(-1)
+        return advantages
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Q-values of rows, without V."""
@@ -45,8 +45,8 @@ class StateValue(nn.Module):
 
     def forward(self, state: torch.Tensor) -> torch.Tensor:
         """Values of states."""
-        found: torch.Tensor = self.body(state).squeeze(-1)
-        return found
+        values: torch.Tensor = self.body(state).squeeze(-1)
+        return values
 
 
 def scaled(weights: Weights, scale: float) -> Weights:
@@ -59,6 +59,6 @@ def scores(weights: Weights, features: np.ndarray, mask: np.ndarray) -> np.ndarr
     rows = features[mask]
     hidden = np.maximum(rows @ weights["body.0.weight"].T + weights["body.0.bias"], 0.0)
     hidden = np.maximum(hidden @ weights["body.2.weight"].T + weights["body.2.bias"], 0.0)
-    found = np.full(mask.shape, -np.inf)
-    found[mask] = (hidden @ weights["head.weight"].T + weights["head.bias"])[:, 0] - rows[:, REGRET]
-    return found
+    q_values = np.full(mask.shape, -np.inf)
+    q_values[mask] = (hidden @ weights["head.weight"].T + weights["head.bias"])[:, 0] - rows[:, REGRET]
+    return q_values

@@ -128,29 +128,29 @@ class Batch:
     open: np.ndarray
 
 
-def batch(found: Transitions, rng: np.random.Generator, size: int, *, steps: int, shaping: str) -> Batch:
+def batch(transitions: Transitions, rng: np.random.Generator, size: int, *, steps: int, shaping: str) -> Batch:
     """Draws decisions that took a row. Shaping `potential`: F = Phi' - Phi over the n steps; `charge`: each booking pays
     its worth and nobody is refunded (what LEARNING.md's first try did); `none`. Raises ValueError for another word."""
     if shaping not in SHAPINGS:
         raise ValueError(f"shaping: must be one of {', '.join(SHAPINGS)}, not {shaping!r}")
-    took = np.flatnonzero(found.taken >= 0)
-    at = rng.choice(took, size=size)
-    later = np.minimum(at + steps, found.end[at])
-    over = later >= found.end[at]
-    reward = found.reward - (found.worth if shaping == "charge" else 0.0)
+    took = np.flatnonzero(transitions.taken >= 0)
+    decisions = rng.choice(took, size=size)
+    later = np.minimum(decisions + steps, transitions.end[decisions])
+    over = later >= transitions.end[decisions]
+    reward = transitions.reward - (transitions.worth if shaping == "charge" else 0.0)
     total = np.concatenate([[0.0], np.cumsum(reward)])
-    returns = total[later] - total[at]
+    returns = total[later] - total[decisions]
     if shaping == "potential":
-        after = np.where(over, 0.0, found.potential[np.minimum(later, len(found.potential) - 1)])
-        returns = returns + after - found.potential[at]
-    where = np.minimum(later, len(found.taken) - 1)
-    count = np.where(over, 0, found.begin[where + 1] - found.begin[where])
+        after = np.where(over, 0.0, transitions.potential[np.minimum(later, len(transitions.potential) - 1)])
+        returns = returns + after - transitions.potential[decisions]
+    where = np.minimum(later, len(transitions.taken) - 1)
+    count = np.where(over, 0, transitions.begin[where + 1] - transitions.begin[where])
     offset = np.cumsum(count) - count
-    rows = np.arange(int(count.sum())) - np.repeat(offset, count) + np.repeat(found.begin[where], count)
+    rows = np.arange(int(count.sum())) - np.repeat(offset, count) + np.repeat(transitions.begin[where], count)
     return Batch(
-        taken=found.features[found.begin[at] + found.taken[at]].astype(np.float32),
+        taken=transitions.features[transitions.begin[decisions] + transitions.taken[decisions]].astype(np.float32),
         returns=returns.astype(np.float32),
-        later=found.features[rows].astype(np.float32),
+        later=transitions.features[rows].astype(np.float32),
         owner=np.repeat(np.arange(size), count),
         open=count > 0,
     )

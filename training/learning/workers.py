@@ -49,12 +49,12 @@ class Workers:
     ) -> list[T]:
         """`job(*arguments)` for each, in order; `done(number)` after each that has ended."""
         if self._pool is None:
-            found = []
-            for number, given in enumerate(arguments):
-                found.append(job(*given))
+            results = []
+            for number, values in enumerate(arguments):
+                results.append(job(*values))
                 done(number)
-            return found
-        futures: list[Future[T]] = [self._pool.submit(job, *given) for given in arguments]
+            return results
+        futures: list[Future[T]] = [self._pool.submit(job, *values) for values in arguments]
         results = []
         for number, future in enumerate(futures):
             results.append(future.result())
@@ -70,8 +70,8 @@ class Workers:
 @contextmanager
 def workers(count: int) -> Iterator[Workers]:
     """Workers that end with the block."""
-    made = Workers(count)
+    pool = Workers(count)
     try:
-        yield made
+        yield pool
     finally:
-        made.close()
+        pool.close()

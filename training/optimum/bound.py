@@ -42,8 +42,8 @@ class AssignmentColumns:
     def of(cls, rows: Candidates) -> "AssignmentColumns":
         """The columns of a batch of candidates."""
         request, row = np.nonzero(rows.mask)
-        at = (request, row)
-        return cls(len(rows.mask), request, rows.pool[at], rows.start[at], rows.length[at], rows.cost[at])
+        cells = (request, row)
+        return cls(len(rows.mask), request, rows.pool[cells], rows.start[cells], rows.length[cells], rows.cost[cells])
 
 
 def assignment_columns(scenario: Scenario, requests: Requests, book: Occupancy | None = None) -> AssignmentColumns:
@@ -55,15 +55,15 @@ def assignment_columns(scenario: Scenario, requests: Requests, book: Occupancy |
     for first in range(0, len(requests), CHUNK):
         batch = requests.take(np.arange(first, min(first + CHUNK, len(requests))))
         batch = replace(batch, env=np.zeros(len(batch), dtype=np.int64))
-        found, _, _ = candidates_in_window(scenario.city, batch, book, scenario.rates, rows=EVERY_ROW)
-        part = AssignmentColumns.of(found)
+        rows, _, _ = candidates_in_window(scenario.city, batch, book, scenario.rates, rows=EVERY_ROW)
+        part = AssignmentColumns.of(rows)
         parts.append(replace(part, request=part.request + first))
     if not parts:
         none = np.zeros(0, dtype=np.int64)
         return AssignmentColumns(0, none, none, none, none, np.zeros(0))
     names = ("request", "pool", "start", "length", "cost")
-    made = AssignmentColumns(len(requests), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-    return made.keep(made.cost < REJECTION_COST)
+    columns = AssignmentColumns(len(requests), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    return columns.keep(columns.cost < REJECTION_COST)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _solver() -> Any:
 
 
 def solve(
-    found: AssignmentColumns,
+    columns: AssignmentColumns,
     capacity: np.ndarray,
     *,
     integer: bool = False,
@@ -110,28 +110,30 @@ def solve(
     An integer problem that meets its time limit answers with its best solution, and `proven` says how far it may be off.
     """
     pools, slots = capacity.shape
-    size, requests = len(found.cost), found.requests
+    size, requests = len(columns.cost), columns.requests
     if not size:
         return Solution(REJECTION_COST * requests, np.zeros((pools, slots)), np.zeros(0), REJECTION_COST * requests)
-    total = int(found.length.sum())
-    offset = np.cumsum(found.length) - found.length
-    cells = np.arange(total) - np.repeat(offset, found.length) + np.repeat(found.pool * slots + found.start, found.length)
+    total = int(columns.length.sum())
+    offset = np.cumsum(columns.length) - columns.length
+    cells = (
+        np.arange(total) - np.repeat(offset, columns.length) + np.repeat(columns.pool * slots + columns.start, columns.length)
+    )
     demand = np.bincount(cells, minlength=pools * slots)
     # A slot whose columns all together fit cannot bind, and needs no row.
     binding = demand > capacity.ravel()
     row_of = np.cumsum(binding) - 1 + requests
     tight = binding[cells]
-    entries = np.repeat(np.arange(size), found.length)[tight]
+    entries = np.repeat(np.arange(size), columns.length)[tight]
     count = 1 + np.bincount(entries, minlength=size)
     starts = np.concatenate([[0], np.cumsum(count)])
     index = np.empty(int(starts[-1]), dtype=np.int32)
-    index[starts[:-1]] = found.request
+    index[starts[:-1]] = columns.request
     within = np.arange(len(entries)) - np.repeat(np.cumsum(count - 1) - (count - 1), count - 1)
     index[np.repeat(starts[:-1] + 1, count - 1) + within] = row_of[cells[tight]]
 
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = size, requests + int(binding.sum())
-    model.col_cost_ = found.cost - REJECTION_COST
+    model.col_cost_ = columns.cost - REJECTION_COST
     model.col_lower_, model.col_upper_ = np.zeros(size), np.ones(size)
     model.row_lower_ = np.full(model.num_row_, -highspy.kHighsInf)
     model.row_upper_ = np.concatenate([np.ones(requests), capacity.ravel()[binding].astype(np.float64)])
@@ -178,25 +180,25 @@ def open_capacity(scenario: Scenario) -> np.ndarray:
 
 def offline(scenario: Scenario, requests: Requests, *, integer: bool = False) -> tuple[Solution, AssignmentColumns]:
     """The bound of a day and the columns it was found over."""
-    found = assignment_columns(scenario, requests)
-    return solve(found, open_capacity(scenario), integer=integer), found
+    columns = assignment_columns(scenario, requests)
+    return solve(columns, open_capacity(scenario), integer=integer), columns
 
 
-def occupancy(found: AssignmentColumns, share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def occupancy(columns: AssignmentColumns, share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """EVSEs busy in each pool and slot by a solution: [P, T]."""
     pools, slots = shape
     taken = share > 1e-9
-    length = found.length[taken]
+    length = columns.length[taken]
     offset = np.cumsum(length) - length
-    begin = np.repeat(found.pool[taken] * slots + found.start[taken], length)
+    begin = np.repeat(columns.pool[taken] * slots + columns.start[taken], length)
     cells = np.arange(int(length.sum())) - np.repeat(offset, length) + begin
     busy: np.ndarray = np.bincount(cells, weights=np.repeat(share[taken], length), minlength=pools * slots)
     return busy.reshape(pools, slots)
 
 
-def prices(found: AssignmentColumns, price: np.ndarray) -> np.ndarray:
+def prices(columns: AssignmentColumns, price: np.ndarray) -> np.ndarray:
     """What each column's session is worth at the prices of its slots: [X]."""
     sums = np.zeros((price.shape[0], price.shape[1] + 1))
     np.cumsum(price, axis=1, out=sums[:, 1:])
-    worth: np.ndarray = sums[found.pool, found.start + found.length] - sums[found.pool, found.start]
+    worth: np.ndarray = sums[columns.pool, columns.start + columns.length] - sums[columns.pool, columns.start]
     return worth

@@ -25,35 +25,35 @@ FIRST_STEPS, ROUNDS = 300, 20
 NOTHING = 1e-9
 
 
-def lagrangian(found: AssignmentColumns, capacity: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def lagrangian(columns: AssignmentColumns, capacity: np.ndarray, price: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """What prices [P, T] prove: a lower bound of all requests' cost, each request's least cost with prices [R] (a
     rejection's at most), and each column's [X]."""
-    priced = found.cost + prices(found, price)
-    least = np.full(found.requests, REJECTION_COST)
-    np.minimum.at(least, found.request, priced)
+    priced = columns.cost + prices(columns, price)
+    least = np.full(columns.requests, REJECTION_COST)
+    np.minimum.at(least, columns.request, priced)
     return float(least.sum() - (price * capacity).sum()), least, priced
 
 
-def solve_by_column_generation(found: AssignmentColumns, capacity: np.ndarray) -> Solution:
+def solve_by_column_generation(columns: AssignmentColumns, capacity: np.ndarray) -> Solution:
     """The linear programme of the columns in `capacity` [P, T]. `proven` is a lower bound of it within GAP of `cost`.
 
     Raises NotSolvedError.
     """
-    large = len(found.cost) > FEW
-    price = ascend(Programme.of(found, capacity.shape), capacity, steps=FIRST_STEPS if large else None)
-    proven, least, priced = lagrangian(found, capacity, price)
-    kept = priced <= least[found.request] + NEAR
+    large = len(columns.cost) > FEW
+    price = ascend(Programme.of(columns, capacity.shape), capacity, steps=FIRST_STEPS if large else None)
+    proven, least, priced = lagrangian(columns, capacity, price)
+    kept = priced <= least[columns.request] + NEAR
     for _ in range(ROUNDS):
-        places = np.flatnonzero(kept)
-        solution = solve(found.keep(places), capacity, interior=large)
-        bound, _, priced = lagrangian(found, capacity, solution.price)
+        kept_indices = np.flatnonzero(kept)
+        solution = solve(columns.keep(kept_indices), capacity, interior=large)
+        bound, _, priced = lagrangian(columns, capacity, solution.price)
         proven = max(proven, bound)
-        own = np.full(found.requests, REJECTION_COST)
-        np.minimum.at(own, found.request[places], priced[places])
-        better = ~kept & (priced < own[found.request] - NOTHING)
+        own = np.full(columns.requests, REJECTION_COST)
+        np.minimum.at(own, columns.request[kept_indices], priced[kept_indices])
+        better = ~kept & (priced < own[columns.request] - NOTHING)
         if not better.any() or solution.cost - proven <= GAP * abs(solution.cost):
-            share = np.zeros(len(found.cost))
-            share[places] = solution.share
+            share = np.zeros(len(columns.cost))
+            share[kept_indices] = solution.share
             return replace(solution, share=share, proven=min(proven, solution.cost))
-        kept |= priced < own[found.request] + (JOIN if large else -NOTHING)
+        kept |= priced < own[columns.request] + (JOIN if large else -NOTHING)
     raise NotSolvedError(f"column generation: no optimum in {ROUNDS} rounds")

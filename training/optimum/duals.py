@@ -49,18 +49,18 @@ class Programme:
     group: np.ndarray | None = None
 
     @classmethod
-    def of(cls, found: AssignmentColumns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
+    def of(cls, columns: AssignmentColumns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":
         """The programme of a day's columns over pools and slots `shape`; with the `kind` of each request,
         without declining."""
-        order = np.argsort(found.request, kind="stable")
-        request, first, count = np.unique(found.request[order], return_index=True, return_counts=True)
-        begin = found.pool[order].astype(np.int64) * (shape[1] + 1) + found.start[order]
-        made = cls(shape, first, request, count, found.cost[order], begin, begin + found.length[order])
+        order = np.argsort(columns.request, kind="stable")
+        request, first, count = np.unique(columns.request[order], return_index=True, return_counts=True)
+        begin = columns.pool[order].astype(np.int64) * (shape[1] + 1) + columns.start[order]
+        programme = cls(shape, first, request, count, columns.cost[order], begin, begin + columns.length[order])
         if kind is None or not len(first):
-            return made
-        block = np.minimum.reduceat(found.start[order], first) // BLOCK
+            return programme
+        block = np.minimum.reduceat(columns.start[order], first) // BLOCK
         group = np.unique(kind[request] * (shape[1] + 1) + block, return_inverse=True)[1]
-        return replace(made, group=group.astype(np.int64))
+        return replace(programme, group=group.astype(np.int64))
 
     def since(self, request: int) -> "Programme":
         """The programme of requests from `request` on."""
@@ -70,9 +70,15 @@ class Programme:
             return Programme(self.shape, none, none, none, np.zeros(0), none, none)
         column = int(self.first[cut])
         return Programme(
-            self.shape, self.first[cut:] - column, self.request[cut:], self.count[cut:],
-            self.cost[column:], self.begin[column:], self.until[column:], None if self.group is None else self.group[cut:],
-        )  # fmt: skip
+            self.shape,
+            self.first[cut:] - column,
+            self.request[cut:],
+            self.count[cut:],
+            self.cost[column:],
+            self.begin[column:],
+            self.until[column:],
+            None if self.group is None else self.group[cut:],
+        )
 
     def near(self, sums: np.ndarray, margin: float = NEAR) -> "Programme":
         """The programme of the columns within `margin` of their request's best at running sums of prices [P, T + 1]."""

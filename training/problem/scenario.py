@@ -50,7 +50,7 @@ class Demand(Protocol):
         """`count` requests of one day, in order of booking; the same for the same seed."""
         ...
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, seed: int, /) -> bool:
         """Whether a seed's day is of a weekend; never where the demand has one kind of day."""
         ...
 
@@ -84,15 +84,24 @@ def fingerprint(scenario: Scenario) -> str:
     """sha256 of all that defines a scenario: city, rates, opening, demand, requests a day."""
     city = scenario.city
     arrays = (
-        city.latitude, city.longitude, city.pool_location, city.pool_standard, city.pool_power_kw, city.capacity,
-        scenario.rates.energy, scenario.rates.time, scenario.rates.flat, scenario.open, *scenario.demand.arrays(),
+        city.latitude,
+        city.longitude,
+        city.pool_location,
+        city.pool_standard,
+        city.pool_power_kw,
+        city.capacity,
+        scenario.rates.energy,
+        scenario.rates.time,
+        scenario.rates.flat,
+        scenario.open,
+        *scenario.demand.arrays(),
         np.array([scenario.requests_a_day, city.price_unit, scenario.minute_of_day]),
-    )  # fmt: skip
-    found = hashlib.sha256(f"{scenario.name}:{scenario.source}".encode())
+    )
+    digest = hashlib.sha256(f"{scenario.name}:{scenario.source}".encode())
     for array in arrays:
-        found.update(str((array.dtype.str, array.shape)).encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(str((array.dtype.str, array.shape)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def day(scenario: Scenario, seed: int, *, requests: int | None = None) -> Requests:

@@ -68,14 +68,14 @@ def recorded_features(states: int, scenario: Scenario | None = None, network: Re
     nothing, known = unknown(scenario), assumed(scenario)
     greedy = by_rule("greedy")
     own = greedy if network is None else by_network(scenario, network, known)
-    found: list[np.ndarray] = []
+    states_features: list[np.ndarray] = []
     each = -(-states // 3)
     for number, (chooser, climatology) in enumerate(((greedy, nothing), (greedy, known), (own, known))):
-        for place, rows in enumerate(_decisions(scenario, 900 + 10 * number, chooser, climatology)):
-            found.append(rows)
-            if place + 1 == each:
+        for taken, rows in enumerate(_decisions(scenario, 900 + 10 * number, chooser, climatology)):
+            states_features.append(rows)
+            if taken + 1 == each:
                 break
-    return found
+    return states_features
 
 
 def _decisions(scenario: Scenario, seed: int, chooser: Chooser, known: Climatology) -> Iterator[np.ndarray]:
@@ -135,8 +135,8 @@ def parity(network: ResidualQ, model: bytes, states: list[np.ndarray]) -> Parity
 
 def git_commit() -> str | None:
     """The commit of the working tree, None outside a repository."""
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return found.stdout.strip() or None
+    completed = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return completed.stdout.strip() or None
 
 
 def manifest_of(version: str, expected: Expected = POLICY, **values: Any) -> Manifest:
@@ -244,16 +244,16 @@ def trained_network(folder: Path) -> ResidualQ:
     """The network of a training's policy.npz; its width is that of the arrays. Raises ValueError naming what is wrong."""
     try:
         with np.load(folder / "policy.npz", allow_pickle=False) as file:
-            found = {name: np.asarray(file[name]) for name in file.files}
+            arrays = {name: np.asarray(file[name]) for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"policy.npz: {error}") from error
-    first = found.get("body.0.weight")
+    first = arrays.get("body.0.weight")
     if first is None or first.ndim != 2 or first.shape[1] != len(FEATURE_NAMES):
         shape = "absent" if first is None else list(first.shape)
         raise ValueError(f"policy.npz, body.0.weight: must be [hidden, {len(FEATURE_NAMES)}], is {shape}")
     network = ResidualQ(hidden=first.shape[0])
     try:
-        network.load_state_dict({name: torch.from_numpy(value) for name, value in found.items()})
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
     except RuntimeError as error:
         raise ValueError(f"policy.npz: {' '.join(str(error).split())}") from error
     return network
@@ -298,20 +298,28 @@ def main(
         tables = None if climatology is None else Tables.of_bytes(climatology.read_bytes())
         measured = summary([json.loads(path.read_text()) for path in metrics], own=own) if metrics else None
         if rule is not None:
-            made = write_rule(target, version=version, rule=rule, climatology=tables, metrics=measured, parent=parent)
-            print(f"{made.name} {made.version}: the rule {made.rule}")
+            manifest = write_rule(target, version=version, rule=rule, climatology=tables, metrics=measured, parent=parent)
+            print(f"{manifest.name} {manifest.version}: the rule {manifest.rule}")
             return
         torch.manual_seed(0)
         network = ResidualQ() if from_ is None else trained_network(from_)
         seeds, training = ([0], None) if from_ is None else training_report(from_)
-        made = write(
-            network, target, version=version, trained=not untrained, seeds=seeds, metrics=measured, training=training,
-            parent=parent, climatology=tables,
-        )  # fmt: skip
+        manifest = write(
+            network,
+            target,
+            version=version,
+            trained=not untrained,
+            seeds=seeds,
+            metrics=measured,
+            training=training,
+            parent=parent,
+            climatology=tables,
+        )
     except (ValueError, OSError, Refused) as error:
         _stop(str(error))
-    assert made.parity is not None
-    print(f"{made.name} {made.version}: {made.parity.states} states, relative error {made.parity.max_relative_error:.1e}")
+    proof = manifest.parity
+    assert proof is not None
+    print(f"{manifest.name} {manifest.version}: {proof.states} states, relative error {proof.max_relative_error:.1e}")
 
 
 def _stop(why: str) -> NoReturn:

@@ -40,15 +40,15 @@ def verdict(evaluation: Mapping[str, Any], *, challenger: str, champion: str) ->
     one, other = _ratios(evaluation, challenger), _ratios(evaluation, champion)
     if len(one) != len(other):
         raise ValueError(f"policies.{challenger}.ratios: {len(one)} days, but {champion} has {len(other)}")
-    found = paired(one, other)
-    low, high = found["ci95"]
+    pair = paired(one, other)
+    low, high = pair["ci95"]
     return Verdict(
         str(scenario),
         len(one),
-        found["difference"],
+        pair["difference"],
         low,
         high,
-        _objection(kind[0] in SLACK, len(one), found["difference"], high),
+        _objection(kind[0] in SLACK, len(one), pair["difference"], high),
     )
 
 
@@ -75,8 +75,8 @@ def _objection(slack: bool, days: int, difference: float, high: float) -> str | 
 
 def objections(verdicts: Sequence[Verdict]) -> list[str]:
     """What stands against promotion; empty: nothing does. Every scenario must have been evaluated."""
-    found = [f"{item.scenario}: {item.why}" for item in verdicts if item.why is not None]
+    reasons = [f"{item.scenario}: {item.why}" for item in verdicts if item.why is not None]
     for kind in CONTENDED + SLACK:
         if not any(item.scenario.endswith(kind) for item in verdicts):
-            found.append(f"{kind}: was not evaluated")
-    return found
+            reasons.append(f"{kind}: was not evaluated")
+    return reasons

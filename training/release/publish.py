@@ -59,8 +59,8 @@ def version_folder(folder: Path, only: str | None = None) -> Path:
 def name_of(folder: Path) -> str:
     """Of which model a version's folder is, by its manifest; the policy where that does not say."""
     path = folder / MANIFEST
-    found = json.loads(path.read_text()).get("name") if path.exists() else None
-    return str(found) if found in MODELS else POLICY_NAME
+    name = json.loads(path.read_text()).get("name") if path.exists() else None
+    return str(name) if name in MODELS else POLICY_NAME
 
 
 def prove(read: Reader, version: str, name: str = POLICY_NAME) -> LoadedModel:
@@ -70,10 +70,10 @@ def prove(read: Reader, version: str, name: str = POLICY_NAME) -> LoadedModel:
 
 def champion_of(blobs: BlobStore, name: str = POLICY_NAME) -> tuple[str | None, str | None]:
     """(version, ETag) of the pointer; None where there is none. Raises ValueError where it cannot be read."""
-    found = blobs.read(champion_path(name))
-    if found is None:
+    pointer = blobs.read(champion_path(name))
+    if pointer is None:
         return None, None
-    return Champion.model_validate_json(found[0]).version, found[1]
+    return Champion.model_validate_json(pointer[0]).version, pointer[1]
 
 
 def publish(blobs: BlobStore, folder: Path) -> Manifest:
@@ -141,13 +141,13 @@ def challenge(blobs: BlobStore, folder: Path) -> Manifest:
 
 def withdraw(blobs: BlobStore, version: str | None = None) -> bool:
     """Nobody is watched any more; with `version`, only if it was that one. True if the pointer changed."""
-    found = blobs.read(challenger_path())
-    if found is None:
+    pointer = blobs.read(challenger_path())
+    if pointer is None:
         return False
-    watched = Challenger.model_validate_json(found[0]).version
+    watched = Challenger.model_validate_json(pointer[0]).version
     if watched is None or version not in (None, watched):
         return False
-    point(blobs, Challenger(version=None), found[1], challenger_path())
+    point(blobs, Challenger(version=None), pointer[1], challenger_path())
     return True
 
 
@@ -174,15 +174,15 @@ def versions(blobs: BlobStore, name: str = POLICY_NAME) -> list[tuple[str, str |
     """(version, why it may not serve) of everything in the store, by version."""
     prefix = f"models/{name}/"
     names = sorted({file.removeprefix(prefix).split("/")[0] for file in blobs.names(prefix) if file.count("/") > 2})
-    found: list[tuple[str, str | None]] = []
+    reasons: list[tuple[str, str | None]] = []
     for version in names:
         try:
             prove(stored(blobs, version, name), version, name)
         except Refused as error:
-            found.append((version, str(error)))
+            reasons.append((version, str(error)))
         else:
-            found.append((version, None))
-    return found
+            reasons.append((version, None))
+    return reasons
 
 
 def verdict_table(verdicts: list[Verdict], challenger: str, champion: str) -> Table:
@@ -237,8 +237,8 @@ def _run(fn: Callable[[], Any]) -> Any:
 @app.command("publish")
 def publish_command(folder: Folder, store: Store = None) -> None:
     """Uploads a version and makes it the champion at once."""
-    made = _run(lambda: publish(_store(store), folder))
-    console.print(f"{made.version} is the champion" + (f"; it replaced {made.parent}" if made.parent else ""))
+    manifest = _run(lambda: publish(_store(store), folder))
+    console.print(f"{manifest.version} is the champion" + (f"; it replaced {manifest.parent}" if manifest.parent else ""))
 
 
 @app.command("challenge")
@@ -283,9 +283,9 @@ def promote_command(
     against = objections(verdicts)
     if against:
         _stop(f"{one} is not promoted:", *against)
-    made = _run(lambda: publish(blobs, folder))
-    _run(lambda: withdraw(blobs, made.version))
-    console.print(f"{made.version} is the champion; it replaced {made.parent}")
+    manifest = _run(lambda: publish(blobs, folder))
+    _run(lambda: withdraw(blobs, manifest.version))
+    console.print(f"{manifest.version} is the champion; it replaced {manifest.parent}")
 
 
 @app.command("rollback")
@@ -318,8 +318,8 @@ def status_command(store: Store = None, name: Name = POLICY_NAME) -> None:
         table.add_column(column)
     for version, why in _run(lambda: versions(blobs, name)):
         text = stored(blobs, version, name)(MANIFEST)
-        said = {} if text is None else json.loads(text)
-        shown = [str(said.get(field, "")) for field in ("kind", "trained", "parent", "created_at")]
+        manifest = {} if text is None else json.loads(text)
+        shown = [str(manifest.get(field, "")) for field in ("kind", "trained", "parent", "created_at")]
         table.add_row(version, *shown, "yes" if why is None else why)
     console.print(table)
 

@@ -77,31 +77,31 @@ def record_city(
             raise ValueError(f"{name}: must be at least 1, not {value}")
     if folder.exists() and not (folder / "city.toml").exists():
         raise ValueError(f"folder: {folder} is there already and is no city folder")
-    made = Recording()
-    places = _places(platform, made)
-    if not places:
+    recording = Recording()
+    locations = _places(platform, recording)
+    if not locations:
         raise TooFewDaysError("recorded demand: the database has no approved location with an EVSE")
-    zone, currency = places[0].time_zone, places[0].currency
-    tariffs, assigned = _tariffs(platform, places)
+    zone, currency = locations[0].time_zone, locations[0].currency
+    tariffs, assigned = _tariffs(platform, locations)
     midnight = datetime.combine(platform.clock.now().astimezone(ZoneInfo(zone)).date(), datetime.min.time(), ZoneInfo(zone))
     since = midnight - timedelta(days=last_days)
     draft = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:
         write_city(
             draft,
-            name=Counter(place.city for place in places).most_common(1)[0][0],
+            name=Counter(location.city for location in locations).most_common(1)[0][0],
             time_zone=zone,
             currency=currency,
-            country=places[0].country,
-            locations=[_location(place) for place in places],
+            country=locations[0].country,
+            locations=[_location(location) for location in locations],
             connectors=[
                 CityConnector(str(evse.id), *vars(plug).values())
-                for place in places
-                for evse in _evses(place)
+                for location in locations
+                for evse in _evses(location)
                 for plug in evse.connectors
             ],
-            evses={str(evse.id): str(place.id) for place in places for evse in _evses(place)},
-            sessions=_sessions(platform, places, made, since, midnight, page),
+            evses={str(evse.id): str(location.id) for location in locations for evse in _evses(location)},
+            sessions=_sessions(platform, locations, recording, since, midnight, page),
             tariffs={"tariffs": tariffs, "connectors": assigned},
             source={
                 "what": "fulfilled bookings of the platform, anonymised (training/release/recorded_demand.py says how)",
@@ -109,8 +109,8 @@ def record_city(
                 "before": midnight.date().isoformat(),
             },
         )
-        if len(made.days) < least_days:
-            found = f"{len(made.days)} of the last {last_days} days have sessions"
+        if len(recording.days) < least_days:
+            found = f"{len(recording.days)} of the last {last_days} days have sessions"
             raise TooFewDaysError(f"recorded demand: {found}, at least {least_days} are needed")
         load_city(draft)
         if folder.exists():
@@ -118,57 +118,57 @@ def record_city(
         draft.replace(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return made
+    return recording
 
 
-def _evses(place: Location) -> list[Evse]:
-    return [evse for evse in place.evses if evse.status not in GONE and evse.connectors]
+def _evses(location: Location) -> list[Evse]:
+    return [evse for evse in location.evses if evse.status not in GONE and evse.connectors]
 
 
-def _places(platform: Platform, made: Recording) -> list[Location]:
+def _places(platform: Platform, recording: Recording) -> list[Location]:
     """Approved locations with EVSEs, of the time zone and currency that most EVSEs have."""
-    found: list[Location] = []
+    locations: list[Location] = []
     after: uuid.UUID | None = None
     while part := _page_of_places(platform, after):
-        found += [place for place in part if _evses(place)]
+        locations += [location for location in part if _evses(location)]
         after = part[-1].id
     count: Counter[tuple[str, str]] = Counter()
-    for place in found:
-        count[place.time_zone, place.currency] += len(_evses(place))
+    for location in locations:
+        count[location.time_zone, location.currency] += len(_evses(location))
     own = count.most_common(1)[0][0] if count else None
-    kept = [place for place in found if (place.time_zone, place.currency) == own]
-    made.locations, made.elsewhere = len(kept), len(found) - len(kept)
-    made.evses = sum(len(_evses(place)) for place in kept)
-    return kept
+    kept_locations = [location for location in locations if (location.time_zone, location.currency) == own]
+    recording.locations, recording.elsewhere = len(kept_locations), len(locations) - len(kept_locations)
+    recording.evses = sum(len(_evses(location)) for location in kept_locations)
+    return kept_locations
 
 
 def _page_of_places(platform: Platform, after: uuid.UUID | None) -> list[Location]:
     return platform.read(lambda tx: stations.approved_locations(tx=tx, after=after))
 
 
-def _location(place: Location) -> CityLocation:
-    hours = None if place.opening_times is None else place.opening_times.model_dump(mode="json")
-    return CityLocation(str(place.id), place.name, place.address, place.latitude, place.longitude, hours)
+def _location(location: Location) -> CityLocation:
+    hours = None if location.opening_times is None else location.opening_times.model_dump(mode="json")
+    return CityLocation(str(location.id), location.name, location.address, location.latitude, location.longitude, hours)
 
 
-def _tariffs(platform: Platform, places: list[Location]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+def _tariffs(platform: Platform, locations: list[Location]) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
     """Tariffs of the folder, equal ones once, and which each connector has: "EVSE/connector" to its id."""
-    wanted = sorted({id for place in places for id in place.tariff_ids.values()})
+    wanted = sorted({tariff_id for location in locations for tariff_id in location.tariff_ids.values()})
     known: dict[uuid.UUID, Tariff] = {}
     for first in range(0, len(wanted), PAGE):
         known |= _page_of_tariffs(platform, wanted[first : first + PAGE])
-    # An owner calls a tariff what he likes: here the same number is the same tariff.
+    # Owners call a tariff what they like: here the same number is the same tariff.
     numbers: dict[str, str] = {}
     own: dict[uuid.UUID, str] = {}
-    for id in wanted:
-        text = json.dumps(known[id].model_dump(mode="json", exclude_none=True) | {"id": ""}, sort_keys=True)
-        own[id] = numbers.setdefault(text, f"T{len(numbers) + 1}")
+    for tariff_id in wanted:
+        text = json.dumps(known[tariff_id].model_dump(mode="json", exclude_none=True) | {"id": ""}, sort_keys=True)
+        own[tariff_id] = numbers.setdefault(text, f"T{len(numbers) + 1}")
     assigned = {
-        f"{evse.id}/{plug.connector_id}": [own[place.tariff_ids[pool]]]
-        for place in places
-        for evse in _evses(place)
+        f"{evse.id}/{plug.connector_id}": [own[location.tariff_ids[pool]]]
+        for location in locations
+        for evse in _evses(location)
         for plug in evse.connectors
-        if (pool := (plug.standard, power_class(plug.max_power_kw).value)) in place.tariff_ids
+        if (pool := (plug.standard, power_class(plug.max_power_kw).value)) in location.tariff_ids
     }
     return [json.loads(text) | {"id": number} for text, number in numbers.items()], assigned
 
@@ -178,10 +178,12 @@ def _page_of_tariffs(platform: Platform, ids: list[uuid.UUID]) -> dict[uuid.UUID
 
 
 def _sessions(
-    platform: Platform, places: list[Location], made: Recording, since: datetime, until: datetime, page: int
+    platform: Platform, locations: list[Location], recording: Recording, since: datetime, until: datetime, page: int
 ) -> Iterator[CitySession]:
     """The sessions as they are read; counts them."""
-    zones: Mapping[uuid.UUID, ZoneInfo] = {evse.id: ZoneInfo(place.time_zone) for place in places for evse in _evses(place)}
+    zones: Mapping[uuid.UUID, ZoneInfo] = {
+        evse.id: ZoneInfo(location.time_zone) for location in locations for evse in _evses(location)
+    }
     after: Position | None = None
     more = True
     while more:
@@ -190,14 +192,14 @@ def _sessions(
         for item in part:
             zone = zones.get(item.evse_id)
             if zone is None:
-                made.left_out["at EVSEs that are not in the folder"] += 1
+                recording.left_out["at EVSEs that are not in the folder"] += 1
                 continue
             session = _anonymous(item, zone)
             if not real_sessions([FolderSession(**vars(session))]):
-                made.left_out["below a minute or 0.5 kWh"] += 1
+                recording.left_out["below a minute or 0.5 kWh"] += 1
                 continue
-            made.sessions += 1
-            made.days.add(session.start.date())
+            recording.sessions += 1
+            recording.days.add(session.start.date())
             yield session
 
 
@@ -207,10 +209,10 @@ def _page_of_sessions(
     return platform.read(lambda tx: booking.recorded_sessions(tx=tx, since=since, until=until, after=after, limit=page))
 
 
-def _anonymous(item: RecordedSession, zone: ZoneInfo) -> CitySession:
+def _anonymous(session: RecordedSession, zone: ZoneInfo) -> CitySession:
     """Whole minutes and tenths of a kWh: the seconds would tell nothing of demand, but which log line it was."""
-    start, end = (at.astimezone(zone).replace(second=0, microsecond=0) for at in (item.start, item.end))
-    return CitySession(secrets.token_hex(8), str(item.evse_id), start, end, round(item.energy_kwh, 1))
+    start, end = (instant.astimezone(zone).replace(second=0, microsecond=0) for instant in (session.start, session.end))
+    return CitySession(secrets.token_hex(8), str(session.evse_id), start, end, round(session.energy_kwh, 1))
 
 
 def main(

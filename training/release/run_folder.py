@@ -25,7 +25,7 @@ def summary(evaluations: Sequence[Mapping[str, Any]], *, own: str) -> dict[str, 
     """What a manifest keeps of evaluations (training.evaluate's JSON): by scenario the days, and of every policy the figures
     of KEPT and the paired difference to the champion of that evaluation. `own` is the version's name in them; it is called
     `self`. Raises ValueError where it is not in one."""
-    found: dict[str, Any] = {}
+    kept: dict[str, Any] = {}
     for report in evaluations:
         if not {"scenario", "city", "days", "requests_a_day", "policies"} <= report.keys():
             raise ValueError("metrics: must be the JSON of training.evaluate")
@@ -33,12 +33,12 @@ def summary(evaluations: Sequence[Mapping[str, Any]], *, own: str) -> dict[str, 
         if own not in policies:
             raise ValueError(f"policies.{own}: is not in the evaluation of {report['scenario']}")
         name = report["scenario"] if report["city"] is None else f"{report['city']}: {report['scenario']}"
-        found[name] = {
+        kept[name] = {
             "days": report["days"],
             "requests_a_day": report["requests_a_day"],
             "policies": {("self" if policy == own else policy): _kept(one) for policy, one in policies.items()},
         }
-    return found
+    return kept
 
 
 def _kept(one: Mapping[str, Any]) -> dict[str, Any]:

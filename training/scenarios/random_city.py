@@ -39,7 +39,7 @@ class RandomCityDemand:
         numbers = np.array([self.lead_min, self.spread, self.anywhere])
         return self.arrival, self.need_quantiles, self.wanted, self.standards, self.dc, numbers
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, _seed: int, /) -> bool:
         """Its days are of one kind."""
         return False
 
@@ -83,11 +83,11 @@ def random_city(number: int) -> Scenario:
     if campus:
         plugs = (TYPE2,)
     location, standard, power, capacity = [], [], [], []
-    for place in range(count):
+    for index in range(count):
         has = [plug for plug in plugs if rng.random() < 0.6] or [plugs[int(rng.integers(len(plugs)))]]
         for plug in has:
             fast = plug != TYPE2
-            location.append(place)
+            location.append(index)
             standard.append(STANDARD_BIT[plug])
             power.append(rng.choice([22.0, 50.0, 120.0], p=[0.3, 0.5, 0.2]) if fast else rng.choice([7.4, 22.0], p=[0.5, 0.5]))
             capacity.append(int(rng.integers(10, 50)) if campus else int(rng.integers(1, 4 if fast else 7)))
@@ -128,8 +128,14 @@ def random_city(number: int) -> Scenario:
     load = np.exp(rng.uniform(np.log(6.0), np.log(26.0)))
     requests = int(np.clip((points / hours).sum() * load, FEWEST, MOST))
     demand = RandomCityDemand(
-        arrival / arrival.sum(), need, wanted / wanted.sum(), 1 << np.array(standard), dc,
-        float(rng.uniform(20.0, 150.0)), float(rng.uniform(0.004, 0.02)), float(rng.uniform(0.0, 0.5)),
-    )  # fmt: skip
+        arrival=arrival / arrival.sum(),
+        need_quantiles=need,
+        wanted=wanted / wanted.sum(),
+        standards=1 << np.array(standard),
+        dc=dc,
+        lead_min=float(rng.uniform(20.0, 150.0)),
+        spread=float(rng.uniform(0.004, 0.02)),
+        anywhere=float(rng.uniform(0.0, 0.5)),
+    )
     source = f"varied; {where}; {drawn}"
     return Scenario(city.name, source, city, PoolRates.build(energy), demand, requests, np.ones((pools, slots), dtype=bool))

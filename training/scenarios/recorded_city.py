@@ -87,7 +87,7 @@ class RecordedDemand:
             turn += 1
         return self._requests(city, rng, np.concatenate(chosen))
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, seed: int, /) -> bool:
         """Whether a seed's day is made of days of weekends."""
         return bool(np.isin(self._first(seed), self.weekends))
 
@@ -133,7 +133,7 @@ class AssumedDemand:
         """Its distributions."""
         return self.arrival, self.need_quantiles, self.evses, self.standards, self.dc
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, _seed: int, /) -> bool:
         """Its days are of one kind."""
         return False
 
@@ -174,7 +174,7 @@ def _vehicles(rng: np.random.Generator, *, dc: np.ndarray, kwh: np.ndarray, **va
     ).take(np.argsort(values["book_min"], kind="stable"))
 
 
-def recorded(folder: CityFolder) -> RecordedDemand | None:
+def recorded_demand(folder: CityFolder) -> RecordedDemand | None:
     """A folder's real sessions split by date, None where there are too few days to split."""
     zone = ZoneInfo(folder.time_zone)
     index = {evse: number for number, location in enumerate(folder.locations) for evse, _ in location.evses}
@@ -285,15 +285,15 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
     folder = around_centre(whole, locations or _small_enough(whole, USED[name]))
     if not any(item.evses for item in folder.locations):
         raise ValueError(f"locations: the {len(folder.locations)} nearest the centre have no EVSE")
-    found, on = recorded(folder), TYPICAL
+    recorded_days, on = recorded_demand(folder), TYPICAL
     demand: Demand
-    if found is not None:
-        training = [date.fromordinal(int(number)) for number in found.days[Split.TRAINING]]
+    if recorded_days is not None:
+        training = [date.fromordinal(int(number)) for number in recorded_days.days[Split.TRAINING]]
         on = next((item for item in reversed(training) if item.weekday() == TYPICAL.weekday()), training[-1])
-        demand, source = found, f"{len(found.kwh):,} recorded sessions of {folder.name}"
+        demand, source = recorded_days, f"{len(recorded_days.kwh):,} recorded sessions of {folder.name}"
     city = city_of(folder)
     rates, opened = _rates(folder, city, on)
-    if found is None:
+    if recorded_days is None:
         demand, assumed = _assumed(folder, city)
         source = f"{folder.name} without enough recorded days to split; assumed: {assumed}"
     if len(folder.locations) < len(whole.locations):
@@ -302,18 +302,18 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
         source = f"generated city, {source}"
     source += "; synthetic: origins, lead times, vehicles"
     city = replace(city, price_unit=_price_unit(city, rates, demand))
-    made = Scenario(name, source, city, rates, demand, requests or 1, opened)
+    scenario = Scenario(name, source, city, rates, demand, requests or 1, opened)
     if requests is None:
-        count, reached = _scaled(made, USED[name])
+        count, reached = _scaled(scenario, USED[name])
         source += f"; demand scaled until the optimum uses {USED[name]:.0%} of point-hours"
         if abs(reached - USED[name]) > 0.05 * USED[name]:
             source += f", of which it reaches {reached:.1%}"
-        made = replace(made, requests_a_day=count)
-    if found is not None:
-        laid = round(made.requests_a_day * sum(len(days) for days in found.days) / len(found.kwh))
+        scenario = replace(scenario, requests_a_day=count)
+    if recorded_days is not None:
+        laid = round(scenario.requests_a_day * sum(len(days) for days in recorded_days.days) / len(recorded_days.kwh))
         if laid > 1:
             source += f"; a day lays about {laid} recorded days over each other"
-    return replace(made, source=source)
+    return replace(scenario, source=source)
 
 
 def _assumed(folder: CityFolder, city: City) -> tuple[AssumedDemand, str]:
@@ -332,8 +332,8 @@ def used(scenario: Scenario, count: int) -> float:
     capacity = open_capacity(scenario)
     busy = 0.0
     for number in range(SCALED_BY):
-        found = assignment_columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
-        programme = Programme.of(found, scenario.shape)
+        columns = assignment_columns(scenario, day(scenario, Split.TRAINING.seed(number), requests=count))
+        programme = Programme.of(columns, scenario.shape)
         busy += float(np.minimum(programme.wanted(prices(programme, capacity)), capacity).sum())
     return busy / (SCALED_BY * float(scenario.city.capacity.sum()) * DAY_SLOTS)
 
@@ -343,25 +343,25 @@ def _scaled(scenario: Scenario, share: float) -> tuple[int, float]:
     logarithms. Stops where more requests hardly use more, as where they all come in the same few hours."""
     points = int(scenario.city.capacity.sum())
     count = max(1, round(points * DAY_SLOTS * share / SLOTS_A_SESSION))
-    found = used(scenario, count)
+    reached = used(scenario, count)
     grows = 1.0
     for _ in range(ROUNDS):
-        if abs(found - share) <= 0.02 * share or found <= 0 or grows < 0.2:
+        if abs(reached - share) <= 0.02 * share or reached <= 0 or grows < 0.2:
             break
-        factor = min(2.5, max(0.4, (share / found) ** (1 / grows)))
+        factor = min(2.5, max(0.4, (share / reached) ** (1 / grows)))
         following = max(1, round(count * factor))
         if following == count:
             break
         then = used(scenario, following)
         if then > 0:
-            grows = min(1.2, max(0.0, math.log(then / found) / math.log(following / count)))
-        count, found = following, then
-    return count, found
+            grows = min(1.2, max(0.0, math.log(then / reached) / math.log(following / count)))
+        count, reached = following, then
+    return count, reached
 
 
-def split_dates(found: RecordedDemand) -> dict[str, tuple[date, date]]:
+def split_dates(demand: RecordedDemand) -> dict[str, tuple[date, date]]:
     """First and last day of each split, for people."""
     return {
         split.name.lower(): (date.fromordinal(int(days[0])), date.fromordinal(int(days[-1])))
-        for split, days in zip(Split, found.days, strict=True)
+        for split, days in zip(Split, demand.days, strict=True)
     }

@@ -31,7 +31,7 @@ class ReferenceDemand:
         """Its distributions."""
         return self.arrival, self.need_quantiles, self.hotspots
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, _seed: int, /) -> bool:
         """Its days are of one kind."""
         return False
 

@@ -41,10 +41,10 @@ class Served:
     def empty(cls, size: int) -> "Served":
         """Nobody served yet, every cost a rejection's."""
         kinds = {"served": bool, "feasible": bool, "pool": np.int64, "start": np.int64, "length": np.int64}
-        made: dict[str, Any] = {item.name: np.zeros(size, dtype=kinds.get(item.name, np.float64)) for item in fields(cls)}
-        made["cost"][:] = REJECTION_COST
-        made["regret"][:] = REJECTION_COST
-        return cls(**made)
+        arrays: dict[str, Any] = {item.name: np.zeros(size, dtype=kinds.get(item.name, np.float64)) for item in fields(cls)}
+        arrays["cost"][:] = REJECTION_COST
+        arrays["regret"][:] = REJECTION_COST
+        return cls(**arrays)
 
 
 class Days:
@@ -137,23 +137,27 @@ class DayState:
         if self.book.out is not None:
             self.book.out[env] = 0
 
-    def note_rows(self, rows: Candidates, at: np.ndarray) -> None:
-        """Notes that requests `at` [B] of all are being decided on `rows` [B, K]; they are not served unless booked."""
+    def note_rows(self, rows: Candidates, requests: np.ndarray) -> None:
+        """Notes that the `requests` [B] of all are being decided on `rows` [B, K]; they are not served unless booked."""
         floor = np.where(np.isfinite(rows.floor), rows.floor, 0.0)
-        self.served.feasible[at] = rows.mask.any(axis=1)
-        self.served.regret[at] = REJECTION_COST - floor
+        self.served.feasible[requests] = rows.mask.any(axis=1)
+        self.served.regret[requests] = REJECTION_COST - floor
 
-    def book_row(self, env: np.ndarray, rows: Candidates, here: np.ndarray, row: np.ndarray, at: np.ndarray) -> None:
-        """Books row `row` of request `here` in the batch for request `at` of all: [M] each, one an environment."""
-        pool, start, length = rows.pool[here, row], rows.start[here, row], rows.length[here, row]
+    def book_row(
+        self, env: np.ndarray, rows: Candidates, batch_index: np.ndarray, row: np.ndarray, requests: np.ndarray
+    ) -> None:
+        """Books row `row` of request `batch_index` in the batch for request `requests` of all: [M] each, one a day."""
+        pool, start, length = rows.pool[batch_index, row], rows.start[batch_index, row], rows.length[batch_index, row]
         self.occupy(env, pool, start, length, 1)
-        out = self.served
-        out.served[at] = True
-        out.cost[at] = rows.cost[here, row]
-        out.regret[at] = rows.cost[here, row] - rows.floor[here]
-        out.wait_min[at], out.price[at], out.km[at] = rows.wait_min[here, row], rows.price[here, row], rows.km[here, row]
-        out.duration_min[at] = rows.duration_min[here, row]
-        out.pool[at], out.start[at], out.length[at] = pool, start, length
+        served = self.served
+        served.served[requests] = True
+        served.cost[requests] = rows.cost[batch_index, row]
+        served.regret[requests] = rows.cost[batch_index, row] - rows.floor[batch_index]
+        served.wait_min[requests] = rows.wait_min[batch_index, row]
+        served.price[requests] = rows.price[batch_index, row]
+        served.km[requests] = rows.km[batch_index, row]
+        served.duration_min[requests] = rows.duration_min[batch_index, row]
+        served.pool[requests], served.start[requests], served.length[requests] = pool, start, length
 
     def occupy(self, env: np.ndarray, pool: np.ndarray, start: np.ndarray, length: np.ndarray, change: int) -> None:
         """Adds `change` EVSEs to slots [start, start + length) of pools, one session an environment and element: [M]."""

@@ -21,7 +21,7 @@ from training.problem.scenario import DAY_SLOTS
 from training.simulation.day_state import DayState
 
 GRACE_MIN = 15.0
-"""A driver who has not come this long after the start is a no-show, and the rest of his claim is let go."""
+"""A driver who has not come this long after the start is a no-show, and the rest of the claim is let go."""
 FAULT_SLOTS = 16
 """Mean length of a fault: four hours."""
 WALK_IN_SLOTS = 4
@@ -35,15 +35,20 @@ KINDS = ("no_show", "early_stop", "late_stop", "fault", "moved", "failed", "walk
 
 @dataclass(frozen=True)
 class Disturbances:
-    """Shares of sessions (0 to 1), and rates a day: `faults` an EVSE, `walk_ins` an EVSE. `refusals`: share of drivers who
-    do not take what they are given and leave. Raises ValueError for a share or rate that cannot be."""
+    """What goes otherwise than booked, and how often. Raises ValueError for a share or rate that cannot be."""
 
     no_shows: float = 0.0
+    """share of sessions, 0 to 1"""
     early_stops: float = 0.0
+    """share of sessions, 0 to 1"""
     late_stops: float = 0.0
+    """share of sessions, 0 to 1"""
     faults: float = 0.0
+    """an EVSE and day"""
     walk_ins: float = 0.0
+    """an EVSE and day"""
     refusals: float = 0.0
+    """share of drivers who do not take what they are given and leave, 0 to 1"""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -62,16 +67,20 @@ ALL_DISTURBANCES = Disturbances(no_shows=0.05, early_stops=0.15, late_stops=0.08
 
 @dataclass(frozen=True)
 class _DayFates:
-    """What chance has in store for a day's N requests, each [N]: whether the driver refuses, his session's fate (0 to 1),
-    the share of it after which he stops early, the slots he would stay on; and faults and walk-ins as rows of (minute,
-    pool, slots)."""
+    """What chance has in store for a day's N requests."""
 
     refuses: np.ndarray
+    """whether the driver refuses what is given, [N]"""
     fate: np.ndarray
+    """number from 0 to 1 that decides what becomes of the session, [N]"""
     part: np.ndarray
+    """share of a session after which it stops early, [N]"""
     stay: np.ndarray
+    """slots that the vehicle would stay on, [N]"""
     faults: list[tuple[float, int, int]]
+    """(minute, pool, slots) of each EVSE that fails"""
     walk_ins: list[tuple[float, int, int]]
+    """(minute, pool, slots) of each driver without a booking"""
 
     @classmethod
     def of(cls, requests: Requests, wanted: Disturbances, capacity: np.ndarray, slots: int, seed: int) -> "_DayFates":
@@ -181,9 +190,9 @@ class DisturbanceQueue:
 
     def refused(self, envs: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Which drivers, the `numbers` [B] of their days, do not take what they are given: [B]."""
-        found: np.ndarray = self._refuses[self._state.days.offsets[envs] + numbers]
-        self.count["refusal"] += int(found.sum())
-        return found
+        refused: np.ndarray = self._refuses[self._state.days.offsets[envs] + numbers]
+        self.count["refusal"] += int(refused.sum())
+        return refused
 
     def booked(self, envs: np.ndarray, numbers: np.ndarray) -> None:
         """Puts the fate of sessions just booked in the queue."""
@@ -193,9 +202,9 @@ class DisturbanceQueue:
             self._befall(env, number)
 
     def _befall(self, env: int, number: int) -> None:
-        out, wanted, drawn = self._state.served, self._wanted, self._drawn[env]
-        at = int(self._state.days.offsets[env]) + number
-        start, length = int(out.start[at]), int(out.length[at])
+        served, wanted, drawn = self._state.served, self._wanted, self._drawn[env]
+        request = int(self._state.days.offsets[env]) + number
+        start, length = int(served.start[request]), int(served.length[request])
         draw, moves = float(drawn.fate[number]), self._moves(env, number)
         if draw < wanted.no_shows:
             happen = partial(self._release, env, number, moves, start + 1, "no_show")
@@ -212,35 +221,35 @@ class DisturbanceQueue:
 
     def _stands(self, env: int, number: int, moves: int) -> bool:
         """Whether a booking is still the one that an event was meant for: not moved since, and not failed."""
-        at = self._state.days.offsets[env] + number
-        return bool(self._state.served.served[at]) and self._moves(env, number) == moves
+        request = self._state.days.offsets[env] + number
+        return bool(self._state.served.served[request]) and self._moves(env, number) == moves
 
     def _release(self, env: int, number: int, moves: int, slot: int, what: str) -> None:
         """The session's claims from `slot` on are let go."""
-        out = self._state.served
-        at = int(self._state.days.offsets[env]) + number
-        end = int(out.start[at] + out.length[at])
+        served = self._state.served
+        request = int(self._state.days.offsets[env]) + number
+        end = int(served.start[request] + served.length[request])
         if not self._stands(env, number, moves) or slot >= end:
             return
-        self._change(env, int(out.pool[at]), slot, end, -1)
-        out.length[at] = slot - out.start[at]
+        self._change(env, int(served.pool[request]), slot, end, -1)
+        served.length[request] = slot - served.start[request]
         self.count[what] += 1
 
     def _overstay(self, env: int, number: int, moves: int) -> None:
         """The vehicle stays up to an hour longer, as far as an EVSE is free; whoever booked it next has a claim on it."""
         if not self._stands(env, number, moves):
             return
-        out = self._state.served
-        at = int(self._state.days.offsets[env]) + number
-        pool, slot = int(out.pool[at]), int(out.start[at] + out.length[at])
+        served = self._state.served
+        request = int(self._state.days.offsets[env]) + number
+        pool, slot = int(served.pool[request]), int(served.start[request] + served.length[request])
         stay = self._free_run(env, pool, slot, int(self._drawn[env].stay[number]))
         if stay:
             self._change(env, pool, slot, slot + stay, 1)
-            out.length[at] += stay
+            served.length[request] += stay
             self.count["late_stop"] += 1
 
     def _walk_in(self, env: int, pool: int, slot: int, length: int) -> None:
-        """Somebody without a booking charges until he is done or the next claim."""
+        """Somebody without a booking charges until they are done or the next claim begins."""
         stay = self._free_run(env, pool, slot, length)
         if stay:
             self._change(env, pool, slot, slot + stay, 1)
@@ -286,34 +295,34 @@ class DisturbanceQueue:
 
     def _last_asked(self, env: int, pool: int, over: np.ndarray) -> int:
         """The number of the last request with a session in a slot that is over."""
-        out, first = self._state.served, int(self._state.days.offsets[env])
+        served, first = self._state.served, int(self._state.days.offsets[env])
         own = slice(first, first + int(self._state.position[env]))
         before = np.concatenate([[0], np.cumsum(over)])
-        start, length = out.start[own], out.length[own]
-        hit = out.served[own] & (out.pool[own] == pool) & (before[start + length] > before[start])
+        start, length = served.start[own], served.length[own]
+        hit = served.served[own] & (served.pool[own] == pool) & (before[start + length] > before[start])
         return int(np.flatnonzero(hit)[-1])
 
     def _move(self, env: int, number: int, slot: int) -> None:
         """Books the cheapest row there is from `slot` on for a request whose EVSE failed, or leaves it unserved.
 
-        Who has not begun sets out again from where he was, and waits for longer; who was charging goes on from that
-        station with what he still needs.
+        A driver who has not begun sets out again from where they were, and waits for longer; one who was charging goes on
+        from that station with what they still need.
         """
-        state, out = self._state, self._state.served
-        at = int(state.days.offsets[env]) + number
-        start, pool = int(out.start[at]), int(out.pool[at])
-        self._change(env, pool, max(start, slot), start + int(out.length[at]), -1)
-        before = float(out.cost[at])
-        floor = before - float(out.regret[at])
+        state, served = self._state, self._state.served
+        request = int(state.days.offsets[env]) + number
+        start, pool = int(served.start[request]), int(served.pool[request])
+        self._change(env, pool, max(start, slot), start + int(served.length[request]), -1)
+        before = float(served.cost[request])
+        floor = before - float(served.regret[request])
         moved = self._moved[env].get(number)
         if moved is None:
-            moved = _MovedBooking(0, replace(state.days.requests.take(np.array([at])), env=np.array([0])), np.zeros(4))
+            moved = _MovedBooking(0, replace(state.days.requests.take(np.array([request])), env=np.array([0])), np.zeros(4))
         now = slot * SLOT_MIN
         wish, charged = moved.wish, now - start * SLOT_MIN
-        wait, price, km, duration = np.array([getattr(out, name)[at] for name in SPENT]) - moved.had
+        wait, price, km, duration = np.array([getattr(served, name)[request] for name in SPENT]) - moved.had
         if charged >= duration:
-            # He had all he came for and only stayed on.
-            out.length[at] = slot - start
+            # They had all they came for and only stayed on.
+            served.length[request] = slot - start
             return
         if charged > 0:
             had = moved.had + np.array([wait, price * charged / duration, km, charged])
@@ -327,30 +336,30 @@ class DisturbanceQueue:
         own = Occupancy(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
         rows = candidates(state.city, later, own, state.scenario.rates)
         if rows.mask.any():
-            state.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([at]))
+            state.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([request]))
             for name, value in zip(SPENT, had.tolist(), strict=True):
-                getattr(out, name)[at] += value
-            out.cost[at] += self._cost(wish, had)
+                getattr(served, name)[request] += value
+            served.cost[request] += self._cost(wish, had)
             self.count["moved"] += 1
             self._befall(env, number)
         else:
-            out.served[at] = False
+            served.served[request] = False
             for name in (*SPENT, "pool", "start", "length"):
-                getattr(out, name)[at] = 0
-            out.cost[at] = REJECTION_COST
+                getattr(served, name)[request] = 0
+            served.cost[request] = REJECTION_COST
             self.count["failed"] += 1
-        out.regret[at] = out.cost[at] - floor
-        self.added[env] += float(out.cost[at]) - before
+        served.regret[request] = served.cost[request] - floor
+        self.added[env] += float(served.cost[request]) - before
 
     def _stranded(self, wish: Requests, pool: int, now: float, done: float, km: float) -> Requests:
-        """The request of a driver whose EVSE fails when a share `done` of his need is in the battery."""
-        city, place = self._state.city, self._state.city.pool_location[pool]
+        """The request of a driver whose EVSE fails when a share `done` of their need is in the battery."""
+        city, location = self._state.city, self._state.city.pool_location[pool]
         return replace(
             wish,
             book_min=np.array([now]),
             depart_min=np.array([now]),
-            latitude=city.latitude[[place]],
-            longitude=city.longitude[[place]],
+            latitude=city.latitude[[location]],
+            longitude=city.longitude[[location]],
             soc_kwh=wish.soc_kwh - km * wish.consumption + done * wish.need_kwh,
             need_kwh=(1.0 - done) * wish.need_kwh,
         )
@@ -359,7 +368,11 @@ class DisturbanceQueue:
         """What minutes waited, price, kilometres and minutes charged before the present booking cost."""
         wait, price, km, duration = had[:, None]
         terms = cost_terms(
-            wish.weights, wait_h=wait / 60.0, price=price, km=km, duration_h=duration / 60.0,
+            wish.weights,
+            wait_h=wait / 60.0,
+            price=price,
+            km=km,
+            duration_h=duration / 60.0,
             price_unit=self._state.city.price_unit,
-        )  # fmt: skip
+        )
         return float(total(terms)[0])

@@ -18,7 +18,7 @@ Chooser = Callable[[Requests, Occupancy, Candidates], int]
 
 def by_rule(name: str) -> Chooser:
     """A rule of functions.optimizer.models.policy.RULES."""
-    return lambda wish, book, rows: int(choose(RULES[name], rows)[0])
+    return lambda _wish, _book, rows: int(choose(RULES[name], rows)[0])
 
 
 def replay(

@@ -101,13 +101,13 @@ class Simulator:
         if not (inside.all() and rows.mask[here[taken], choice[taken]].all()):
             raise ValueError("choice: a row in the padding was chosen")
         numbers = state.position[up]
-        at = state.days.offsets[up] + numbers
+        requests = state.days.offsets[up] + numbers
         if self._events is not None:
             taken[taken] = ~self._events.refused(up[taken], numbers[taken])
-        state.note_rows(rows, at)
-        state.book_row(up[taken], rows, here[taken], choice[taken], at[taken])
+        state.note_rows(rows, requests)
+        state.book_row(up[taken], rows, here[taken], choice[taken], requests[taken])
         state.position[up] += 1
-        cost: np.ndarray = state.served.cost[at]
+        cost: np.ndarray = state.served.cost[requests]
         if self._events is not None:
             self._events.booked(up[taken], numbers[taken])
             over = up[state.position[up] == state.days.sizes[up]]

@@ -7,7 +7,7 @@ import pytest
 
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
-from tests.unit.training.tiny import requests, tiny
+from tests.unit.training.tiny import one_evse_a_pool, requests, tiny
 from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, ResolvedBidPrice, View, assign_batch
 from training.problem.scenario import Scenario, day
 from training.scenarios.registry import named
@@ -39,11 +39,11 @@ def views(scenario: Scenario, policy: Policy, size: int = 60) -> list[tuple[View
 
 
 LEAST = {
-    "cheapest": lambda rows, stop: rows.price,
-    "nearest_balking": lambda rows, stop: rows.km,
-    "soonest_finish": lambda rows, stop: rows.start * 15.0 + rows.duration_min,
-    "greedy": lambda rows, stop: rows.cost,
-    "static_bid_price": lambda rows, stop: rows.cost + stop,
+    "cheapest": lambda rows, _worth: rows.price,
+    "nearest_balking": lambda rows, _worth: rows.km,
+    "soonest_finish": lambda rows, _worth: rows.start * 15.0 + rows.duration_min,
+    "greedy": lambda rows, _worth: rows.cost,
+    "static_bid_price": lambda rows, worth: rows.cost + worth,
 }
 
 
@@ -62,7 +62,9 @@ def test_a_rule_takes_the_least_of_what_it_is_named_after(name: str, scenario: S
 
 def test_nearest_first_come_goes_to_the_nearest_station_or_nowhere(scenario: Scenario) -> None:
     turned_away = 0
-    for view, choice in views(scenario, FAST["nearest_fcfs"](known(scenario), 0, False), size=150):
+    # So scarce by its own numbers that the nearest is full at times, wherever its stations lie.
+    scarce = one_evse_a_pool(scenario)
+    for view, choice in views(scarce, FAST["nearest_fcfs"](known(scarce), 0, False), size=150):
         km = np.where(view.rows.mask, view.rows.km, np.inf)
         for number, row in enumerate(choice.tolist()):
             if row == NOT_SERVED:
@@ -89,7 +91,7 @@ def test_random_takes_any_row_by_its_seed(scenario: Scenario) -> None:
 @pytest.mark.parametrize("name", FAST)
 def test_a_rule_turns_away_only_whom_it_must(name: str) -> None:
     scenario = tiny((1,))
-    # The second finds the EVSE taken for longer than he would wait.
+    # The second finds the EVSE taken for longer than they would wait.
     wishes = requests([60.0, 61.0], need_kwh=np.array([50.0, 6.0]))
     simulator = Simulator(scenario, [wishes])
     policy = FAST[name](Climatology.unknown(*scenario.shape), 0, False)

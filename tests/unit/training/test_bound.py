@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
-from tests.unit.training.tiny import requests, tiny
+from tests.unit.training.tiny import one_evse_a_pool, requests, tiny
 from training.evaluation.baselines import FAST, View
 from training.optimum.bound import AssignmentColumns, assignment_columns, occupancy, offline, open_capacity, prices, solve
-from training.problem.scenario import Scenario, day
+from training.problem.scenario import day
 from training.scenarios.registry import named
 from training.simulation.simulator import Simulator
 
@@ -81,17 +81,12 @@ def test_no_rule_beats_the_bound(name: str) -> None:
         assert bound <= simulator.of_day(0).cost.sum() + 1e-6, f"{rule} beats the bound"
 
 
-def overloaded(scenario: Scenario, size: int = 120) -> Scenario:
-    """The scenario with one EVSE a pool."""
-    return replace(scenario, city=replace(scenario.city, capacity=np.ones_like(scenario.city.capacity)), requests_a_day=size)
-
-
 def test_prices_are_zero_where_nothing_is_scarce_and_make_the_bound_where_something_is() -> None:
     plenty = named("slack")
     solution, _ = offline(plenty, day(plenty, 1, requests=60))
     assert not solution.price.any()
 
-    scarce = overloaded(named("overload"))
+    scarce = one_evse_a_pool(named("overload"))
     wishes = day(scarce, 1, requests=120)
     solution, found = offline(scarce, wishes)
     busy = occupancy(found, solution.share, scarce.shape)

@@ -194,7 +194,7 @@ def test_a_booking_on_an_evse_that_fails_before_it_goes_elsewhere_and_waits_long
     prove(simulator)
 
 
-def test_who_was_charging_goes_on_elsewhere_with_what_he_still_needs() -> None:
+def test_a_charging_driver_whose_evse_fails_goes_on_elsewhere_with_the_rest() -> None:
     scenario = tiny((1, 1))
     wishes = requests([60.0, 500.0], latitude=np.array([22.5, 25.0]))
     simulator = Simulator(scenario, [wishes], disturbances=RARE)
@@ -214,7 +214,7 @@ def test_who_was_charging_goes_on_elsewhere_with_what_he_still_needs() -> None:
     terms = (found.wait_min[0] / 60, found.price[0] / unit, found.km[0] / 10, found.duration_min[0] / 60)
     assert found.cost[0] == pytest.approx(np.dot(weights, terms))
     assert simulator.added_cost()[0] == pytest.approx(found.cost[0] - cost)
-    assert simulator.state.book.busy[0, 0].sum() == 2, "what he used before stays used"
+    assert simulator.state.book.busy[0, 0].sum() == 2, "what was used before stays used"
 
 
 def test_a_booking_that_fits_nowhere_fails() -> None:
@@ -242,7 +242,7 @@ def test_an_event_meant_for_the_old_slot_of_a_moved_booking_does_not_touch_the_n
     simulator.step(rows, np.array([int(np.flatnonzero(rows.pool[0] == 0)[0])]))
     simulator.step(simulator.rows()[1], np.array([NOT_SERVED]))
     found = simulator.of_day(0)
-    assert (found.pool[0], found.length[0]) == (1, 1), "he does not come to the new one either"
+    assert (found.pool[0], found.length[0]) == (1, 1), "nobody comes to the new one either"
     assert simulator.counts["no_show"] == 1
     np.testing.assert_array_equal(claims(scenario, found), simulator.state.book.busy[0])
 

@@ -126,7 +126,7 @@ def test_the_same_command_gives_the_same_figures_and_keeps_the_bounds(fast: tupl
     kept = sorted((out / "cache").rglob("*.json"))
     assert len(kept) == 3
     kept[0].write_text(json.dumps(1e9))
-    again = judged(out, "--policies", "greedy,random")
+    again = judged(out, "--as-learnt", "--policies", "greedy")
     assert again["bounds"][0] == 1e9, "what was found before is not sought again"
     kept[0].write_text(json.dumps(report["bounds"][0]))
     again = judged(out, "--policies", "greedy,random")
@@ -135,26 +135,26 @@ def test_the_same_command_gives_the_same_figures_and_keeps_the_bounds(fast: tupl
 
 
 def test_a_table_and_csv_can_be_printed(tmp_path: Path) -> None:
-    shown = invoke(tmp_path, "--policies", "greedy")
+    shown = invoke(tmp_path, "--policies", "greedy", "--as-learnt")
     assert shown.exit_code == 0
     assert "champion" in shown.stdout
     assert "static" not in shown.stdout, "only what was asked for"
-    printed = invoke(tmp_path, "--policies", "greedy", "--format", "csv")
+    printed = invoke(tmp_path, "--policies", "greedy", "--as-learnt", "--format", "csv")
     assert printed.stdout.splitlines()[0].startswith("scenario,declining,policy")
 
 
 def test_a_training_is_shown_as_its_mean_with_each_seed_and_the_worst(tmp_path: Path, runs: Path) -> None:
-    report = judged(tmp_path, "--policies", str(runs))
+    report = judged(tmp_path, "--as-learnt", "--policies", str(runs))
     policies = report["policies"]
     assert set(policies) == {"champion", "bound", "mine", "mine/seed-1", "mine/seed-2"}
     each = [policies[f"mine/seed-{seed}"]["ratio"] for seed in (1, 2)]
     assert policies["mine"]["ratio"] == pytest.approx(np.mean(each))
     assert policies["mine"]["training_seeds"]["worst_ratio"] == max(each)
-    one = judged(tmp_path, "--policies", str(runs / "seed-1"))["policies"]
+    one = judged(tmp_path, "--as-learnt", "--policies", str(runs / "seed-1"))["policies"]
     assert one["seed-1"]["ratios"] == policies["mine/seed-1"]["ratios"]
 
 
-def test_an_exported_version_decides_as_the_network_it_came_from(tmp_path: Path, runs: Path) -> None:
+def test_an_exported_version_decides_as_the_network_it_came_from(runs: Path) -> None:
     network = ResidualQ()
     with np.load(runs / "seed-2" / "policy.npz") as arrays:
         network.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
@@ -173,7 +173,7 @@ def test_an_exported_version_decides_as_the_network_it_came_from(tmp_path: Path,
 
 @pytest.mark.parametrize("option", ["--own-weights", "--rough"])
 def test_what_is_not_the_plain_case_is_labelled(tmp_path: Path, option: str) -> None:
-    report = judged(tmp_path, "--policies", "greedy", option)
+    report = judged(tmp_path, "--as-learnt", "--policies", "greedy", option)
     if option == "--rough":
         assert report["disturbances"] == "rough"
         assert any("calm" in note for note in report["notes"]), "the bound knows of no disturbance"

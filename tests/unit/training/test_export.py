@@ -97,9 +97,17 @@ def test_everything_known_of_a_version_is_in_its_manifest_and_serves(tmp_path: P
     scenario = reference("busy")
     tables = tables_of(scenario.city, assumed(scenario))
     write(
-        awake(), tmp_path, version="t", trained=True, seeds=[3, 4], states=6, parent="s", metrics={"busy": {"ratio": 1.05}},
-        training={"identity": "x"}, climatology=tables,
-    )  # fmt: skip
+        awake(),
+        tmp_path,
+        version="t",
+        trained=True,
+        seeds=[3, 4],
+        states=6,
+        parent="s",
+        metrics={"busy": {"ratio": 1.05}},
+        training={"identity": "x"},
+        climatology=tables,
+    )
     found = opened(tmp_path, "t")
     said = found.manifest
     assert (said.seeds, said.parent, said.metrics, said.training) == ([3, 4], "s", {"busy": {"ratio": 1.05}}, {"identity": "x"})

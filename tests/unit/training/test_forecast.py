@@ -36,7 +36,7 @@ def city(folder: Path, sessions: list[tuple[str, float, float]], **powers: float
         currency="GBP",
         country="GBR",
         locations=[CityLocation("L", "Place", "Street", 56.46, -2.97)],
-        connectors=[CityConnector(id, "1", "IEC_62196_T2", "SOCKET", "AC_3_PHASE", kw) for id, kw in evses.items()],
+        connectors=[CityConnector(evse, "1", "IEC_62196_T2", "SOCKET", "AC_3_PHASE", kw) for evse, kw in evses.items()],
         evses=dict.fromkeys(evses, "L"),
         sessions=[
             CitySession(f"S{number}", evse, FIRST + timedelta(hours=at), FIRST + timedelta(hours=at + hours), 5.0)
@@ -284,7 +284,7 @@ def test_a_model_that_gives_nonsense_while_serving_is_not_believed(run: tuple[Pa
     assert score(None, rows) is None
 
     class Broken:
-        def run(self, names: Any, inputs: Any) -> list[np.ndarray]:
+        def run(self, _names: Any, _inputs: Any) -> list[np.ndarray]:
             return [np.full((3, 2 * len(HORIZONS)), np.nan)]
 
     assert score(LoadedModel(model.manifest, Broken(), "", FIRST), rows) is None

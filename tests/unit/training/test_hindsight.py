@@ -40,7 +40,7 @@ def test_where_nothing_is_scarce_nothing_has_a_price() -> None:
     scenario = tiny((8, 8))
     found = hindsight(scenario, requests([600.0, 610.0, 620.0]))
     assert found.price.max() == 0.0
-    assert found.busy.sum() == pytest.approx(found.wanted.sum()), "everybody gets what he wants most"
+    assert found.busy.sum() == pytest.approx(found.wanted.sum()), "everybody gets what they want most"
 
 
 def test_a_contended_hour_has_a_price_and_no_more_is_busy_than_there_is() -> None:

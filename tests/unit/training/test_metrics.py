@@ -57,10 +57,15 @@ def test_the_pair_removes_what_both_days_share() -> None:
 def test_metrics_are_those_of_the_definitions(busy: Scenario) -> None:
     own = rollout_of(
         served(
-            served=[1, 1, 1, 0], cost=[1, 2, 3, 3], regret=[0.1, 0.1, 0.2, 3], wait_min=[0, 10, 50, 0], price=[4, 5, 6, 0],
-            km=[1, 2, 3, 0], duration_min=[30, 60, 90, 0],
+            served=[1, 1, 1, 0],
+            cost=[1, 2, 3, 3],
+            regret=[0.1, 0.1, 0.2, 3],
+            wait_min=[0, 10, 50, 0],
+            price=[4, 5, 6, 0],
+            km=[1, 2, 3, 0],
+            duration_min=[30, 60, 90, 0],
         )
-    )  # fmt: skip
+    )
     nearest = rollout_of(served(served=[1, 1, 0, 1], price=[5, 7, 0, 9]))
     found = policy_metrics(busy, [own], np.array([6.0]), [nearest])
     assert found["ratio"] == 1.5

@@ -62,7 +62,7 @@ def test_the_folder_is_a_city_with_its_hours_tariffs_and_sessions(world: World, 
     city = load_city(tmp_path / "city")
     assert (city.name, city.time_zone, city.currency, city.country) == ("Utrecht", "Europe/Amsterdam", "EUR", "NLD")
     assert {item.location_id for item in city.locations} == set(places)
-    hall, station, park = (next(item for item in city.locations if item.location_id == id) for id in places)
+    hall, station, park = (next(item for item in city.locations if item.location_id == location_id) for location_id in places)
     assert station.opening_times == NIGHT
     assert [plug.standard for plug in hall.evses[0][1]] == [TYPE2, CCS]
     assert len(city.tariffs) == 1, "equal tariffs stand once"
@@ -81,8 +81,8 @@ def test_nobody_can_be_found_in_any_file(world: World, places: list[str], tmp_pa
     found = content(tmp_path / "city")
     for word in (*who.words(), str(world.owner_id)):
         assert word.lower().encode() not in found.lower(), word
-    for id in (who.id, *who.bookings):
-        assert id.bytes not in found
+    for identity in (who.id, *who.bookings):
+        assert identity.bytes not in found
 
 
 def test_numbers_of_sessions_are_new_each_time(world: World, places: list[str], tmp_path: Path) -> None:

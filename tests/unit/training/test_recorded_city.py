@@ -14,7 +14,7 @@ from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from cities.generated import NIGHT_CLOSED, generate_city
 from functions.optimizer.core.city import load_city
 from training.problem.scenario import DAY_SLOTS, Split, day
-from training.scenarios.recorded_city import RecordedDemand, city_scenario, one_connector, recorded, split_dates, used
+from training.scenarios.recorded_city import RecordedDemand, city_scenario, one_connector, recorded_demand, split_dates, used
 
 ZONE = ZoneInfo("Europe/London")
 
@@ -39,9 +39,19 @@ def write(folder: Path, *, locations: int = 3, days: int = 20, first: datetime |
         for number in range(locations)
     ]
     write_city(
-        folder, name="Test", time_zone="Europe/London", currency="GBP", country="GBR", locations=places,
-        connectors=connectors, evses=evses, sessions=sessions, tariffs=None, generated=False, source={},
-    )  # fmt: skip
+        folder,
+        name="Test",
+        time_zone="Europe/London",
+        currency="GBP",
+        country="GBR",
+        locations=places,
+        connectors=connectors,
+        evses=evses,
+        sessions=sessions,
+        tariffs=None,
+        generated=False,
+        source={},
+    )
     return folder
 
 
@@ -56,14 +66,20 @@ def test_the_splits_are_dates_in_order_and_no_day_is_in_two(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("split", list(Split))
 def test_a_day_is_made_of_its_split_s_sessions_alone(tmp_path: Path, split: Split) -> None:
-    found = recorded(one_connector(load_city(write(tmp_path / "city"))))
+    found = recorded_demand(one_connector(load_city(write(tmp_path / "city"))))
     assert found is not None
     scenario = city_scenario(tmp_path / "city", "busy", requests=30)
     # Mark every session by its day: the kWh of a request then says where it came from.
     marked = RecordedDemand(
-        found.day_number, found.is_weekend, found.minute, found.location,
-        5.0 + (found.day_number - found.day_number.min()) / 10.0, found.standards, found.dc, found.days,
-    )  # fmt: skip
+        found.day_number,
+        found.is_weekend,
+        found.minute,
+        found.location,
+        5.0 + (found.day_number - found.day_number.min()) / 10.0,
+        found.standards,
+        found.dc,
+        found.days,
+    )
     own = {round(5.0 + (number - int(found.day_number.min())) / 10.0, 6) for number in found.days[split].tolist()}
     for number in range(4):
         wishes = marked.day(scenario.city, split.seed(number), 30)
@@ -80,7 +96,7 @@ def test_consecutive_seeds_begin_with_different_days(tmp_path: Path) -> None:
 
 def test_a_session_stands_at_its_wall_clock_time_across_the_change_of_clocks(tmp_path: Path) -> None:
     """Clocks go forward on 29 March 2026: nine o'clock stays nine o'clock."""
-    found = recorded(one_connector(load_city(write(tmp_path / "city", locations=1))))
+    found = recorded_demand(one_connector(load_city(write(tmp_path / "city", locations=1))))
     assert found is not None
     assert set(found.minute.tolist()) == {540.0, 545.0, 550.0}
     assert len(np.unique(found.day_number)) == 20

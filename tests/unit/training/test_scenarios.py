@@ -45,7 +45,8 @@ def test_a_scenario_has_the_size_and_prices_of_the_problem(name: str, data: str)
     assert ("generated" in scenario.source) == (data == "stand-in"), "a stand-in says so"
 
 
-def test_a_day_of_requests_is_drawn_as_the_problem_says(data: str) -> None:
+@pytest.mark.usefixtures("data")
+def test_a_day_of_requests_is_drawn_as_the_problem_says() -> None:
     scenario = reference("overload")
     wishes = [day(scenario, seed) for seed in range(5)]
     need = np.concatenate([wish.need_kwh for wish in wishes])
@@ -70,7 +71,8 @@ def same(one: Scenario, seed: int, other: Scenario, other_seed: int) -> bool:
     return np.array_equal(day(one, seed).depart_min, day(other, other_seed).depart_min)
 
 
-def test_days_are_the_same_by_seed_and_differ_between_seeds(data: str) -> None:
+@pytest.mark.usefixtures("data")
+def test_days_are_the_same_by_seed_and_differ_between_seeds() -> None:
     assert same(reference("busy"), 3, reference("busy"), 3)
     assert not same(reference("busy"), 3, reference("busy"), 4)
     assert fingerprint(reference("busy")) == fingerprint(reference("busy"))

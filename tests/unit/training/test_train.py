@@ -15,10 +15,26 @@ from training.learning.hindsight import Labels
 from training.train import Trainer, train
 
 TINY = Args(
-    workers=0, scenarios=("varied-13",), varied=1, rounds=1, label_days=1, varied_days=1, table_days=2, half_days=1.0,
-    steps=20, half_steps=10, refit_steps=10, gain_days=2, gains=(0.5, 1.0), iterations=1, run_days=1, updates=4,
-    batch_decisions=32, batch_requests=32, validation_days=1,
-)  # fmt: skip
+    workers=0,
+    scenarios=("varied-13",),
+    varied=1,
+    rounds=1,
+    label_days=1,
+    varied_days=1,
+    table_days=2,
+    half_days=1.0,
+    steps=20,
+    half_steps=10,
+    refit_steps=10,
+    gain_days=2,
+    gains=(0.5, 1.0),
+    iterations=1,
+    run_days=1,
+    updates=4,
+    batch_decisions=32,
+    batch_requests=32,
+    validation_days=1,
+)
 
 
 def same(one: Trainer, other: Trainer) -> bool:
@@ -83,9 +99,7 @@ def test_the_budget_scales_days_and_steps_and_never_to_nothing() -> None:
 
 
 def test_gathered_labels_keep_their_order_and_weights() -> None:
-    parts = [
-        Labels(*(np.full(shape, number, dtype=np.float32) for shape in ((2, 3), 1, 2, 2, 1, 1))) for number in (1, 2)
-    ]  # fmt: skip
+    parts = [Labels(*(np.full(shape, number, dtype=np.float32) for shape in ((2, 3), 1, 2, 2, 1, 1))) for number in (1, 2)]
     found = gathered(parts)
     assert found.features.dtype == np.float16
     assert found.features[:, 0].tolist() == [1, 1, 2, 2]

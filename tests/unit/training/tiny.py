@@ -1,6 +1,6 @@
 """Cities small enough to be worked out by hand: stations in a row, one slow and one fast, and requests beside them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class NoDemand:
     def day(self, city: City, seed: int, count: int) -> Requests:
         raise NotImplementedError
 
-    def weekend(self, seed: int) -> bool:
+    def weekend(self, _seed: int, /) -> bool:
         return False
 
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -57,3 +57,8 @@ def requests(depart_min: list[float], *, need_kwh: object = 18.0, latitude: obje
         vehicle_kw=100.0,
         standards=1 << STANDARD_BIT[CCS],
     )
+
+
+def one_evse_a_pool(scenario: Scenario) -> Scenario:
+    """The scenario with a single EVSE in each pool."""
+    return replace(scenario, city=replace(scenario.city, capacity=np.ones_like(scenario.city.capacity)))
