@@ -59,14 +59,18 @@ def _silent(what: str, done: int, total: int) -> None:
 
 @dataclass
 class Evaluation:
-    """One evaluation: `report` is what JSON and tables show, `waits` minutes of waiting of the served and the number of
-    requests, by policy."""
+    """One evaluation: what it is asked for, and what came of it."""
 
     options: EvaluationOptions
+    """what to judge on what"""
     say: Progressing = _silent
+    """told of the progress"""
     report: dict[str, Any] = field(default_factory=dict)
+    """what JSON and tables show"""
     waits: dict[str, tuple[np.ndarray, int]] = field(default_factory=dict)
+    """minutes of waiting of the served and the number of requests, by policy"""
     blends: dict[str, PolicyBlend] = field(default_factory=dict)
+    """how each network is blended with bid prices here, by policy"""
 
     def judge(self, pool: Workers) -> dict[str, Any]:
         """Runs everything. Raises ValueError, AppError, Refused or NotSolvedError saying what is wrong."""

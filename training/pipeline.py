@@ -57,10 +57,12 @@ GREEDY = "greedy"
 
 @dataclass(frozen=True)
 class PipelinePlan:
-    """What to do. `args` are of each seed, and its `out` the folder of everything; the city's scenarios are added to it."""
+    """What to do."""
 
     args: Args = field(default_factory=lambda: Args(out=Path(".data/pipeline")))
+    """of each seed; its `out` is the folder of everything, and the city's scenarios are added to its own"""
     seeds: tuple[int, ...] = (1,)
+    """one training each; the best goes on"""
     days: int = UNSEEN_DAYS
     """unseen days a scenario that judge the challenger"""
     requests: int | None = None
@@ -68,8 +70,9 @@ class PipelinePlan:
     baselines: str = "fast"
     """judged beside the two, for the manifest"""
     last_days: int = LAST_DAYS
+    """of recorded demand to look back"""
     least_days: int = LEAST_DAYS
-    """of recorded demand"""
+    """of recorded demand that there must be"""
     allow_reference: bool = True
     """train on the reference scenarios alone where too little was recorded"""
     dry_run: bool = False
@@ -85,14 +88,18 @@ class PipelinePlan:
 
 @dataclass(frozen=True)
 class Serving:
-    """What the challenger has to beat: the store's champion (`version`, `etag` of its pointer; None where there is none) as
-    it lies in `folder`, or greedy where it cannot serve. `name` is for people."""
+    """What the challenger has to beat: the store's champion, or greedy where that cannot serve."""
 
     version: str | None
+    """the champion's; None where there is none"""
     etag: str | None
+    """of its pointer; None where there is none"""
     folder: Path
+    """where it lies in the store's layout"""
     name: str
+    """for people"""
     tables: Tables | None = None
+    """its climatology, if any"""
 
 
 @dataclass(frozen=True)

@@ -42,14 +42,23 @@ class RolloutJob:
     """Days of one policy, run side by side in a worker process."""
 
     scenario: Scenario
+    """what the days are of"""
     known: Climatology
+    """climatology of this kind of day"""
     contender: RegisteredPolicy
+    """the policy"""
     seeds: tuple[int, ...]
+    """which days"""
     number: int
+    """which independent run of what is random"""
     blend: PolicyBlend
+    """of the network and bid prices"""
     declines: bool
+    """whether it may turn requests down though a row exists"""
     own_weights: bool
+    """drivers weigh as they like"""
     rough: bool
+    """all disturbances happen"""
 
 
 def rollout_job(job: RolloutJob) -> Rollout:

@@ -36,15 +36,20 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class RegisteredPolicy:
-    """A policy in the comparison. Of `weights` (a training run), `folder` (an exported version) and neither (a rule of
-    training.evaluation.baselines) one holds. `group`: the training of which it is one seed."""
+    """A policy in the comparison: a rule, a training run's network, or an exported version."""
 
     name: str
+    """in tables"""
     rule: str = ""
+    """of training.evaluation.baselines; else empty"""
     weights: Weights | None = field(default=None, repr=False)
+    """of a training run; else None"""
     folder: Path | None = None
+    """of an exported version; else None"""
     group: str | None = None
+    """the training of which it is one seed"""
     about: str = ""
+    """what people should know of it"""
 
     @property
     def slow(self) -> bool:

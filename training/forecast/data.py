@@ -33,17 +33,24 @@ class TooFewSessionsError(ValueError):
 
 @dataclass(frozen=True)
 class Records:
-    """Sessions of a city in steps from `origin` (steps since 1970): point [S], begin [S], end [S]; points in order of their
-    group [E], groups by (location, power class)."""
+    """Sessions of a city, S in all, in steps of five minutes; E points in order of their group, G groups."""
 
     name: str
+    """of the city"""
     origin: int
+    """its first step, counted since 1970"""
     groups: tuple[tuple[str, str], ...]
+    """location and power class of each group"""
     group: np.ndarray
+    """each point's group, [E]"""
     power: np.ndarray
+    """each point's kW, [E]"""
     point: np.ndarray
+    """each session's point, [S]"""
     begin: np.ndarray
+    """each session's first step, [S]"""
     end: np.ndarray
+    """the step after each session's last, [S]"""
     local: np.ndarray
     """Hour, minute, weekday of each step in the city's zone, [T, 3]."""
     recorded: np.ndarray
@@ -204,15 +211,20 @@ def replay(
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows of the task: features [N, F], share and whether one is free at each horizon [N, horizons], and now [N]; the step
-    and the free points of each row [N]."""
+    """N rows of the task."""
 
     inputs: np.ndarray
+    """features, [N, F]"""
     share: np.ndarray
+    """busy share at each horizon, [N, horizons]"""
     free: np.ndarray
+    """whether a point is free at each horizon, [N, horizons]"""
     share_now: np.ndarray
+    """busy share now, [N]"""
     free_now: np.ndarray
+    """free points now, [N]"""
     step: np.ndarray
+    """when it is, [N]"""
 
 
 def sample(

@@ -29,8 +29,11 @@ class FitArgs:
     epochs: int = 10
     """Passes over the rows; the learning rate rises for a tenth and falls to nothing (one cycle)."""
     batch: int = 4096
+    """rows of a gradient step"""
     learning_rate: float = 3e-3
+    """at the peak of the cycle"""
     weight_decay: float = 1e-3
+    """of AdamW"""
     free_weight: float = 4.0
     """What the log loss of a free point weighs against the squared error of the share."""
 

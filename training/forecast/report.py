@@ -23,16 +23,22 @@ LEAST_LOG = 1e-3
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one predictor at one horizon. `rmse` and `mae` are of the busy share, the others of "one is free"; `skill_*` is the
-    part of the last observation's squared error that is gone, with its 95 % interval over days."""
+    """Of one predictor at one horizon."""
 
     rmse: float
+    """of the busy share"""
     mae: float
+    """of the busy share"""
     brier: float
+    """of 'one is free'"""
     log_loss: float
+    """likewise"""
     ece: float
+    """likewise"""
     skill_rmse: tuple[float, float, float]
+    """part of the last observation's squared error that is gone, with its 95 % interval over days"""
     skill_brier: tuple[float, float, float]
+    """likewise, of the Brier score"""
 
     def document(self) -> dict[str, Any]:
         """As JSON."""

@@ -131,41 +131,54 @@ def climatology(scenario: Scenario, days: int) -> WeekClimatology:
 
 @dataclass(frozen=True)
 class LabelJob:
-    """Run the days `seeds` of a scenario, all of one kind, by a policy (`weights` None: the bid price) and label what it
-    meets: a `share` of requests (of a long day fewer: as many as of LONG requests), of each the `best` rows by the policy and
-    about `others` more. `place`: which scenario of the run it is. `halves`: by the midpoint rule too. `known`: whether the
-    policy sees the climatology; else its features are zeros. `unusual`: the days are not like those of the climatology."""
+    """Run days of a scenario, all of one kind, by a policy and label rows that it meets."""
 
     scenario: str
+    """its name"""
     place: int
+    """which scenario of the run it is"""
     climatology: Climatology
+    """of this kind of day"""
     weights: Weights | None
+    """the policy; None: the bid price"""
     seeds: tuple[int, ...]
+    """which days"""
     share: float
+    """of requests that are labelled; of a long day fewer, as many as of LONG requests"""
     best: int
+    """rows labelled of a request, the best by the policy"""
     others: int
+    """rows labelled beside them, about"""
     halves: bool
+    """by the midpoint rule too"""
     known: bool
+    """whether the policy sees the climatology; else its features are zeros"""
     own_weights: bool
+    """drivers weigh waiting, price, distance and duration as they like"""
     unusual: bool
+    """the days are not like those of the climatology"""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Rows met [M, F], end to end by request: how many rows each request has [N], what they would have cost others by the
-    prices as they are [M], how much more by the midpoint rule [M] (zeros where it was not asked for), what each request
-    counts in a regression [N], and which scenario of the run it is of [N]. float32.
+    """Rows met, M in all, end to end by request, N in all. float32.
 
     A request counts by one over the deviation of its job's labels between rows of a request: where little is scarce, little
     decides.
     """
 
     features: np.ndarray
+    """of each row, [M, F]"""
     count: np.ndarray
+    """how many rows each request has, [N]"""
     opportunity: np.ndarray
+    """what a row would have cost others by the prices as they are, [M]"""
     more: np.ndarray
+    """how much more by the midpoint rule, [M]; zeros where it was not asked for"""
     weight: np.ndarray
+    """what a request counts in a regression, [N]"""
     place: np.ndarray
+    """which scenario of the run a request is of, [N]"""
 
 
 def at_another_hour(requests: Requests, shift_min: float) -> Requests:

@@ -28,14 +28,18 @@ class Networks:
 
 @dataclass(frozen=True)
 class RegressionSet:
-    """What A is regressed on: rows of requests end to end, features [M, F] (float16) and targets [M]; where each request's
-    rows begin [N], how many they are [N], and what it counts [N]."""
+    """What A is regressed on: M rows of N requests end to end."""
 
     features: torch.Tensor
+    """of each row, float16 [M, F]"""
     target: torch.Tensor
+    """what A should be, [M]"""
     begin: torch.Tensor
+    """where each request's rows begin, [N]"""
     count: torch.Tensor
+    """how many they are, [N]"""
     weight: torch.Tensor
+    """what a request counts, [N]; 1 on average"""
 
     @classmethod
     def of(cls, labels: Sequence[Labels], target: torch.Tensor) -> "RegressionSet":

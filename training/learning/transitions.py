@@ -20,31 +20,42 @@ from training.simulation.simulator import Simulator
 
 @dataclass(frozen=True)
 class ExplorationJob:
-    """Run the days `seeds` by `weights`; a share `explore` of the choices is random among rows whose Q is within 0.3 of the
-    best. `prices` [E, P, T]: each day's hindsight prices."""
+    """Run days of a scenario by a network, with some random choices among rows whose Q is within 0.3 of the best."""
 
     scenario: str
+    """its name"""
     climatology: Climatology
+    """of this kind of day"""
     weights: Weights
+    """the network"""
     seeds: tuple[int, ...]
+    """which days"""
     prices: np.ndarray
+    """each day's hindsight prices, [E, P, T]"""
     explore: float
+    """share of choices that are random"""
     draw: int
+    """seed of those choices"""
 
 
 @dataclass(frozen=True)
 class Transitions:
-    """Decisions in order of day and time, D in all: rows of features end to end [M, F] float16, where each decision's rows
-    begin [D + 1], the row taken [D] (-1: none), the reward [D], the potential [D], the worth of the row taken at hindsight
-    prices [D], and the end of its day [D] (index of the decision after the day's last)."""
+    """Decisions in order of day and time, D in all, with M rows end to end."""
 
     features: np.ndarray
+    """of each row, float16 [M, F]"""
     begin: np.ndarray
+    """where each decision's rows begin, [D + 1]"""
     taken: np.ndarray
+    """the row taken, [D]; -1: none"""
     reward: np.ndarray
+    """minus the regret of the decision, [D]"""
     potential: np.ndarray
+    """of the state before the decision, [D]"""
     worth: np.ndarray
+    """of the row taken at hindsight prices, [D]"""
     end: np.ndarray
+    """index of the decision after the day's last, [D]"""
 
 
 def explore_job(job: ExplorationJob) -> Transitions:
@@ -118,14 +129,18 @@ SHAPINGS = ("potential", "charge", "none")
 
 @dataclass(frozen=True)
 class Batch:
-    """Decisions to learn from: the row taken [B, F], their n-step return [B], the rows of the state n steps later end to
-    end [M, F], and for each of those its decision [M]; `open` [B]: whether there is such a state with rows."""
+    """B decisions to learn from."""
 
     taken: np.ndarray
+    """features of the row taken, [B, F]"""
     returns: np.ndarray
+    """n-step returns, [B]"""
     later: np.ndarray
+    """rows of the states n steps later end to end, [M, F]"""
     owner: np.ndarray
+    """whose state each of those rows is of, [M]"""
     open: np.ndarray
+    """whether there is such a state with rows, bool [B]"""
 
 
 def batch(transitions: Transitions, rng: np.random.Generator, size: int, *, steps: int, shaping: str) -> Batch:

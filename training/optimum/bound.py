@@ -24,14 +24,20 @@ CHUNK = 128
 
 @dataclass(frozen=True)
 class AssignmentColumns:
-    """The rows of many requests end to end, shapes [X]: which request, pool, start slot, length, and cost."""
+    """The rows of many requests end to end, X in all: the columns of the assignment's programme."""
 
     requests: int
+    """how many requests there are, with or without rows"""
     request: np.ndarray
+    """whose row it is, [X]"""
     pool: np.ndarray
+    """where it charges, [X]"""
     start: np.ndarray
+    """first slot, [X]"""
     length: np.ndarray
+    """slots, [X]"""
     cost: np.ndarray
+    """by the objective, [X]"""
 
     def keep(self, which: np.ndarray) -> "AssignmentColumns":
         """The columns at a mask or at indices."""

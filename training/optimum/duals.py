@@ -35,18 +35,24 @@ AVERAGED = 0.3
 
 @dataclass(frozen=True)
 class Programme:
-    """A day's columns in order of request, ready for ascent: where each request's columns begin [R], its number [R], how
-    many it has [R], and for each column [X] its cost and the cells of running sums [P, T + 1] around its session. `group` [R]:
-    which requests are served or turned down by equal shares; None where each may be turned down alone."""
+    """A day's columns in order of request, ready for ascent."""
 
     shape: tuple[int, int]
+    """pools and slots"""
     first: np.ndarray
+    """where each request's columns begin, [R]"""
     request: np.ndarray
+    """the request's number, [R]"""
     count: np.ndarray
+    """how many columns it has, [R]"""
     cost: np.ndarray
+    """of each column, [X]"""
     begin: np.ndarray
+    """cell of running sums [P, T + 1] before each column's session, [X]"""
     until: np.ndarray
+    """cell of running sums after it, [X]"""
     group: np.ndarray | None = None
+    """which requests are served or turned down by equal shares, [R]; None: each may be turned down alone"""
 
     @classmethod
     def of(cls, columns: AssignmentColumns, shape: tuple[int, int], kind: np.ndarray | None = None) -> "Programme":

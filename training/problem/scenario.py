@@ -61,17 +61,24 @@ class Demand(Protocol):
 
 @dataclass(frozen=True)
 class Scenario:
-    """A city with rates [P, T] and opening [P, T], its demand, and how many requests a day brings. The horizon begins at
-    `minute_of_day` of local time."""
+    """A city with its rates, opening and demand, and how many requests a day brings."""
 
     name: str
+    """as the command line has it"""
     source: str
+    """where its figures are from, for people"""
     city: City
+    """pools and where they are"""
     rates: PoolRates
+    """what a pool costs, [P, T]"""
     demand: Demand
+    """where a day's requests come from"""
     requests_a_day: int
+    """unless a day is asked for with another number"""
     open: np.ndarray
+    """whether a pool may be used, bool [P, T]"""
     minute_of_day: float = 0.0
+    """local time at which the horizon begins"""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -17,15 +17,20 @@ CONTENDED, SLACK = ("busy", "overload"), ("slack",)
 
 @dataclass(frozen=True)
 class Verdict:
-    """Challenger minus champion on the same days of one scenario, in ratios to the bound; below 0 is better. `why` says
-    what does not hold, None where it does."""
+    """Challenger minus champion on the same days of one scenario, in ratios to the bound; below 0 is better."""
 
     scenario: str
+    """its name"""
     days: int
+    """how many"""
     difference: float
+    """mean over the days"""
     low: float
+    """of its 95 % interval"""
     high: float
+    """of its 95 % interval"""
     why: str | None
+    """what does not hold; None where the rule holds"""
 
 
 def verdict(evaluation: Mapping[str, Any], *, challenger: str, champion: str) -> Verdict:

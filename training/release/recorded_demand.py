@@ -45,15 +45,20 @@ class TooFewDaysError(ValueError):
 
 @dataclass
 class Recording:
-    """What was written: `days` are local days with a session; `left_out` sessions by reason, `elsewhere` locations of
-    another time zone or currency than most EVSEs have, since a city folder has one of each."""
+    """What was written."""
 
     locations: int = 0
+    """in the folder"""
     evses: int = 0
+    """in the folder"""
     elsewhere: int = 0
+    """locations of another time zone or currency than most EVSEs have: a city folder has one of each"""
     sessions: int = 0
+    """in the folder"""
     days: set[date] = field(default_factory=set)
+    """local days with a session"""
     left_out: Counter[str] = field(default_factory=Counter)
+    """sessions by reason"""
 
     def __str__(self) -> str:
         text = f"{self.sessions:,} sessions of {len(self.days)} days at {self.locations:,} locations, {self.evses:,} EVSEs"

@@ -21,18 +21,24 @@ OVER_MIDNIGHT = 32
 
 @dataclass(frozen=True)
 class RandomCityDemand:
-    """Requests of a drawn city: arrival weights of the 96 quarter hours, quantiles of need in kWh, which pools drivers come
-    for (weights [P]) with their standards as bits and whether they charge by direct current, mean lead in minutes, spread of
-    origins in degrees, and the share of drivers who come from anywhere near instead of from beside their pool's location."""
+    """Requests of a random city."""
 
     arrival: np.ndarray
+    """weights of the 96 quarter hours"""
     need_quantiles: np.ndarray
+    """of the energy needed, kWh"""
     wanted: np.ndarray
+    """how often drivers come for each pool, weights [P]"""
     standards: np.ndarray
+    """the pool's connector standard as bits, [P]"""
     dc: np.ndarray
+    """whether they charge by direct current there, [P]"""
     lead_min: float
+    """mean minutes from booking to arrival"""
     spread: float
+    """of origins, degrees"""
     anywhere: float
+    """share of drivers who come from anywhere near instead of from beside their pool's location"""
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All that defines it."""

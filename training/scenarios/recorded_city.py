@@ -52,17 +52,24 @@ TYPICAL = date(2026, 3, 4)
 
 @dataclass(frozen=True)
 class RecordedDemand:
-    """Real sessions in arrays [N]: local day number, whether it is a weekend, start minute of the local day, location, kWh,
-    connector standards as bits, and whether it charged by direct current. `days` are each split's day numbers."""
+    """Real sessions, N in all, of which days are made."""
 
     day_number: np.ndarray
+    """local day, [N]"""
     is_weekend: np.ndarray
+    """whether that is a Saturday or Sunday, [N]"""
     minute: np.ndarray
+    """of the local day at which it starts, [N]"""
     location: np.ndarray
+    """where it was, [N]"""
     kwh: np.ndarray
+    """energy, [N]"""
     standards: np.ndarray
+    """connector standards as bits, [N]"""
     dc: np.ndarray
+    """whether it charged by direct current, [N]"""
     days: tuple[np.ndarray, ...]
+    """day numbers of each split"""
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All sessions and the split."""
@@ -120,14 +127,18 @@ class RecordedDemand:
 
 @dataclass(frozen=True)
 class AssumedDemand:
-    """Requests at ElaadNL's public arrival times and energies around a city's locations, by their EVSEs: where a city
-    folder has no sessions. `standards` and `dc` are a location's."""
+    """Requests at ElaadNL's arrival times and energies around a city's locations, by EVSEs: where no session is recorded."""
 
     arrival: np.ndarray
+    """weights of the 96 quarter hours"""
     need_quantiles: np.ndarray
+    """of the energy needed, kWh"""
     evses: np.ndarray
+    """how many each location has"""
     standards: np.ndarray
+    """a location's connector standards as bits"""
     dc: np.ndarray
+    """whether a location has direct current"""
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Its distributions."""

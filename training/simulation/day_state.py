@@ -19,23 +19,30 @@ from training.problem.scenario import Scenario
 
 @dataclass(frozen=True)
 class Served:
-    """What became of every request of a day, shapes [N]; zeros where it was not served.
-
-    `cost` and `regret` (above the request's own minimum were every EVSE free; above 0 where it has no conceivable row) are
-    the objective's. `feasible` says whether it had a row when it was up.
-    """
+    """What became of every request of a day, shapes [N]; zeros where it was not served."""
 
     served: np.ndarray
+    """whether it was given a session"""
     feasible: np.ndarray
+    """whether it had a row when it was up"""
     cost: np.ndarray
+    """by the objective; a rejection's where it was not served"""
     regret: np.ndarray
+    """cost above the request's own minimum were every EVSE free; above 0 where it has no conceivable row"""
     wait_min: np.ndarray
+    """minutes from arrival to the start of the charge"""
     price: np.ndarray
+    """of the session, in the city's currency"""
     km: np.ndarray
+    """driven to the station"""
     duration_min: np.ndarray
+    """minutes of charging"""
     pool: np.ndarray
+    """where it charges"""
     start: np.ndarray
+    """first slot of the session"""
     length: np.ndarray
+    """slots of the session"""
 
     @classmethod
     def empty(cls, size: int) -> "Served":
