@@ -71,9 +71,23 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     app.state.get_platform = get_platform
     # A request tries the routes in this order: what is called most comes first.
     for router in (
-        booking, calendar, optimizer, forecast, search, feed, operators, operator_feed, stations, accounts, account_pages,
-        privacy, audit, payments, notify, dead_letters,
-    ):  # fmt: skip
+        booking,
+        calendar,
+        optimizer,
+        forecast,
+        search,
+        feed,
+        operators,
+        operator_feed,
+        stations,
+        accounts,
+        account_pages,
+        privacy,
+        audit,
+        payments,
+        notify,
+        dead_letters,
+    ):
         app.include_router(router, prefix=PREFIX)
     _add_root(app)
     app.add_exception_handler(AppError, _on_app_error)
@@ -165,9 +179,13 @@ def _sentence(item: dict[str, Any]) -> str:
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kinds: dict[int, type[AppError]] = {
-        400: BadRequest, 401: Unauthenticated, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed,
+        400: BadRequest,
+        401: Unauthenticated,
+        403: Forbidden,
+        404: NotFound,
+        405: MethodNotAllowed,
         413: PayloadTooLarge,
-    }  # fmt: skip
+    }
     if isinstance(error.__cause__, AppError):  # FastAPI wraps what reading the body raises
         return problem_response(error.__cause__)
     kind = kinds.get(error.status_code, AppError)

@@ -62,9 +62,7 @@ class Message:
     last_error: str | None = None
 
 
-def message(
-    *, queue: str, type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None
-) -> Message:  # fmt: skip
+def message(*, queue: str, type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None) -> Message:
     """A message that leaves not before `available_at`, once it is put in the outbox."""
     return Message(new_id(), queue, type, payload, now, available_at or now)
 
@@ -147,10 +145,18 @@ def keep_dead(
     if row is None:
         conn.execute(
             sa.insert(outbox_message).values(
-                id=id, queue=queue, type=type, payload=payload, state=DEAD, created_at=now, available_at=now, settled_at=now,
-                attempts=deliveries, last_error=reason,
+                id=id,
+                queue=queue,
+                type=type,
+                payload=payload,
+                state=DEAD,
+                created_at=now,
+                available_at=now,
+                settled_at=now,
+                attempts=deliveries,
+                last_error=reason,
             )
-        )  # fmt: skip
+        )
         return True
     if row.state != SENT:  # dead already, or on its way again: this is an older copy
         return False

@@ -121,9 +121,13 @@ def release_lapsed(tx: Tx, location_id: uuid.UUID) -> None:
 
 
 def end_hold(
-    tx: Tx, booking: Booking, *, reason: CanceledReason = CanceledReason.NO_CANCELED, who: WhoCanceled = WhoCanceled.MSP,
+    tx: Tx,
+    booking: Booking,
+    *,
+    reason: CanceledReason = CanceledReason.NO_CANCELED,
+    who: WhoCanceled = WhoCanceled.MSP,
     detail: str = "the offer was not accepted in time",
-) -> None:  # fmt: skip
+) -> None:
     """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
     repository_claims.release(tx, booking.id)
     canceled = Cancellation(cancellation_reason=reason, who_canceled=who, detail=detail, fee_minor=0)

@@ -55,9 +55,15 @@ class Limits:
         return next(self._refusals(terms, location_id, vehicle_id, start, end, moved=moved), None)
 
     def _refusals(
-        self, terms: BookingTerms, location_id: uuid.UUID, vehicle_id: uuid.UUID | None, start: datetime, end: datetime,
-        *, moved: bool,
-    ) -> Iterator[LimitReached]:  # fmt: skip
+        self,
+        terms: BookingTerms,
+        location_id: uuid.UUID,
+        vehicle_id: uuid.UUID | None,
+        start: datetime,
+        end: datetime,
+        *,
+        moved: bool,
+    ) -> Iterator[LimitReached]:
         yield from self._when(terms, start)
         yield from _how_long(terms, int((end - start) / timedelta(minutes=1)))
         if not moved:

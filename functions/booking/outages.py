@@ -47,9 +47,7 @@ def _rehouse(tx: Tx, *, location_id: uuid.UUID) -> int:
     location = stations.lock_location(tx=tx, location_id=location_id)
     plan = displacements.plan(tx=tx, before=repaired(location, OUT_OF_USE), after=location)
     kept = tuple(item for item in plan.displaced if item.outcome is Outcome.MOVED or _ends(tx, location, item))
-    displacements.carry_out(
-        tx=tx, location=location, plan=Plan(kept, plan.moves), reason=CanceledReason.BROKEN_CHARGER
-    )  # fmt: skip
+    displacements.carry_out(tx=tx, location=location, plan=Plan(kept, plan.moves), reason=CanceledReason.BROKEN_CHARGER)
     return len(kept)
 
 

@@ -125,20 +125,23 @@ def _passing(wanted: Filter) -> list[sa.ColumnElement[bool]]:
 
 _STANDING = Precompiled(
     sa.select(
-        booking.c.id, booking.c.location_id, booking.c.vehicle_id, booking.c.start, booking.c.end, booking.c.hold_expires_at,
+        booking.c.id,
+        booking.c.location_id,
+        booking.c.vehicle_id,
+        booking.c.start,
+        booking.c.end,
+        booking.c.hold_expires_at,
         booking.c.status,
     ).where(
         booking.c.user_id == sa.bindparam("user_id"),
         sa.or_(
             booking.c.status == ReservationStatus.RESERVED.value,
-            sa.and_(
-                booking.c.status == ReservationStatus.PENDING.value, booking.c.hold_expires_at > sa.bindparam("now")
-            ),
+            sa.and_(booking.c.status == ReservationStatus.PENDING.value, booking.c.hold_expires_at > sa.bindparam("now")),
             sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
         ),
         booking.c.end > sa.bindparam("now"),
     )
-)  # fmt: skip
+)
 
 
 def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:

@@ -21,8 +21,13 @@ _ON_EVSES = (
     slot_claim.c.slot_start < sa.bindparam("end"),
 )
 _SEEN = (
-    booking.c.start, booking.c.end, booking.c.standard, booking.c.power_class, booking.c.revealed_at, booking.c.started_at,
-)  # fmt: skip
+    booking.c.start,
+    booking.c.end,
+    booking.c.standard,
+    booking.c.power_class,
+    booking.c.revealed_at,
+    booking.c.started_at,
+)
 
 
 class ClaimTaken(Exception):
@@ -32,14 +37,18 @@ class ClaimTaken(Exception):
 _FIRST = sa.func.min(slot_claim.c.slot_start).label("first")
 _HOLDINGS = Precompiled(
     sa.select(
-        slot_claim.c.evse_id, slot_claim.c.booking_id, _FIRST,
-        sa.func.max(slot_claim.c.slot_start).label("last"), sa.func.count().label("slots"), *_SEEN,
+        slot_claim.c.evse_id,
+        slot_claim.c.booking_id,
+        _FIRST,
+        sa.func.max(slot_claim.c.slot_start).label("last"),
+        sa.func.count().label("slots"),
+        *_SEEN,
     )
     .join_from(slot_claim, booking, booking.c.id == slot_claim.c.booking_id)
     .where(*_ON_EVSES)
     .group_by(slot_claim.c.evse_id, slot_claim.c.booking_id, *_SEEN)
     .order_by(slot_claim.c.evse_id, _FIRST)
-)  # fmt: skip
+)
 
 
 def holdings(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[Holding]:
@@ -50,11 +59,19 @@ def holdings(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> lis
         return []
     return [
         Holding(
-            row.booking_id, row.evse_id, slot_of(row.first), slot_of(row.last) + 1, row.slots, row.start, row.end,
-            row.standard, row.power_class, row.revealed_at is not None or row.started_at is not None,
+            row.booking_id,
+            row.evse_id,
+            slot_of(row.first),
+            slot_of(row.last) + 1,
+            row.slots,
+            row.start,
+            row.end,
+            row.standard,
+            row.power_class,
+            row.revealed_at is not None or row.started_at is not None,
         )
         for row in tx.rows(_HOLDINGS, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
-    ]  # fmt: skip
+    ]
 
 
 _CLAIMS = Precompiled(sa.select(slot_claim.c.evse_id, slot_claim.c.slot_start, slot_claim.c.booking_id).where(*_ON_EVSES))

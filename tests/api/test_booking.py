@@ -125,8 +125,11 @@ def test_terms_rule_changes_and_cancelling(world: World, clock: ManualClock) -> 
     canceled = driver.post(f"/booking/bookings/{made['id']}/cancel", {"reason": "TRAFFIC"}).json()
     assert canceled["reservation_status"] == "CANCELED"
     assert canceled["canceled"] == {
-        "cancellation_reason": "TRAFFIC", "who_canceled": "MSP", "late": True, "fee_minor": 242,
-    }  # fmt: skip
+        "cancellation_reason": "TRAFFIC",
+        "who_canceled": "MSP",
+        "late": True,
+        "fee_minor": 242,
+    }
     assert world.scalar(CLAIMS) == 0
     again = driver.post(f"/booking/bookings/{made['id']}/cancel")
     assert (again.status_code, again.json()["code"]) == (409, "WRONG_STATE")

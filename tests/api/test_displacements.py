@@ -64,11 +64,15 @@ def test_removing_an_evse_moves_its_booking_within_the_pool(world: World, owner:
     listed, done = confirm(owner, "DELETE", path)
     assert listed["bookings"] == [
         {
-            "booking_id": made["id"], "reservation_status": "RESERVED", "connector": TYPE2, "power_class": "FAST",
-            "period": {"start": f"{MONDAY}T12:00:00+00:00", "end": f"{MONDAY}T13:00:00+00:00"}, "evse_uid": uid,
+            "booking_id": made["id"],
+            "reservation_status": "RESERVED",
+            "connector": TYPE2,
+            "power_class": "FAST",
+            "period": {"start": f"{MONDAY}T12:00:00+00:00", "end": f"{MONDAY}T13:00:00+00:00"},
+            "evse_uid": uid,
             "outcome": "MOVED",
         }
-    ]  # fmt: skip
+    ]
     assert "user" not in str(listed), "who booked is not the owner's business"
     assert done.status_code == 200, done.text
     assert {item["uid"]: item["status"] for item in done.json()["evses"]}[uid] == "REMOVED", "OCPI keeps what was"
@@ -180,9 +184,11 @@ def test_blocked_times_displace_and_then_keep_everybody_out(world: World, owner:
     made = driver.book(place, "12:00").json()
     uid = on(world, made["id"])
     block = {
-        "evse_id": evses(world, place)[uid], "period_begin": f"{MONDAY}T12:20:00Z", "period_end": f"{MONDAY}T12:40:00Z",
+        "evse_id": evses(world, place)[uid],
+        "period_begin": f"{MONDAY}T12:20:00Z",
+        "period_end": f"{MONDAY}T12:40:00Z",
         "reason": "Cable check",
-    }  # fmt: skip
+    }
     listed, done = confirm(owner, "POST", f"/stations/locations/{place}/blocked-times", block)
     assert [item["booking_id"] for item in listed["bookings"]] == [made["id"]]
     assert done.status_code == 201, done.text
@@ -229,8 +235,11 @@ def test_a_repack_does_not_move_anybody_into_a_blocked_time(world: World, owner:
     place = world.location(evses=2)
     ids = evses(world, place)
     block = {
-        "evse_id": ids["E0"], "period_begin": f"{MONDAY}T14:00:00Z", "period_end": f"{MONDAY}T15:00:00Z", "reason": "Repair",
-    }  # fmt: skip
+        "evse_id": ids["E0"],
+        "period_begin": f"{MONDAY}T14:00:00Z",
+        "period_end": f"{MONDAY}T15:00:00Z",
+        "reason": "Repair",
+    }
     assert owner.post(f"/stations/locations/{place}/blocked-times", block, if_match="*").status_code == 201
     first = world.user().book(place, "14:00", minutes=60).json()
     assert on(world, first["id"]) == "E1"
@@ -247,9 +256,13 @@ def test_the_optimizer_offers_no_blocked_time(world: World, owner: Person) -> No
     place = world.location(evses=1)
     (id,) = evses(world, place).values()
     wish = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 10,
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 10,
         "origin": {"lat": 52.091, "lon": 5.121},
-    }  # fmt: skip
+    }
     driver = world.user()
     before = driver.post("/optimizer/recommendations", wish).json()["items"]
     block = {"evse_id": id, "period_begin": f"{MONDAY}T08:00:00Z", "period_end": f"{MONDAY}T09:00:00Z", "reason": "Cable check"}
@@ -270,16 +283,27 @@ def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: W
     id = driver.book(place, "08:00").json()["id"]
     driver.post(f"/booking/bookings/{id}/start")
     block = {
-        "evse_id": evses(world, place)[on(world, id)], "period_begin": f"{MONDAY}T08:30:00Z",
-        "period_end": f"{MONDAY}T09:30:00Z", "reason": "Repair",
-    }  # fmt: skip
+        "evse_id": evses(world, place)[on(world, id)],
+        "period_begin": f"{MONDAY}T08:30:00Z",
+        "period_end": f"{MONDAY}T09:30:00Z",
+        "reason": "Repair",
+    }
     listed, done = confirm(owner, "POST", f"/stations/locations/{place}/blocked-times", block)
     assert ([item["outcome"] for item in listed["bookings"]], done.status_code) == (["GOES_ON"], 201)
     needs = ChargingNeeds(
-        latitude=52.091, longitude=5.121, soc=0.3, battery_kwh=60, energy_kwh=12, max_power_kw=22, standards=(TYPE2,),
-        consumption_kwh_per_km=0.18, weights=(0.25, 0.25, 0.25, 0.25), earliest_departure=world.platform.clock.now(),
-        latest_finish=None, radius_km=None,
-    )  # fmt: skip
+        latitude=52.091,
+        longitude=5.121,
+        soc=0.3,
+        battery_kwh=60,
+        energy_kwh=12,
+        max_power_kw=22,
+        standards=(TYPE2,),
+        consumption_kwh_per_km=0.18,
+        weights=(0.25, 0.25, 0.25, 0.25),
+        earliest_departure=world.platform.clock.now(),
+        latest_finish=None,
+        radius_km=None,
+    )
     around = world.platform.read(lambda tx: surroundings_of(tx, needs))
     assert around.occupancy.taken()[0, 0, :8].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
 
@@ -368,9 +392,14 @@ def test_a_session_that_runs_goes_on(world: World, owner: Person, clock: ManualC
 def test_an_offer_that_is_only_held_expires(world: World, owner: Person) -> None:
     place, driver = world.location(evses=1), world.user()
     wish = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
-        "origin": {"lat": 52.091, "lon": 5.121}, "auto_book": False,
-    }  # fmt: skip
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
+        "origin": {"lat": 52.091, "lon": 5.121},
+        "auto_book": False,
+    }
     request = driver.post("/optimizer/charge-requests", wish).json()["id"]
     world.drain()
     assert driver.get(f"/optimizer/charge-requests/{request}").json()["status"] == "OFFERED"
@@ -391,9 +420,14 @@ def test_an_offer_that_is_only_held_expires(world: World, owner: Person) -> None
 def test_a_hold_that_has_run_out_concerns_nobody(world: World, owner: Person, clock: ManualClock) -> None:
     place, driver = world.location(evses=1), world.user()
     wish = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
-        "origin": {"lat": 52.091, "lon": 5.121}, "auto_book": False,
-    }  # fmt: skip
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
+        "origin": {"lat": 52.091, "lon": 5.121},
+        "auto_book": False,
+    }
     driver.post("/optimizer/charge-requests", wish)
     world.drain()
     clock.advance(timedelta(minutes=3))

@@ -170,16 +170,39 @@ def test_a_content_length_that_is_none_is_refused(client: TestClient, length: st
 
 
 INSTANTS = (
-    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1999-01-01T00:00:00Z", "2200-01-01T00:00:00Z",
-    "2026-03-02T10:00:00", "2026-02-30T10:00:00Z", "2026-03-02T25:00:00Z", "2026-03-02T10:00:00 01:00", "1772445600", "now",
-    "-1", "2026-03-02", "２０２６-03-02T10:00:00Z", "2026-03-02T10:00:00+25:00", "",
-)  # fmt: skip
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "1999-01-01T00:00:00Z",
+    "2200-01-01T00:00:00Z",
+    "2026-03-02T10:00:00",
+    "2026-02-30T10:00:00Z",
+    "2026-03-02T25:00:00Z",
+    "2026-03-02T10:00:00 01:00",
+    "1772445600",
+    "now",
+    "-1",
+    "2026-03-02",
+    "２０２６-03-02T10:00:00Z",
+    "2026-03-02T10:00:00+25:00",
+    "",
+)
 NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "", "x", "--1", "0x10", "9" * 400, "1;DROP TABLE user", "１")
 CURSORS = (
-    "nonsense", "!!!!", "W10", "WzFd", "bnVsbA", "WyJ4Il0", "WzEsMl0", "W05hTiwiYSJd", "W3RydWVd", "a" * 201, "é", "%00",
+    "nonsense",
+    "!!!!",
+    "W10",
+    "WzFd",
+    "bnVsbA",
+    "WyJ4Il0",
+    "WzEsMl0",
+    "W05hTiwiYSJd",
+    "W3RydWVd",
+    "a" * 201,
+    "é",
+    "%00",
     "W1tbW1tbW1tbW1tb",
     "WyIyMDI2LTAzLTAyIiwgIngiXQ",
-)  # fmt: skip
+)
 KEYS = ("", " ", "a b", "k" * 129, "schlüssel", "tab\t")
 
 
@@ -249,13 +272,22 @@ def test_a_broken_token_is_a_401_on_every_route_that_takes_one(client: TestClien
 
 
 PLACE = {
-    "name": "Central Station West", "address": "Plein 1", "city": "Utrecht", "country": "NLD", "latitude": 52.0894,
-    "longitude": 5.1101, "time_zone": "Europe/Amsterdam",
-}  # fmt: skip
+    "name": "Central Station West",
+    "address": "Plein 1",
+    "city": "Utrecht",
+    "country": "NLD",
+    "latitude": 52.0894,
+    "longitude": 5.1101,
+    "time_zone": "Europe/Amsterdam",
+}
 WISH = {
-    "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
+    "battery_kwh": 60,
+    "soc": 0.3,
+    "connectors": [TYPE2],
+    "max_power_kw": 22,
+    "energy_kwh": 12,
     "origin": {"lat": 52.09, "lon": 5.12},
-}  # fmt: skip
+}
 CAR = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
 
 
@@ -305,7 +337,7 @@ CAR = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
         ("/optimizer/charge-requests", WISH, {"connectors": ["x" * 33]}, "connectors.0"),
         ("/optimizer/charge-requests", WISH, {"vehicle_id": 7}, "vehicle_id"),
     ],
-)  # fmt: skip
+)
 def test_a_value_that_cannot_be_is_refused_by_its_field(
     world: World, admin: Person, path: str, good: dict[str, Any], bad: dict[str, Any], field: str
 ) -> None:
@@ -316,10 +348,23 @@ def test_a_value_that_cannot_be_is_refused_by_its_field(
 
 
 HOSTILE = (
-    "Robert'); DROP TABLE vehicle;--", '" OR ""="', "<script>alert(1)</script>", "{{7*7}} ${7*7} <%= 7*7 %>",
+    "Robert'); DROP TABLE vehicle;--",
+    '" OR ""="',
+    "<script>alert(1)</script>",
+    "{{7*7}} ${7*7} <%= 7*7 %>",
     "../../etc/passwd",
-    "\\'; --", "😀👩‍👩‍👧‍👦🇳🇱", "Ԃ́", "名前", "مرحبا", "ﬁ", "%s%n%x", "=1+1", "NULL", "undefined", "-0",
-)  # fmt: skip
+    "\\'; --",
+    "😀👩‍👩‍👧‍👦🇳🇱",
+    "Ԃ́",
+    "名前",
+    "مرحبا",
+    "ﬁ",
+    "%s%n%x",
+    "=1+1",
+    "NULL",
+    "undefined",
+    "-0",
+)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -188,8 +188,11 @@ def test_a_request_that_only_a_limit_stops_says_which(world: World) -> None:
     found = ask(world, driver)
     assert (found["status"], found["reason"]) == ("UNSATISFIABLE", "LIMIT_REACHED")
     assert found["decision"]["limit"] == {
-        "limit": "open_bookings_per_driver", "value": 1, "scope": "location", "lifts_at": "2026-03-02T16:00:00+00:00",
-    }  # fmt: skip
+        "limit": "open_bookings_per_driver",
+        "value": 1,
+        "scope": "location",
+        "lifts_at": "2026-03-02T16:00:00+00:00",
+    }
     assert found["explanation"].startswith("bookings: of the 1 open bookings allowed here you have 1")
     shown = recommended(driver, battery_kwh=60, connectors=[TYPE2], max_power_kw=22)
     assert (shown["items"], shown["reason"], shown["explanation"]) == ([], "LIMIT_REACHED", found["explanation"])
@@ -220,9 +223,9 @@ def test_every_recommendation_can_be_booked(world: World, terms: dict[str, int],
     free = world.location(name="Museumplein", evses=9, latitude=52.1, longitude=5.121)
     assert driver.book(blocked, "20:00").status_code == 201 if limit == "open_bookings_per_driver" else True
     departure = datetime(2026, 3, 3, 7, 30, tzinfo=UTC) if limit == "booking_horizon_days" else MONDAY_EIGHT
-    shown = recommended(
-        driver, battery_kwh=60, connectors=[TYPE2], max_power_kw=22, earliest_departure=departure.isoformat()
-    )["items"]  # fmt: skip
+    shown = recommended(driver, battery_kwh=60, connectors=[TYPE2], max_power_kw=22, earliest_departure=departure.isoformat())[
+        "items"
+    ]
     assert {item["location_id"] for item in shown} >= {free}
     listed = {(item["location_id"], item["start"]) for item in shown}
     refused = 0

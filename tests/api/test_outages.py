@@ -191,9 +191,14 @@ def test_an_offer_that_cannot_be_kept_is_not_held(world: World) -> None:
     station = Station.at(world, evses=1)
     driver = world.user()
     wish = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": ["IEC_62196_T2"], "max_power_kw": 22, "energy_kwh": 12,
-        "origin": {"lat": 52.091, "lon": 5.121}, "auto_book": False,
-    }  # fmt: skip
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": ["IEC_62196_T2"],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
+        "origin": {"lat": 52.091, "lon": 5.121},
+        "auto_book": False,
+    }
     where = driver.post("/optimizer/charge-requests", wish).headers["location"]
     world.drain()
     assert world.client.get(where, headers=driver.headers()).json()["status"] == "OFFERED"
@@ -233,9 +238,13 @@ def test_who_is_there_without_a_booking_is_not_chased_away_at_once(world: World,
     assert world.client.get(f"{API}/stations/locations", params=near).json()["items"] == []
     driver = world.user()
     wish = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": ["IEC_62196_T2"], "max_power_kw": 22, "energy_kwh": 6,
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": ["IEC_62196_T2"],
+        "max_power_kw": 22,
+        "energy_kwh": 6,
         "origin": {"lat": 52.09, "lon": 5.12},
-    }  # fmt: skip
+    }
     where = driver.post("/optimizer/charge-requests", wish).headers["location"]
     world.drain()
     found = world.client.get(where, headers=driver.headers()).json()

@@ -172,9 +172,13 @@ def run(cast: Cast, label: str, role: str, mode: GenerationMode) -> None:
         return  # nothing about it can be wrong
 
     @hypothesis.settings(
-        max_examples=EXAMPLES or 4, derandomize=not EXAMPLES, database=None, deadline=None,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+        max_examples=EXAMPLES or 4,
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @hypothesis.given(case=strategy)
     def attempt(case: Case[Any]) -> None:
         check(cast, case, role, mode)

@@ -162,9 +162,13 @@ def test_a_charge_request_through_the_real_handlers(process: Platform, world: Wo
     world.location()
     driver = world.user()
     body = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": ["IEC_62196_T2"], "max_power_kw": 22, "energy_kwh": 12,
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": ["IEC_62196_T2"],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
         "origin": {"lat": 52.091, "lon": 5.121},
-    }  # fmt: skip
+    }
     asked = call("optimizer", "POST", f"{API}/optimizer/charge-requests", body, driver.headers())
     assert asked.status_code == 202
     now = process.clock.now()

@@ -106,11 +106,15 @@ def _begin_tariff_history() -> None:
     for begin in range(0, len(found), 1000):
         rows = [
             {
-                "id": new_id(), "location_id": row.location_id, "standard": row.standard, "power_class": row.power_class,
-                "tariff_id": row.tariff_id, "valid_from": row.created_at,
+                "id": new_id(),
+                "location_id": row.location_id,
+                "standard": row.standard,
+                "power_class": row.power_class,
+                "tariff_id": row.tariff_id,
+                "valid_from": row.created_at,
             }
             for row in found[begin : begin + 1000]
-        ]  # fmt: skip
+        ]
         op.bulk_insert(periods, rows)
 
 

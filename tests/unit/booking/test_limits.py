@@ -27,9 +27,14 @@ def limits(*standing: Standing, now: datetime = NOW, horizon: int = 90, count: i
 
 
 def refused(
-    bounds: Limits, start: datetime, minutes: int = 60, *, terms: BookingTerms | None = None, car: uuid.UUID | None = None,
+    bounds: Limits,
+    start: datetime,
+    minutes: int = 60,
+    *,
+    terms: BookingTerms | None = None,
+    car: uuid.UUID | None = None,
     moved: bool = False,
-) -> LimitReached | None:  # fmt: skip
+) -> LimitReached | None:
     return bounds.refusal(terms or BookingTerms(), HERE, car, start, start + timedelta(minutes=minutes), moved=moved)
 
 
@@ -123,9 +128,12 @@ def worlds(draw: st.DrawFn) -> tuple[Limits, BookingTerms]:
     items = [standing(NOW + begin * SLOT, 15 * length, at=at, car=car) for begin, length, at, car in held]
     low = draw(st.integers(15, 60))
     terms = BookingTerms(
-        min_lead_minutes=draw(st.integers(0, 180)), booking_horizon_days=1, min_booking_minutes=low,
-        max_booking_minutes=draw(st.integers(low, 120)), open_bookings_per_driver=draw(st.integers(1, 100)),
-    )  # fmt: skip
+        min_lead_minutes=draw(st.integers(0, 180)),
+        booking_horizon_days=1,
+        min_booking_minutes=low,
+        max_booking_minutes=draw(st.integers(low, 120)),
+        open_bookings_per_driver=draw(st.integers(1, 100)),
+    )
     return limits(*items, now=now, count=draw(st.integers(1, 100))), terms
 
 
