@@ -156,7 +156,7 @@ async def _on_app_error(request: Request, error: Exception) -> JSONResponse:
     return problem_response(error)
 
 
-async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     fields = [FieldError(_field(item["loc"]), _sentence(item)) for item in error.errors()]
     named = "; ".join(f"{item.field}: {item.message}" for item in fields[:3])

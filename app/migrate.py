@@ -42,20 +42,20 @@ def load_tables() -> sa.MetaData:
 
 def upgrade(database: Database) -> str:
     """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
-    found = current(database)
-    if found is not None and found not in known():
-        raise Unavailable(f"The database is at revision {found}, which this code does not know: it is newer.")
+    revision = current(database)
+    if revision is not None and revision not in known():
+        raise Unavailable(f"The database is at revision {revision}, which this code does not know: it is newer.")
     with _one_at_a_time, database.engine.connect() as conn:
         if not database.is_sqlite:
             if conn.execute(sa.text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK}).scalar() != 1:
                 raise Unavailable("Another migration holds the lock; try again when it has ended.")
             conn.commit()
         try:
-            made = config()
-            made.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
+            alembic_config = config()
+            alembic_config.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
             if database.is_sqlite:  # begun before the revision is read: a second upgrade waits, and nothing is half-done
                 conn.begin()
-            command.upgrade(made, "head")
+            command.upgrade(alembic_config, "head")
             conn.commit()
         finally:
             if not database.is_sqlite:

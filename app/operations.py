@@ -59,7 +59,7 @@ def keep_dead_letter(platform: Platform, queue: str, message: func.ServiceBusMes
             tx.conn,
             message_id,
             queue=queue,
-            type=(message.subject or "unknown")[:64],
+            event_type=(message.subject or "unknown")[:64],
             payload=payload,
             deliveries=message.delivery_count or 0,
             reason=f"{reason}: {why}" if why else reason,

@@ -93,7 +93,7 @@ def _add_queue(queue: str, name: str) -> None:
         from app import subscriptions
 
         taken = received(message)
-        subscriptions.dispatch(platform(), queue=queue, message_id=taken.id, type=taken.type, payload=taken.payload)
+        subscriptions.dispatch(platform(), queue=queue, message_id=taken.id, event_type=taken.type, payload=taken.payload)
 
     handler.__name__ = name
     handler.__doc__ = f"Runs the handlers of one event of {queue}."

@@ -69,11 +69,11 @@ QUEUES: Mapping[str, Sequence[str]] = {
 """By an event's TYPE: the queues on which somebody listens; what `tx.publish` goes by."""
 
 
-def dispatch(platform: Platform, *, queue: str, message_id: str, type: str, payload: dict[str, Any]) -> None:
+def dispatch(platform: Platform, *, queue: str, message_id: str, event_type: str, payload: dict[str, Any]) -> None:
     """Hands a message to each handler of its event on this queue. Raises ValueError for what is none of ours."""
-    kind = EVENTS.get(type)
-    if kind is None or queue not in QUEUES[type]:
-        raise ValueError(f"type: {type!r} is not an event of the queue {queue}")
+    kind = EVENTS.get(event_type)
+    if kind is None or queue not in QUEUES[event_type]:
+        raise ValueError(f"type: {event_type!r} is not an event of the queue {queue}")
     event = kind.of_payload(payload)
     for subscribed, handler in SUBSCRIPTIONS[kind]:
         if subscribed == queue:

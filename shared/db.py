@@ -85,13 +85,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def Key(length: int) -> sa.types.TypeEngine[str]:
+def Key(length: int) -> sa.types.TypeEngine[str]:  # noqa: N802
     """A string compared byte by byte: 'A' is not 'a', 'a' is not 'a '. For keys, tokens, codes and enum words."""
     binary = mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.String(length).with_variant(binary, "mysql").with_variant(binary, "mariadb")
 
 
-def LongText() -> sa.types.TypeEngine[str]:
+def LongText() -> sa.types.TypeEngine[str]:  # noqa: N802
     """Text without a limit below 16 MiB."""
     return sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql").with_variant(mysql.MEDIUMTEXT(), "mariadb")
 

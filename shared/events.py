@@ -37,7 +37,7 @@ class Event:
         return event
 
     @classmethod
-    def upgraded(cls, payload: dict[str, Any], version: int) -> dict[str, Any]:
+    def upgraded(cls, payload: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003
         """A payload of an earlier version as one of this version."""
         return payload
 

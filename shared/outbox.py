@@ -62,9 +62,11 @@ class Message:
     last_error: str | None = None
 
 
-def message(*, queue: str, type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None) -> Message:
+def message(
+    *, queue: str, event_type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None
+) -> Message:
     """A message that leaves not before `available_at`, once it is put in the outbox."""
-    return Message(new_id(), queue, type, payload, now, available_at or now)
+    return Message(new_id(), queue, event_type, payload, now, available_at or now)
 
 
 def put(conn: Connection, messages: Sequence[Message]) -> None:
@@ -102,8 +104,8 @@ def due(conn: Connection, *, now: datetime, limit: int = 100, queue: str | None 
 def next_due_at(conn: Connection) -> datetime | None:
     """When the next waiting message may leave: replays jump their clock there."""
     statement = sa.select(sa.func.min(outbox_message.c.available_at)).where(outbox_message.c.state == PENDING)
-    found: datetime | None = conn.execute(statement).scalar()
-    return found
+    due_at: datetime | None = conn.execute(statement).scalar()
+    return due_at
 
 
 def settle(conn: Connection, ids: list[uuid.UUID], *, now: datetime) -> None:
@@ -112,42 +114,50 @@ def settle(conn: Connection, ids: list[uuid.UUID], *, now: datetime) -> None:
         conn.execute(sa.update(outbox_message).where(outbox_message.c.id.in_(ids)).values(state=SENT, settled_at=now))
 
 
-def put_back(conn: Connection, id: uuid.UUID, *, error: str, available_at: datetime) -> None:
+def put_back(conn: Connection, message_id: uuid.UUID, *, error: str, available_at: datetime) -> None:
     """A delivery failed: it is counted and tried again at `available_at`."""
     conn.execute(
         sa.update(outbox_message)
-        .where(outbox_message.c.id == id)
+        .where(outbox_message.c.id == message_id)
         .values(attempts=outbox_message.c.attempts + 1, last_error=error, available_at=available_at)
     )
 
 
-def dead_letter(conn: Connection, id: uuid.UUID, *, error: str, now: datetime) -> None:
+def dead_letter(conn: Connection, message_id: uuid.UUID, *, error: str, now: datetime) -> None:
     """The message failed too often: it stays, visible to administrators, and is not tried again by itself."""
     conn.execute(
         sa.update(outbox_message)
-        .where(outbox_message.c.id == id)
+        .where(outbox_message.c.id == message_id)
         .values(state=DEAD, attempts=outbox_message.c.attempts + 1, last_error=error, settled_at=now)
     )
 
 
-def note_failure(conn: Connection, id: uuid.UUID, *, error: str) -> None:
+def note_failure(conn: Connection, message_id: uuid.UUID, *, error: str) -> None:
     """A delivery by the bus failed: should it be the last, administrators read why."""
-    conn.execute(sa.update(outbox_message).where(outbox_message.c.id == id).values(last_error=error))
+    conn.execute(sa.update(outbox_message).where(outbox_message.c.id == message_id).values(last_error=error))
 
 
 def keep_dead(
-    conn: Connection, id: uuid.UUID, *, queue: str, type: str, payload: Any, deliveries: int, reason: str, now: datetime
+    conn: Connection,
+    message_id: uuid.UUID,
+    *,
+    queue: str,
+    event_type: str,
+    payload: Any,
+    deliveries: int,
+    reason: str,
+    now: datetime,
 ) -> bool:
     """Keeps what the bus gave up on, once: the row it came from becomes a dead letter, with the last failure where one was
     noted; what never was a row of ours gets one. False where it is known as dead already."""
     table = outbox_message.c
-    row = conn.execute(for_update(sa.select(table.state, table.last_error).where(table.id == id), conn)).one_or_none()
+    row = conn.execute(for_update(sa.select(table.state, table.last_error).where(table.id == message_id), conn)).one_or_none()
     if row is None:
         conn.execute(
             sa.insert(outbox_message).values(
-                id=id,
+                id=message_id,
                 queue=queue,
-                type=type,
+                type=event_type,
                 payload=payload,
                 state=DEAD,
                 created_at=now,
@@ -162,15 +172,15 @@ def keep_dead(
         return False
     error = row.last_error or reason
     changed = {"state": DEAD, "settled_at": now, "attempts": deliveries, "last_error": error}
-    conn.execute(sa.update(outbox_message).where(table.id == id).values(**changed))
+    conn.execute(sa.update(outbox_message).where(table.id == message_id).values(**changed))
     return True
 
 
-def revive(conn: Connection, id: uuid.UUID, *, now: datetime) -> bool:
+def revive(conn: Connection, message_id: uuid.UUID, *, now: datetime) -> bool:
     """Sends a dead letter again; False if there is none."""
     result = conn.execute(
         sa.update(outbox_message)
-        .where(outbox_message.c.id == id, outbox_message.c.state == DEAD)
+        .where(outbox_message.c.id == message_id, outbox_message.c.state == DEAD)
         .values(state=PENDING, attempts=0, available_at=now, settled_at=None)
     )
     return result.rowcount == 1
@@ -184,22 +194,22 @@ def dead_letters(conn: Connection, *, limit: int = 100, before: uuid.UUID | None
     return [_message(row) for row in conn.execute(statement.order_by(outbox_message.c.id.desc()).limit(limit))]
 
 
-def dead_letter_of(conn: Connection, id: uuid.UUID) -> Message | None:
+def dead_letter_of(conn: Connection, message_id: uuid.UUID) -> Message | None:
     """One dead letter."""
-    statement = sa.select(outbox_message).where(outbox_message.c.id == id, outbox_message.c.state == DEAD)
+    statement = sa.select(outbox_message).where(outbox_message.c.id == message_id, outbox_message.c.state == DEAD)
     row = conn.execute(statement).one_or_none()
     return None if row is None else _message(row)
 
 
 def counts(conn: Connection) -> dict[str, dict[str, int]]:
     """Messages by queue and state."""
-    found: dict[str, dict[str, int]] = {queue: {PENDING: 0, SENT: 0, DEAD: 0} for queue in QUEUES}
+    by_queue: dict[str, dict[str, int]] = {queue: {PENDING: 0, SENT: 0, DEAD: 0} for queue in QUEUES}
     statement = sa.select(outbox_message.c.queue, outbox_message.c.state, sa.func.count()).group_by(
         outbox_message.c.queue, outbox_message.c.state
     )
     for queue, state, count in conn.execute(statement):
-        found.setdefault(queue, {})[state] = count
-    return found
+        by_queue.setdefault(queue, {})[state] = count
+    return by_queue
 
 
 def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetime) -> bool:

@@ -76,12 +76,14 @@ class Tx:
         for queue in queues:
             self.emit(queue, event.TYPE, payload, available_at=available_at)
 
-    def emit(self, queue: str, type: str, payload: dict[str, Any], *, available_at: datetime | None = None) -> outbox.Message:
+    def emit(
+        self, queue: str, event_type: str, payload: dict[str, Any], *, available_at: datetime | None = None
+    ) -> outbox.Message:
         """A message for the outbox, written at the end of the transaction with all others; it leaves after the commit (not
         before `available_at`)."""
-        made = outbox.message(queue=queue, type=type, payload=payload, now=self.now, available_at=available_at)
-        self.emitted.append(made)
-        return made
+        message = outbox.message(queue=queue, event_type=event_type, payload=payload, now=self.now, available_at=available_at)
+        self.emitted.append(message)
+        return message
 
     def audit(
         self,

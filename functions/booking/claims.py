@@ -24,9 +24,9 @@ ALTERNATIVE_KM = 5.0
 def choose_pools(location: Location, *, standard: str, power_class: str | None, field: str = "connector") -> list[Pool]:
     """The location's pools of a connector standard, fastest first. Raises Invalid naming the field where there is none,
     SlotTaken where every EVSE of them is out of order or not heard from now."""
-    found = _pools(location, standard, power_class)
-    if found:
-        return found
+    pools = _pools(location, standard, power_class)
+    if pools:
+        return pools
     if _pools(repaired(location, FAULTY | {EvseStatus.UNKNOWN}), standard, power_class):
         telemetry.claims_lost.add(1, {"where": "out_of_use"})
         raise SlotTaken(f"No {standard} at {location.name} can be used now: out of order, or not heard from.", alternatives=[])
@@ -51,18 +51,22 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
     """The claims around `slots` on every EVSE of the location, its blocked times, and where somebody is now without a
     booking, as placements see them. The location must be locked."""
     evse_ids = [evse.id for evse in location.evses]
-    found = repository_claims.holdings(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
+    holdings = repository_claims.holdings(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
     pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
     held = []
-    for item in found:
-        if item.booking_id == ignoring:
+    for holding in holdings:
+        if holding.booking_id == ignoring:
             continue
-        whole = (item.first, item.stop, item.slots) == (slot_of(item.start), slot_of(item.end), item.stop - item.first)
-        movable = whole and not item.settled
-        allowed = pools.get((item.standard, item.power_class), ()) if movable else ()
-        held.append(Held(item.booking_id, item.evse_id, item.first, item.stop, allowed))
+        whole = (holding.first, holding.stop, holding.slots) == (
+            slot_of(holding.start),
+            slot_of(holding.end),
+            holding.stop - holding.first,
+        )
+        movable = whole and not holding.settled
+        allowed = pools.get((holding.standard, holding.power_class), ()) if movable else ()
+        held.append(Held(holding.booking_id, holding.evse_id, holding.first, holding.stop, allowed))
     now = slot_of(tx.now)
-    booked = {item.evse_id for item in found if item.first <= now < item.stop}
+    booked = {holding.evse_id for holding in holdings if holding.first <= now < holding.stop}
     engaged = [Held(evse, evse, now, now + ENGAGED_SLOTS) for evse in location.engaged_evses() if evse not in booked]
     return held + blocked(location) + engaged
 
@@ -149,21 +153,22 @@ def _in_time(
     reach = range(slots.start - ALTERNATIVE_SLOTS, slots.stop + ALTERNATIVE_SLOTS)
     held = occupied(tx, location, reach, ignoring=ignoring)
     opened = location.opened(slot_start(reach.start), len(reach))
-    length, earliest, found = len(slots), slot_after(tx.now), []
+    length, earliest = len(slots), slot_after(tx.now)
+    alternatives: list[dict[str, Any]] = []
     for shift in sorted(range(-ALTERNATIVE_SLOTS, ALTERNATIVE_SLOTS + 1), key=lambda step: (abs(step), -step)):
         start = slots.start + shift
         offset = start - reach.start
         if shift == 0 or start < earliest or not opened[offset : offset + length].all():
             continue
         if place(pool.evse_ids, held, start, start + length) is not None:
-            found.append(_alternative(location, pool, start, length, 0.0))
-            if len(found) == limit:
+            alternatives.append(_alternative(location, pool, start, length, 0.0))
+            if len(alternatives) == limit:
                 break
-    return found
+    return alternatives
 
 
 def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) -> list[dict[str, Any]]:
-    found = []
+    alternatives: list[dict[str, Any]] = []
     near = stations.locations_near(
         tx=tx,
         latitude=location.latitude,
@@ -180,11 +185,11 @@ def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) 
         held = occupied(tx, other, slots)
         for candidate in _pools(other, pool.standard, None):
             if place(candidate.evse_ids, held, slots.start, slots.stop) is not None:
-                found.append(_alternative(other, candidate, slots.start, len(slots), km))
+                alternatives.append(_alternative(other, candidate, slots.start, len(slots), km))
                 break
-        if len(found) == limit:
+        if len(alternatives) == limit:
             break
-    return found
+    return alternatives
 
 
 def _alternative(location: Location, pool: Pool, start: int, length: int, km: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +24,7 @@ from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 
-class Outcome(StrEnum):
+class DisplacementOutcome(StrEnum):
     """What becomes of a displaced booking: another EVSE of its pool, an end at no cost, or a session that goes on."""
 
     MOVED = "MOVED"
@@ -36,24 +37,28 @@ class Displaced:
     """A booking that cannot stay, and what becomes of it."""
 
     booking: Booking
-    outcome: Outcome
+    outcome: DisplacementOutcome
 
-    def told(self) -> dict[str, Any]:
+    def to_public(self) -> dict[str, Any]:
         """As the owner reads it: nothing of who booked."""
-        made = self.booking
+        booking = self.booking
         return {
-            "booking_id": str(made.id),
-            "reservation_status": made.status.value,
-            "period": {"start": made.start.isoformat(), "end": made.end.isoformat()},
-            "connector": made.standard,
-            "power_class": made.power_class,
-            "evse_uid": made.evse_uid,
+            "booking_id": str(booking.id),
+            "reservation_status": booking.status.value,
+            "period": {"start": booking.start.isoformat(), "end": booking.end.isoformat()},
+            "connector": booking.standard,
+            "power_class": booking.power_class,
+            "evse_uid": booking.evse_uid,
             "outcome": self.outcome.value,
         }
 
 
+def _by_start(displaced: Displaced) -> tuple[datetime, uuid.UUID]:
+    return displaced.booking.start, displaced.booking.id
+
+
 @dataclass(frozen=True)
-class Plan:
+class DisplacementPlan:
     """What a change displaces, and where every booking that moves goes, those moved to make room among them."""
 
     displaced: tuple[Displaced, ...] = ()
@@ -61,7 +66,7 @@ class Plan:
 
     def listed(self) -> list[dict[str, Any]]:
         """The displaced bookings in order of their start."""
-        return [item.told() for item in sorted(self.displaced, key=lambda item: (item.booking.start, item.booking.id))]
+        return [displaced.to_public() for displaced in sorted(self.displaced, key=_by_start)]
 
     def token(self, *parts: str) -> str:
         """Stands for this list (each booking, its period and its outcome) and `parts`, and for no other."""
@@ -69,7 +74,7 @@ class Plan:
         return hashlib.sha256(listed.encode()).hexdigest()[:32]
 
 
-def plan(*, tx: Tx, before: Location, after: Location, judged: Location | None = None) -> Plan:
+def plan(*, tx: Tx, before: Location, after: Location, judged: Location | None = None) -> DisplacementPlan:
     """What becomes of the bookings that stood at `before` and do not at `after`. The location must be locked.
 
     `judged`: who is concerned is found by it instead of `after` (an edit does not concern who waits at another EVSE that
@@ -77,47 +82,48 @@ def plan(*, tx: Tx, before: Location, after: Location, judged: Location | None =
     """
     claims.release_lapsed(tx, before.id)
     standing = repository.standing_at(tx, before.id)
-    gone = [made for made in standing if _stands(before, made, tx) and not _stands(judged or after, made, tx)]
-    running = [made for made in gone if made.charging()]
+    gone = [booking for booking in standing if _stands(before, booking, tx) and not _stands(judged or after, booking, tx)]
+    running = [booking for booking in gone if booking.charging()]
     # Firm bookings first, then offers that are only held; in order of start, as a pool is packed.
-    waiting = [made for made in gone if not made.charging()]
-    waiting.sort(key=lambda made: (made.status is ReservationStatus.PENDING, made.start, made.id))
+    waiting = [booking for booking in gone if not booking.charging()]
+    waiting.sort(key=lambda booking: (booking.status is ReservationStatus.PENDING, booking.start, booking.id))
     if not gone:
-        return Plan()
+        return DisplacementPlan()
     held = _held_without(tx, after, waiting)
-    displaced = [Displaced(made, Outcome.GOES_ON) for made in running]
+    displaced = [Displaced(booking, DisplacementOutcome.GOES_ON) for booking in running]
     moves: dict[uuid.UUID, uuid.UUID] = {}
-    for made in waiting:
-        found = _place(after, made, held.values())
-        if found is None:
-            displaced.append(Displaced(made, Outcome.CANCELED))
+    for booking in waiting:
+        free_place = _place(after, booking, held.values())
+        if free_place is None:
+            displaced.append(Displaced(booking, DisplacementOutcome.CANCELED))
             continue
-        evse, others = found
+        evse, others = free_place
         for other, target in others.items():
             moves[other] = target
             held[other, 0] = _moved(held.pop(_key(held, other)), target)
-        moves[made.id] = evse
-        pool = _pool(after, made)
-        movable = pool.evse_ids if made.revealed_at is None and pool is not None else ()
-        held[made.id, 0] = Held(made.id, evse, slot_of(made.start), slot_of(made.end), movable)
-        displaced.append(Displaced(made, Outcome.MOVED))
-    return Plan(tuple(displaced), moves)
+        moves[booking.id] = evse
+        pool = _pool(after, booking)
+        movable = pool.evse_ids if booking.revealed_at is None and pool is not None else ()
+        held[booking.id, 0] = Held(booking.id, evse, slot_of(booking.start), slot_of(booking.end), movable)
+        displaced.append(Displaced(booking, DisplacementOutcome.MOVED))
+    return DisplacementPlan(tuple(displaced), moves)
 
 
-def _stands(location: Location, made: Booking, tx: Tx) -> bool:
+def _stands(location: Location, booking: Booking, tx: Tx) -> bool:
     """Whether what is left of a booking can be held at its EVSE."""
-    pool = _pool(location, made)
-    if location.status != APPROVED or pool is None or made.evse_id not in pool.evse_ids:
+    pool = _pool(location, booking)
+    if location.status != APPROVED or pool is None or booking.evse_id not in pool.evse_ids:
         return False
-    first, stop = max(slot_of(made.start), slot_of(tx.now)), slot_after(made.end)
+    first, stop = max(slot_of(booking.start), slot_of(tx.now)), slot_after(booking.end)
     if not location.opened(slot_start(first), stop - first).all():
         return False
-    return not any(item.evse_id == made.evse_id and item.start < stop and item.end > first for item in claims.blocked(location))
+    return not any(
+        item.evse_id == booking.evse_id and item.start < stop and item.end > first for item in claims.blocked(location)
+    )
 
 
-def _pool(location: Location, made: Booking) -> Pool | None:
-    wanted = (made.standard, made.power_class)
-    return next((item for item in location.pools() if (item.standard, item.power_class) == wanted), None)
+def _pool(location: Location, booking: Booking) -> Pool | None:
+    return location.pool_of(booking.standard, booking.power_class)
 
 
 _Lanes = dict[tuple[uuid.UUID, int], Held]
@@ -127,8 +133,8 @@ _Lanes = dict[tuple[uuid.UUID, int], Held]
 def _held_without(tx: Tx, location: Location, waiting: list[Booking]) -> _Lanes:
     if not waiting:
         return {}
-    reach = range(min(slot_of(made.start) for made in waiting), max(slot_of(made.end) for made in waiting))
-    leaving, lanes = {made.id for made in waiting}, _Lanes()
+    reach = range(min(slot_of(booking.start) for booking in waiting), max(slot_of(booking.end) for booking in waiting))
+    leaving, lanes = {booking.id for booking in waiting}, _Lanes()
     for item in claims.occupied(tx, location, reach):
         if item.booking_id not in leaving:
             number = 0
@@ -146,41 +152,43 @@ def _moved(item: Held, evse: uuid.UUID) -> Held:
     return Held(item.booking_id, evse, item.start, item.end, item.allowed)
 
 
-def _place(location: Location, made: Booking, held: Iterable[Held]) -> tuple[uuid.UUID, Mapping[uuid.UUID, uuid.UUID]] | None:
-    pool = _pool(location, made)
-    first, stop = slot_of(made.start), slot_of(made.end)
+def _place(
+    location: Location, booking: Booking, held: Iterable[Held]
+) -> tuple[uuid.UUID, Mapping[uuid.UUID, uuid.UUID]] | None:
+    pool = _pool(location, booking)
+    first, stop = slot_of(booking.start), slot_of(booking.end)
     if location.status != APPROVED or pool is None or not location.opened(slot_start(first), stop - first).all():
         return None
-    found = place(pool.evse_ids, held, first, stop)
-    return None if found is None else (found.evse_id, found.moves)
+    placement = place(pool.evse_ids, held, first, stop)
+    return None if placement is None else (placement.evse_id, placement.moves)
 
 
-def carry_out(*, tx: Tx, location: Location, plan: Plan, reason: CanceledReason = CanceledReason.BLOCKED) -> None:
+def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: CanceledReason = CanceledReason.BLOCKED) -> None:
     """Does what `plan` says at `location` as it is after the change: claims first, then bookings, then who is told.
 
-    A driver who knows his EVSE is told of the new one, who does not learns it 30 minutes before as ever; who is cancelled
-    is told why, at no cost. An offer that is only held expires as if it had not been accepted.
+    Drivers who know their EVSE are told of the new one, the others learn it 30 minutes before as ever. Drivers whose booking
+    is cancelled are told why, at no cost. An offer that is only held expires as if it had not been accepted.
     """
     uids = {evse.id: evse.uid for evse in location.evses}
-    old = {id: repository_claims.claims_of(tx, id) for id in plan.moves}
+    old = {booking_id: repository_claims.claims_of(tx, booking_id) for booking_id in plan.moves}
     for item in plan.displaced:  # before the moves: what they free may be needed
-        if item.outcome is Outcome.CANCELED:
+        if item.outcome is DisplacementOutcome.CANCELED:
             _cancel(tx, location, item.booking, reason)
-    add = {id: {(evse, slot) for _, slot in old[id]} for id, evse in plan.moves.items()}
+    add = {booking_id: {(evse, slot) for _, slot in old[booking_id]} for booking_id, evse in plan.moves.items()}
     try:
         repository_claims.change_claims(tx, remove=old, add=add)
     except repository_claims.ClaimTaken:
         raise SlotTaken("Somebody else was a moment faster; ask again.", alternatives=[]) from None
     movers = repository.by_ids(tx, plan.moves)
-    for id in sorted(movers):
-        evse = plan.moves[id]
-        made = service.change(tx, movers[id], evse_id=evse, evse_uid=uids[evse])
-        if made.revealed_at is not None:
-            tx.publish(EvseChanged.of(location, made, now=tx.now, previous=movers[id]))
+    for booking_id in sorted(movers):
+        evse = plan.moves[booking_id]
+        booking = service.change(tx, movers[booking_id], evse_id=evse, evse_uid=uids[evse])
+        if booking.revealed_at is not None:
+            tx.publish(EvseChanged.of(location, booking, now=tx.now, previous=movers[booking_id]))
 
 
-def _cancel(tx: Tx, location: Location, made: Booking, reason: CanceledReason) -> None:
-    if made.status is ReservationStatus.PENDING:
-        claims.end_hold(tx, made, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
+def _cancel(tx: Tx, location: Location, booking: Booking, reason: CanceledReason) -> None:
+    if booking.status is ReservationStatus.PENDING:
+        claims.end_hold(tx, booking, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
         return
-    service.end(tx, location, made, reason=reason, who=WhoCanceled.CPO)
+    service.end(tx, location, booking, reason=reason, who=WhoCanceled.CPO)

@@ -1,6 +1,6 @@
 """Limits of bookings: which there are, how much each allows, and when it lifts. Pure; docs/limits.md is for drivers and owners.
 
-The owner's limits are his location's BookingTerms, the platform's are settings. One rule decides what may be reserved and, as
+The owner's limits are their location's BookingTerms, the platform's are settings. One rule decides what may be reserved and, as
 closed slots, what the optimizer may propose: `Limits.refusal` and `Limits.closed` say the same, a property test holds it.
 """
 
@@ -74,13 +74,13 @@ class Limits:
         lead = terms.min_lead_minutes
         if lead and start < self.now + timedelta(minutes=lead):
             first = slot_start(slot_after(self.now + timedelta(minutes=lead)))
-            said = f"this location wants {lead} minutes of notice; the earliest start is {first.isoformat()}"
-            yield _refuse("start", "min_lead_minutes", lead, first, said)
+            message = f"this location wants {lead} minutes of notice; the earliest start is {first.isoformat()}"
+            yield _refuse("start", "min_lead_minutes", lead, first, message)
         days, scope = self._horizon(terms)
         opens = start - timedelta(days=days)
         if opens > self.now:
-            said = f"bookings open {days} days ahead; this one from {opens.isoformat()} on"
-            yield _refuse("start", "booking_horizon_days", days, opens, said, scope=scope)
+            message = f"bookings open {days} days ahead; this one from {opens.isoformat()} on"
+            yield _refuse("start", "booking_horizon_days", days, opens, message, scope=scope)
 
     def _horizon(self, terms: BookingTerms) -> tuple[int, str]:
         if self.horizon_days < terms.booking_horizon_days:
@@ -89,24 +89,28 @@ class Limits:
 
     def _too_many(self, terms: BookingTerms, location_id: uuid.UUID) -> Iterator[LimitReached]:
         here = [item for item in self.standing if item.location_id == location_id]
-        for found, allowed, scope, where in (
+        for counted, allowed, scope, where in (
             (here, terms.open_bookings_per_driver, "location", "here"),
             (self.standing, self.open_bookings, "platform", "in all"),
         ):
-            if len(found) >= allowed:
-                lifts = sorted(item.until for item in found)[len(found) - allowed]
-                said = f"of the {allowed} open bookings allowed {where} you have {len(found)}; "
-                said += f"there is room at {lifts.isoformat()} at the latest"
-                yield _refuse("bookings", "open_bookings_per_driver", allowed, lifts, said, scope=scope)
+            if len(counted) >= allowed:
+                lifts = sorted(item.until for item in counted)[len(counted) - allowed]
+                message = f"of the {allowed} open bookings allowed {where} you have {len(counted)}; "
+                message += f"there is room at {lifts.isoformat()} at the latest"
+                yield _refuse("bookings", "open_bookings_per_driver", allowed, lifts, message, scope=scope)
 
     def _elsewhere(self, vehicle_id: uuid.UUID | None, start: datetime, end: datetime) -> Iterator[LimitReached]:
         booked = self._of_vehicle(vehicle_id)
         for item in booked:
             if item.start < end and item.end > start:
                 free = _first_gap(booked, start, end - start)
-                said = f"this vehicle is booked from {item.start.isoformat()} to {item.end.isoformat()} (booking {item.id}); "
-                said += f"it is free for as long from {free.isoformat()} on"
-                yield _refuse("vehicle_id", "one_vehicle_one_place", 1, free, said, scope="platform", booking_id=str(item.id))
+                message = (
+                    f"this vehicle is booked from {item.start.isoformat()} to {item.end.isoformat()} (booking {item.id}); "
+                )
+                message += f"it is free for as long from {free.isoformat()} on"
+                yield _refuse(
+                    "vehicle_id", "one_vehicle_one_place", 1, free, message, scope="platform", booking_id=str(item.id)
+                )
 
     def _of_vehicle(self, vehicle_id: uuid.UUID | None) -> list[Standing]:
         return [] if vehicle_id is None else [item for item in self.standing if item.vehicle_id == vehicle_id]
@@ -129,11 +133,11 @@ class Limits:
 def _how_long(terms: BookingTerms, minutes: int) -> Iterator[LimitReached]:
     least, most = terms.min_booking_minutes, terms.max_booking_minutes
     if minutes < least:
-        said = f"{minutes} is below the {least} that this location books at least"
-        yield _refuse("duration_minutes", "min_booking_minutes", least, None, said)
+        message = f"{minutes} is below the {least} that this location books at least"
+        yield _refuse("duration_minutes", "min_booking_minutes", least, None, message)
     if minutes > most:
-        said = f"{minutes} is above the {most} that this location books at most"
-        yield _refuse("duration_minutes", "max_booking_minutes", most, None, said)
+        message = f"{minutes} is above the {most} that this location books at most"
+        yield _refuse("duration_minutes", "max_booking_minutes", most, None, message)
 
 
 def _refuse(

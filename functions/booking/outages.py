@@ -1,7 +1,7 @@
 """Bookings at EVSEs that broke or fell silent: moved in their pool as soon as that is known, else ended in time.
 
 A fault may be mended and a feed come back, so what finds no other EVSE waits where it is and is tried again each minute. Half
-an hour before the start, when the driver would be told his EVSE, a booking that is still at a faulty one is cancelled by the
+an hour before the start, when the driver would be told their EVSE, a booking that is still at a faulty one is cancelled by the
 operator's side (OCPI BROKEN_CHARGER), at no cost. At one that is only silent it stands: the charger may well work. Nobody
 pays for not charging at either.
 """
@@ -11,7 +11,7 @@ import uuid
 from functools import partial
 
 from functions.booking import displacements, repository, repository_claims
-from functions.booking.displacements import Displaced, Outcome, Plan
+from functions.booking.displacements import Displaced, DisplacementOutcome, DisplacementPlan
 from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus
 from functions.stations import service as stations
 from functions.stations.domain import FAULTY, OUT_OF_USE, Location, repaired
@@ -32,7 +32,9 @@ def rehouse_bookings(platform: Platform) -> int:
 
     def concerned(tx: Tx) -> list[uuid.UUID]:
         places = feed.out_of_use(tx=tx)
-        return sorted({places[id] for id in repository_claims.claimed_among(tx, sorted(places), from_slot=slot_of(tx.now))})
+        return sorted(
+            {places[evse_id] for evse_id in repository_claims.claimed_among(tx, sorted(places), from_slot=slot_of(tx.now))}
+        )
 
     done = 0
     for location_id in platform.read(concerned):
@@ -46,32 +48,34 @@ def rehouse_bookings(platform: Platform) -> int:
 def _rehouse(tx: Tx, *, location_id: uuid.UUID) -> int:
     location = stations.lock_location(tx=tx, location_id=location_id)
     plan = displacements.plan(tx=tx, before=repaired(location, OUT_OF_USE), after=location)
-    kept = tuple(item for item in plan.displaced if item.outcome is Outcome.MOVED or _ends(tx, location, item))
-    displacements.carry_out(tx=tx, location=location, plan=Plan(kept, plan.moves), reason=CanceledReason.BROKEN_CHARGER)
+    kept = tuple(item for item in plan.displaced if item.outcome is DisplacementOutcome.MOVED or _ends(tx, location, item))
+    displacements.carry_out(
+        tx=tx, location=location, plan=DisplacementPlan(kept, plan.moves), reason=CanceledReason.BROKEN_CHARGER
+    )
     return len(kept)
 
 
 def _ends(tx: Tx, location: Location, item: Displaced) -> bool:
     """Whether a booking that found no other EVSE ends now. An offer that is only held does: it could not be kept."""
-    if item.outcome is not Outcome.CANCELED:
+    if item.outcome is not DisplacementOutcome.CANCELED:
         return False
-    made = item.booking
-    near = made.start - tx.now <= REVEAL_BEFORE
-    return made.status is ReservationStatus.PENDING or (near and _status(location, made) in GONE)
+    booking = item.booking
+    near = booking.start - tx.now <= REVEAL_BEFORE
+    return booking.status is ReservationStatus.PENDING or (near and _status(location, booking) in GONE)
 
 
-def _status(location: Location, made: Booking) -> str | None:
-    return next((evse.status for evse in location.evses if evse.id == made.evse_id), None)
+def _status(location: Location, booking: Booking) -> str | None:
+    return next((evse.status for evse in location.evses if evse.id == booking.evse_id), None)
 
 
-def cannot_be_used(location: Location, made: Booking) -> bool:
+def cannot_be_used(location: Location, booking: Booking) -> bool:
     """Whether the booking's EVSE is certainly out of use: its driver is not sent there."""
-    return _status(location, made) in GONE
+    return _status(location, booking) in GONE
 
 
-def excuse(location: Location, made: Booking) -> CanceledReason | None:
-    """Why somebody who did not come to a booking does not pay for it, None where he does."""
-    status = _status(location, made)
+def excuse(location: Location, booking: Booking) -> CanceledReason | None:
+    """Why a driver who did not come to a booking does not pay for it, None where they do."""
+    status = _status(location, booking)
     if status in GONE:
         return CanceledReason.BROKEN_CHARGER
     return CanceledReason.UNKNOWN if status == EvseStatus.UNKNOWN else None

@@ -102,25 +102,25 @@ def hosted(tx: Tx, location_ids: Sequence[uuid.UUID], *, wanted: Filter, after: 
     columns = booking.c
     statement = sa.select(booking).where(columns.location_id.in_(list(location_ids)), *_passing(wanted))
     if after is not None:
-        start, id = after
-        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > id))
+        start, booking_id = after
+        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > booking_id))
     return [_booking(row) for row in tx.execute(statement.order_by(columns.start, columns.id).limit(limit))]
 
 
 def _passing(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     columns = booking.c
-    found: list[sa.ColumnElement[bool]] = []
+    conditions: list[sa.ColumnElement[bool]] = []
     if wanted.statuses:
-        found.append(columns.status.in_([item.value for item in wanted.statuses]))
+        conditions.append(columns.status.in_([status.value for status in wanted.statuses]))
     if wanted.location_id is not None:
-        found.append(columns.location_id == wanted.location_id)
+        conditions.append(columns.location_id == wanted.location_id)
     if wanted.vehicle_id is not None:
-        found.append(columns.vehicle_id == wanted.vehicle_id)
+        conditions.append(columns.vehicle_id == wanted.vehicle_id)
     if wanted.since is not None:
-        found += [columns.start > wanted.since - LONGEST, columns.end > wanted.since]  # the first for the index
+        conditions += [columns.start > wanted.since - LONGEST, columns.end > wanted.since]  # the first for the index
     if wanted.until is not None:
-        found.append(columns.start < wanted.until)
-    return found
+        conditions.append(columns.start < wanted.until)
+    return conditions
 
 
 _STANDING = Precompiled(
@@ -146,11 +146,11 @@ _STANDING = Precompiled(
 
 def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:
     """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
-    found = []
+    counted = []
     for row in tx.rows(_STANDING, user_id=user_id, now=tx.now):
         until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
-        found.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
-    return found
+        counted.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
+    return counted
 
 
 def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
@@ -163,8 +163,8 @@ def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
         ),
         booking.c.end > tx.now,
     )
-    found = by_ids(tx, tx.execute(statement).scalars())
-    return [found[id] for id in sorted(found)]
+    bookings = by_ids(tx, tx.execute(statement).scalars())
+    return [bookings[booking_id] for booking_id in sorted(bookings)]
 
 
 def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
@@ -180,7 +180,7 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
 
 
 def pseudonymise(tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
-    """Gives a user's bookings to another id and takes his vehicle off them. Returns how many."""
+    """Gives a user's bookings to another id and takes their vehicle off them. Returns how many."""
     statement = sa.update(booking).where(booking.c.user_id == user_id)
     return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None)).rowcount
 
@@ -198,8 +198,8 @@ def fulfilled(
         .limit(limit)
     )
     if after is not None:
-        start, id = after
-        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > id))
+        start, booking_id = after
+        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > booking_id))
     return [
         (
             (row.start, row.id),
@@ -272,7 +272,7 @@ def reserved_on(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -
 
 def add_request(
     tx: Tx,
-    made: Booking,
+    asked: Booking,
     *,
     start: datetime,
     end: datetime,
@@ -283,7 +283,7 @@ def add_request(
     """Records what was asked of a booking (OCPI booking_requests)."""
     row = {
         "id": new_id(),
-        "booking_id": made.id,
+        "booking_id": asked.id,
         "request_status": status.value,
         "start": start,
         "end": end,

@@ -106,14 +106,14 @@ def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
 
 def claimed_among(tx: Tx, evse_ids: Sequence[uuid.UUID], *, from_slot: int) -> set[uuid.UUID]:
     """Those of the EVSEs that anybody holds a claim on, from a slot on."""
-    table, found = slot_claim.c, set[uuid.UUID]()
+    table, claimed = slot_claim.c, set[uuid.UUID]()
     for begin in range(0, len(evse_ids), 1000):
         some = list(evse_ids[begin : begin + 1000])
         statement = (
             sa.select(table.evse_id).distinct().where(table.evse_id.in_(some), table.slot_start >= slot_start(from_slot))
         )
-        found |= set(tx.execute(statement).scalars())
-    return found
+        claimed |= set(tx.execute(statement).scalars())
+    return claimed
 
 
 def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, add: dict[uuid.UUID, set[Claim]]) -> None:

@@ -1,6 +1,6 @@
 """Use cases of bookings: reserve, reschedule, cancel, confirm, start, stop. Each runs inside one transaction.
 
-Locks are taken in one order: the driver (where his limits are asked for), the location row, then bookings by id, then the
+Locks are taken in one order: the driver (where their limits are asked for), the location row, then bookings by id, then the
 difference of claims.
 """
 
@@ -48,10 +48,10 @@ MINUTE = timedelta(minutes=1)
 
 def get_owned(*, tx: Tx, booking_id: uuid.UUID, lock: bool = False) -> Booking:
     """The booking, if the caller may see it: its driver, an administrator, the platform. Raises NotFound."""
-    found = repository.get(tx, booking_id, lock=lock)
-    if found is None or not (tx.actor.role in ("admin", "system") or tx.actor.id == found.user_id):
+    booking = repository.get(tx, booking_id, lock=lock)
+    if booking is None or not (tx.actor.role in ("admin", "system") or tx.actor.id == booking.user_id):
         raise NotFound(f"There is no booking {booking_id}.")
-    return found
+    return booking
 
 
 def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:
@@ -62,10 +62,10 @@ def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: in
 
 def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime) -> dict[uuid.UUID, list[datetime]]:
     """The starts of claimed slots by EVSE, over every slot that [start, end) touches; EVSEs without claims are absent."""
-    found: dict[uuid.UUID, list[datetime]] = {}
+    claimed: dict[uuid.UUID, list[datetime]] = {}
     for evse, slot, _ in repository_claims.claims(tx, evse_ids, slot_of(start), slot_after(end)):
-        found.setdefault(evse, []).append(slot_start(slot))
-    return found
+        claimed.setdefault(evse, []).append(slot_start(slot))
+    return claimed
 
 
 def bookings_at(
@@ -87,8 +87,8 @@ def claims_on(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, stop: int) -
 
 def stands(*, tx: Tx, booking_id: uuid.UUID, start: datetime) -> bool:
     """Whether the booking is still RESERVED for `start`: reminders of moved or cancelled ones are not sent."""
-    found = repository.get(tx, booking_id)
-    return found is not None and found.status is ReservationStatus.RESERVED and found.start == start
+    booking = repository.get(tx, booking_id)
+    return booking is not None and booking.status is ReservationStatus.RESERVED and booking.start == start
 
 
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
@@ -206,7 +206,7 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) ->
     once, also at two locations, would each see the state without the other."""
     return Limits(
         now=tx.now,
-        standing=tuple(item for item in repository.standing(tx, user_id) if item.id != moving),
+        standing=tuple(booking for booking in repository.standing(tx, user_id) if booking.id != moving),
         horizon_days=tx.settings.booking_horizon_days,
         open_bookings=tx.settings.open_bookings_per_driver,
     )
@@ -251,8 +251,8 @@ def announce(
 
 def locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
     """The booking and its location, locked in the one order."""
-    seen = get_owned(tx=tx, booking_id=booking_id)
-    location = stations.lock_location(tx=tx, location_id=seen.location_id)
+    unlocked = get_owned(tx=tx, booking_id=booking_id)
+    location = stations.lock_location(tx=tx, location_id=unlocked.location_id)
     return location, get_owned(tx=tx, booking_id=booking_id, lock=True)
 
 

@@ -31,28 +31,33 @@ METER_TOLERANCE_KWH = 0.5
 
 def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
-    location, made = locked(tx, booking_id)
-    check_transition(made.status, ReservationStatus.FULFILLED)
-    early = timedelta(minutes=made.terms.early_start_minutes)
-    if tx.now < made.start - early:
+    location, booking = locked(tx, booking_id)
+    check_transition(booking.status, ReservationStatus.FULFILLED)
+    early = timedelta(minutes=booking.terms.early_start_minutes)
+    if tx.now < booking.start - early:
         raise TermsRefuse(
-            f"The session may start from {(made.start - early).isoformat()} on.",
-            opens_at=(made.start - early).isoformat(),
+            f"The session may start from {(booking.start - early).isoformat()} on.",
+            opens_at=(booking.start - early).isoformat(),
         )
-    if tx.now >= made.end:
-        raise WrongState("The booked period is over.", reservation_status=made.status.value)
+    if tx.now >= booking.end:
+        raise WrongState("The booked period is over.", reservation_status=booking.status.value)
     first = slot_of(tx.now)
-    if first < slot_of(made.start):
-        wanted = {made.id: {(made.evse_id, slot) for slot in range(first, slot_of(made.start))}}
+    if first < slot_of(booking.start):
+        wanted = {booking.id: {(booking.evse_id, slot) for slot in range(first, slot_of(booking.start))}}
         if any(
-            item.evse_id == made.evse_id and item.start < slot_of(made.start) and item.end > first for item in blocked(location)
+            item.evse_id == booking.evse_id and item.start < slot_of(booking.start) and item.end > first
+            for item in blocked(location)
         ):
-            raise Conflict("The EVSE is out of use until then; your booking starts as planned.", start=made.start.isoformat())
+            raise Conflict(
+                "The EVSE is out of use until then; your booking starts as planned.", start=booking.start.isoformat()
+            )
         try:
             repository_claims.change_claims(tx, add=wanted)
         except repository_claims.ClaimTaken:
-            raise Conflict("The EVSE is still taken; your booking starts as planned.", start=made.start.isoformat()) from None
-    return change(tx, made, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=made.revealed_at or tx.now)
+            raise Conflict(
+                "The EVSE is still taken; your booking starts as planned.", start=booking.start.isoformat()
+            ) from None
+    return change(tx, booking, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=booking.revealed_at or tx.now)
 
 
 def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = None) -> Booking:
@@ -61,34 +66,38 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
     `energy_kwh` is what the EVSE measured; without it what fits into the time, at most what was booked. The price is
     the frozen tariff's for what really happened, never above the quote's total.
     """
-    location, made = locked(tx, booking_id)
-    if not made.charging():
-        raise WrongState("No session of this booking is running.", reservation_status=made.status.value)
-    assert made.started_at is not None
-    minutes = (tx.now - made.started_at) / timedelta(minutes=1)
-    possible = session_energy(minutes, made.power_kw, None) / CHARGE_EFFICIENCY
+    location, booking = locked(tx, booking_id)
+    if not booking.charging():
+        raise WrongState("No session of this booking is running.", reservation_status=booking.status.value)
+    assert booking.started_at is not None
+    minutes = (tx.now - booking.started_at) / timedelta(minutes=1)
+    possible = session_energy(minutes, booking.power_kw, None) / CHARGE_EFFICIENCY
     if energy_kwh is not None and energy_kwh > possible + METER_TOLERANCE_KWH:
-        raise Invalid.one("energy_kwh", f"{made.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min")
+        raise Invalid.one(
+            "energy_kwh", f"{booking.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min"
+        )
     energy = (
-        energy_kwh if energy_kwh is not None else min(made.energy_kwh, session_energy(minutes, made.power_kw, made.vehicle_kw))
+        energy_kwh
+        if energy_kwh is not None
+        else min(booking.energy_kwh, session_energy(minutes, booking.power_kw, booking.vehicle_kw))
     )
-    stopped_at = max(tx.now, made.started_at + timedelta(seconds=1))
-    price = priced(tx, location, made.tariff_id, made.started_at, stopped_at, energy)
-    capped = {"total_minor": min(price.total_minor, made.quote.total_minor), "uncapped_minor": price.total_minor}
+    stopped_at = max(tx.now, booking.started_at + timedelta(seconds=1))
+    price = priced(tx, location, booking.tariff_id, booking.started_at, stopped_at, energy)
+    capped = {"total_minor": min(price.total_minor, booking.quote.total_minor), "uncapped_minor": price.total_minor}
     settlement = SessionSettlement(**dict(price) | capped)
-    repository_claims.release(tx, made.id, from_slot=slot_after(tx.now))
-    made = change(tx, made, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
-    announce(tx, location, made, SessionStopped, reminder=False)
-    return made
+    repository_claims.release(tx, booking.id, from_slot=slot_after(tx.now))
+    booking = change(tx, booking, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
+    announce(tx, location, booking, SessionStopped, reminder=False)
+    return booking
 
 
-def miss(*, tx: Tx, location: Location, made: Booking) -> Booking:
+def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
     """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
-    fee = frozen_fee(tx, made, BookingRestriction.BOOKING_EXPIRES) if made.terms.noshow_fee else 0
-    repository_claims.release(tx, made.id)
-    made = change(tx, made, status=ReservationStatus.NO_SHOW, settlement=NoShowSettlement(no_show_fee_minor=fee))
-    announce(tx, location, made, BookingMissed, reminder=False)
-    return made
+    fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_EXPIRES) if booking.terms.noshow_fee else 0
+    repository_claims.release(tx, booking.id)
+    booking = change(tx, booking, status=ReservationStatus.NO_SHOW, settlement=NoShowSettlement(no_show_fee_minor=fee))
+    announce(tx, location, booking, BookingMissed, reminder=False)
+    return booking
 
 
 def recorded_sessions(

@@ -23,12 +23,12 @@ def _each(platform: Platform, ids: list[uuid.UUID], step: Step) -> int:
     """Runs `step` for each booking in a transaction of its own, location locked first; it re-checks what it finds."""
 
     def one(tx: Tx, booking_id: uuid.UUID) -> bool:
-        seen = repository.get(tx, booking_id)
-        if seen is None:
+        unlocked = repository.get(tx, booking_id)
+        if unlocked is None:
             return False
-        location = stations.lock_location(tx=tx, location_id=seen.location_id)
-        made = repository.get(tx, booking_id, lock=True)
-        return made is not None and step(tx, location, made)
+        location = stations.lock_location(tx=tx, location_id=unlocked.location_id)
+        booking = repository.get(tx, booking_id, lock=True)
+        return booking is not None and step(tx, location, booking)
 
     return sum(platform.transact(partial(one, booking_id=booking_id)) for booking_id in ids)
 
@@ -36,10 +36,10 @@ def _each(platform: Platform, ids: list[uuid.UUID], step: Step) -> int:
 def release_expired_holds(platform: Platform) -> int:
     """Cancels PENDING bookings whose hold has run out. Returns how many."""
 
-    def step(tx: Tx, location: Location, made: Booking) -> bool:
-        if made.status is not ReservationStatus.PENDING or made.holds(tx.now):
+    def step(tx: Tx, _location: Location, booking: Booking) -> bool:
+        if booking.status is not ReservationStatus.PENDING or booking.holds(tx.now):
             return False
-        claims.end_hold(tx, made)
+        claims.end_hold(tx, booking)
         return True
 
     now = platform.clock.now()
@@ -52,15 +52,15 @@ def sweep_no_shows(platform: Platform) -> int:
     """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'. Where the
     EVSE is out of use nobody could have come: the booking is cancelled by the operator's side, at no cost."""
 
-    def step(tx: Tx, location: Location, made: Booking) -> bool:
-        if made.status is not ReservationStatus.RESERVED or made.no_show_at > tx.now:
+    def step(tx: Tx, location: Location, booking: Booking) -> bool:
+        if booking.status is not ReservationStatus.RESERVED or booking.no_show_at > tx.now:
             return False
-        check_transition(made.status, ReservationStatus.NO_SHOW)
-        excuse = outages.excuse(location, made)
+        check_transition(booking.status, ReservationStatus.NO_SHOW)
+        excuse = outages.excuse(location, booking)
         if excuse is not None:
-            service.end(tx, location, made, reason=excuse, who=WhoCanceled.CPO)
+            service.end(tx, location, booking, reason=excuse, who=WhoCanceled.CPO)
             return True
-        sessions.miss(tx=tx, location=location, made=made)
+        sessions.miss(tx=tx, location=location, booking=booking)
         return True
 
     now = platform.clock.now()
@@ -72,12 +72,12 @@ def sweep_no_shows(platform: Platform) -> int:
 def assign_evses(platform: Platform) -> int:
     """Thirty minutes before the start a booking's EVSE is settled and told; from then on it is not moved."""
 
-    def step(tx: Tx, location: Location, made: Booking) -> bool:
-        if made.status is not ReservationStatus.RESERVED or made.revealed_at is not None:
+    def step(tx: Tx, location: Location, booking: Booking) -> bool:
+        if booking.status is not ReservationStatus.RESERVED or booking.revealed_at is not None:
             return False
-        if outages.cannot_be_used(location, made):
+        if outages.cannot_be_used(location, booking):
             return False  # it is moved or ended by `rehouse_bookings`
-        revealed = service.reveal(tx=tx, booking=made)
+        revealed = service.reveal(tx=tx, booking=booking)
         tx.publish(EvseRevealed.of(location, revealed, now=tx.now))
         return True
 

@@ -109,7 +109,7 @@ def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirm
         return
     token = plan.token(str(before.id), str(before.version), action)
     if confirmation != token:
-        counts = {outcome.value: 0 for outcome in displacements.Outcome}
+        counts = {outcome.value: 0 for outcome in displacements.DisplacementOutcome}
         for item in plan.displaced:
             counts[item.outcome.value] += 1
         new = "" if confirmation is None else "The list is another one than you confirmed. "

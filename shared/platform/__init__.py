@@ -169,9 +169,9 @@ class Platform:
         if messages:
             refused = self.bus.send(messages)
             outbox.settle(conn, [message.id for message in messages if message.id not in refused], now=self.clock.now())
-            for id, why in refused.items():
-                log.error("message %s is a dead letter: %s", id, why)
-                outbox.dead_letter(conn, id, error=why, now=self.clock.now())
+            for message_id, why in refused.items():
+                log.error("message %s is a dead letter: %s", message_id, why)
+                outbox.dead_letter(conn, message_id, error=why, now=self.clock.now())
         return len(messages)
 
     def close(self) -> None:

@@ -106,8 +106,8 @@ def send(
 def told(answer: httpx.Response, ids: dict[str, str]) -> tuple[int, str]:
     """Status and body without what differs by nature: the ids asked for and the invocation's."""
     text = re.sub(r'"invocation_id":"[^"]*"', "", answer.text)
-    for id in ids.values():
-        text = text.replace(id, "ID")
+    for object_id in ids.values():
+        text = text.replace(object_id, "ID")
     return answer.status_code, text
 
 

@@ -79,8 +79,8 @@ def test_a_repack_makes_room_by_moving_a_booking_that_is_not_told_yet(world: Wor
     # E1 alone has CHAdeMO as well: a Type 2 booking on it gives way when the CHAdeMO pool needs it.
     place = world.location(plugs=[[(TYPE2, 22)], [(TYPE2, 22), (CHADEMO, 50)]])
 
-    def evse(id: str) -> str:
-        found: str = world.scalar(sa.select(booking_table.c.evse_uid).where(booking_table.c.id == uuid.UUID(id)))
+    def evse(booking_id: str) -> str:
+        found: str = world.scalar(sa.select(booking_table.c.evse_uid).where(booking_table.c.id == uuid.UUID(booking_id)))
         return found
 
     blocker = world.user()

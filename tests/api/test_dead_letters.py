@@ -66,7 +66,7 @@ def test_what_the_bus_gave_up_on_is_kept_once_with_the_last_failure(world: World
     sent = platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "t", {"n": 1}))
     given: dict[str, Any] = {
         "queue": outbox.NOTIFY,
-        "type": "t",
+        "event_type": "t",
         "payload": {"n": 1},
         "deliveries": 10,
         "reason": "MaxDelivery",

@@ -38,7 +38,7 @@ def claims(world: World) -> list[tuple[str, str]]:
 
 def on(world: World, booking_id: str) -> str:
     """The uid of the EVSE that a booking's claims are on."""
-    (uid,) = {uid for id, uid in claims(world) if id == booking_id}
+    (uid,) = {uid for claimed_by, uid in claims(world) if claimed_by == booking_id}
     return uid
 
 
@@ -87,8 +87,8 @@ def test_the_first_call_changes_nothing(world: World, owner: Person) -> None:
     place, driver = world.location(evses=1), world.user()
     driver.book(place, "12:00")
     seen = owner.get(f"/stations/locations/{place}")
-    (id,) = evses(world, place).values()
-    first = owner.delete(f"/stations/locations/{place}/evses/{id}", if_match=seen.headers["etag"])
+    (evse_id,) = evses(world, place).values()
+    first = owner.delete(f"/stations/locations/{place}/evses/{evse_id}", if_match=seen.headers["etag"])
     assert first.status_code == 409
     assert owner.get(f"/stations/locations/{place}").json() == seen.json()
     assert len(claims(world)) == 4
@@ -98,8 +98,8 @@ def test_the_first_call_changes_nothing(world: World, owner: Person) -> None:
 def test_where_the_pool_is_full_the_booking_is_cancelled_at_no_cost_and_the_driver_told(world: World, owner: Person) -> None:
     place, driver = world.location(evses=1), world.user()
     made = driver.book(place, "09:00").json()
-    (id,) = evses(world, place).values()
-    listed, done = confirm(owner, "DELETE", f"/stations/locations/{place}/evses/{id}")
+    (evse_id,) = evses(world, place).values()
+    listed, done = confirm(owner, "DELETE", f"/stations/locations/{place}/evses/{evse_id}")
     assert [item["outcome"] for item in listed["bookings"]] == ["CANCELED"]
     assert "1 are cancelled" in listed["detail"]
     assert done.status_code == 200
@@ -143,19 +143,19 @@ def test_others_make_room_for_who_is_displaced(world: World, owner: Person) -> N
 def test_only_what_fits_stays_firm_before_held_and_early_before_late(world: World, owner: Person) -> None:
     place = world.location(evses=2)
     kept = [world.user().book(place, start).json()["id"] for start in ("12:00", "12:00")]
-    first, second = (on(world, id) for id in kept)
+    first, second = (on(world, booking_id) for booking_id in kept)
     assert first != second
     listed, done = confirm(owner, "DELETE", f"/stations/locations/{place}/evses/{evses(world, place)[first]}")
     assert [(item["booking_id"], item["outcome"]) for item in listed["bookings"]] == [(kept[0], "CANCELED")]
     assert done.status_code == 200
-    assert {id for id, _ in claims(world)} == {kept[1]}
+    assert {booking_id for booking_id, _ in claims(world)} == {kept[1]}
 
 
 def test_a_confirmation_is_good_for_its_list_alone(world: World, owner: Person) -> None:
     place = world.location(evses=1)
     world.user().book(place, "12:00")
-    (id,) = evses(world, place).values()
-    path = f"/stations/locations/{place}/evses/{id}"
+    (evse_id,) = evses(world, place).values()
+    path = f"/stations/locations/{place}/evses/{evse_id}"
     first = owner.delete(path, if_match="*").json()
     world.user().book(place, "14:00")
     again = owner.delete(f"{path}?confirmation={first['confirmation']}", if_match="*")
@@ -172,8 +172,8 @@ def test_a_confirmation_is_good_for_its_list_alone(world: World, owner: Person) 
 def test_a_confirmation_for_one_act_is_none_for_another(world: World, owner: Person) -> None:
     place = world.location(evses=1)
     world.user().book(place, "12:00")
-    (id,) = evses(world, place).values()
-    token = owner.delete(f"/stations/locations/{place}/evses/{id}", if_match="*").json()["confirmation"]
+    (evse_id,) = evses(world, place).values()
+    token = owner.delete(f"/stations/locations/{place}/evses/{evse_id}", if_match="*").json()["confirmation"]
     other = owner.delete(f"/stations/locations/{place}?confirmation={token}", if_match="*")
     assert (other.status_code, other.json()["code"]) == (409, "CONFIRMATION_NEEDED")
 
@@ -247,14 +247,14 @@ def test_a_repack_does_not_move_anybody_into_a_blocked_time(world: World, owner:
     assert world.user().book(place, "13:00", minutes=120).status_code == 409
     moved = world.user().book(place, "12:00").json()
     late = world.user()
-    id = late.book(place, "16:00").json()["id"]
-    assert late.post(f"/booking/bookings/{id}/reschedule", {"start": f"{MONDAY}T14:30:00Z"}).status_code == 409
+    booking_id = late.book(place, "16:00").json()["id"]
+    assert late.post(f"/booking/bookings/{booking_id}/reschedule", {"start": f"{MONDAY}T14:30:00Z"}).status_code == 409
     assert on(world, moved["id"]) in ids
 
 
 def test_the_optimizer_offers_no_blocked_time(world: World, owner: Person) -> None:
     place = world.location(evses=1)
-    (id,) = evses(world, place).values()
+    (evse_id,) = evses(world, place).values()
     wish = {
         "battery_kwh": 60,
         "soc": 0.3,
@@ -265,7 +265,12 @@ def test_the_optimizer_offers_no_blocked_time(world: World, owner: Person) -> No
     }
     driver = world.user()
     before = driver.post("/optimizer/recommendations", wish).json()["items"]
-    block = {"evse_id": id, "period_begin": f"{MONDAY}T08:00:00Z", "period_end": f"{MONDAY}T09:00:00Z", "reason": "Cable check"}
+    block = {
+        "evse_id": evse_id,
+        "period_begin": f"{MONDAY}T08:00:00Z",
+        "period_end": f"{MONDAY}T09:00:00Z",
+        "reason": "Cable check",
+    }
     assert owner.post(f"/stations/locations/{place}/blocked-times", block, if_match="*").status_code == 201
     after = driver.post("/optimizer/recommendations", wish).json()["items"]
     assert min(item["start"] for item in before) < f"{MONDAY}T09:00"
@@ -280,10 +285,10 @@ def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: W
     from functions.optimizer.surroundings import surroundings_of
 
     place, driver = world.location(evses=2), world.user()
-    id = driver.book(place, "08:00").json()["id"]
-    driver.post(f"/booking/bookings/{id}/start")
+    booking_id = driver.book(place, "08:00").json()["id"]
+    driver.post(f"/booking/bookings/{booking_id}/start")
     block = {
-        "evse_id": evses(world, place)[on(world, id)],
+        "evse_id": evses(world, place)[on(world, booking_id)],
         "period_begin": f"{MONDAY}T08:30:00Z",
         "period_end": f"{MONDAY}T09:30:00Z",
         "reason": "Repair",
@@ -364,8 +369,8 @@ def test_hours_that_grow_and_a_new_name_need_no_confirmation(world: World, owner
 def test_connectors_that_go_displace_their_bookings(world: World, owner: Person) -> None:
     place, driver = world.location(evses=1), world.user()
     made = driver.book(place, "12:00").json()
-    (id,) = evses(world, place).values()
-    path = f"/stations/locations/{place}/evses/{id}"
+    (evse_id,) = evses(world, place).values()
+    path = f"/stations/locations/{place}/evses/{evse_id}"
     same = {"connectors": [{"standard": TYPE2, "power_type": "AC_3_PHASE", "max_power_kw": 11}]}
     assert owner.patch(path, same, if_match="*").status_code == 200, "11 kW is of the same class"
     weak = {"connectors": [{"standard": TYPE2, "power_type": "AC_1_PHASE", "max_power_kw": 3.7}]}
@@ -376,14 +381,14 @@ def test_connectors_that_go_displace_their_bookings(world: World, owner: Person)
 
 def test_a_session_that_runs_goes_on(world: World, owner: Person, clock: ManualClock) -> None:
     place, driver = world.location(evses=1), world.user()
-    id = driver.book(place, "08:00").json()["id"]
-    assert driver.post(f"/booking/bookings/{id}/start").status_code == 200
+    booking_id = driver.book(place, "08:00").json()["id"]
+    assert driver.post(f"/booking/bookings/{booking_id}/start").status_code == 200
     (evse_id,) = evses(world, place).values()
     listed, done = confirm(owner, "DELETE", f"/stations/locations/{place}/evses/{evse_id}")
     assert [item["outcome"] for item in listed["bookings"]] == ["GOES_ON"]
     assert done.status_code == 200
     clock.advance(timedelta(minutes=30))
-    stopped = driver.post(f"/booking/bookings/{id}/stop")
+    stopped = driver.post(f"/booking/bookings/{booking_id}/stop")
     assert stopped.status_code == 200
     assert stopped.json()["session"]["energy_kwh"] > 0
     assert len(claims(world)) == 2, "the half hour that was, nothing to come"
@@ -485,7 +490,7 @@ def test_a_removed_evse_comes_back_under_its_uid(world: World, owner: Person) ->
 
 def test_an_early_start_does_not_run_through_a_blocked_time(world: World, owner: Person, clock: ManualClock) -> None:
     place, driver = world.location(evses=1), world.user()
-    id = driver.book(place, "08:15").json()["id"]
+    booking_id = driver.book(place, "08:15").json()["id"]
     (evse_id,) = evses(world, place).values()
     block = {
         "evse_id": evse_id,
@@ -495,9 +500,9 @@ def test_an_early_start_does_not_run_through_a_blocked_time(world: World, owner:
     }
     assert owner.post(f"/stations/locations/{place}/blocked-times", block, if_match="*").status_code == 201
     clock.advance(timedelta(minutes=7))
-    assert driver.post(f"/booking/bookings/{id}/start").status_code == 409
+    assert driver.post(f"/booking/bookings/{booking_id}/start").status_code == 409
     clock.advance(timedelta(minutes=8))
-    assert driver.post(f"/booking/bookings/{id}/start").status_code == 200
+    assert driver.post(f"/booking/bookings/{booking_id}/start").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -548,10 +553,10 @@ def test_a_plan_lists_nothing_where_all_can_stay(world: World, owner: Person) ->
     place = world.location()
     world.user().book(place, "12:00")
 
-    def read(tx: Any) -> displacements.Plan:
+    def read(tx: Any) -> displacements.DisplacementPlan:
         from functions.stations import service as stations
 
         location = stations.lock_location(tx=tx, location_id=uuid.UUID(place))
         return displacements.plan(tx=tx, before=location, after=location)
 
-    assert world.platform.transact(read) == displacements.Plan()
+    assert world.platform.transact(read) == displacements.DisplacementPlan()

@@ -24,10 +24,10 @@ def evse_of(station: Station, made: dict[str, Any]) -> str:
     """The uid of the EVSE that holds all of a booking's claims; the booking's row must say the same."""
     import uuid
 
-    id = uuid.UUID(made["id"])
+    booking_id = uuid.UUID(made["id"])
     with station.world.platform.database.reading() as conn:
-        claims = set(conn.execute(sa.select(slot_claim.c.evse_id).where(slot_claim.c.booking_id == id)).scalars())
-        row = conn.execute(sa.select(booking.c.evse_id, booking.c.evse_uid).where(booking.c.id == id)).one()
+        claims = set(conn.execute(sa.select(slot_claim.c.evse_id).where(slot_claim.c.booking_id == booking_id)).scalars())
+        row = conn.execute(sa.select(booking.c.evse_id, booking.c.evse_uid).where(booking.c.id == booking_id)).one()
     uids = {evse: uid for uid, evse in station.evses.items()}
     assert {str(evse) for evse in claims} == {str(row.evse_id)}
     assert uids[str(row.evse_id)] == row.evse_uid

@@ -80,7 +80,7 @@ def test_what_nobody_subscribes_to_is_not_published(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("queue", "type", "payload"),
+    ("queue", "event_type", "payload"),
     [
         (NOTIFY, "nonsense", {}),
         (CHARGE_REQUESTS, "booking_reserved", {}),
@@ -89,7 +89,7 @@ def test_what_nobody_subscribes_to_is_not_published(platform: Platform) -> None:
     ],
 )
 def test_a_message_that_is_no_event_of_its_queue_is_refused(
-    platform: Platform, queue: str, type: str, payload: dict[str, Any]
+    platform: Platform, queue: str, event_type: str, payload: dict[str, Any]
 ) -> None:
     with pytest.raises(ValueError, match=r"is not an event|validation error"):
-        dispatch(platform, queue=queue, message_id="m", type=type, payload=payload)
+        dispatch(platform, queue=queue, message_id="m", event_type=event_type, payload=payload)
