@@ -92,7 +92,7 @@ def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
     api = f"{host_url}/api/v1"
     console.print(f"\n[bold]evcharging[/bold] runs: {seeded.name}, {seeded.locations} locations, {seeded.evses} EVSEs")
     console.print(f"  API docs    {api}/docs")
-    console.print(f"  Inside      {host_url}/dev   mailbox, queues, dead letters, timers")
+    console.print(f"  Inside      {host_url}/dev   mailbox, queues, dead letters, sweeps, timers")
     console.print(
         f"  Data        {platform.settings.data_dir.resolve()}   ({'SQLite' if kind == 'embedded' else 'MariaDB, Azurite, Service Bus broker'})"
     )
