@@ -44,7 +44,7 @@ BOUND_VERSION = 1
 SIDE_BY_SIDE = 10
 """Days run in lockstep by one job."""
 CELLS = 12_000_000
-"""Pool slots of the days of one job, at most: 100 MB of book."""
+"""Pool slots of the days of one job, at most: 100 MB of occupancy."""
 FORMATS = ("table", "json", "csv")
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 

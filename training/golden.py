@@ -67,7 +67,7 @@ def setting() -> tuple[City, PoolRates, Climatology]:
 
 
 def states() -> tuple[Requests, Occupancy]:
-    """Fifty requests, each with a book of its own."""
+    """Fifty requests, each with an occupancy of its own."""
     city, _, _ = setting()
     rng = Lcg(11)
     pools = len(city.capacity)
@@ -106,9 +106,9 @@ def states() -> tuple[Requests, Occupancy]:
 def compute() -> dict[str, np.ndarray]:
     """Candidates, costs and features of the golden states, as this code finds them."""
     city, rates, known = setting()
-    requests, book = states()
-    rows = candidates(city, requests, book, rates)
-    seen = features(city, requests, book, rows, known)
+    requests, occupancy = states()
+    rows = candidates(city, requests, occupancy, rates)
+    seen = features(city, requests, occupancy, rows, known)
     vectors = {field.name: getattr(rows, field.name) for field in fields(Candidates)}
     return vectors | {"features": seen}
 

@@ -76,6 +76,7 @@ def nearest(platform: Platform, folder: Path, **values: Any) -> None:
     publish.publish(platform.blobs, folder)
 
 
+@pytest.mark.research_data
 def test_a_better_version_becomes_the_champion(
     platform: Platform, plan: PipelinePlan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +112,7 @@ def test_a_better_version_becomes_the_champion(
     assert "overload" in said.split("promotion: ")[1], "the table"
 
 
+@pytest.mark.research_data
 def test_a_version_that_is_not_better_is_watched_and_the_champion_stays(
     world: World, plan: PipelinePlan, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,7 @@ from training.simulation.simulator import NOT_SERVED, Simulator
 
 @dataclass(frozen=True)
 class View:
-    """What a policy sees: the simulator (its book and clock), the requests that are up [B], their rows [B, K], and
+    """What a policy sees: the simulator (its occupancy and clock), the requests that are up [B], their rows [B, K], and
     features [B, K, F] where it asked for them."""
 
     simulator: Simulator
@@ -104,7 +104,7 @@ class NearestFirstCome:
     def choose(self, view: View) -> np.ndarray:
         """The row at the nearest location that has its connector, whether it has room or not."""
         sim, rows = view.simulator, view.rows
-        alone = candidates(sim.city, view.requests, sim.state.book, sim.scenario.rates, nearest=1)
+        alone = candidates(sim.city, view.requests, sim.state.occupancy, sim.scenario.rates, nearest=1)
         picked = np.where(alone.mask, -(alone.start.astype(np.float64)), -np.inf).argmax(axis=1)
         here = np.arange(len(picked))
         same = rows.mask & (rows.pool == alone.pool[here, picked][:, None]) & (rows.start == alone.start[here, picked][:, None])
@@ -158,7 +158,7 @@ class ResolvedBidPrice:
         return best(view, -rows.cost - worth, declines=False)
 
     def _prices(self, sim: Simulator, env: int, now: float) -> np.ndarray:
-        taken = sim.state.book.taken()
+        taken = sim.state.occupancy.taken()
         free = np.maximum(0, open_capacity(sim.scenario) - taken[min(env, len(taken) - 1)])
         for number, (book_min, future) in enumerate(self._futures):
             later = future.since(int(np.searchsorted(book_min, now)))
@@ -182,12 +182,12 @@ class RollingMilp:
 
 def assign_batch(simulator: Simulator, env: int, wishes: Requests) -> list[tuple[int, Candidates, int]]:
     """The best rows of a batch of one day's requests together: (request, its rows, row), NOT_SERVED for those left."""
-    book = replace(simulator.state.book, busy=simulator.state.book.busy[env : env + 1])
+    occupancy = replace(simulator.state.occupancy, busy=simulator.state.occupancy.busy[env : env + 1])
     rows = candidates(
-        simulator.city, replace(wishes, env=np.zeros(len(wishes), dtype=np.int64)), book, simulator.scenario.rates
+        simulator.city, replace(wishes, env=np.zeros(len(wishes), dtype=np.int64)), occupancy, simulator.scenario.rates
     )
     columns = AssignmentColumns.of(rows)
-    free = np.maximum(0, open_capacity(simulator.scenario) - book.taken()[0])
+    free = np.maximum(0, open_capacity(simulator.scenario) - occupancy.taken()[0])
     share = solve(columns, free, integer=True, limit_s=20.0).share
     chosen = dict.fromkeys(range(len(wishes)), NOT_SERVED)
     _, row = np.nonzero(rows.mask)

@@ -184,8 +184,8 @@ class Labels:
 def at_another_hour(requests: Requests, shift_min: float) -> Requests:
     """The requests so many minutes later (earlier where below 0), within their day."""
     depart = np.clip(requests.depart_min + shift_min, 0.0, DAY_MIN - 1.0)
-    book = np.maximum(0.0, depart - (requests.depart_min - requests.book_min))
-    return replace(requests, depart_min=depart, book_min=book).take(np.argsort(book, kind="stable"))
+    occupancy = np.maximum(0.0, depart - (requests.depart_min - requests.book_min))
+    return replace(requests, depart_min=depart, book_min=occupancy).take(np.argsort(occupancy, kind="stable"))
 
 
 def days_of(job: LabelJob, rng: np.random.Generator) -> list[Requests]:
@@ -255,7 +255,7 @@ def label_job(job: LabelJob) -> Labels:
     counts, seen, worth, more = [], [], [], []
     for turn in range(size):
         _, rows, features = simulator.observe()
-        free = np.maximum(0, capacity - simulator.state.book.taken())
+        free = np.maximum(0, capacity - simulator.state.occupancy.taken())
         for env in np.flatnonzero((turn == 0) | ((turn + offset) % every == 0)).tolist():
             ahead[env] = RemainingDay.at(wholes[env].since(turn + 1), free[env], ahead[env])
             sums[env] = running_sum(ahead[env].price)  # type: ignore[union-attr]

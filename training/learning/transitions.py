@@ -77,7 +77,7 @@ def explore_job(job: ExplorationJob) -> Transitions:
         other = np.where(near, rng.random(near.shape), -1.0).argmax(axis=1)
         choice = np.where((rng.random(len(best)) < job.explore) & (best >= 0), other, best)
         ahead = slot[None, :] * 15.0 >= wishes.book_min[:, None]
-        potential = -np.einsum("ept,ept,et->e", job.prices, simulator.state.book.busy, ahead)
+        potential = -np.einsum("ept,ept,et->e", job.prices, simulator.state.occupancy.busy, ahead)
         here = np.arange(len(choice))
         worth = np.where(choice >= 0, session_worth(sums, rows)[here, np.maximum(choice, 0)], 0.0)
         floor = np.where(np.isfinite(rows.floor), rows.floor, 0.0)

@@ -52,16 +52,16 @@ class AssignmentColumns:
         return cls(len(rows.mask), request, rows.pool[cells], rows.start[cells], rows.length[cells], rows.cost[cells])
 
 
-def assignment_columns(scenario: Scenario, requests: Requests, book: Occupancy | None = None) -> AssignmentColumns:
-    """Every row that each request could be given in the book (else an empty one), without the limit of 256; what costs
+def assignment_columns(scenario: Scenario, requests: Requests, occupancy: Occupancy | None = None) -> AssignmentColumns:
+    """Every row that each request could be given in an occupancy (else an empty one), without the limit of 256; what costs
     as much as a rejection is left out."""
-    if book is None:
-        book = Occupancy(np.zeros((1, *scenario.shape), dtype=np.int64), scenario.open[None], scenario.minute_of_day)
+    if occupancy is None:
+        occupancy = Occupancy(np.zeros((1, *scenario.shape), dtype=np.int64), scenario.open[None], scenario.minute_of_day)
     parts = []
     for first in range(0, len(requests), CHUNK):
         batch = requests.take(np.arange(first, min(first + CHUNK, len(requests))))
         batch = replace(batch, env=np.zeros(len(batch), dtype=np.int64))
-        rows, _, _ = candidates_in_window(scenario.city, batch, book, scenario.rates, rows=EVERY_ROW)
+        rows, _, _ = candidates_in_window(scenario.city, batch, occupancy, scenario.rates, rows=EVERY_ROW)
         part = AssignmentColumns.of(rows)
         parts.append(replace(part, request=part.request + first))
     if not parts:
@@ -190,7 +190,7 @@ def offline(scenario: Scenario, requests: Requests, *, integer: bool = False) ->
     return solve(columns, open_capacity(scenario), integer=integer), columns
 
 
-def occupancy(columns: AssignmentColumns, share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def busy_evses(columns: AssignmentColumns, share: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """EVSEs busy in each pool and slot by a solution: [P, T]."""
     pools, slots = shape
     taken = share > 1e-9

@@ -17,7 +17,7 @@ DAY_SLOTS = 96
 
 
 HORIZON = 160
-"""Slots of a day's book: the day, two hours of starts and the longest session of the slowest EVSE."""
+"""Slots of a day's occupancy: the day, two hours of starts and the longest session of the slowest EVSE."""
 
 
 SPLIT_SEEDS = 10_000
@@ -82,7 +82,7 @@ class Scenario:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Pools and slots of its book."""
+        """Pools and slots of its occupancy."""
         pools, slots = self.rates.energy.shape
         return pools, slots
 

@@ -54,8 +54,8 @@ def by_network(scenario: Scenario, network: ResidualQ, known: Climatology) -> Ch
     """The network's best row, as serving would choose it."""
     weights = network.arrays()
 
-    def choose(wish: Requests, book: Occupancy, rows: Candidates) -> int:
-        seen = features(scenario.city, wish, book, rows, known)
+    def choose(wish: Requests, occupancy: Occupancy, rows: Candidates) -> int:
+        seen = features(scenario.city, wish, occupancy, rows, known)
         return int(scores(weights, seen, rows.mask)[0].argmax())
 
     return choose
@@ -81,10 +81,10 @@ def recorded_features(states: int, scenario: Scenario | None = None, network: Re
 def _decisions(scenario: Scenario, seed: int, chooser: Chooser, known: Climatology) -> Iterator[np.ndarray]:
     """The features of every third decision of day after day, so that few days have all hours."""
     while True:
-        for number, (wish, book, rows) in enumerate(replay(scenario, seed, requests=500, chooser=chooser)):
+        for number, (wish, occupancy, rows) in enumerate(replay(scenario, seed, requests=500, chooser=chooser)):
             count = int(rows.mask[0].sum())
             if count and number % 3 == 0:
-                yield features(scenario.city, wish, book, rows, known)[0, :count]
+                yield features(scenario.city, wish, occupancy, rows, known)[0, :count]
         seed += 1
 
 

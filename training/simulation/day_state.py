@@ -107,7 +107,7 @@ class DayState:
     """what all days are days of"""
     days: Days
     """the requests of all days"""
-    book: Occupancy
+    occupancy: Occupancy
     """EVSEs busy and out of order, [E, P, T]"""
     served: Served
     """what became of each request, [N]"""
@@ -119,14 +119,14 @@ class DayState:
         """Nothing decided or booked yet; EVSEs may go out of order `with_faults`. Raises ValueError as Days does."""
         requests = Days(days)
         cells = (len(requests), *scenario.shape)
-        book = Occupancy(
+        occupancy = Occupancy(
             np.zeros(cells, dtype=np.int64),
             scenario.open[None],
             scenario.minute_of_day,
             np.zeros(cells, dtype=np.int64) if with_faults else None,
         )
         served = Served.empty(int(requests.sizes.sum()))
-        return cls(scenario, requests, book, served, np.zeros(len(requests), dtype=np.int64))
+        return cls(scenario, requests, occupancy, served, np.zeros(len(requests), dtype=np.int64))
 
     @property
     def city(self) -> City:
@@ -140,9 +140,9 @@ class DayState:
         for item in fields(Served):
             getattr(self.served, item.name)[own] = getattr(fresh, item.name)
         self.position[env] = 0
-        self.book.busy[env] = 0
-        if self.book.out is not None:
-            self.book.out[env] = 0
+        self.occupancy.busy[env] = 0
+        if self.occupancy.out is not None:
+            self.occupancy.out[env] = 0
 
     def note_rows(self, rows: Candidates, requests: np.ndarray) -> None:
         """Notes that the `requests` [B] of all are being decided on `rows` [B, K]; they are not served unless booked."""
@@ -168,14 +168,14 @@ class DayState:
 
     def occupy(self, env: np.ndarray, pool: np.ndarray, start: np.ndarray, length: np.ndarray, change: int) -> None:
         """Adds `change` EVSEs to slots [start, start + length) of pools, one session an environment and element: [M]."""
-        _, pools, slots = self.book.busy.shape
+        _, pools, slots = self.occupancy.busy.shape
         begin = (env * pools + pool) * slots + start
         total = int(length.sum())
         if not total:
             return
         first = np.cumsum(length) - length
         cells = np.arange(total) - np.repeat(first, length) + np.repeat(begin, length)
-        np.add.at(self.book.busy.reshape(-1), cells, change)
+        np.add.at(self.occupancy.busy.reshape(-1), cells, change)
 
     def of_day(self, env: int) -> Served:
         """What became of the requests of one day."""

@@ -162,7 +162,7 @@ class DisturbanceQueue:
         state = self._state
         own = state.days.window(env)
         requests = state.days.requests.take(np.arange(own.start, own.stop))
-        return _DayFates.of(requests, self._wanted, state.city.capacity, state.book.slots, self._seed)
+        return _DayFates.of(requests, self._wanted, state.city.capacity, state.occupancy.slots, self._seed)
 
     def _begin(self, env: int) -> None:
         self._queues[env], self._walk_ins[env], self._moved[env], self.added[env] = [], [], {}, 0.0
@@ -258,26 +258,26 @@ class DisturbanceQueue:
 
     def _free_run(self, env: int, pool: int, slot: int, wanted: int) -> int:
         """How many slots from `slot` on an EVSE is free, at most `wanted`."""
-        book = self._state.book
-        window = slice(slot, min(slot + wanted, book.slots))
-        taken = book.busy[env, pool, window] + (0 if book.out is None else book.out[env, pool, window])
+        occupancy = self._state.occupancy
+        window = slice(slot, min(slot + wanted, occupancy.slots))
+        taken = occupancy.busy[env, pool, window] + (0 if occupancy.out is None else occupancy.out[env, pool, window])
         shut = taken >= self._state.city.capacity[pool]
-        shut |= ~book.open[0, pool, window]
+        shut |= ~occupancy.open[0, pool, window]
         return int(shut.argmax()) if shut.any() else len(shut)
 
     def _change(self, env: int, pool: int, begin: int, until: int, change: int) -> None:
-        self._state.book.busy[env, pool, begin:until] += change
+        self._state.occupancy.busy[env, pool, begin:until] += change
 
     def _fault(self, env: int, pool: int, slot: int, length: int) -> None:
         """An EVSE fails for a while. Where too few are left, walk-ins go first, then the bookings that were asked for
         last: they are moved, or fail."""
-        book, capacity = self._state.book, self._state.city.capacity[pool]
-        assert book.out is not None
-        out = book.out[env, pool]
+        occupancy, capacity = self._state.occupancy, self._state.city.capacity[pool]
+        assert occupancy.out is not None
+        out = occupancy.out[env, pool]
         out[slot : slot + length] = np.minimum(out[slot : slot + length] + 1, capacity)
         self.count["fault"] += 1
         while True:
-            over = book.busy[env, pool] + out > capacity
+            over = occupancy.busy[env, pool] + out > capacity
             over[:slot] = False
             if not over.any():
                 return
@@ -331,9 +331,9 @@ class DisturbanceQueue:
             had = moved.had + np.array([max(0.0, now - float(wish.depart_min[0])), 0.0, 0.0, 0.0])
             later = replace(wish, book_min=np.array([now]), depart_min=np.maximum(wish.depart_min, now))
         self._moved[env][number] = _MovedBooking(moved.times + 1, later, had)
-        book = state.book
-        assert book.out is not None
-        own = Occupancy(book.busy[env : env + 1], book.open, book.minute_of_day, book.out[env : env + 1])
+        occupancy = state.occupancy
+        assert occupancy.out is not None
+        own = Occupancy(occupancy.busy[env : env + 1], occupancy.open, occupancy.minute_of_day, occupancy.out[env : env + 1])
         rows = candidates(state.city, later, own, state.scenario.rates)
         if rows.mask.any():
             state.book_row(np.array([env]), rows, np.array([0]), np.array([0]), np.array([request]))

@@ -1,4 +1,4 @@
-"""Recorded states: requests of a day replayed by a rule or by a policy, each with the book as it stood."""
+"""Recorded states: requests of a day replayed by a rule or by a policy, each with the occupancy as it stood."""
 
 from collections.abc import Callable, Iterator
 
@@ -24,16 +24,16 @@ def by_rule(name: str) -> Chooser:
 def replay(
     scenario: Scenario, seed: int, *, rule: str = "greedy", requests: int | None = None, chooser: Chooser | None = None
 ) -> Iterator[State]:
-    """Each request of a day, the book before it, and its candidates; then the chooser (else the rule) books its choice."""
+    """Each request of a day, the occupancy before it, and its candidates; then the chooser (else the rule) books its choice."""
     chooser = chooser or by_rule(rule)
     wishes = day(scenario, seed, requests=requests)
     busy = np.zeros((1, *scenario.shape), dtype=np.int64)
     for number in range(len(wishes)):
         wish = wishes.take(np.array([number]))
-        book = Occupancy(busy.copy(), scenario.open[None], scenario.minute_of_day)
-        rows = candidates(scenario.city, wish, book, scenario.rates)
-        yield wish, book, rows
-        row = chooser(wish, book, rows) if rows.mask.any() else -1
+        occupancy = Occupancy(busy.copy(), scenario.open[None], scenario.minute_of_day)
+        rows = candidates(scenario.city, wish, occupancy, scenario.rates)
+        yield wish, occupancy, rows
+        row = chooser(wish, occupancy, rows) if rows.mask.any() else -1
         if row >= 0:
             start = int(rows.start[0, row])
             busy[0, rows.pool[0, row], start : start + int(rows.length[0, row])] += 1

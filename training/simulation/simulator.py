@@ -75,12 +75,12 @@ class Simulator:
     def rows(self) -> tuple[Requests, Candidates]:
         """The requests that are up and their rows, without features."""
         wishes = self._caught_up()
-        return wishes, candidates(self.city, wishes, self.state.book, self.scenario.rates)
+        return wishes, candidates(self.city, wishes, self.state.occupancy, self.scenario.rates)
 
     def observe(self) -> tuple[Requests, Candidates, np.ndarray]:
         """The requests that are up, their rows [B, K] and features [B, K, F]."""
         wishes = self._caught_up()
-        rows, seen = observe(self.city, wishes, self.state.book, self.scenario.rates, self.climatology)
+        rows, seen = observe(self.city, wishes, self.state.occupancy, self.scenario.rates, self.climatology)
         return wishes, rows, seen
 
     def _caught_up(self) -> Requests:

@@ -210,6 +210,7 @@ def test_a_wrong_city_folder_names_file_line_and_field(tmp_path: Path, file: str
     assert caught.value.fields[0].field == field
 
 
+@pytest.mark.research_data
 def test_the_real_dundee_exports(tmp_path: Path) -> None:
     if not (DATA / "dundee").is_dir():
         pytest.skip(f"{DATA / 'dundee'} is not here: set EVCHARGING_DATA to the research data")
@@ -220,6 +221,7 @@ def test_the_real_dundee_exports(tmp_path: Path) -> None:
     assert len(load_sessions(tmp_path)) == report.kept > 66_000
 
 
+@pytest.mark.research_data
 def test_the_real_acn_exports(tmp_path: Path) -> None:
     if not (DATA / "acn").is_dir():
         pytest.skip(f"{DATA / 'acn'} is not here: set EVCHARGING_DATA to the research data")

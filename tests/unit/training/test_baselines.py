@@ -47,6 +47,7 @@ LEAST = {
 }
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("name", LEAST)
 def test_a_rule_takes_the_least_of_what_it_is_named_after(name: str, scenario: Scenario) -> None:
     climatology = known(scenario)
@@ -60,6 +61,7 @@ def test_a_rule_takes_the_least_of_what_it_is_named_after(name: str, scenario: S
         np.testing.assert_allclose(measure[here, choice], measure.min(axis=1), rtol=1e-12)
 
 
+@pytest.mark.research_data
 def test_nearest_first_come_goes_to_the_nearest_station_or_nowhere(scenario: Scenario) -> None:
     turned_away = 0
     # So scarce by its own numbers that the nearest is full at times, wherever its stations lie.
@@ -76,6 +78,7 @@ def test_nearest_first_come_goes_to_the_nearest_station_or_nowhere(scenario: Sce
     assert turned_away, "the nearest is full at times"
 
 
+@pytest.mark.research_data
 def test_random_takes_any_row_by_its_seed(scenario: Scenario) -> None:
     def picks(seed: int) -> list[int]:
         return [int(row) for _, choice in views(scenario, FAST["random"](known(scenario), seed, False)) for row in choice]
@@ -128,6 +131,7 @@ def test_declining_is_for_what_is_worse_than_a_rejection(name: str) -> None:
     assert FAST[name](nothing_known, 0, True).choose(View(easy, seen, rows, None)).tolist() == [0]
 
 
+@pytest.mark.research_data
 def test_the_rolling_programme_serves_and_never_books_twice() -> None:
     scenario = named("busy")
     wishes = day(scenario, 0, requests=80)
@@ -140,9 +144,9 @@ def test_the_rolling_programme_serves_and_never_books_twice() -> None:
             if row != NOT_SERVED:
                 at = np.array([80 + batch[request]])
                 simulator.state.book_row(np.array([1]), rows, np.array([request]), np.array([row]), at)
-        assert (simulator.state.book.busy <= scenario.city.capacity[:, None]).all()
+        assert (simulator.state.occupancy.busy <= scenario.city.capacity[:, None]).all()
     assert simulator.of_day(1).served.mean() > 0.95
-    assert not simulator.state.book.busy[0].any(), "the other day is left alone"
+    assert not simulator.state.occupancy.busy[0].any(), "the other day is left alone"
 
 
 def test_the_rolling_programme_shares_what_greed_would_not() -> None:
@@ -158,6 +162,7 @@ def test_the_rolling_programme_shares_what_greed_would_not() -> None:
     assert greedy.of_day(0).served.tolist() == [True, False]
 
 
+@pytest.mark.research_data
 def test_the_resolved_bid_price_runs_and_solves_anew_as_time_passes() -> None:
     scenario = named("busy")
     wishes = day(scenario, 0, requests=20)

@@ -13,7 +13,7 @@ from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
 from tests.unit.training.tiny import one_evse_a_pool, requests, tiny
 from training.evaluation.baselines import FAST, View
-from training.optimum.bound import AssignmentColumns, assignment_columns, occupancy, offline, open_capacity, prices, solve
+from training.optimum.bound import AssignmentColumns, assignment_columns, busy_evses, offline, open_capacity, prices, solve
 from training.problem.scenario import day
 from training.scenarios.registry import named
 from training.simulation.simulator import Simulator
@@ -63,10 +63,11 @@ def test_the_relaxation_is_exact_where_stations_are_shared_in_whole(departures: 
     wishes = requests(departures, need_kwh=20.0)
     relaxed, found = offline(scenario, wishes)
     assert relaxed.cost == pytest.approx(brute_force(found, open_capacity(scenario)), abs=1e-6)
-    share = occupancy(found, relaxed.share, scenario.shape)
+    share = busy_evses(found, relaxed.share, scenario.shape)
     assert (share <= open_capacity(scenario) + 1e-9).all()
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("name", ["busy", "overload", "varied-2"])
 def test_no_rule_beats_the_bound(name: str) -> None:
     scenario = named(name)
@@ -81,6 +82,7 @@ def test_no_rule_beats_the_bound(name: str) -> None:
         assert bound <= simulator.of_day(0).cost.sum() + 1e-6, f"{rule} beats the bound"
 
 
+@pytest.mark.research_data
 def test_prices_are_zero_where_nothing_is_scarce_and_make_the_bound_where_something_is() -> None:
     plenty = named("slack")
     solution, _ = offline(plenty, day(plenty, 1, requests=60))
@@ -89,7 +91,7 @@ def test_prices_are_zero_where_nothing_is_scarce_and_make_the_bound_where_someth
     scarce = one_evse_a_pool(named("overload"))
     wishes = day(scarce, 1, requests=120)
     solution, found = offline(scarce, wishes)
-    busy = occupancy(found, solution.share, scarce.shape)
+    busy = busy_evses(found, solution.share, scarce.shape)
     assert solution.price.max() > 0.1
     assert (busy[solution.price > 1e-6] >= 1 - 1e-6).all(), "only what is full has a price"
     # Strong duality: what requests save at these prices, and the prices of all there is, are the cost.
@@ -107,13 +109,13 @@ def test_closed_slots_are_never_used() -> None:
     wishes = requests([30.0, 60.0, 61.0, 90.0])
     for integer in (False, True):
         solution, found = offline(shut, wishes, integer=integer)
-        assert not occupancy(found, solution.share, shut.shape)[0, :12].any()
+        assert not busy_evses(found, solution.share, shut.shape)[0, :12].any()
         assert (found.start[found.pool == 0] >= 12).all()
         assert solution.cost > offline(scenario, wishes, integer=integer)[0].cost
     assert not open_capacity(shut)[0, :12].any()
 
 
-def test_what_a_book_has_taken_is_not_offered() -> None:
+def test_what_is_taken_already_is_not_offered() -> None:
     scenario = tiny((1, 1))
     busy = np.zeros((1, *scenario.shape), dtype=np.int64)
     busy[0, 0] = 1

@@ -42,7 +42,7 @@ def greedy(rows: Candidates) -> np.ndarray:
 
 
 def run(scenario: Scenario, seeds: list[int], wanted: Disturbances, *, size: int = 80, seed: int = 0) -> Simulator:
-    """Days by the greedy rule, the book proved after every step."""
+    """Days by the greedy rule, the occupancy proved after every step."""
     days = [day(scenario, number, requests=size) for number in seeds]
     simulator = Simulator(scenario, days, disturbances=wanted, seed=seed)
     while not simulator.done:
@@ -54,9 +54,9 @@ def run(scenario: Scenario, seeds: list[int], wanted: Disturbances, *, size: int
 
 def prove(simulator: Simulator) -> None:
     """No EVSE is busy twice, or busy and out of order; nothing is let go twice."""
-    assert (simulator.state.book.taken() <= simulator.city.capacity[:, None]).all()
-    assert (simulator.state.book.busy >= 0).all()
-    assert simulator.state.book.out is None or (simulator.state.book.out >= 0).all()
+    assert (simulator.state.occupancy.taken() <= simulator.city.capacity[:, None]).all()
+    assert (simulator.state.occupancy.busy >= 0).all()
+    assert simulator.state.occupancy.out is None or (simulator.state.occupancy.out >= 0).all()
 
 
 def same(one: Served, other: Served) -> bool:
@@ -71,6 +71,7 @@ def claims(scenario: Scenario, found: Served) -> np.ndarray:
     return busy
 
 
+@pytest.mark.research_data
 @settings(max_examples=25, deadline=None)
 @given(number=st.integers(0, 5), seed=st.integers(0, 99), wanted=DISTURBANCES)
 def test_no_evse_is_in_two_states_whatever_happens(number: int, seed: int, wanted: Disturbances) -> None:
@@ -82,13 +83,14 @@ def test_no_evse_is_in_two_states_whatever_happens(number: int, seed: int, wante
         assert (found.cost[~found.served] == REJECTION_COST).all()
         assert (found.length[found.served] >= 1).all()
         assert not found.length[~found.served].any()
-        left = simulator.state.book.busy[env] - claims(scenario, found)
+        left = simulator.state.occupancy.busy[env] - claims(scenario, found)
         # What is busy beside the sessions is walk-ins, and what sessions had used before they were moved.
         assert (left >= 0).all()
         if not wanted.walk_ins and not wanted.faults:
             assert not left.any()
 
 
+@pytest.mark.research_data
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 99), wanted=DISTURBANCES)
 def test_what_happens_to_a_day_depends_on_it_and_the_seed_alone(seed: int, wanted: Disturbances) -> None:
@@ -96,10 +98,11 @@ def test_what_happens_to_a_day_depends_on_it_and_the_seed_alone(seed: int, wante
     together = run(scenario, [5, 6, 7], wanted, size=40, seed=seed)
     alone = run(scenario, [6], wanted, size=40, seed=seed)
     assert same(together.of_day(1), alone.of_day(0))
-    np.testing.assert_array_equal(together.state.book.taken()[1], alone.state.book.taken()[0])
+    np.testing.assert_array_equal(together.state.occupancy.taken()[1], alone.state.occupancy.taken()[0])
     assert together.added_cost()[1] == alone.added_cost()[0]
 
 
+@pytest.mark.research_data
 def test_another_seed_is_another_fate() -> None:
     scenario = named("busy")
     one, same_again, other = (run(scenario, [0], ALL_DISTURBANCES, seed=seed) for seed in (0, 0, 1))
@@ -108,6 +111,7 @@ def test_another_seed_is_another_fate() -> None:
     assert not same(one.of_day(0), other.of_day(0))
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("switch", HAPPENS)
 def test_a_switch_does_its_own_thing_alone(switch: str) -> None:
     scenario = named("overload")
@@ -116,12 +120,14 @@ def test_a_switch_does_its_own_thing_alone(switch: str) -> None:
     assert {kind for kind, count in counts.items() if count} == HAPPENS[switch]
 
 
+@pytest.mark.research_data
 def test_nothing_happens_in_the_calm() -> None:
     simulator = run(named("busy"), [0, 1], NO_DISTURBANCES, size=40)
     assert simulator.counts == {}
     assert not simulator.added_cost().any()
 
 
+@pytest.mark.research_data
 def test_a_kind_that_is_switched_on_leaves_the_draws_of_the_others_alone() -> None:
     scenario = named("busy")
     only = run(scenario, [0], Disturbances(refusals=0.3), size=40)
@@ -130,11 +136,12 @@ def test_a_kind_that_is_switched_on_leaves_the_draws_of_the_others_alone() -> No
     assert same(only.of_day(0), both.of_day(0))
 
 
+@pytest.mark.research_data
 def test_no_shows_let_go_of_all_but_the_first_quarter_hour_even_after_the_last_request() -> None:
     simulator = run(named("busy"), [0], Disturbances(no_shows=1.0), size=40)
     found = simulator.of_day(0)
     assert (found.length[found.served] == 1).all()
-    assert simulator.state.book.busy.sum() == found.served.sum()
+    assert simulator.state.occupancy.busy.sum() == found.served.sum()
     assert (found.cost < REJECTION_COST).all(), "a policy is judged by what it gave"
 
 
@@ -147,15 +154,16 @@ def test_early_stops_are_early_and_late_ones_late() -> None:
         booked, length = int(rows.length[0, 0]), int(simulator.of_day(0).length[0])
         assert simulator.counts[kind] == 1
         assert 1 <= length < booked if kind == "early_stop" else booked < length <= booked + 4
-        assert simulator.state.book.busy.sum() == length
+        assert simulator.state.occupancy.busy.sum() == length
 
 
+@pytest.mark.research_data
 def test_who_refuses_is_not_served_and_holds_nothing() -> None:
     simulator = run(named("busy"), [0], Disturbances(refusals=1.0), size=20)
     found = simulator.of_day(0)
     assert not found.served.any()
     assert found.feasible.all()
-    assert not simulator.state.book.busy.any()
+    assert not simulator.state.occupancy.busy.any()
     assert simulator.counts["refusal"] == 20
 
 
@@ -190,7 +198,7 @@ def test_a_booking_on_an_evse_that_fails_before_it_goes_elsewhere_and_waits_long
     assert found.served[0]
     assert found.regret[0] == pytest.approx(found.cost[0] - floor)
     assert simulator.counts["moved"] == 1
-    np.testing.assert_array_equal(claims(scenario, found), simulator.state.book.busy[0])
+    np.testing.assert_array_equal(claims(scenario, found), simulator.state.occupancy.busy[0])
     prove(simulator)
 
 
@@ -214,7 +222,7 @@ def test_a_charging_driver_whose_evse_fails_goes_on_elsewhere_with_the_rest() ->
     terms = (found.wait_min[0] / 60, found.price[0] / unit, found.km[0] / 10, found.duration_min[0] / 60)
     assert found.cost[0] == pytest.approx(np.dot(weights, terms))
     assert simulator.added_cost()[0] == pytest.approx(found.cost[0] - cost)
-    assert simulator.state.book.busy[0, 0].sum() == 2, "what was used before stays used"
+    assert simulator.state.occupancy.busy[0, 0].sum() == 2, "what was used before stays used"
 
 
 def test_a_booking_that_fits_nowhere_fails() -> None:
@@ -230,7 +238,7 @@ def test_a_booking_that_fits_nowhere_fails() -> None:
     assert found.cost[0] == REJECTION_COST
     assert found.regret[0] == pytest.approx(REJECTION_COST - rows.floor[0])
     assert simulator.counts["failed"] == 1
-    assert not simulator.state.book.busy.any()
+    assert not simulator.state.occupancy.busy.any()
 
 
 def test_an_event_meant_for_the_old_slot_of_a_moved_booking_does_not_touch_the_new_one() -> None:
@@ -244,7 +252,7 @@ def test_an_event_meant_for_the_old_slot_of_a_moved_booking_does_not_touch_the_n
     found = simulator.of_day(0)
     assert (found.pool[0], found.length[0]) == (1, 1), "nobody comes to the new one either"
     assert simulator.counts["no_show"] == 1
-    np.testing.assert_array_equal(claims(scenario, found), simulator.state.book.busy[0])
+    np.testing.assert_array_equal(claims(scenario, found), simulator.state.occupancy.busy[0])
 
 
 def test_walk_ins_give_way_to_bookings_when_an_evse_fails() -> None:
@@ -260,7 +268,7 @@ def test_walk_ins_give_way_to_bookings_when_an_evse_fails() -> None:
     simulator.step(simulator.rows()[1], np.array([NOT_SERVED]))
     assert simulator.counts["walk_in"] == 1
     assert simulator.counts["moved"] == 0
-    np.testing.assert_array_equal(simulator.state.book.busy[0].sum(), 3 + simulator.of_day(0).length[0])
+    np.testing.assert_array_equal(simulator.state.occupancy.busy[0].sum(), 3 + simulator.of_day(0).length[0])
     prove(simulator)
 
 

@@ -28,6 +28,7 @@ def scarce() -> Scenario:
     return replace(scenario, city=replace(scenario.city, capacity=np.ones_like(scenario.city.capacity)))
 
 
+@pytest.mark.research_data
 def test_prices_of_an_overloaded_day_bound_it_as_tightly_as_the_linear_programme(scarce: Scenario) -> None:
     found, free = assignment_columns(scarce, day(scarce, 2, requests=250)), open_capacity(scarce)
     exact = solve(found, free)
@@ -38,6 +39,7 @@ def test_prices_of_an_overloaded_day_bound_it_as_tightly_as_the_linear_programme
     assert 0.98 * exact.cost <= reached <= exact.cost + 1e-6
 
 
+@pytest.mark.research_data
 def test_prices_are_zero_where_there_is_plenty() -> None:
     scenario = named("slack")
     price = prices(
@@ -46,6 +48,7 @@ def test_prices_are_zero_where_there_is_plenty() -> None:
     assert not price.any()
 
 
+@pytest.mark.research_data
 def test_a_warm_start_ends_near_a_cold_one(scarce: Scenario) -> None:
     found, free = assignment_columns(scarce, day(scarce, 2, requests=250)), open_capacity(scarce)
     programme = Programme.of(found, scarce.shape)
@@ -61,6 +64,7 @@ def test_a_warm_start_ends_near_a_cold_one(scarce: Scenario) -> None:
     assert dual(remaining, warm, free) >= 0.98 * solve(remaining, free).cost
 
 
+@pytest.mark.research_data
 def test_a_programme_since_a_request_is_that_of_the_requests_left(scarce: Scenario) -> None:
     wishes = day(scarce, 4, requests=60)
     whole = Programme.of(assignment_columns(scarce, wishes), scarce.shape)

@@ -22,11 +22,13 @@ def greedy(seen: dict[str, np.ndarray]) -> np.ndarray:
     return np.zeros(seen["mask"].shape[:-1], dtype=np.int64)
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("options", [{}, {"declines": True, "disturbances": ALL_DISTURBANCES, "own_weights": True}])
 def test_gymnasiums_checker_is_content(options: dict[str, Any]) -> None:
     check_env(gymnasium.make(ENV_ID, **SMALL, **options).unwrapped)
 
 
+@pytest.mark.research_data
 def test_a_day_is_an_episode_whose_return_is_minus_its_regret() -> None:
     env = ChargingDay(**SMALL, disturbances=Disturbances(faults=2.0, no_shows=0.2))
     seen, _ = env.reset(seed=3)
@@ -48,6 +50,7 @@ def test_a_day_is_an_episode_whose_return_is_minus_its_regret() -> None:
         env.step(np.int64(0))
 
 
+@pytest.mark.research_data
 def test_the_same_seed_gives_the_same_trajectory() -> None:
     def trajectory(env: ChargingDay, seed: int) -> list[object]:
         rng = np.random.default_rng(seed)
@@ -68,6 +71,7 @@ def test_the_same_seed_gives_the_same_trajectory() -> None:
         np.testing.assert_equal(trajectory(one, 6), first)
 
 
+@pytest.mark.research_data
 def test_the_next_day_follows_and_splits_never_meet() -> None:
     env = ChargingDay(**SMALL, split="validation")
     assert env.reset(seed=7)[1]["day"] == Split.VALIDATION.seed(7)
@@ -78,6 +82,7 @@ def test_the_next_day_follows_and_splits_never_meet() -> None:
     assert Split.of(drawn) is Split.TEST
 
 
+@pytest.mark.research_data
 def test_an_action_in_the_padding_serves_nobody_and_is_called_invalid() -> None:
     env = ChargingDay(**SMALL)
     env.reset(seed=1)
@@ -88,6 +93,7 @@ def test_an_action_in_the_padding_serves_nobody_and_is_called_invalid() -> None:
     assert (info["invalid_action"], info["served"]) == (False, True)
 
 
+@pytest.mark.research_data
 def test_declining_is_an_action_only_where_it_is_allowed() -> None:
     env = ChargingDay(**SMALL, declines=True)
     _, info = env.reset(seed=1)
@@ -102,10 +108,11 @@ def test_declining_is_an_action_only_where_it_is_allowed() -> None:
     assert plain.simulator.state.position[0] == 0, "nothing was decided"
 
 
+@pytest.mark.research_data
 def test_a_request_without_a_row_gets_nothing_whatever_the_action() -> None:
     env = ChargingDay("overload", requests=40)
     env.reset(seed=0)
-    env.simulator.state.book.busy[:] = env.simulator.city.capacity[:, None]
+    env.simulator.state.occupancy.busy[:] = env.simulator.city.capacity[:, None]
     env.step(np.int64(0))  # decided on what was seen before
     seen, reward, _, _, info = env.step(np.int64(0))
     assert not seen["mask"].any()
@@ -114,6 +121,7 @@ def test_a_request_without_a_row_gets_nothing_whatever_the_action() -> None:
     assert -REJECTION_COST <= reward < 0
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("options", [{}, {"disturbances": ALL_DISTURBANCES, "own_weights": True}], ids=["calm", "rough"])
 def test_the_batch_plays_what_single_days_play(options: dict[str, Any]) -> None:
     batch = gymnasium.make_vec(ENV_ID, num_envs=3, vectorization_mode="vector_entry_point", **SMALL, **options)
@@ -143,6 +151,7 @@ def test_the_batch_plays_what_single_days_play(options: dict[str, Any]) -> None:
         over = ended
 
 
+@pytest.mark.research_data
 def test_a_finished_day_is_followed_by_one_nobody_has_played() -> None:
     days = ChargingDays(2, **SMALL)
     _, infos = days.reset(seed=20)
@@ -155,6 +164,7 @@ def test_a_finished_day_is_followed_by_one_nobody_has_played() -> None:
     assert days.reset(seed=[4, 9])[1]["day"].tolist() == [4, 9]
 
 
+@pytest.mark.research_data
 def test_rewards_are_the_floor_less_the_cost() -> None:
     env = ChargingDay(**SMALL)
     env.reset(seed=2)
@@ -180,6 +190,7 @@ def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
         ChargingDays(0)
 
 
+@pytest.mark.research_data
 def test_a_step_before_the_first_reset_is_refused() -> None:
     with pytest.raises(gymnasium.error.ResetNeeded):
         ChargingDays(2, **SMALL).step(np.zeros(2, dtype=np.int64))

@@ -75,6 +75,7 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path
     return judged(out, "--decline"), out
 
 
+@pytest.mark.research_data
 def test_every_policy_has_every_metric_with_an_interval_around_it(fast: tuple[dict[str, Any], Path]) -> None:
     report, _ = fast
     assert set(report["policies"]) == {*FAST, "champion", "bound"}, "the champion and the bound are always in"
@@ -97,6 +98,7 @@ def test_every_policy_has_every_metric_with_an_interval_around_it(fast: tuple[di
     assert report["policies"]["champion"]["latency_p99_ms"] >= report["policies"]["champion"]["latency_p50_ms"] > 0
 
 
+@pytest.mark.research_data
 def test_the_champion_is_paired_with_all_others(fast: tuple[dict[str, Any], Path]) -> None:
     policies = fast[0]["policies"]
     assert policies["champion"]["paired"] is None
@@ -106,6 +108,7 @@ def test_the_champion_is_paired_with_all_others(fast: tuple[dict[str, Any], Path
         assert gap["ci95"][0] <= gap["difference"] <= gap["ci95"][1]
 
 
+@pytest.mark.research_data
 def test_tables_and_pictures_are_written(fast: tuple[dict[str, Any], Path]) -> None:
     report, out = fast
     assert json.loads((out / "table.json").read_text()) == report
@@ -121,6 +124,7 @@ def test_tables_and_pictures_are_written(fast: tuple[dict[str, Any], Path]) -> N
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.research_data
 def test_the_same_command_gives_the_same_figures_and_keeps_the_bounds(fast: tuple[dict[str, Any], Path]) -> None:
     report, out = fast
     kept = sorted((out / "cache").rglob("*.json"))
@@ -134,6 +138,7 @@ def test_the_same_command_gives_the_same_figures_and_keeps_the_bounds(fast: tupl
         assert again["policies"][name]["ratios"] == report["policies"][name]["ratios"]
 
 
+@pytest.mark.research_data
 def test_a_table_and_csv_can_be_printed(tmp_path: Path) -> None:
     shown = invoke(tmp_path, "--policies", "greedy", "--as-learnt")
     assert shown.exit_code == 0
@@ -143,6 +148,7 @@ def test_a_table_and_csv_can_be_printed(tmp_path: Path) -> None:
     assert printed.stdout.splitlines()[0].startswith("scenario,declining,policy")
 
 
+@pytest.mark.research_data
 def test_a_training_is_shown_as_its_mean_with_each_seed_and_the_worst(tmp_path: Path, runs: Path) -> None:
     report = judged(tmp_path, "--as-learnt", "--policies", str(runs))
     policies = report["policies"]
@@ -154,6 +160,7 @@ def test_a_training_is_shown_as_its_mean_with_each_seed_and_the_worst(tmp_path: 
     assert one["seed-1"]["ratios"] == policies["mine/seed-1"]["ratios"]
 
 
+@pytest.mark.research_data
 def test_an_exported_version_decides_as_the_network_it_came_from(runs: Path) -> None:
     network = ResidualQ()
     with np.load(runs / "seed-2" / "policy.npz") as arrays:
@@ -171,6 +178,7 @@ def test_an_exported_version_decides_as_the_network_it_came_from(runs: Path) -> 
     assert one.decisions.tolist() == [60, 60]
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("option", ["--own-weights", "--rough"])
 def test_what_is_not_the_plain_case_is_labelled(tmp_path: Path, option: str) -> None:
     report = judged(tmp_path, "--as-learnt", "--policies", "greedy", option)
@@ -191,6 +199,7 @@ def test_a_city_folder_is_judged_on_days_training_never_sees(tmp_path: Path, cit
     assert any("training never sees" in note for note in report["notes"])
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -33,6 +33,7 @@ def test_the_last_layer_is_zero_so_that_untrained_means_greedy() -> None:
     assert torch.equal(scores, -rows[:, ROW_FEATURES.index("regret")])
 
 
+@pytest.mark.research_data
 def test_an_export_opens_and_proves_itself(tmp_path: Path) -> None:
     torch.manual_seed(1)
     network = ResidualQ()
@@ -49,6 +50,7 @@ def test_an_export_opens_and_proves_itself(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "models" / POLICY_NAME / "champion.json").read_text()) == {"version": "t"}
 
 
+@pytest.mark.research_data
 def test_the_parity_gate_refuses_another_network() -> None:
     torch.manual_seed(1)
     one, other = ResidualQ(), ResidualQ()
@@ -70,6 +72,7 @@ def opened(target: Path, version: str) -> LoadedModel:
     return open_version(in_folder(target / "models" / POLICY_NAME / version), version, now=datetime.now(UTC))
 
 
+@pytest.mark.research_data
 def test_states_are_recorded_with_a_climatology_and_by_the_network_itself() -> None:
     column = ROW_FEATURES.index("demand_ahead")
     states = recorded_features(9, network=awake())
@@ -93,6 +96,7 @@ def test_a_network_with_weights_that_are_not_finite_is_not_exported(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.research_data
 def test_everything_known_of_a_version_is_in_its_manifest_and_serves(tmp_path: Path) -> None:
     scenario = reference("busy")
     tables = tables_of(scenario.city, assumed(scenario))
@@ -117,6 +121,7 @@ def test_everything_known_of_a_version_is_in_its_manifest_and_serves(tmp_path: P
     assert opened(tmp_path, "t").tables is None, "no climatology is left of the export before"
 
 
+@pytest.mark.research_data
 def test_metrics_that_are_too_long_are_not_written(tmp_path: Path) -> None:
     metrics = {"ratios": [1.0] * MANIFEST_BYTES}
     with pytest.raises(ValueError, match="metrics: the manifest would be"):
@@ -124,6 +129,7 @@ def test_metrics_that_are_too_long_are_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.research_data
 def test_a_rule_is_exported_with_its_climatology(tmp_path: Path) -> None:
     scenario = reference("busy")
     write_rule(tmp_path, version="p", rule=STATIC_BID_PRICE, climatology=tables_of(scenario.city, assumed(scenario)))
@@ -145,6 +151,7 @@ def training(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.research_data
 def test_a_training_is_exported_by_the_command(training: Path, tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.json"
     judged = {"ratio": 1.0412345, "ci95": [1.04, 1.05], "paired": None, "ratios": [1.04, 1.05]}
@@ -213,6 +220,7 @@ def test_the_command_wants_one_thing_it_knows(arguments: list[str], tmp_path: Pa
     assert answer.output.strip()
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("name", ["slack", "busy", "overload"])
 def test_scenarios_are_the_same_for_a_seed(name: str) -> None:
     scenario = reference(name)
@@ -225,14 +233,16 @@ def test_scenarios_are_the_same_for_a_seed(name: str) -> None:
     assert (first.soc_kwh >= 3).all()
 
 
+@pytest.mark.research_data
 def test_a_replay_never_books_more_than_there_is() -> None:
     scenario = reference("overload")
-    for wish, book, rows in replay(scenario, 3, requests=150):
-        assert (book.busy <= scenario.city.capacity[:, None]).all()
+    for wish, occupancy, rows in replay(scenario, 3, requests=150):
+        assert (occupancy.busy <= scenario.city.capacity[:, None]).all()
         assert len(wish) == len(rows.mask) == 1
-    assert features(scenario.city, wish, book, rows, unknown(scenario)).shape[0] == 1
+    assert features(scenario.city, wish, occupancy, rows, unknown(scenario)).shape[0] == 1
 
 
+@pytest.mark.research_data
 def test_without_the_research_data_a_stand_in_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EVCHARGING_DATA", str(tmp_path))
     assert "generated stations" in reference("busy").source

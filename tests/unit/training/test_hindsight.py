@@ -51,6 +51,7 @@ def test_a_contended_hour_has_a_price_and_no_more_is_busy_than_there_is() -> Non
     assert found.wanted.max() > 1.0
 
 
+@pytest.mark.research_data
 def test_a_whole_evse_costs_others_at_least_its_slope_at_the_prices_as_they_are() -> None:
     """The worth of what is left is convex in what is taken: the midpoint of a difference lies above the slope at its start."""
     scenario = named("overload")
@@ -71,6 +72,7 @@ def test_a_whole_evse_costs_others_at_least_its_slope_at_the_prices_as_they_are(
     assert not duals.prices(later.since(10_000), free).any()
 
 
+@pytest.mark.research_data
 def test_labels_are_of_rows_that_exist_and_repeat_for_a_job() -> None:
     first, again = label_job(job()), label_job(job())
     assert first.features.shape == (len(first.opportunity), len(FEATURE_NAMES))
@@ -84,18 +86,21 @@ def test_labels_are_of_rows_that_exist_and_repeat_for_a_job() -> None:
     assert first.place.tolist() == [3] * len(first.count)
 
 
+@pytest.mark.research_data
 def test_a_network_runs_the_days_and_its_midpoints_differ_from_slopes() -> None:
     found = label_job(job(weights=ResidualQ().arrays(), halves=True, share=0.1, seeds=(1,)))
     assert found.more.any()
     assert np.isfinite(found.more).all()
 
 
+@pytest.mark.research_data
 def test_who_knows_no_climatology_sees_none_and_own_weights_change_what_is_met() -> None:
     assert not label_job(job(known=False)).features[:, BID_PRICE].any()
     one, other = label_job(job(own_weights=True)), label_job(job())
     assert one.features.shape != other.features.shape or not np.array_equal(one.features, other.features)
 
 
+@pytest.mark.research_data
 def test_a_climatology_needs_a_day_and_has_the_shape_of_the_book() -> None:
     scenario = named("varied-13")
     found = climatology(scenario, 1)
@@ -134,6 +139,7 @@ def test_days_side_by_side_are_of_one_kind() -> None:
     assert parts == [(False, (0, 3, 6)), (True, (1, 2, 4, 5)), (True, (7, 8))]
 
 
+@pytest.mark.research_data
 def test_an_unusual_day_has_other_requests_at_another_hour() -> None:
     usual, other = job(), job(unusual=True)
     same, rng = days_of(usual, np.random.default_rng(1)), np.random.default_rng(1)

@@ -27,6 +27,7 @@ def test_the_label_scale_changes_only_where_days_prove_it(costs: dict[float, lis
     assert better_scale(tuple(costs), [np.array(item) for item in costs.values()]) == scale
 
 
+@pytest.mark.research_data
 def test_a_label_scale_of_zero_is_greedy() -> None:
     name = "varied-13"
     weights = ResidualQ().arrays() | {"head.bias": np.ones(1, dtype=np.float32)}
@@ -63,6 +64,7 @@ def test_the_chosen_blend_is_the_one_that_days_prove(costs: list[np.ndarray], bl
     assert proven_blend(costs) == blend
 
 
+@pytest.mark.research_data
 def test_a_blend_is_greedy_at_0_and_the_static_bid_price_at_its_other_end() -> None:
     scenario = named("varied-13")
     known, seeds = climatology(scenario, 2), calibration_seeds(scenario, 2)
@@ -75,6 +77,7 @@ def test_a_blend_is_greedy_at_0_and_the_static_bid_price_at_its_other_end() -> N
     assert not np.array_equal(blend_job(scenario, known, one, AS_LEARNT, seeds), greedy)
 
 
+@pytest.mark.research_data
 def test_calibration_days_are_training_days_that_nothing_else_uses() -> None:
     seeds = calibration_seeds(named("varied-13"), 5)
     assert len(set(seeds)) == 5

@@ -44,6 +44,7 @@ def test_a_network_that_has_learnt_something_passes_the_gate_for_any_number_of_r
     assert 0 < found.max_relative_error <= export.TOLERANCE, "an advantage of zero would prove nothing"
 
 
+@pytest.mark.research_data
 def test_what_is_written_serves_and_says_what_it_is(tmp_path: Path) -> None:
     manifest = export.write(awake(), tmp_path, version="7-test", trained=True, seeds=[1, 2], states=500)
     assert manifest.parity is not None
@@ -60,9 +61,9 @@ def test_what_is_written_serves_and_says_what_it_is(tmp_path: Path) -> None:
     assert (model.manifest.version, model.manifest.trained, model.manifest.seeds) == ("7-test", True, [1, 2])
     other = 0
     scenario = reference("overload")
-    for wish, book, found in replay(scenario, 1, requests=150):
+    for wish, occupancy, found in replay(scenario, 1, requests=150):
         if found.mask.any():
-            seen = features(scenario.city, wish, book, found, unknown(scenario))
+            seen = features(scenario.city, wish, occupancy, found, unknown(scenario))
             ranking = rank(model, found, seen, clock=clock, deadline_ms=200)
             other += ranking.fallback is None and ranking.order[0] != choose(RULES["greedy"], found)[0]
     assert other > 0, "the advantage reaches the choice"

@@ -54,6 +54,7 @@ def test_the_pair_removes_what_both_days_share() -> None:
     assert found["ci95"] == pytest.approx([-0.01, -0.01])
 
 
+@pytest.mark.research_data
 def test_metrics_are_those_of_the_definitions(busy: Scenario) -> None:
     own = rollout_of(
         served(
@@ -80,6 +81,7 @@ def test_metrics_are_those_of_the_definitions(busy: Scenario) -> None:
     assert found["fallback_share"] is None, "nothing that could fall back"
 
 
+@pytest.mark.research_data
 def test_metrics_without_meaning_are_null(busy: Scenario) -> None:
     nobody = rollout_of(served(served=[0, 0]))
     found = policy_metrics(busy, [nobody], np.array([6.0]), None)

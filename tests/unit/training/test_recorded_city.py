@@ -123,6 +123,7 @@ def test_a_share_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     assert scenario.requests_a_day < 3 * DAY_SLOTS * 10
 
 
+@pytest.mark.research_data
 def test_a_city_without_sessions_is_asked_for_what_was_assumed_and_says_so(tmp_path: Path) -> None:
     folder = write(tmp_path / "city", locations=1)
     for path in folder.glob("sessions.csv*"):

@@ -13,6 +13,8 @@ from training.optimum.column_generation import FEW, solve_by_column_generation
 from training.problem.scenario import Scenario, Split, day
 from training.scenarios.reference import reference
 
+pytestmark = pytest.mark.research_data
+
 
 @pytest.fixture(scope="module")
 def busy() -> Scenario:

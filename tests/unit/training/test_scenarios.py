@@ -11,6 +11,8 @@ from training.scenarios.reference import SIZES, reference
 from training.scenarios.sources import data_folder
 from training.simulation.replay_states import replay
 
+pytestmark = pytest.mark.research_data
+
 HERE = Path(__file__).parents[3]
 
 
@@ -83,9 +85,9 @@ def test_days_are_the_same_by_seed_and_differ_between_seeds() -> None:
 def test_a_replay_never_books_more_than_there_is(rule: str) -> None:
     scenario = reference("overload")
     states = list(replay(scenario, 1, rule=rule, requests=300))
-    wish, book, rows = states[-1]
-    assert (book.busy <= scenario.city.capacity[:, None]).all()
-    assert book.busy[..., HORIZON - 1].sum() == 0, "the horizon holds a day and what it spills over"
+    wish, occupancy, rows = states[-1]
+    assert (occupancy.busy <= scenario.city.capacity[:, None]).all()
+    assert occupancy.busy[..., HORIZON - 1].sum() == 0, "the horizon holds a day and what it spills over"
     assert wish.book_min[0] >= states[0][0].book_min[0]
     assert (rows.km >= 0).all()
     assert DETOUR == 1.3

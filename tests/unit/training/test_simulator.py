@@ -54,6 +54,7 @@ def booked(scenario: Scenario, found: Served) -> np.ndarray:
     return busy
 
 
+@pytest.mark.research_data
 @settings(max_examples=25, deadline=None)
 @given(number=st.integers(0, 5), seed=st.integers(0, 99), days=st.integers(1, 4), size=st.integers(1, 60))
 def test_nothing_is_booked_twice_and_every_request_is_decided_once(number: int, seed: int, days: int, size: int) -> None:
@@ -66,15 +67,16 @@ def test_nothing_is_booked_twice_and_every_request_is_decided_once(number: int, 
         here = np.arange(days)
         expected[:, turn] = np.where(choice >= 0, rows.cost[here, np.maximum(choice, 0)], REJECTION_COST)
         np.testing.assert_array_equal(simulator.step(rows, choice), expected[:, turn])
-        assert (simulator.state.book.busy <= scenario.city.capacity[:, None]).all()
+        assert (simulator.state.occupancy.busy <= scenario.city.capacity[:, None]).all()
     assert simulator.done
     for env in range(days):
         found = simulator.of_day(env)
         np.testing.assert_array_equal(found.cost, expected[env])
-        np.testing.assert_array_equal(booked(scenario, found), simulator.state.book.busy[env])
+        np.testing.assert_array_equal(booked(scenario, found), simulator.state.occupancy.busy[env])
         assert not (found.served & ~found.feasible).any()
 
 
+@pytest.mark.research_data
 @pytest.mark.parametrize("observed", [False, True], ids=["rows", "observe"])
 def test_a_day_alone_and_among_64_is_decided_alike_to_the_last_bit(observed: bool) -> None:
     scenario = named("overload")
@@ -99,6 +101,7 @@ def test_a_day_alone_and_among_64_is_decided_alike_to_the_last_bit(observed: boo
     np.testing.assert_array_equal(features, among)
 
 
+@pytest.mark.research_data
 def test_days_of_different_lengths_run_side_by_side() -> None:
     scenario = named("busy")
     days = [day(scenario, seed, requests=size) for seed, size in ((0, 5), (1, 30), (2, 12))]
@@ -107,6 +110,7 @@ def test_days_of_different_lengths_run_side_by_side() -> None:
         assert same(finish(Simulator(scenario, [wishes]), greedy).of_day(0), together.of_day(number))
 
 
+@pytest.mark.research_data
 def test_a_day_that_begins_in_the_place_of_another_is_as_if_it_were_the_first() -> None:
     scenario = named("overload")
     simulator = finish(Simulator(scenario, [day(scenario, seed, requests=50) for seed in (0, 1)]), greedy)
@@ -116,7 +120,7 @@ def test_a_day_that_begins_in_the_place_of_another_is_as_if_it_were_the_first() 
     fresh = finish(Simulator(scenario, [day(scenario, 2, requests=50)]), greedy)
     assert same(simulator.of_day(0), fresh.of_day(0))
     assert same(simulator.of_day(1), before)
-    np.testing.assert_array_equal(simulator.state.book.busy[0], fresh.state.book.busy[0])
+    np.testing.assert_array_equal(simulator.state.occupancy.busy[0], fresh.state.occupancy.busy[0])
     with pytest.raises(ValueError, match="day: must have 50 requests, not 49"):
         simulator.restart(0, day(scenario, 2, requests=49))
 
@@ -146,7 +150,7 @@ def test_a_row_that_does_not_exist_is_refused_before_anything_is_booked() -> Non
     for choice, message in (([0, padding], "padding"), ([0, 10_000], "padding"), ([0], "one row a request")):
         with pytest.raises(ValueError, match=message):
             simulator.step(rows, np.array(choice))
-    assert not simulator.state.book.busy.any()
+    assert not simulator.state.occupancy.busy.any()
     assert simulator.state.position.tolist() == [0, 0]
 
 

@@ -48,6 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     return train(replace(TINY, out=tmp_path_factory.mktemp("whole")), quiet=True)
 
 
+@pytest.mark.research_data
 def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(whole: Trainer, tmp_path: Path) -> None:
     args = replace(TINY, out=tmp_path)
     for stop in (1, 2, 3, 4):  # after the tables, the round, the correction, the gains
@@ -62,12 +63,14 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(whole: Train
     assert all(np.array_equal(best[name], other[name]) for name in best)
 
 
+@pytest.mark.research_data
 def test_another_seed_learns_from_other_days(whole: Trainer, tmp_path: Path) -> None:
     other = train(replace(TINY, out=tmp_path, seed=2), quiet=True, until=2)
     assert not np.array_equal(other.labels[0].features, whole.labels[0].features)
     assert other.shared.known.keys() == whole.shared.known.keys()
 
 
+@pytest.mark.research_data
 def test_what_a_run_leaves(whole: Trainer) -> None:
     out = whole.args.out
     weights = load_weights(out / WEIGHTS)
@@ -84,6 +87,7 @@ def test_what_a_run_leaves(whole: Trainer) -> None:
     assert (out / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.research_data
 def test_a_checkpoint_of_other_arguments_is_refused(whole: Trainer, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="other arguments"):
         train(replace(whole.args, n_step=5), quiet=True, resume=True)

@@ -79,6 +79,7 @@ def test_joined_runs_are_as_if_run_at_once() -> None:
     assert np.array_equal(both.features[both.begin[9]], one.features[one.begin[1]])
 
 
+@pytest.mark.research_data
 def test_a_run_records_every_decision_and_its_potential_is_of_what_is_booked_ahead() -> None:
     name = "varied-13"
     solved = hindsight_job(name, Split.TRAINING.seed(1))
