@@ -42,7 +42,7 @@ def make_document(app: FastAPI) -> dict[str, Any]:
         _slim(document["paths"])
         _slim(components["schemas"])
         components["schemas"][PROBLEM] = _problem()
-        components["responses"] = {str(status): _failure(kind) for status, kind in sorted(_first_of_status().items())}
+        components["responses"] = {status: _failure(kind) for status, kind in sorted(_first_of_status().items())}
         components["parameters"] = _share_parameters(document)
         app.openapi_schema = document
     return app.openapi_schema
@@ -96,27 +96,33 @@ def _complete(operation: dict[str, Any], *, method: str, route: APIRoute) -> Non
 def _failures(kinds: set[type[AppError]]) -> dict[str, Any]:
     """A reference to the failure of each status, with the codes of a conflict."""
     failures: dict[str, Any] = {}
-    for status in {kind.status for kind in kinds}:
-        failures[str(status)] = {"$ref": f"#/components/responses/{status}"}
+    for status in {_status(kind) for kind in kinds}:
+        failures[status] = {"$ref": f"#/components/responses/{status}"}
     if "409" in failures:  # what stands in the way differs most
         failures["409"]["description"] = ", ".join(sorted(kind.code for kind in kinds if kind.status == 409))
     return failures
 
 
-def _first_of_status() -> dict[int, type[AppError]]:
-    """Of each status the class that all others of it are kinds of."""
-    first: dict[int, type[AppError]] = {}
+def _first_of_status() -> dict[str, type[AppError]]:
+    """Of each status that is answered the class that all others of it are kinds of."""
+    first: dict[str, type[AppError]] = {}
     for kind in every_error():
-        first.setdefault(kind.status, kind)
+        first.setdefault(_status(kind), kind)
     return first
+
+
+def _status(kind: type[AppError]) -> str:
+    """The status as the document names it: those from 500 on are one, which every operation may answer."""
+    return str(kind.status) if kind.status < 500 else "5XX"
 
 
 def _failure(kind: type[AppError]) -> dict[str, Any]:
     headers: dict[str, Any] = dict(INVOCATION_ID)
-    if kind.status in (429, 503):
+    if kind.status in (429, 500):
         headers["Retry-After"] = {"schema": {"type": "integer"}, "description": "Seconds"}
     content = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
-    return {"description": kind.title, "headers": headers, "content": content}
+    title = "Something failed on our side, or (503) a component is away" if kind.status == 500 else kind.title
+    return {"description": title, "headers": headers, "content": content}
 
 
 def _slim(schema: Any) -> None:

@@ -38,7 +38,7 @@ def module_of(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def tests_reaching(changed: Iterable[str], graph: dict[str, set[str]]) -> list[str]:
+def unit_tests_reaching(changed: Iterable[str], graph: dict[str, set[str]]) -> list[str]:
     """The unit tests among `graph`'s files (path to the modules it names) that reach a changed path."""
     paths = {module_of(path): path for path in graph}
     users: dict[str, set[str]] = {}
@@ -64,7 +64,7 @@ def select(changed: set[str]) -> list[str]:
         return [ALL]
     listed = _git("ls-files", "--cached", "--others", "--exclude-standard", "*.py").split()
     graph = {path: imports(ROOT / path) for path in listed if (ROOT / path).exists()}
-    selected = {*tests_reaching(code, graph), *(READERS if changed else ()), *(WHOLE if code else ())}
+    selected = {*unit_tests_reaching(code, graph), *(READERS if changed else ()), *(WHOLE if code else ())}
     return sorted(path for path in selected if (ROOT / path).exists())
 
 

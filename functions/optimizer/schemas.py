@@ -4,9 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from functions.optimizer.domain import ChargeRequest as Record
 from functions.optimizer.domain import ChargeRequestStatus
-from shared.web.fields import Output
+from functions.optimizer.needs import ChargingNeeds
+from shared.web.fields import AsStored, Output
 
 
 class Option(Output):
@@ -44,6 +47,16 @@ class Recommendations(Output):
     generated_at: datetime
 
 
+class DecisionSummary(Output):
+    """What a decision came to, as it is stored with the charge request."""
+
+    offers: list[Option]
+    candidates: int = Field(description="Rows that were weighed")
+    tried: int = Field(description="Offers that somebody else took first, and the one that was reserved")
+    look: int = Field(description="How often the optimizer looked for candidates, each time farther")
+    model_ms: float
+
+
 class ChargeRequest(Output):
     """A charge request and what became of it. `decision` says what was weighed."""
 
@@ -56,8 +69,8 @@ class ChargeRequest(Output):
     offer_expires_at: datetime | None
     policy: str | None
     fallback: str | None
-    decision: dict[str, Any] | None
-    wish: dict[str, Any]
+    decision: AsStored[DecisionSummary] | None
+    wish: ChargingNeeds
     created_at: datetime
     decided_at: datetime | None
 
@@ -76,10 +89,26 @@ class ChargeRequest(Output):
             policy=record.policy,
             fallback=record.fallback,
             decision=record.decision,
-            wish=record.needs.model_dump(mode="json"),
+            wish=record.needs,
             created_at=record.created_at,
             decided_at=record.decided_at,
         )
+
+
+class WeighedLocation(Output):
+    """A location of a decision's pools."""
+
+    id: str
+    name: str
+
+
+class WeighedPool(Output):
+    """A pool that was weighed; `location` indexes the decision's `locations`."""
+
+    location: int
+    connector: str
+    power_class: str
+    power_kw: float
 
 
 class Columns(Output):
@@ -128,8 +157,8 @@ class WholeDecision(Output):
     price_unit: float
     currency: str
     begins_at: datetime
-    locations: list[dict[str, str]]
-    pools: list[dict[str, Any]]
+    locations: list[WeighedLocation]
+    pools: list[WeighedPool]
     candidates: Columns
     shadow: Shadow | None
 

@@ -10,7 +10,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    SkipValidation,
     ValidationInfo,
+    WrapSerializer,
     field_validator,
 )
 
@@ -112,6 +114,11 @@ class Input(Plain):
     """A payload: an unknown field is an error that names it; text and numbers as `shared/web/fields.py` says."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+T = TypeVar("T")
+AsStored = Annotated[T, SkipValidation(), WrapSerializer(lambda value, _: value)]
+"""A stored JSON document that is answered to the letter; its type is told in the OpenAPI document alone."""
 
 
 class Output(BaseModel):

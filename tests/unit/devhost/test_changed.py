@@ -1,6 +1,6 @@
 """`make check` runs the unit tests that reach a changed file by their imports."""
 
-from devhost.changed import ALL, ROOT, imports, select, tests_reaching
+from devhost.changed import ALL, ROOT, imports, select, unit_tests_reaching
 
 GRAPH: dict[str, set[str]] = {
     "shared/clock.py": set(),
@@ -16,16 +16,16 @@ GRAPH: dict[str, set[str]] = {
 
 
 def test_a_change_concerns_the_unit_tests_that_import_it_by_whatever_way() -> None:
-    assert tests_reaching(["shared/clock.py"], GRAPH) == [
+    assert unit_tests_reaching(["shared/clock.py"], GRAPH) == [
         "tests/unit/booking/test_service.py",
         "tests/unit/shared/test_clock.py",
     ]
-    assert tests_reaching(["functions/booking/service.py"], GRAPH) == ["tests/unit/booking/test_service.py"]
-    assert tests_reaching(["tests/unit/shared/test_money.py"], GRAPH) == ["tests/unit/shared/test_money.py"]
+    assert unit_tests_reaching(["functions/booking/service.py"], GRAPH) == ["tests/unit/booking/test_service.py"]
+    assert unit_tests_reaching(["tests/unit/shared/test_money.py"], GRAPH) == ["tests/unit/shared/test_money.py"]
 
 
 def test_fixtures_concern_the_tests_of_their_folder() -> None:
-    assert tests_reaching(["tests/unit/shared/conftest.py"], GRAPH) == [
+    assert unit_tests_reaching(["tests/unit/shared/conftest.py"], GRAPH) == [
         "tests/unit/shared/test_clock.py",
         "tests/unit/shared/test_money.py",
     ]
