@@ -1,4 +1,4 @@
-"""`python -m bench [NAME ...] [--base REV] [--rounds N]`: measures, records, and prints the README's rows."""
+"""`python -m bench [NAME ...] [--base REV] [--rounds N]`: measures, records, and prints the rows of docs/figures.md."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The README's rows: one a headline, from the figures in bench/results.json."""
+"""The rows of docs/figures.md: one a headline, from the figures in bench/results.json."""
 
 from collections.abc import Mapping
 
@@ -52,7 +52,7 @@ COMMAND = "`make bench`"
 
 
 def rows(figures: Mapping[str, Figure]) -> str:
-    """The rows of the README's table whose figures are there, as markdown."""
+    """The rows of the table in docs/figures.md whose figures are there, as markdown."""
     return "\n".join(
         f"| {what} | {text.format(*(figures[name].value for name in names))} | {COMMAND} |"
         for what, names, text in ROWS

@@ -1,4 +1,4 @@
-"""The benchmarks' own workings: figures and their file, the README's rows, comparisons, spans, the wire client."""
+"""The benchmarks' own workings: figures and their file, the rows of figures, comparisons, spans, the wire client."""
 
 import asyncio
 import importlib
