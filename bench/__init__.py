@@ -1,5 +1,5 @@
 """Each headline figure of docs/figures.md is one command here: `python -m bench [NAME ...]` measures, writes bench/results.json
-and prints the rows of docs/figures.md; `--base REV` compares two revisions in one run. docs/benchmarks.md says what each figure is.
+and prints their rows; `--base REV` compares two revisions in one run. docs/benchmarks.md says what each figure is.
 
 A subject is a module: `opened` sets it up and yields the function that measures one round, `figures` makes figures of the
 rounds, COSTS names what `--base` compares. Machines are noisy, so each headline is a ratio of two things measured in turns
