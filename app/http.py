@@ -1,4 +1,4 @@
-"""The HTTP functions: one a domain over the one FastAPI app, and one for docs, openapi.json and health."""
+"""The HTTP functions: one a URL prefix over the one FastAPI app, and one for docs, openapi.json and health."""
 
 from typing import Any
 

@@ -25,7 +25,7 @@ WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 and makes it a dead letter after ten times: without this a failover of the database of a few seconds would lose everything
 that is under way. Together below the lock's renewal (host.json, 5 minutes); ten deliveries outlast six minutes."""
 FUNCTIONS = {outbox.CHARGE_REQUESTS: "optimize_charge_request", outbox.NOTIFY: "send_notifications"}
-"""The name of each queue's function, as the Functions host lists it."""
+"""The names of the functions of the first queues, as the Functions host lists them; a later one is called as its queue."""
 
 bp = func.Blueprint()
 F = TypeVar("F", bound=Callable[..., None])
@@ -113,5 +113,5 @@ def _add_keeper(queue: str) -> None:
 
 
 for _queue in outbox.QUEUES:
-    _add_queue(_queue, FUNCTIONS[_queue])
+    _add_queue(_queue, FUNCTIONS.get(_queue, _queue.replace("-", "_")))
     _add_keeper(_queue)

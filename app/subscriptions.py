@@ -1,5 +1,5 @@
-"""Who listens to which event: the one table. An event goes to each queue it is subscribed on; there each of its handlers runs
-once for ever, by an inbox row under the handler's name."""
+"""Who listens to which event: the one table. An event goes to each queue it is subscribed on; there each of its handlers has
+its effect once for ever, by an inbox row under the handler's name."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,10 @@ from shared.platform import Platform
 
 @dataclass(frozen=True)
 class Handler:
-    """A function `handle(platform, *, message_id, event)`, as `module:name`; it is imported with its first event."""
+    """A function `handle(platform, *, consumer, message_id, event)`, as `module:name`; it is imported with its first event.
+
+    `name` is the consumer under which its inbox rows are kept: it never changes.
+    """
 
     name: str
     function: str
@@ -26,7 +29,7 @@ class Handler:
     def run(self, platform: Platform, *, message_id: str, event: Event) -> None:
         """Handles an event."""
         module, _, name = self.function.partition(":")
-        getattr(importlib.import_module(module), name)(platform, message_id=message_id, event=event)
+        getattr(importlib.import_module(module), name)(platform, consumer=self.name, message_id=message_id, event=event)
 
 
 DECIDE = (CHARGE_REQUESTS, Handler("optimize_charge_request", "functions.optimizer.service:handle"))

@@ -29,10 +29,10 @@ DECISION_STAGES = (
 def _timed(handle: Callable[..., None], path: str) -> Callable[..., None]:
     lock = threading.Lock()
 
-    def handle_and_time(platform: Any, *, message_id: str, event: Any) -> None:
+    def handle_and_time(platform: Any, *, consumer: str, message_id: str, event: Any) -> None:
         began = time.perf_counter()
         with tracing.watching() as watch, tracing.stage("other"):
-            handle(platform, message_id=message_id, event=event)
+            handle(platform, consumer=consumer, message_id=message_id, event=event)
         ended = time.perf_counter()
         line = {"id": str(event.charge_request_id), "began": began, "ended": ended, "seconds": watch.seconds}
         with lock, open(path, "a") as file:

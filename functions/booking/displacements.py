@@ -164,7 +164,9 @@ def _place(
 
 
 def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: CanceledReason = CanceledReason.BLOCKED) -> None:
-    """Does what `plan` says at `location` as it is after the change: claims first, then bookings, then who is told.
+    """Does what `plan` says at `location` as it is after the change, and tells whom it concerns.
+
+    Cancels first, since what that frees may be needed; then the claims change as one difference, then the bookings that move.
 
     Drivers who know their EVSE are told of the new one, the others learn it 30 minutes before as ever. Drivers whose booking
     is cancelled are told why, at no cost. An offer that is only held expires as if it had not been accepted.

@@ -97,7 +97,9 @@ def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | N
     return [_booking(row) for row in tx.execute(statement.limit(limit))]
 
 
-def hosted(tx: Tx, location_ids: Sequence[uuid.UUID], *, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
+def at_locations(
+    tx: Tx, location_ids: Sequence[uuid.UUID], *, wanted: Filter, after: Position | None, limit: int
+) -> list[Booking]:
     """Bookings at locations in order of start and id, after the cursor."""
     columns = booking.c
     statement = sa.select(booking).where(columns.location_id.in_(list(location_ids)), *_passing(wanted))

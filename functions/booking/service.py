@@ -72,7 +72,7 @@ def bookings_at(
     *, tx: Tx, location_ids: Sequence[uuid.UUID], wanted: Filter, after: Position | None, limit: int
 ) -> list[Booking]:
     """The bookings at locations that `wanted` lets through, in order of their start, after the cursor."""
-    return repository.hosted(tx, location_ids, wanted=wanted, after=after, limit=limit)
+    return repository.at_locations(tx, location_ids, wanted=wanted, after=after, limit=limit)
 
 
 def bookings_by_id(*, tx: Tx, booking_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:

@@ -22,15 +22,14 @@ from shared.platform import Platform
 from shared.tx import Tx
 
 log = logging.getLogger(__name__)
-CONSUMER = "send_notifications"
 
 
-def handle(platform: Platform, *, message_id: str, event: Event) -> None:
+def handle(platform: Platform, *, consumer: str, message_id: str, event: Event) -> None:
     """Tells a user of an event, once per message: the first run records what is to be sent, every run sends what is open.
 
     Raises Unavailable while a service is away, so that the bus delivers again.
     """
-    platform.consume(lambda tx: _record(tx, message_id=message_id, event=event), consumer=CONSUMER, message_id=message_id)
+    platform.consume(lambda tx: _record(tx, message_id=message_id, event=event), consumer=consumer, message_id=message_id)
     _send_pending(platform, message_id)
 
 

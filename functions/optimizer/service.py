@@ -41,7 +41,6 @@ from shared.platform import Platform
 from shared.tx import Actor, Tx
 
 log = logging.getLogger(__name__)
-CONSUMER = "optimize_charge_request"
 MINUTE = timedelta(minutes=1)
 TRIES = 12
 SHOWN = 10
@@ -124,13 +123,13 @@ def _explained(decision: serving.Decision) -> str | None:
     return None if decision.reason is None else EXPLANATIONS[decision.reason]
 
 
-def handle(platform: Platform, *, message_id: str, event: ChargeRequested | HoldExpired) -> None:
+def handle(platform: Platform, *, consumer: str, message_id: str, event: ChargeRequested | HoldExpired) -> None:
     """Decides a charge request, or ends one whose hold has lapsed."""
     request_id = event.charge_request_id
     if isinstance(event, HoldExpired):
-        platform.consume(functools.partial(_expire, request_id=request_id), consumer=CONSUMER, message_id=message_id)
+        platform.consume(functools.partial(_expire, request_id=request_id), consumer=consumer, message_id=message_id)
     else:
-        optimize(platform, message_id=message_id, request_id=request_id)
+        optimize(platform, consumer=consumer, message_id=message_id, request_id=request_id)
 
 
 def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
@@ -141,7 +140,7 @@ def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
     tx.publish(ChargeRequestExpired(request.user_id, request_id))
 
 
-def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> None:
+def optimize(platform: Platform, *, consumer: str, message_id: str, request_id: uuid.UUID) -> None:
     """Decides one charge request by optimistic attempts: the best row is reserved, or the next where it was taken meanwhile.
 
     If all were taken, it decides once more on the bookings as they are then. Each attempt is a transaction of its own that
@@ -156,7 +155,7 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
         for rank in range(min(TRIES, len(decision))):
             attempt = _Attempt(request_id, request.user_id, decision, rank, look)
             try:
-                platform.consume(attempt, consumer=CONSUMER, message_id=message_id)
+                platform.consume(attempt, consumer=consumer, message_id=message_id)
             except SlotTaken:
                 telemetry.claims_lost.add(1, {"where": "optimizer"})
             except (LimitReached, TermsRefuse, Invalid, NotFound) as error:
@@ -169,7 +168,7 @@ def optimize(platform: Platform, *, message_id: str, request_id: uuid.UUID) -> N
     reason = decision.reason or ("LIMIT_REACHED" if refused else "ALL_FULL")
     platform.consume(
         functools.partial(_give_up, request_id=request_id, decision=decision, reason=reason, refused=refused),
-        consumer=CONSUMER,
+        consumer=consumer,
         message_id=message_id,
     )
 

@@ -1,4 +1,4 @@
-"""HTTP of stations: parse, one service call, answer. What their owners do is in owner_routes.py."""
+"""HTTP of stations: parse, one service call, answer. What their owners do is in functions/operators/routes.py."""
 
 import uuid
 

@@ -44,7 +44,7 @@ def approved_locations(*, tx: Tx, after: uuid.UUID | None = None, limit: int = 2
 
 
 def lock_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
-    """The location with its row locked until the transaction ends: the first lock of every change of claims."""
+    """The location with its row locked until the transaction ends: every change of claims holds it."""
     location = repository.get_many(tx, [location_id], lock=True).get(location_id)
     if location is None:
         raise NotFound(f"There is no location {location_id}.")

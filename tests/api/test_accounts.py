@@ -16,7 +16,7 @@ from tests.support.world import API, TYPE2, World
 def test_register_verify_log_in_and_read_oneself(world: World) -> None:
     asked = register(world.client)
     assert asked.status_code == 202
-    assert log_in(world.client).status_code == 401, "nobody has shown that the address is his"
+    assert log_in(world.client).status_code == 401, "nobody has shown that the address is theirs"
     world.drain()
     page, token = link(world.platform)
     shown = world.client.get(page)
@@ -124,7 +124,7 @@ def test_tokens_are_never_stored_in_the_clear(world: World) -> None:
     assert len(stored) == 64
 
 
-def test_a_user_changes_his_name_and_phone_and_nothing_else(world: World) -> None:
+def test_a_user_changes_name_and_phone_and_nothing_else(world: World) -> None:
     driver = world.user()
     changed = driver.patch("/accounts/me", {"name": "Ada L.", "phone": "+31612345678"}).json()
     assert (changed["name"], changed["phone"]) == ("Ada L.", "+31612345678")

@@ -151,7 +151,7 @@ def test_a_route_lets_in_whom_its_rule_names(scene: Scene, clock: ManualClock, r
     for role, person in scene.people.items():
         if role in rule.who:
             answer = send(scene, route, rule, fill(route, mine[role]), headers=person.headers(), person=person)
-            assert answer.status_code == rule.status, f"{role}, his own: {answer.text}"
+            assert answer.status_code == rule.status, f"{role}, their own: {answer.text}"
             if named and role in rule.sees_all:
                 fresh = {name: scene.mine(kind, scene.stranger) for name, kind in named.items()}
                 answer = send(scene, route, rule, fill(route, fresh), headers=person.headers(), person=person)

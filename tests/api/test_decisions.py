@@ -132,7 +132,7 @@ def test_what_cannot_be_served_is_a_decision_too(world: World) -> None:
 
 
 def test_an_option_that_the_limits_refuse_is_not_a_candidate(world: World) -> None:
-    """The driver has all the open bookings the near location allows him: it is not weighed at all."""
+    """The driver has all the open bookings the near location allows them: it is not weighed at all."""
     near = world.location(evses=3, latitude=52.0912, longitude=5.121, terms=BookingTerms(open_bookings_per_driver=1))
     world.location(name="Museumplein", latitude=52.1, longitude=5.121)
     driver = world.user()

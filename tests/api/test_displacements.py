@@ -113,7 +113,7 @@ def test_where_the_pool_is_full_the_booking_is_cancelled_at_no_cost_and_the_driv
     assert search.json()["items"] == []
 
 
-def test_a_driver_who_knows_his_evse_is_told_of_the_new_one(world: World, owner: Person) -> None:
+def test_a_driver_who_knows_the_evse_is_told_of_the_new_one(world: World, owner: Person) -> None:
     place, driver = world.location(evses=2), world.user()
     made = driver.book(place, "08:15").json()
     assert made["evse_uid"] != "#NA", "it begins within the half hour"

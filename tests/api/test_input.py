@@ -80,7 +80,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 @pytest.fixture
 def admin(world: World) -> Person:
-    """Somebody whom hardly a route refuses for his role."""
+    """Somebody whom hardly a route refuses for their role."""
     return world.user("admin")
 
 

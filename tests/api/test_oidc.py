@@ -185,9 +185,9 @@ def test_an_account_that_nobody_verified_is_taken_over_without_its_password(link
     assert tokens.status_code == 200
     found = stored(linked, "ada@example.org")
     assert (found.name, found.role, found.phone, found.email_verified) == ("Ada of the provider", "driver", None, True)
-    assert log_in(linked.client).status_code == 401, "whoever registered it never showed that it is his"
+    assert log_in(linked.client).status_code == 401, "whoever registered it never showed that it is theirs"
     linked.drain()
-    assert mail_subjects(linked.platform) == ["You have an account already"], "no link is sent that would let him in"
+    assert mail_subjects(linked.platform) == ["You have an account already"], "no link is sent that would let them in"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def frozen(owner: Person) -> list[int]:
     return [item["frozen_minutes"] for item in owner.get("/booking/hosted").json()["items"]]
 
 
-def test_an_owner_sees_the_bookings_at_his_locations_and_nothing_of_who_booked(world: World, owner: Person) -> None:
+def test_an_owner_sees_the_bookings_at_their_locations_and_nothing_of_who_booked(world: World, owner: Person) -> None:
     here, there = world.location(evses=3), world.location(name="Museumplein", latitude=52.1)
     driver = world.user()
     car = car_of(driver)

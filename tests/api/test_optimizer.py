@@ -110,7 +110,7 @@ def test_a_full_city_is_all_full(world: World) -> None:
     assert ask(world, world.user())["reason"] == "ALL_FULL"
 
 
-def test_a_driver_at_his_limit_is_told_so(world: World) -> None:
+def test_a_driver_at_a_limit_is_told_so(world: World) -> None:
     place = world.location(evses=3, terms=BookingTerms(open_bookings_per_driver=1))
     driver = world.user()
     driver.book(place, "15:00")

@@ -73,7 +73,7 @@ def test_a_booking_moves_to_the_evse_that_works(station: Station, state: str) ->
     assert status(driver, made)["reservation_status"] == "RESERVED"
     assert status(driver, made)["quote"] == made["quote"], "the price is frozen"
     assert run(station) == 0, "again does nothing"
-    assert told(station, driver) == ["booking_reserved"], "who does not know his EVSE yet is not told of another"
+    assert told(station, driver) == ["booking_reserved"], "who does not know the EVSE yet is not told of another"
 
 
 @pytest.mark.parametrize("state", ["AVAILABLE", "BLOCKED", "CHARGING", "RESERVED"])
@@ -85,7 +85,7 @@ def test_what_is_so_now_alone_moves_nobody(station: Station, state: str) -> None
     assert evse_of(station, made) == old
 
 
-def test_who_knows_his_evse_is_told_of_the_other(station: Station, clock: ManualClock) -> None:
+def test_a_driver_who_knows_the_evse_is_told_of_the_other(station: Station, clock: ManualClock) -> None:
     driver, made = book(station, "08:30")
     old = evse_of(station, made)
     sweeps.assign_evses(station.world.platform)

@@ -1,4 +1,4 @@
-"""Leaving: a copy of everything about a person, and the deletion of his account with what is kept of it."""
+"""Leaving: a copy of everything about a person, and the deletion of their account with what is kept of it."""
 
 import io
 import json
@@ -129,7 +129,7 @@ def test_a_deleted_account_leaves_bookings_of_nobody(world: World, clock: Manual
     assert world.scalar(sa.select(sa.func.count()).select_from(slot_claim)) == 0, "what was booked is free again"
     asked = world.platform.read(lambda tx: tx.execute(sa.select(charge_request)).one())
     assert (asked.user_id, asked.vehicle_id) == (pseudonym, None)
-    assert (asked.wish["latitude"], asked.wish["longitude"]) == (52.1, 5.1), "where he set out is blunt"
+    assert (asked.wish["latitude"], asked.wish["longitude"]) == (52.1, 5.1), "where they set out is blunt"
 
     world.drain()
     assert mailbox(world.platform)[0].subject == "Your account is deleted"

@@ -107,7 +107,7 @@ def test_sign_in_is_locked_by_account_over_all_instances_and_lifts(instances: tu
         assert log_in(first.client, password="wrong").status_code == 401
 
 
-def test_what_a_driver_asks_for_is_limited_wherever_he_asks(instances: tuple[World, World], clock: ManualClock) -> None:
+def test_what_a_driver_asks_for_is_limited_wherever_they_ask(instances: tuple[World, World], clock: ManualClock) -> None:
     first, second = instances
     clock.advance(timedelta(seconds=15))
     driver, other = first.user("driver"), first.user("driver")

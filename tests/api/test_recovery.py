@@ -142,7 +142,7 @@ def test_what_is_asked_for_an_address_is_answered_alike(world: World, path: str)
 
 
 def test_a_link_verifies_only_with_the_password_chosen_with_it(world: World) -> None:
-    """Somebody registers Ada's address with a password of his own; her click must not give him the account."""
+    """Somebody registers Ada's address with a password of their own; her click must not give them the account."""
     register(world.client, password="eve knows this 4")
     world.drain()
     _, token = link(world.platform)

@@ -68,7 +68,7 @@ def test_what_is_being_looked_at_is_not_changed_by_its_owner(world: World, owner
     assert admin.get(f"{path}/submissions").json()["items"][0]["decision"] == "WITHDRAWN"
 
 
-def test_an_administrator_approves_what_he_read(world: World, owner: Person) -> None:
+def test_an_administrator_approves_what_they_read(world: World, owner: Person) -> None:
     admin = world.user("admin")
     location_id = build(owner)
     path = f"/stations/locations/{location_id}"

@@ -172,7 +172,9 @@ def test_requests_of_one_vehicle_that_are_decided_at_once_do_not_overlap(world: 
 
     def decide(number: int) -> None:
         meet.wait(20)
-        optimizer.optimize(world.platform, message_id=str(messages[number]), request_id=ids[number])
+        optimizer.optimize(
+            world.platform, consumer="optimize_charge_request", message_id=str(messages[number]), request_id=ids[number]
+        )
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(decide, range(3)))

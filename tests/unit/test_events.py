@@ -10,7 +10,7 @@ import pytest
 
 from app.subscriptions import EVENTS, SUBSCRIPTIONS, dispatch
 from functions.accounts.account_emails import ACCOUNT_EMAILS
-from functions.notify.domain import RENDERERS
+from functions.notify.domain import RENDERERS, NotifiedEvent
 from shared.events import Event
 from shared.outbox import CHARGE_REQUESTS, NOTIFY, QUEUES
 from shared.platform import Platform
@@ -50,6 +50,8 @@ def test_each_handler_exists_and_each_queue_is_one_of_ours() -> None:
 
 def test_each_event_that_notify_hears_has_a_renderer_and_no_renderer_is_left_over() -> None:
     heard = {event for event, subscribed in SUBSCRIPTIONS.items() if NOTIFY in {queue for queue, _ in subscribed}}
+    assert all(issubclass(event, NotifiedEvent) for event in RENDERERS)
+    assert not any(issubclass(event, NotifiedEvent) for event in ACCOUNT_EMAILS)
     assert heard == set(RENDERERS) | set(ACCOUNT_EMAILS)
 
 

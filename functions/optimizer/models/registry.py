@@ -240,13 +240,13 @@ def _gives_way(blobs: BlobStore, pointer: bytes, shipped: Path, expected: Expect
     return not found.get("trained", True) or found.get("feature_hash") != expected.feature_hash
 
 
-def describe(source: ModelRegistry) -> dict[str, Any]:
+def describe(registry: ModelRegistry) -> dict[str, Any]:
     """What serves and what is watched, for `GET optimizer/model`."""
-    model, challenger = source.current(), source.challenger
+    model, challenger = registry.current(), registry.challenger
     watched = {
-        "refused": source.refusal,
+        "refused": registry.refusal,
         "challenger": None if challenger is None else challenger.manifest.version,
-        "challenger_refused": source.challenger_refusal,
+        "challenger_refused": registry.challenger_refusal,
     }
     if model is None:
         nothing = {"version": None, "kind": "rule", "trained": False, "loaded_at": None, "metrics": None}
