@@ -18,6 +18,7 @@ from functions.optimizer.models.policy import LoadedModel
 from functions.optimizer.models.registry import ModelRegistry, in_folder, open_version
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
+from training.forecast import commands
 from training.forecast.commands import app, write
 from training.forecast.data import Sample, TooFewSessionsError, booked_ahead, load_records, replay, sample
 from training.forecast.report import calibration, free_count_table, judge, last_observed
@@ -102,7 +103,7 @@ def test_too_few_sessions_are_said_in_words(tmp_path: Path) -> None:
 
 def test_targets_are_what_came_true_and_features_know_only_the_past(small: Path) -> None:
     records = load_records(small)
-    steps = np.arange(12 * 24 * 30, 12 * 24 * 31, 7)
+    steps = np.arange(12 * 24 * 16, 12 * 24 * 17, 7)  # over two weeks after the first session
     rows = sample(records, steps)
     assert rows.inputs.shape == (2 * len(steps), len(FORECAST_FEATURES))
     for number, step in enumerate(steps.tolist()):
@@ -180,7 +181,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "city", out
 
 
-def test_a_run_becomes_a_version_that_opens_and_reports(run: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_run_becomes_a_version_that_opens_and_reports(
+    run: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, out = run
     trained = json.loads((out / "training.json").read_text())
     assert set(trained["validation"]) == {str(minutes) for minutes in HORIZONS}
@@ -193,6 +196,9 @@ def test_a_run_becomes_a_version_that_opens_and_reports(run: tuple[Path, Path], 
     assert model.manifest.metrics is not None
     assert model.manifest.metrics["city"] == trained["city"]
     assert model.manifest.training is not None
+    # Replaying the city takes seconds: both reports below are of one replay, apart from the export's.
+    judgement = commands.judged(load_records(folder), model)
+    monkeypatch.setattr(commands, "judged", lambda *_: judgement)
     picture = tmp_path / "curve.png"
     asked = ["report", "--city", str(folder), "--format", "json", "--model", str(tmp_path), "--picture", str(picture)]
     told = CliRunner().invoke(app, asked)
