@@ -39,5 +39,5 @@ def matches(if_match: str | None, version: int) -> bool:
 
 def version_in(if_match: str) -> int | None:
     """The newest version that an If-Match header names, None where it names none of ours."""
-    found = [int(tag) for _, tag in _TAG.findall(if_match) if tag.isascii() and tag.isdigit() and len(tag) < 10]
-    return max(found, default=None)
+    versions = [int(tag) for _, tag in _TAG.findall(if_match) if tag.isascii() and tag.isdigit() and len(tag) < 10]
+    return max(versions, default=None)

@@ -284,7 +284,7 @@ def candidates_in_window(
     reason = np.full(size, -1)
     for number in range(len(REASONS) - 1, -1, -1):
         reason = np.where(checks[number], reason, number)
-    made = Candidates(
+    listed = Candidates(
         mask=mask,
         location=picked(location, column),
         pool=picked(pool, column),
@@ -300,7 +300,7 @@ def candidates_in_window(
         conceivable=np.minimum(opened.sum(axis=(1, 2)), rows),
         reason=reason,
     )
-    return made, window, np.where(mask, column, 0)
+    return listed, window, np.where(mask, column, 0)
 
 
 @dataclass(frozen=True)

@@ -141,9 +141,9 @@ def _features(
     shape = (*rows.cost.shape, len(FEATURE_NAMES))
     if len(index) == rows.cost.size:
         return described.reshape(shape)
-    made = np.zeros(shape, dtype=np.float32)
-    made.reshape(-1, len(FEATURE_NAMES))[index] = described
-    return made
+    by_row = np.zeros(shape, dtype=np.float32)
+    by_row.reshape(-1, len(FEATURE_NAMES))[index] = described
+    return by_row
 
 
 def _row_features(

@@ -96,8 +96,8 @@ def windows(values: np.ndarray, env: np.ndarray, pool: np.ndarray, begin: np.nda
     step = flat.itemsize
     # As sliding_window_view, which takes longer than the copy.
     view = np.ndarray((flat.size - width + 1, width), flat.dtype, buffer=flat, strides=(step, step))
-    found: np.ndarray = view[base]
-    return found
+    windows: np.ndarray = view[base]
+    return windows
 
 
 def window_sum(sums: np.ndarray, window_row: np.ndarray, begin: np.ndarray, until: np.ndarray) -> np.ndarray:
@@ -106,8 +106,8 @@ def window_sum(sums: np.ndarray, window_row: np.ndarray, begin: np.ndarray, unti
     base, flat = window_row * (last + 1), sums.ravel()
     # np.clip takes as long as the rest of this.
     upper, lower = np.minimum(np.maximum(until, 0), last), np.minimum(np.maximum(begin, 0), last)
-    found: np.ndarray = flat[base + upper] - flat[base + lower]
-    return found
+    totals: np.ndarray = flat[base + upper] - flat[base + lower]
+    return totals
 
 
 def running_sum(values: np.ndarray) -> np.ndarray:

@@ -55,8 +55,8 @@ class PolicyBlend:
         if self == AS_LEARNT:
             return scores
         regret = features[:, REGRET]
-        found: np.ndarray = self.network * (scores + regret) - regret - self.prices * features[:, BID_PRICE]
-        return found
+        blended: np.ndarray = self.network * (scores + regret) - regret - self.prices * features[:, BID_PRICE]
+        return blended
 
 
 AS_LEARNT, GREEDY = PolicyBlend(), PolicyBlend(0.0, 0.0)
@@ -100,9 +100,9 @@ class Tables:
         """Reads the file; one of an average day [N, 3, 96] is of every day, one without trust is as it was learnt. Raises
         Refused where it is not one."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as found:
-                keys, values = found["keys"], found["values"]
-                blend = found["trust"] if "trust" in found.files else np.array([AS_LEARNT.network, AS_LEARNT.prices])
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+                keys, values = archive["keys"], archive["values"]
+                blend = archive["trust"] if "trust" in archive.files else np.array([AS_LEARNT.network, AS_LEARNT.prices])
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise Refused(f"climatology: not an .npz of keys and values: {str(error)[:200]}") from error
         if keys.ndim != 1 or keys.dtype.kind != "U":
@@ -123,14 +123,14 @@ class Tables:
         """The core's climatology of pools [P] by key and IANA zone, over `slots` from `slot0` on: each slot has its local
         quarter hour's value of its local kind of day, so the day the clocks go back has an hour twice. Zeros for pools that are
         not known."""
-        made = np.zeros((len(KINDS), len(keys), slots))
+        values = np.zeros((len(KINDS), len(keys), slots))
         local = {zone: local_quarters(zone, slot0, slots) for zone in set(zones)}
         for number, (key, zone) in enumerate(zip(keys, zones, strict=True)):
             row = self._index.get(key)
             if row is not None:
                 weekend, quarter = local[zone]
-                made[:, number] = self.values[row][weekend, :, quarter].T
-        return Climatology(*made)
+                values[:, number] = self.values[row][weekend, :, quarter].T
+        return Climatology(*values)
 
 
 def local_quarters(zone: str, slot0: int, slots: int) -> tuple[np.ndarray, np.ndarray]:

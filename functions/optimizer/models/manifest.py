@@ -120,9 +120,9 @@ class Manifest(BaseModel):
 
 def check_sha256(what: str, data: bytes, expected: str | None) -> None:
     """Raises Refused unless `data` has the hash the manifest gives for it."""
-    found = hashlib.sha256(data).hexdigest()
-    if found != expected:
-        raise Refused(f"sha256 of {what} is {found[:12]}..., the manifest says {(expected or 'none')[:12]}...")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != expected:
+        raise Refused(f"sha256 of {what} is {digest[:12]}..., the manifest says {(expected or 'none')[:12]}...")
 
 
 class Champion(BaseModel):

@@ -14,9 +14,9 @@ def opset_of(model: bytes) -> int:
     try:
         for field, value in _fields(model):
             if field == _OPSET_IMPORT and isinstance(value, bytes):
-                found = dict(_fields(value))
-                version = found.get(_VERSION)
-                if found.get(_DOMAIN, b"") in (b"", b"ai.onnx") and isinstance(version, int):
+                fields = dict(_fields(value))
+                version = fields.get(_VERSION)
+                if fields.get(_DOMAIN, b"") in (b"", b"ai.onnx") and isinstance(version, int):
                     return version
     except (IndexError, ValueError) as error:
         raise Refused(f"the model is not a readable ONNX file: {error}") from error

@@ -54,8 +54,8 @@ def bid_price(price_sum: np.ndarray) -> Rule:
 
     def rule(rows: Candidates) -> np.ndarray:
         stop = rows.start + rows.length
-        found: np.ndarray = -rows.cost - (price_sum[rows.pool, stop] - price_sum[rows.pool, rows.start])
-        return found
+        scores: np.ndarray = -rows.cost - (price_sum[rows.pool, stop] - price_sum[rows.pool, rows.start])
+        return scores
 
     return rule
 

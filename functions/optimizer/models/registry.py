@@ -66,18 +66,18 @@ def open_version(read: Reader, version: str, *, now: datetime, etag: str = "", e
 
 
 def _needed(read: Reader, version: str, file: str) -> bytes:
-    found = read(file)
-    if found is None:
+    content = read(file)
+    if content is None:
         raise Refused(f"version {version} is not complete: it lacks {file}")
-    return found
+    return content
 
 
 def stored(blobs: BlobStore, version: str, name: str = POLICY_NAME) -> Reader:
     """A version's files in a store."""
 
     def read(file: str) -> bytes | None:
-        found = blobs.read(version_path(version, file, name))
-        return None if found is None else found[0]
+        stored_file = blobs.read(version_path(version, file, name))
+        return None if stored_file is None else stored_file[0]
 
     return read
 
@@ -164,9 +164,9 @@ class ModelRegistry:
     @property
     def challenger(self) -> LoadedModel | None:
         """The version that scores in the champion's shadow, as `current` last found it; never the champion itself."""
-        champion, found = self._champion.model, self._challenger.model
-        same = champion is not None and found is not None and champion.manifest.version == found.manifest.version
-        return None if same else found
+        champion, challenger = self._champion.model, self._challenger.model
+        same = champion is not None and challenger is not None and champion.manifest.version == challenger.manifest.version
+        return None if same else challenger
 
     @property
     def challenger_refusal(self) -> str | None:
@@ -232,12 +232,12 @@ def _gives_way(blobs: BlobStore, pointer: bytes, shipped: Path, expected: Expect
     """Whether the champion in the store is the untrained network or a network of other features, and not what ships."""
     try:
         text = stored(blobs, Champion.model_validate_json(pointer).version, expected.name)(MANIFEST)
-        found = None if text is None else json.loads(text)
+        document = None if text is None else json.loads(text)
     except ValueError:
         return False
-    if not isinstance(found, dict) or found.get("kind") == "rule" or text == (shipped / MANIFEST).read_bytes():
+    if not isinstance(document, dict) or document.get("kind") == "rule" or text == (shipped / MANIFEST).read_bytes():
         return False
-    return not found.get("trained", True) or found.get("feature_hash") != expected.feature_hash
+    return not document.get("trained", True) or document.get("feature_hash") != expected.feature_hash
 
 
 def describe(registry: ModelRegistry) -> dict[str, Any]:
@@ -251,13 +251,13 @@ def describe(registry: ModelRegistry) -> dict[str, Any]:
     if model is None:
         nothing = {"version": None, "kind": "rule", "trained": False, "loaded_at": None, "metrics": None}
         return watched | nothing | {"name": "greedy", "climatology_pools": 0}
-    found = model.manifest
+    manifest = model.manifest
     return watched | {
-        "name": found.name,
-        "version": found.version,
-        "kind": found.kind,
-        "trained": found.trained,
+        "name": manifest.name,
+        "version": manifest.version,
+        "kind": manifest.kind,
+        "trained": manifest.trained,
         "loaded_at": model.loaded_at,
-        "metrics": found.metrics,
+        "metrics": manifest.metrics,
         "climatology_pools": 0 if model.tables is None else len(model.tables.keys),
     }

@@ -62,6 +62,6 @@ def watch(
         log.error("challenger %s gave no score to each row", version)
         return None
     row = int(scores.argmax())
-    found = ShadowChoice(version, row, float(rows.cost[0, row]), float(scores[row]), row == chosen)
-    telemetry.shadows.add(1, {"version": version, "agrees": found.agrees})
-    return found
+    choice = ShadowChoice(version, row, float(rows.cost[0, row]), float(scores[row]), row == chosen)
+    telemetry.shadows.add(1, {"version": version, "agrees": choice.agrees})
+    return choice
