@@ -251,20 +251,25 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Holding:
-    """What a booking holds of an EVSE among the slots looked at, [first, stop), and the booking as placements see it.
-    `settled`: its EVSE was told, or the session runs, so it is not moved."""
+class ClaimSpan:
+    """A booking's claims on one EVSE among the slots looked at, and what a placement must know of the booking."""
 
     booking_id: uuid.UUID
     evse_id: uuid.UUID
     first: int
+    """The first claimed slot."""
     stop: int
+    """The slot after the last claimed one."""
     slots: int
+    """How many between them are claimed."""
     start: datetime
+    """Of the booked period."""
     end: datetime
     standard: str
+    """OCPI ConnectorType of the booking's pool."""
     power_class: str
     settled: bool
+    """Its EVSE was told, or the session runs: it is not moved."""
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     if first < slot_of(booking.start):
         wanted = {booking.id: {(booking.evse_id, slot) for slot in range(first, slot_of(booking.start))}}
         if any(
-            item.evse_id == booking.evse_id and item.start < slot_of(booking.start) and item.end > first
-            for item in blocked(location)
+            block.evse_id == booking.evse_id and block.start < slot_of(booking.start) and block.end > first
+            for block in blocked(location)
         ):
             raise Conflict(
                 "The EVSE is out of use until then; your booking starts as planned.", start=booking.start.isoformat()
