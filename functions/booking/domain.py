@@ -230,12 +230,12 @@ class Booking:
         return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
 
 
-Position = tuple[datetime, uuid.UUID]
+BookingPosition = tuple[datetime, uuid.UUID]
 """The booked start and the id of a booking: where a page of recorded sessions ended."""
 
 
 @dataclass(frozen=True)
-class Filter:
+class BookingFilter:
     """Which bookings of a list: of these states (none given: any), at a location, of a vehicle, touching [since, until)."""
 
     statuses: tuple[ReservationStatus, ...] = ()

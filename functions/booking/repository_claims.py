@@ -7,7 +7,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from functions.booking.domain import ClaimSpan
-from functions.booking.tables import booking, slot_claim
+from functions.booking.tables import booking as booking_table
+from functions.booking.tables import slot_claim
 from shared.db import insert_rows, is_duplicate
 from shared.precompiled import Precompiled
 from shared.slots import slot_of, slot_start
@@ -21,12 +22,12 @@ _ON_EVSES = (
     slot_claim.c.slot_start < sa.bindparam("end"),
 )
 _OF_BOOKING = (
-    booking.c.start,
-    booking.c.end,
-    booking.c.standard,
-    booking.c.power_class,
-    booking.c.revealed_at,
-    booking.c.started_at,
+    booking_table.c.start,
+    booking_table.c.end,
+    booking_table.c.standard,
+    booking_table.c.power_class,
+    booking_table.c.revealed_at,
+    booking_table.c.started_at,
 )
 
 
@@ -44,7 +45,7 @@ _SPANS = Precompiled(
         sa.func.count().label("slots"),
         *_OF_BOOKING,
     )
-    .join_from(slot_claim, booking, booking.c.id == slot_claim.c.booking_id)
+    .join_from(slot_claim, booking_table, booking_table.c.id == slot_claim.c.booking_id)
     .where(*_ON_EVSES)
     .group_by(slot_claim.c.evse_id, slot_claim.c.booking_id, *_OF_BOOKING)
     .order_by(slot_claim.c.evse_id, _FIRST)
@@ -91,11 +92,15 @@ def claims_with_begin(
     tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int
 ) -> list[tuple[uuid.UUID, datetime, datetime | None]]:
     """(EVSE, slot, when its session began) of every claim on the EVSEs in slots [start, end)."""
-    table = slot_claim.c
+    columns = slot_claim.c
     statement = (
-        sa.select(table.evse_id, table.slot_start, booking.c.started_at)
-        .join(booking, booking.c.id == table.booking_id)
-        .where(table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end))
+        sa.select(columns.evse_id, columns.slot_start, booking_table.c.started_at)
+        .join(booking_table, booking_table.c.id == columns.booking_id)
+        .where(
+            columns.evse_id.in_(list(evse_ids)),
+            columns.slot_start >= slot_start(start),
+            columns.slot_start < slot_start(end),
+        )
     )
     return [(row.evse_id, row.slot_start, row.started_at) for row in tx.execute(statement)]
 
@@ -108,11 +113,11 @@ def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
 
 def claimed_among(tx: Tx, evse_ids: Sequence[uuid.UUID], *, from_slot: int) -> set[uuid.UUID]:
     """Those of the EVSEs that anybody holds a claim on, from a slot on."""
-    table, claimed = slot_claim.c, set[uuid.UUID]()
+    columns, claimed = slot_claim.c, set[uuid.UUID]()
     for begin in range(0, len(evse_ids), 1000):
         batch = list(evse_ids[begin : begin + 1000])
         statement = (
-            sa.select(table.evse_id).distinct().where(table.evse_id.in_(batch), table.slot_start >= slot_start(from_slot))
+            sa.select(columns.evse_id).distinct().where(columns.evse_id.in_(batch), columns.slot_start >= slot_start(from_slot))
         )
         claimed |= set(tx.execute(statement).scalars())
     return claimed

@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Response
 
 from functions.booking import service, sessions
-from functions.booking.domain import Filter, ReservationRequest
+from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
 from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.web.call import SignedIn
@@ -52,7 +52,7 @@ def list_bookings(
     limit: PageSize = 20,
 ) -> Page[Booking]:
     """Your bookings, newest first; by state, location, vehicle, or those that touch a period."""
-    wanted = Filter(tuple(status), location_id, vehicle_id, from_, to)
+    wanted = BookingFilter(tuple(status), location_id, vehicle_id, from_, to)
     bookings = call.read(lambda tx: service.list_bookings(tx=tx, wanted=wanted, before=cursor_id(cursor), limit=limit + 1))
     return page(bookings, limit, Booking.of)
 

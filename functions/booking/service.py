@@ -17,10 +17,10 @@ from functions.booking.domain import (
     REMIND_BEFORE,
     REVEAL_BEFORE,
     Booking,
+    BookingFilter,
+    BookingPosition,
     CanceledReason,
     Cancellation,
-    Filter,
-    Position,
     ReservationRequest,
     ReservationStatus,
     WhoCanceled,
@@ -54,7 +54,7 @@ def get_owned(*, tx: Tx, booking_id: uuid.UUID, lock: bool = False) -> Booking:
     return booking
 
 
-def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:
+def list_bookings(*, tx: Tx, wanted: BookingFilter, before: uuid.UUID | None, limit: int) -> list[Booking]:
     """The caller's bookings that `wanted` lets through, newest first."""
     assert tx.actor.id is not None
     return repository.of_user(tx, tx.actor.id, wanted=wanted, before=before, limit=limit)
@@ -69,7 +69,7 @@ def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: da
 
 
 def bookings_at(
-    *, tx: Tx, location_ids: Sequence[uuid.UUID], wanted: Filter, after: Position | None, limit: int
+    *, tx: Tx, location_ids: Sequence[uuid.UUID], wanted: BookingFilter, after: BookingPosition | None, limit: int
 ) -> list[Booking]:
     """The bookings at locations that `wanted` lets through, in order of their start, after the cursor."""
     return repository.at_locations(tx, location_ids, wanted=wanted, after=after, limit=limit)
@@ -206,9 +206,9 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) ->
     once, also at two locations, would each see the state without the other."""
     return Limits(
         now=tx.now,
-        standing=tuple(booking for booking in repository.standing(tx, user_id) if booking.id != moving),
+        open_bookings=tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving),
         horizon_days=tx.settings.booking_horizon_days,
-        open_bookings=tx.settings.open_bookings_per_driver,
+        max_open_bookings=tx.settings.open_bookings_per_driver,
     )
 
 

@@ -9,8 +9,8 @@ from functions.booking import repository, repository_claims
 from functions.booking.claims import blocked
 from functions.booking.domain import (
     Booking,
+    BookingPosition,
     NoShowSettlement,
-    Position,
     RecordedSession,
     ReservationStatus,
     SessionSettlement,
@@ -101,8 +101,8 @@ def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
 
 
 def recorded_sessions(
-    *, tx: Tx, since: datetime, until: datetime, after: Position | None = None, limit: int = 1000
-) -> tuple[list[RecordedSession], Position | None]:
+    *, tx: Tx, since: datetime, until: datetime, after: BookingPosition | None = None, limit: int = 1000
+) -> tuple[list[RecordedSession], BookingPosition | None]:
     """A page of the sessions of fulfilled bookings whose booked start lies in [since, until), in that order, and the cursor
     of the next page, None after the last. Measured start, stop and kWh where there are any, else the booked ones."""
     rows = repository.fulfilled(tx, since=since, until=until, after=after, limit=limit)
