@@ -186,4 +186,4 @@ def _cancel(tx: Tx, location: Location, booking: Booking, reason: CanceledReason
     if booking.status is ReservationStatus.PENDING:
         claims.end_hold(tx, booking, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
         return
-    service.end(tx, location, booking, reason=reason, who=WhoCanceled.CPO)
+    service.end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO)

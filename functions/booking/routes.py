@@ -68,12 +68,12 @@ def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
     response_model=Booking,
     responses=errors(SlotTaken, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
 )
-def reschedule_booking(booking_id: uuid.UUID, change: BookingReschedule, call: SignedIn) -> Response:
+def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
         lambda tx: Booking.of(
             service.reschedule_booking(
-                tx=tx, booking_id=booking_id, start=change.start, duration_minutes=change.duration_minutes
+                tx=tx, booking_id=booking_id, start=booking_in.start, duration_minutes=booking_in.duration_minutes
             )
         ),
         status=200,
