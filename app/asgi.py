@@ -99,8 +99,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
 
 
 class LateApp:
-    """The app over a platform, made with the first request, once, however many come at a time: making routes takes a fifth of
-    a start."""
+    """The app over a platform, made once, with the first request: making routes takes a fifth of a start."""
 
     def __init__(self, get_platform: Callable[[], Platform]) -> None:
         self._get_platform = get_platform
@@ -158,9 +157,9 @@ async def _on_app_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    fields = [FieldError(_field(item["loc"]), _sentence(item)) for item in error.errors()]
-    named = "; ".join(f"{item.field}: {item.message}" for item in fields[:3])
-    return problem_response(Invalid(named, fields=fields))
+    fields = [FieldError(_field(detail["loc"]), _sentence(detail)) for detail in error.errors()]
+    summary = "; ".join(f"{field.field}: {field.message}" for field in fields[:3])
+    return problem_response(Invalid(summary, fields=fields))
 
 
 def _field(location: tuple[Any, ...]) -> str:
@@ -170,10 +169,10 @@ def _field(location: tuple[Any, ...]) -> str:
     return ".".join(parts)
 
 
-def _sentence(item: dict[str, Any]) -> str:
-    if item["type"] == "json_invalid":
-        return f"the body is not valid JSON ({item.get('ctx', {}).get('error', 'unreadable')})"
-    return str(item["msg"]).removeprefix("Value error, ")
+def _sentence(detail: dict[str, Any]) -> str:
+    if detail["type"] == "json_invalid":
+        return f"the body is not valid JSON ({detail.get('ctx', {}).get('error', 'unreadable')})"
+    return str(detail["msg"]).removeprefix("Value error, ")
 
 
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:

@@ -64,17 +64,21 @@ def _note_failure(message: func.ServiceBusMessage, error: Exception) -> None:
 
 
 @dataclass(frozen=True)
-class Received:
-    """A message of ours, off a queue: the id it keeps however often it is delivered, its event's type, its payload."""
+class ReceivedMessage:
+    """A message of ours, off a queue."""
 
-    id: str
-    type: str
+    message_id: str
+    """It stays the same however often the message is delivered."""
+    event_type: str
+    """The event's TYPE."""
     payload: dict[str, Any]
 
 
-def received(message: func.ServiceBusMessage) -> Received:
-    """What a message says. Records how long it waited. Raises ValueError for what is not one of ours: after the last
-    delivery it is a dead letter, visible and kept."""
+def received(message: func.ServiceBusMessage) -> ReceivedMessage:
+    """What a message says. Records how long it waited.
+
+    Raises ValueError for what is not one of ours: after the last delivery it is a dead letter, visible and kept.
+    """
     if not message.message_id or not message.subject:
         raise ValueError("message: must have a message_id and a subject")
     payload = json.loads(message.get_body())
@@ -84,7 +88,7 @@ def received(message: func.ServiceBusMessage) -> Received:
     if "created_at" in properties:
         waited = platform().clock.now() - datetime.fromisoformat(str(properties["created_at"]))
         telemetry.queue_delay_ms.record(max(0.0, waited.total_seconds() * 1000), {"type": message.subject})
-    return Received(properties.get("outbox_id") or message.message_id, message.subject, payload)
+    return ReceivedMessage(properties.get("outbox_id") or message.message_id, message.subject, payload)
 
 
 def _add_queue(queue: str, name: str) -> None:
@@ -92,8 +96,7 @@ def _add_queue(queue: str, name: str) -> None:
     def handler(message: func.ServiceBusMessage, context: func.Context) -> None:
         from app import subscriptions
 
-        taken = received(message)
-        subscriptions.dispatch(platform(), queue=queue, message_id=taken.id, event_type=taken.type, payload=taken.payload)
+        subscriptions.dispatch(platform(), queue=queue, **vars(received(message)))
 
     handler.__name__ = name
     handler.__doc__ = f"Runs the handlers of one event of {queue}."

@@ -95,19 +95,22 @@ def run(name: str, platform: Platform) -> None:
 
 
 def run_all(cadence: Cadence, platform: Platform) -> None:
-    """Runs the sweeps of a cadence in turn; those of each minute include the hourly ones in their minute. One that fails does
-    not stop the others. Raises an ExceptionGroup of what failed, so that the timer function counts as failed."""
-    wanted = {cadence}
+    """Runs the sweeps of a cadence in turn; those of each minute include the hourly ones in their minute.
+
+    One that fails does not stop the others. Raises an ExceptionGroup of what failed, so that the timer function counts as
+    failed.
+    """
+    cadences = {cadence}
     if cadence is Cadence.EVERY_MINUTE and platform.clock.now().minute == HOURLY_MINUTE:
-        wanted.add(Cadence.HOURLY)
-    failed: list[Exception] = []
+        cadences.add(Cadence.HOURLY)
+    errors: list[Exception] = []
     for name, sweep in SWEEPS.items():
-        if sweep.cadence not in wanted:
+        if sweep.cadence not in cadences:
             continue
         try:
             run(name, platform)
         except Exception as error:
             log.exception("sweep %s failed", name)
-            failed.append(error)
-    if failed:
-        raise ExceptionGroup(f"{cadence}: {len(failed)} sweeps failed", failed)
+            errors.append(error)
+    if errors:
+        raise ExceptionGroup(f"{cadence}: {len(errors)} sweeps failed", errors)

@@ -50,16 +50,22 @@ inbox_message = sa.Table(
 
 @dataclass(frozen=True)
 class Message:
-    """One message: `id` is its MessageId on every bus, `type` says what the JSON `payload` holds."""
+    """One message of the outbox."""
 
     id: uuid.UUID
+    """Its MessageId on every bus."""
     queue: str
     type: str
+    """The event's TYPE: what `payload` holds."""
     payload: dict[str, Any]
+    """JSON values."""
     created_at: datetime
     available_at: datetime
+    """It does not leave before."""
     attempts: int = 0
+    """Deliveries that failed."""
     last_error: str | None = None
+    """Why the last of them failed."""
 
 
 def message(
@@ -73,31 +79,31 @@ def put(conn: Connection, messages: Sequence[Message]) -> None:
     """Writes messages in the caller's transaction, in one statement; they leave after the commit."""
     rows = [
         {
-            "id": item.id,
-            "queue": item.queue,
-            "type": item.type,
-            "payload": item.payload,
+            "id": message.id,
+            "queue": message.queue,
+            "type": message.type,
+            "payload": message.payload,
             "state": PENDING,
-            "created_at": item.created_at,
-            "available_at": item.available_at,
+            "created_at": message.created_at,
+            "available_at": message.available_at,
             "attempts": 0,
         }
-        for item in messages
+        for message in messages
     ]
     insert_rows(conn, outbox_message, rows)
 
 
 def due(conn: Connection, *, now: datetime, limit: int = 100, queue: str | None = None) -> list[Message]:
     """Messages waiting to leave, oldest first, locked for this transaction; those another relay holds are skipped."""
-    table = outbox_message.c
+    columns = outbox_message.c
     statement = (
         sa.select(outbox_message)
-        .where(table.state == PENDING, table.available_at <= now)
-        .order_by(table.available_at, table.id)
+        .where(columns.state == PENDING, columns.available_at <= now)
+        .order_by(columns.available_at, columns.id)
         .limit(limit)
     )
     if queue is not None:
-        statement = statement.where(table.queue == queue)
+        statement = statement.where(columns.queue == queue)
     return [_message(row) for row in conn.execute(for_update(statement, conn, skip_locked=True))]
 
 
@@ -148,10 +154,15 @@ def keep_dead(
     reason: str,
     now: datetime,
 ) -> bool:
-    """Keeps what the bus gave up on, once: the row it came from becomes a dead letter, with the last failure where one was
-    noted; what never was a row of ours gets one. False where it is known as dead already."""
-    table = outbox_message.c
-    row = conn.execute(for_update(sa.select(table.state, table.last_error).where(table.id == message_id), conn)).one_or_none()
+    """Keeps what the bus gave up on, once: the row it came from becomes a dead letter.
+
+    The row keeps the last failure where one was noted; what never was a row of ours gets one. False where it is known as
+    dead already.
+    """
+    columns = outbox_message.c
+    row = conn.execute(
+        for_update(sa.select(columns.state, columns.last_error).where(columns.id == message_id), conn)
+    ).one_or_none()
     if row is None:
         conn.execute(
             sa.insert(outbox_message).values(
@@ -172,7 +183,7 @@ def keep_dead(
         return False
     error = row.last_error or reason
     changed = {"state": DEAD, "settled_at": now, "attempts": deliveries, "last_error": error}
-    conn.execute(sa.update(outbox_message).where(table.id == message_id).values(**changed))
+    conn.execute(sa.update(outbox_message).where(columns.id == message_id).values(**changed))
     return True
 
 
@@ -220,11 +231,11 @@ def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetim
 def prune(conn: Connection, *, now: datetime, keep: timedelta = timedelta(days=7), limit: int = 1000) -> int:
     """Deletes settled messages and inbox rows older than `keep`; dead letters stay."""
     old = sa.select(outbox_message.c.id).where(outbox_message.c.state == SENT, outbox_message.c.settled_at < now - keep)
-    ids = list(conn.execute(old.limit(limit)).scalars())
-    if ids:
-        conn.execute(sa.delete(outbox_message).where(outbox_message.c.id.in_(ids)))
-    inbox = conn.execute(sa.delete(inbox_message).where(inbox_message.c.consumed_at < now - keep))
-    return len(ids) + inbox.rowcount
+    message_ids = list(conn.execute(old.limit(limit)).scalars())
+    if message_ids:
+        conn.execute(sa.delete(outbox_message).where(outbox_message.c.id.in_(message_ids)))
+    deleted = conn.execute(sa.delete(inbox_message).where(inbox_message.c.consumed_at < now - keep))
+    return len(message_ids) + deleted.rowcount
 
 
 def _message(row: Any) -> Message:

@@ -22,9 +22,13 @@ class Actor:
     """Who acts: a person with a role, or the platform itself (`SYSTEM`)."""
 
     role: str
+    """driver, owner, admin, or system."""
     id: uuid.UUID | None = None
+    """The person's account."""
     session_id: uuid.UUID | None = None
+    """The session of the token that came with the call."""
     address: str | None = None
+    """The network address the call came from."""
     key_hash: str | None = field(default=None, repr=False)
     """Of a station key that came with the call and is not looked up yet: the use case does that in its own transaction."""
 
@@ -45,6 +49,7 @@ class Tx:
     now: datetime = field(init=False)
     """The instant of the transaction's begin; one use case sees one instant."""
     emitted: list[outbox.Message] = field(default_factory=list)
+    """What goes into the outbox at the end."""
     wake: bool = False
     """Whether the relay has something to send after the commit though nothing was emitted."""
     audited: int = 0
@@ -67,8 +72,10 @@ class Tx:
         return statement.execute(self.conn, **values)
 
     def publish(self, event: Event, *, available_at: datetime | None = None) -> None:
-        """Tells whoever subscribes that something has happened: a message for each queue on which somebody listens. It leaves
-        after the commit, not before `available_at`. Raises RuntimeError where nobody subscribes."""
+        """Tells whoever subscribes that something has happened: a message for each queue on which somebody listens.
+
+        It leaves after the commit, not before `available_at`. Raises RuntimeError where nobody subscribes.
+        """
         queues = self.queues.get(event.TYPE)
         if not queues:
             raise RuntimeError(f"nobody subscribes to {event.TYPE}")
@@ -79,8 +86,10 @@ class Tx:
     def emit(
         self, queue: str, event_type: str, payload: dict[str, Any], *, available_at: datetime | None = None
     ) -> outbox.Message:
-        """A message for the outbox, written at the end of the transaction with all others; it leaves after the commit (not
-        before `available_at`)."""
+        """The low-level primitive under `publish`: one message for one queue. Domains publish events instead.
+
+        It is written at the end of the transaction with all others, and leaves after the commit (not before `available_at`).
+        """
         message = outbox.message(queue=queue, event_type=event_type, payload=payload, now=self.now, available_at=available_at)
         self.emitted.append(message)
         return message

@@ -6,7 +6,7 @@ from typing import Any
 from functions.booking import repository, repository_claims
 from functions.booking.domain import Booking, CanceledReason, Cancellation, ReservationStatus, WhoCanceled
 from functions.booking.events import HoldExpired
-from functions.booking.placement import Held, Placement, place
+from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
 from functions.stations.enums import EvseStatus
@@ -22,8 +22,11 @@ ALTERNATIVE_KM = 5.0
 
 
 def choose_pools(location: Location, *, standard: str, power_class: str | None, field: str = "connector") -> list[Pool]:
-    """The location's pools of a connector standard, fastest first. Raises Invalid naming the field where there is none,
-    SlotTaken where every EVSE of them is out of order or not heard from now."""
+    """The location's pools of a connector standard, fastest first.
+
+    Raises Invalid naming the field where there is none, SlotTaken where every EVSE of them is out of order or not heard
+    from now.
+    """
     pools = _pools(location, standard, power_class)
     if pools:
         return pools
@@ -35,8 +38,8 @@ def choose_pools(location: Location, *, standard: str, power_class: str | None, 
 
 
 def _pools(location: Location, standard: str, power_class: str | None) -> list[Pool]:
-    fits = [pool for pool in location.pools() if pool.standard == standard and power_class in (None, pool.power_class)]
-    return sorted(fits, key=lambda pool: -pool.power_kw)
+    fitting = [pool for pool in location.pools() if pool.standard == standard and power_class in (None, pool.power_class)]
+    return sorted(fitting, key=lambda pool: -pool.power_kw)
 
 
 def check_open(location: Location, slots: range) -> None:
@@ -47,35 +50,37 @@ def check_open(location: Location, slots: range) -> None:
         raise Invalid.one("start", f"{location.name} is closed at {closed.isoformat()}")
 
 
-def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | None = None) -> list[Held]:
-    """The claims around `slots` on every EVSE of the location, its blocked times, and where somebody is now without a
-    booking, as placements see them. The location must be locked."""
+def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | None = None) -> list[OccupiedInterval]:
+    """What is taken around `slots` on every EVSE of a locked location, as placements see it.
+
+    That is claims, blocked times, and where somebody charges now without a booking.
+    """
     evse_ids = [evse.id for evse in location.evses]
-    holdings = repository_claims.holdings(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
+    spans = repository_claims.claim_spans(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
     pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
-    held = []
-    for holding in holdings:
-        if holding.booking_id == ignoring:
+    booked = []
+    for span in spans:
+        if span.booking_id == ignoring:
             continue
-        whole = (holding.first, holding.stop, holding.slots) == (
-            slot_of(holding.start),
-            slot_of(holding.end),
-            holding.stop - holding.first,
-        )
-        movable = whole and not holding.settled
-        allowed = pools.get((holding.standard, holding.power_class), ()) if movable else ()
-        held.append(Held(holding.booking_id, holding.evse_id, holding.first, holding.stop, allowed))
+        whole = (span.first, span.stop, span.slots) == (slot_of(span.start), slot_of(span.end), span.stop - span.first)
+        movable = whole and not span.settled
+        allowed = pools.get((span.standard, span.power_class), ()) if movable else ()
+        booked.append(OccupiedInterval(span.booking_id, span.evse_id, span.first, span.stop, allowed))
     now = slot_of(tx.now)
-    booked = {holding.evse_id for holding in holdings if holding.first <= now < holding.stop}
-    engaged = [Held(evse, evse, now, now + ENGAGED_SLOTS) for evse in location.engaged_evses() if evse not in booked]
-    return held + blocked(location) + engaged
+    booked_now = {span.evse_id for span in spans if span.first <= now < span.stop}
+    engaged = [
+        OccupiedInterval(evse_id, evse_id, now, now + ENGAGED_SLOTS)
+        for evse_id in location.engaged_evses()
+        if evse_id not in booked_now
+    ]
+    return booked + blocked(location) + engaged
 
 
-def blocked(location: Location) -> list[Held]:
+def blocked(location: Location) -> list[OccupiedInterval]:
     """The blocked times of single EVSEs, as placements see them: nothing fits there, and nothing moves them."""
     return [
-        Held(item.id, evse, slot_of(item.period_begin), slot_after(item.period_end), ())
-        for evse, item in location.blocked_evses()
+        OccupiedInterval(block.id, evse_id, slot_of(block.period_begin), slot_after(block.period_end), ())
+        for evse_id, block in location.blocked_evses()
     ]
 
 
@@ -102,15 +107,17 @@ def apply(
     *,
     old: set[repository_claims.Claim] | None = None,
 ) -> None:
-    """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference. `old`: the claims
-    it has, where they are known (none, of a new booking)."""
+    """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference.
+
+    `old`: the claims that the newcomer has, where they are known (none, of a new booking).
+    """
     remove = {booking_id: repository_claims.claims_of(tx, booking_id) if old is None else old}
     add = {booking_id: {(placement.evse_id, slot) for slot in slots}}
     uids = {evse.id: evse.uid for evse in location.evses}
-    for moved, evse in sorted(placement.moves.items()):
-        remove[moved] = repository_claims.claims_of(tx, moved)
-        add[moved] = {(evse, slot) for _, slot in remove[moved]}
-        repository.update(tx, moved, evse_id=evse, evse_uid=uids[evse])
+    for moved_id, evse_id in sorted(placement.moves.items()):
+        remove[moved_id] = repository_claims.claims_of(tx, moved_id)
+        add[moved_id] = {(evse_id, slot) for _, slot in remove[moved_id]}
+        repository.update(tx, moved_id, evse_id=evse_id, evse_uid=uids[evse_id])
     try:
         repository_claims.change_claims(tx, remove=remove, add=add)
     except repository_claims.ClaimTaken:
@@ -151,7 +158,7 @@ def _in_time(
     tx: Tx, location: Location, pool: Pool, slots: range, limit: int, ignoring: uuid.UUID | None
 ) -> list[dict[str, Any]]:
     reach = range(slots.start - ALTERNATIVE_SLOTS, slots.stop + ALTERNATIVE_SLOTS)
-    held = occupied(tx, location, reach, ignoring=ignoring)
+    intervals = occupied(tx, location, reach, ignoring=ignoring)
     opened = location.opened(slot_start(reach.start), len(reach))
     length, earliest = len(slots), slot_after(tx.now)
     alternatives: list[dict[str, Any]] = []
@@ -160,7 +167,7 @@ def _in_time(
         offset = start - reach.start
         if shift == 0 or start < earliest or not opened[offset : offset + length].all():
             continue
-        if place(pool.evse_ids, held, start, start + length) is not None:
+        if place(pool.evse_ids, intervals, start, start + length) is not None:
             alternatives.append(_alternative(location, pool, start, length, 0.0))
             if len(alternatives) == limit:
                 break
@@ -169,7 +176,7 @@ def _in_time(
 
 def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) -> list[dict[str, Any]]:
     alternatives: list[dict[str, Any]] = []
-    near = stations.locations_near(
+    neighbours = stations.locations_near(
         tx=tx,
         latitude=location.latitude,
         longitude=location.longitude,
@@ -177,14 +184,14 @@ def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) 
         standards=frozenset({pool.standard}),
         limit=10,
     )
-    for km, other in near:
+    for km, other in neighbours:
         if other.id == location.id:
             continue
         if not other.opened(slot_start(slots.start), len(slots)).all():
             continue
-        held = occupied(tx, other, slots)
+        intervals = occupied(tx, other, slots)
         for candidate in _pools(other, pool.standard, None):
-            if place(candidate.evse_ids, held, slots.start, slots.stop) is not None:
+            if place(candidate.evse_ids, intervals, slots.start, slots.stop) is not None:
                 alternatives.append(_alternative(other, candidate, slots.start, len(slots), km))
                 break
         if len(alternatives) == limit:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from functions.booking import claims, repository, repository_claims, service
 from functions.booking.domain import Booking, CanceledReason, ReservationStatus, WhoCanceled
 from functions.booking.events import EvseChanged
-from functions.booking.placement import Held, place
+from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import APPROVED, Location, Pool
 from shared.errors import SlotTaken
 from shared.slots import slot_after, slot_of, slot_start
@@ -89,22 +89,22 @@ def plan(*, tx: Tx, before: Location, after: Location, judged: Location | None =
     waiting.sort(key=lambda booking: (booking.status is ReservationStatus.PENDING, booking.start, booking.id))
     if not gone:
         return DisplacementPlan()
-    held = _held_without(tx, after, waiting)
+    occupied = _occupied_without(tx, after, waiting)
     displaced = [Displaced(booking, DisplacementOutcome.GOES_ON) for booking in running]
     moves: dict[uuid.UUID, uuid.UUID] = {}
     for booking in waiting:
-        free_place = _place(after, booking, held.values())
-        if free_place is None:
+        placement = _place(after, booking, occupied.values())
+        if placement is None:
             displaced.append(Displaced(booking, DisplacementOutcome.CANCELED))
             continue
-        evse, others = free_place
-        for other, target in others.items():
-            moves[other] = target
-            held[other, 0] = _moved(held.pop(_key(held, other)), target)
-        moves[booking.id] = evse
+        for other_id, evse_id in placement.moves.items():
+            moves[other_id] = evse_id
+            occupied[other_id, 0] = replace(occupied.pop(_key(occupied, other_id)), evse_id=evse_id)
+        moves[booking.id] = placement.evse_id
         pool = _pool(after, booking)
-        movable = pool.evse_ids if booking.revealed_at is None and pool is not None else ()
-        held[booking.id, 0] = Held(booking.id, evse, slot_of(booking.start), slot_of(booking.end), movable)
+        allowed = pool.evse_ids if booking.revealed_at is None and pool is not None else ()
+        first, stop = slot_of(booking.start), slot_of(booking.end)
+        occupied[booking.id, 0] = OccupiedInterval(booking.id, placement.evse_id, first, stop, allowed)
         displaced.append(Displaced(booking, DisplacementOutcome.MOVED))
     return DisplacementPlan(tuple(displaced), moves)
 
@@ -118,7 +118,7 @@ def _stands(location: Location, booking: Booking, tx: Tx) -> bool:
     if not location.opened(slot_start(first), stop - first).all():
         return False
     return not any(
-        item.evse_id == booking.evse_id and item.start < stop and item.end > first for item in claims.blocked(location)
+        block.evse_id == booking.evse_id and block.start < stop and block.end > first for block in claims.blocked(location)
     )
 
 
@@ -126,41 +126,34 @@ def _pool(location: Location, booking: Booking) -> Pool | None:
     return location.pool_of(booking.standard, booking.power_class)
 
 
-_Lanes = dict[tuple[uuid.UUID, int], Held]
-"""Held by booking and a running number: blocked times of one id lie on one EVSE, a booking may hold two."""
+_ByHolder = dict[tuple[uuid.UUID, int], OccupiedInterval]
+"""By holder and a running number: blocked times of one id lie on one EVSE, a booking may hold two."""
 
 
-def _held_without(tx: Tx, location: Location, waiting: list[Booking]) -> _Lanes:
+def _occupied_without(tx: Tx, location: Location, waiting: list[Booking]) -> _ByHolder:
     if not waiting:
         return {}
     reach = range(min(slot_of(booking.start) for booking in waiting), max(slot_of(booking.end) for booking in waiting))
-    leaving, lanes = {booking.id for booking in waiting}, _Lanes()
-    for item in claims.occupied(tx, location, reach):
-        if item.booking_id not in leaving:
+    leaving, by_holder = {booking.id for booking in waiting}, _ByHolder()
+    for interval in claims.occupied(tx, location, reach):
+        if interval.holder_id not in leaving:
             number = 0
-            while (item.booking_id, number) in lanes:
+            while (interval.holder_id, number) in by_holder:
                 number += 1
-            lanes[item.booking_id, number] = item
-    return lanes
+            by_holder[interval.holder_id, number] = interval
+    return by_holder
 
 
-def _key(lanes: _Lanes, booking_id: uuid.UUID) -> tuple[uuid.UUID, int]:
-    return next(key for key in lanes if key[0] == booking_id)
+def _key(by_holder: _ByHolder, booking_id: uuid.UUID) -> tuple[uuid.UUID, int]:
+    return next(key for key in by_holder if key[0] == booking_id)
 
 
-def _moved(item: Held, evse: uuid.UUID) -> Held:
-    return Held(item.booking_id, evse, item.start, item.end, item.allowed)
-
-
-def _place(
-    location: Location, booking: Booking, held: Iterable[Held]
-) -> tuple[uuid.UUID, Mapping[uuid.UUID, uuid.UUID]] | None:
+def _place(location: Location, booking: Booking, occupied: Iterable[OccupiedInterval]) -> Placement | None:
     pool = _pool(location, booking)
     first, stop = slot_of(booking.start), slot_of(booking.end)
     if location.status != APPROVED or pool is None or not location.opened(slot_start(first), stop - first).all():
         return None
-    placement = place(pool.evse_ids, held, first, stop)
-    return None if placement is None else (placement.evse_id, placement.moves)
+    return place(pool.evse_ids, occupied, first, stop)
 
 
 def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: CanceledReason = CanceledReason.BLOCKED) -> None:
@@ -173,18 +166,18 @@ def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: Can
     """
     uids = {evse.id: evse.uid for evse in location.evses}
     old = {booking_id: repository_claims.claims_of(tx, booking_id) for booking_id in plan.moves}
-    for item in plan.displaced:  # before the moves: what they free may be needed
-        if item.outcome is DisplacementOutcome.CANCELED:
-            _cancel(tx, location, item.booking, reason)
-    add = {booking_id: {(evse, slot) for _, slot in old[booking_id]} for booking_id, evse in plan.moves.items()}
+    for displaced in plan.displaced:  # before the moves: what they free may be needed
+        if displaced.outcome is DisplacementOutcome.CANCELED:
+            _cancel(tx, location, displaced.booking, reason)
+    add = {booking_id: {(evse_id, slot) for _, slot in old[booking_id]} for booking_id, evse_id in plan.moves.items()}
     try:
         repository_claims.change_claims(tx, remove=old, add=add)
     except repository_claims.ClaimTaken:
         raise SlotTaken("Somebody else was a moment faster; ask again.", alternatives=[]) from None
     movers = repository.by_ids(tx, plan.moves)
     for booking_id in sorted(movers):
-        evse = plan.moves[booking_id]
-        booking = service.change(tx, movers[booking_id], evse_id=evse, evse_uid=uids[evse])
+        evse_id = plan.moves[booking_id]
+        booking = service.change(tx, movers[booking_id], evse_id=evse_id, evse_uid=uids[evse_id])
         if booking.revealed_at is not None:
             tx.publish(EvseChanged.of(location, booking, now=tx.now, previous=movers[booking_id]))
 
@@ -193,4 +186,4 @@ def _cancel(tx: Tx, location: Location, booking: Booking, reason: CanceledReason
     if booking.status is ReservationStatus.PENDING:
         claims.end_hold(tx, booking, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
         return
-    service.end(tx, location, booking, reason=reason, who=WhoCanceled.CPO)
+    service.end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO)

@@ -148,16 +148,20 @@ class ReservationRequest:
     """
 
     user_id: uuid.UUID
+    """The driver."""
     location_id: uuid.UUID
     standard: str
     """OCPI ConnectorType."""
     start: datetime
     """On a quarter hour."""
     duration_minutes: float | None = None
+    """Rounded up to whole quarter hours."""
     energy_kwh: float | None = None
+    """At most what fits into the time."""
     power_class: str | None = None
     """Of the pool; None: the fastest that is free."""
     vehicle_id: uuid.UUID | None = None
+    """The driver's vehicle; None: any."""
     vehicle_kw: float | None = None
     """What the vehicle takes at most; a vehicle's own figure wins."""
     charge_request_id: uuid.UUID | None = None
@@ -173,40 +177,55 @@ class ReservationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Booking:
-    """A driver's place in a pool of interchangeable EVSEs for a period.
-
-    `quote` and `terms` are frozen at booking; `evse_id` may change until `revealed_at`. `energy_kwh` is what was booked,
-    `session_energy_kwh` what was delivered. `ended_at` is when one that was cancelled or missed let its place go. Money in
-    minor units.
-    """
+    """A driver's place in a pool of interchangeable EVSEs for a period. Instants are UTC, power kW."""
 
     id: uuid.UUID
     user_id: uuid.UUID
+    """The driver, or the pseudonym of one who left."""
     location_id: uuid.UUID
     evse_id: uuid.UUID
+    """The EVSE that its claims are on; it may change until `revealed_at`."""
     evse_uid: str
+    """That EVSE's uid, as its operator calls it."""
     standard: str
+    """OCPI ConnectorType; with `power_class` it names the pool."""
     power_class: str
     power_kw: float
+    """What the pool's EVSEs deliver at most."""
     vehicle_id: uuid.UUID | None
     vehicle_kw: float | None
+    """What the vehicle takes at most, where that is known."""
     charge_request_id: uuid.UUID | None
+    """The charge request whose offer it is."""
     tariff_id: uuid.UUID | None
+    """The frozen tariff; None: it is free."""
     start: datetime
+    """Of the booked period, on a quarter hour."""
     end: datetime
     energy_kwh: float
+    """What was booked."""
     status: ReservationStatus
     quote: Quote
+    """Frozen when it was booked or moved; its total is the most a session costs."""
     terms: BookingTerms
+    """Frozen when it was booked."""
     canceled: Cancellation | None = None
     hold_expires_at: datetime | None
+    """Until when a PENDING one is held."""
     no_show_at: datetime
+    """From when it counts as missed if nobody has come."""
     revealed_at: datetime | None = None
+    """When its EVSE was settled: from then on it is shown and not moved."""
     started_at: datetime | None = None
+    """When the session began."""
     stopped_at: datetime | None = None
+    """When the session ended."""
     ended_at: datetime | None = None
+    """When one that was cancelled or missed let its place go."""
     session_energy_kwh: float | None = None
+    """What was delivered."""
     settlement: Settlement | None = None
+    """Of one whose session has ended, or that was missed."""
     created_at: datetime
     updated_at: datetime
 
@@ -219,9 +238,11 @@ class Booking:
         return self.started_at is not None and self.stopped_at is None
 
     def frozen_minutes(self, now: datetime) -> int:
-        """Whole minutes of the booked period so far in which the EVSE was kept for this booking and nobody charged: until
-        the session began or the booking ended, and from the session's end to the end of its quarter hour. Before the start
-        there are none: a walk-in may charge until then."""
+        """Whole minutes of the booked period so far in which the EVSE was kept for this booking and nobody charged.
+
+        That is until the session began or the booking ended, and from the session's end to the end of its quarter hour.
+        Before the start there are none: a walk-in may charge until then.
+        """
         kept = [(self.start, self.started_at or self.ended_at or now)]
         if self.stopped_at is not None:
             kept.append((self.stopped_at, slot_start(slot_after(self.stopped_at))))
@@ -230,19 +251,22 @@ class Booking:
         return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
 
 
-Position = tuple[datetime, uuid.UUID]
+BookingPosition = tuple[datetime, uuid.UUID]
 """The booked start and the id of a booking: where a page of recorded sessions ended."""
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which bookings of a list: of these states (none given: any), at a location, of a vehicle, touching [since, until)."""
+class BookingFilter:
+    """Which bookings of a list are wanted; what is unset is no matter."""
 
     statuses: tuple[ReservationStatus, ...] = ()
+    """Of any of these states."""
     location_id: uuid.UUID | None = None
     vehicle_id: uuid.UUID | None = None
     since: datetime | None = None
+    """They end after this."""
     until: datetime | None = None
+    """They start before this."""
 
     def __post_init__(self) -> None:
         """Raises Invalid where the period ends before it begins."""
@@ -251,20 +275,25 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Holding:
-    """What a booking holds of an EVSE among the slots looked at, [first, stop), and the booking as placements see it.
-    `settled`: its EVSE was told, or the session runs, so it is not moved."""
+class ClaimSpan:
+    """A booking's claims on one EVSE among the slots looked at, and what a placement must know of the booking."""
 
     booking_id: uuid.UUID
     evse_id: uuid.UUID
     first: int
+    """The first claimed slot."""
     stop: int
+    """The slot after the last claimed one."""
     slots: int
+    """How many between them are claimed."""
     start: datetime
+    """Of the booked period."""
     end: datetime
     standard: str
+    """OCPI ConnectorType of the booking's pool."""
     power_class: str
     settled: bool
+    """Its EVSE was told, or the session runs: it is not moved."""
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,20 @@ class PreviousPeriod:
 
 @dataclass(frozen=True)
 class BookingSnapshot:
-    """A booking as events carry it."""
+    """A booking as events carry it. Instants are UTC."""
 
     at: datetime
     """When it happened."""
     user_id: uuid.UUID
+    """The driver."""
     booking_id: uuid.UUID
     charge_request_id: uuid.UUID | None
+    """The charge request whose offer it was."""
     location: LocationSnapshot
     connector: str
     """OCPI ConnectorType."""
     power_kw: float
+    """What the EVSE delivers at most."""
     evse_uid: str
     """`#NA` until it is revealed."""
     start: datetime

@@ -18,25 +18,29 @@ FOR_EVER = 1 << 40
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A booking of a driver that stands: it counts until `until` at the latest (a hold until it lapses)."""
+class OpenBooking:
+    """A booking that counts against its driver's limits: reserved and not over, charging, or held by an offer."""
 
-    id: uuid.UUID
+    booking_id: uuid.UUID
     location_id: uuid.UUID
     vehicle_id: uuid.UUID | None
     start: datetime
     end: datetime
     until: datetime
+    """Until when it counts at the latest: its end, or when its hold lapses."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Everything that limits one driver at one instant, `standing` without the booking that is being moved."""
+    """Everything that limits one driver at one instant."""
 
     now: datetime
-    standing: tuple[Standing, ...]
+    open_bookings: tuple[OpenBooking, ...]
+    """The driver's, without the one that is being moved."""
     horizon_days: int
-    open_bookings: int
+    """The platform's BOOKING_HORIZON_DAYS."""
+    max_open_bookings: int
+    """The platform's OPEN_BOOKINGS_PER_DRIVER."""
 
     def refusal(
         self,
@@ -88,45 +92,52 @@ class Limits:
         return terms.booking_horizon_days, "location"
 
     def _too_many(self, terms: BookingTerms, location_id: uuid.UUID) -> Iterator[LimitReached]:
-        here = [item for item in self.standing if item.location_id == location_id]
+        here = [booking for booking in self.open_bookings if booking.location_id == location_id]
         for counted, allowed, scope, where in (
             (here, terms.open_bookings_per_driver, "location", "here"),
-            (self.standing, self.open_bookings, "platform", "in all"),
+            (self.open_bookings, self.max_open_bookings, "platform", "in all"),
         ):
             if len(counted) >= allowed:
-                lifts = sorted(item.until for item in counted)[len(counted) - allowed]
+                lifts = sorted(booking.until for booking in counted)[len(counted) - allowed]
                 message = f"of the {allowed} open bookings allowed {where} you have {len(counted)}; "
                 message += f"there is room at {lifts.isoformat()} at the latest"
                 yield _refuse("bookings", "open_bookings_per_driver", allowed, lifts, message, scope=scope)
 
     def _elsewhere(self, vehicle_id: uuid.UUID | None, start: datetime, end: datetime) -> Iterator[LimitReached]:
         booked = self._of_vehicle(vehicle_id)
-        for item in booked:
-            if item.start < end and item.end > start:
-                free = _first_gap(booked, start, end - start)
-                message = (
-                    f"this vehicle is booked from {item.start.isoformat()} to {item.end.isoformat()} (booking {item.id}); "
-                )
-                message += f"it is free for as long from {free.isoformat()} on"
+        for other in booked:
+            if other.start < end and other.end > start:
+                free_from = _first_gap(booked, start, end - start)
+                period = f"from {other.start.isoformat()} to {other.end.isoformat()}"
+                message = f"this vehicle is booked {period} (booking {other.booking_id}); "
+                message += f"it is free for as long from {free_from.isoformat()} on"
                 yield _refuse(
-                    "vehicle_id", "one_vehicle_one_place", 1, free, message, scope="platform", booking_id=str(item.id)
+                    "vehicle_id",
+                    "one_vehicle_one_place",
+                    1,
+                    free_from,
+                    message,
+                    scope="platform",
+                    booking_id=str(other.booking_id),
                 )
 
-    def _of_vehicle(self, vehicle_id: uuid.UUID | None) -> list[Standing]:
-        return [] if vehicle_id is None else [item for item in self.standing if item.vehicle_id == vehicle_id]
+    def _of_vehicle(self, vehicle_id: uuid.UUID | None) -> list[OpenBooking]:
+        return [] if vehicle_id is None else [booking for booking in self.open_bookings if booking.vehicle_id == vehicle_id]
 
     def closed(
         self, terms: BookingTerms, location_id: uuid.UUID, vehicle_id: uuid.UUID | None, length: int
     ) -> list[tuple[int, int]]:
-        """Ranges [from, until) of slots that no booking of `length` slots may touch: it touches none just where `refusal`
-        has nothing to say."""
+        """Ranges [from, until) of slots that no booking of `length` slots may touch.
+
+        It touches none exactly where `refusal` has nothing to say.
+        """
         if any(_how_long(terms, length * 15)) or any(self._too_many(terms, location_id)):
             return [(0, FOR_EVER)]
         last = slot_of(self.now + timedelta(days=self._horizon(terms)[0]))
         ranges = [(last + length, FOR_EVER)]  # what starts at `last` ends before; what starts later does not
         if terms.min_lead_minutes:
             ranges.append((0, slot_after(self.now + timedelta(minutes=terms.min_lead_minutes))))
-        ranges += [(slot_of(item.start), slot_after(item.end)) for item in self._of_vehicle(vehicle_id)]
+        ranges += [(slot_of(booking.start), slot_after(booking.end)) for booking in self._of_vehicle(vehicle_id)]
         return ranges
 
 
@@ -147,9 +158,9 @@ def _refuse(
     return LimitReached.one(field, message, limit=limit, value=value, scope=scope, lifts_at=lifts, **details)
 
 
-def _first_gap(booked: list[Standing], start: datetime, length: timedelta) -> datetime:
+def _first_gap(booked: list[OpenBooking], start: datetime, length: timedelta) -> datetime:
     """The first instant from `start` on at which a period of `length` is clear of what is booked."""
-    for item in sorted(booked, key=lambda one: one.start):
-        if item.end > start and item.start < start + length:
-            start = slot_start(slot_after(item.end))
+    for booking in sorted(booked, key=lambda booking: booking.start):
+        if booking.end > start and booking.start < start + length:
+            start = slot_start(slot_after(booking.end))
     return start

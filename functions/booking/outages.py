@@ -31,10 +31,9 @@ def rehouse_bookings(platform: Platform) -> int:
     """Moves or ends what is booked at EVSEs out of use, one transaction a location. Returns how many bookings."""
 
     def concerned(tx: Tx) -> list[uuid.UUID]:
-        places = feed.out_of_use(tx=tx)
-        return sorted(
-            {places[evse_id] for evse_id in repository_claims.claimed_among(tx, sorted(places), from_slot=slot_of(tx.now))}
-        )
+        location_of = feed.out_of_use(tx=tx)
+        claimed = repository_claims.claimed_among(tx, sorted(location_of), from_slot=slot_of(tx.now))
+        return sorted({location_of[evse_id] for evse_id in claimed})
 
     done = 0
     for location_id in platform.read(concerned):
@@ -48,18 +47,22 @@ def rehouse_bookings(platform: Platform) -> int:
 def _rehouse(tx: Tx, *, location_id: uuid.UUID) -> int:
     location = stations.lock_location(tx=tx, location_id=location_id)
     plan = displacements.plan(tx=tx, before=repaired(location, OUT_OF_USE), after=location)
-    kept = tuple(item for item in plan.displaced if item.outcome is DisplacementOutcome.MOVED or _ends(tx, location, item))
-    displacements.carry_out(
-        tx=tx, location=location, plan=DisplacementPlan(kept, plan.moves), reason=CanceledReason.BROKEN_CHARGER
+    due = tuple(
+        displaced
+        for displaced in plan.displaced
+        if displaced.outcome is DisplacementOutcome.MOVED or _ends(tx, location, displaced)
     )
-    return len(kept)
+    displacements.carry_out(
+        tx=tx, location=location, plan=DisplacementPlan(due, plan.moves), reason=CanceledReason.BROKEN_CHARGER
+    )
+    return len(due)
 
 
-def _ends(tx: Tx, location: Location, item: Displaced) -> bool:
+def _ends(tx: Tx, location: Location, displaced: Displaced) -> bool:
     """Whether a booking that found no other EVSE ends now. An offer that is only held does: it could not be kept."""
-    if item.outcome is not DisplacementOutcome.CANCELED:
+    if displaced.outcome is not DisplacementOutcome.CANCELED:
         return False
-    booking = item.booking
+    booking = displaced.booking
     near = booking.start - tx.now <= REVEAL_BEFORE
     return booking.status is ReservationStatus.PENDING or (near and _status(location, booking) in GONE)
 

@@ -1,7 +1,7 @@
-"""Which EVSE of a pool takes a booking: best fit, and a repack of movable bookings where no EVSE is free as it stands.
+"""Interval graph colouring with best fit: which EVSE of a pool takes a booking, and which movable ones make room for it.
 
-Interchangeable EVSEs are an interval graph: taken in order of start, each booking finds a free EVSE as long as no slot
-has more bookings than EVSEs; so letting the platform move bookings sells what pinned ones would leave idle.
+Bookings are intervals, EVSEs colours. Greedy colouring in order of start needs as many colours as the densest slot has
+bookings (interval graphs are perfect), so a pool that may repack sells what pinned bookings would leave idle.
 """
 
 import uuid
@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Held:
-    """A booking's claims: slots [start, end) on `evse_id`. `allowed` are the EVSEs it may be moved to, none if fixed."""
+class OccupiedInterval:
+    """Slots [start, end) of one EVSE that are taken: by a booking, a blocked time, or somebody who charges unbooked."""
 
-    booking_id: uuid.UUID
+    holder_id: uuid.UUID
+    """The booking; of what cannot be moved whatever tells it apart."""
     evse_id: uuid.UUID
     start: int
+    """First slot."""
     end: int
+    """The slot after the last."""
     allowed: tuple[uuid.UUID, ...] = ()
+    """The EVSEs it may be moved to; none: it is fixed."""
 
 
 @dataclass(frozen=True)
@@ -30,31 +34,32 @@ class Placement:
 
 def place(
     pool: Sequence[uuid.UUID],
-    held: Iterable[Held],
+    occupied: Iterable[OccupiedInterval],
     start: int,
     end: int,
     *,
     prefer: uuid.UUID | None = None,
 ) -> Placement | None:
-    """Finds an EVSE of `pool` for slots [start, end) among `held`, or None.
+    """Finds an EVSE of `pool` for slots [start, end) among what is `occupied`, or None.
 
     `prefer` wins where it is free. Otherwise best fit: the EVSE whose idle gap around the period is the least, so that
     long gaps stay whole for long sessions; ties go to the pool's order. If none is free, movable bookings are repacked.
     """
-    everything = list(held)
-    lanes = _lanes(everything)
+    intervals = list(occupied)
+    lanes = _lanes(intervals)
     if prefer is not None and prefer in pool and _is_free(lanes.get(prefer, []), start, end):
         return Placement(prefer, {})
     best = _best_fit(pool, lanes, start, end)
     if best is not None:
         return Placement(best, {})
-    return None if _full(pool, everything, start, end) else _repack(pool, everything, start, end)
+    return None if _full(pool, intervals, start, end) else _repack(pool, intervals, start, end)
 
 
-def _lanes(held: Iterable[Held]) -> dict[uuid.UUID, list[tuple[int, int]]]:
+def _lanes(intervals: Iterable[OccupiedInterval]) -> dict[uuid.UUID, list[tuple[int, int]]]:
+    """(start, end) of the intervals on each EVSE."""
     lanes: dict[uuid.UUID, list[tuple[int, int]]] = {}
-    for item in held:
-        lanes.setdefault(item.evse_id, []).append((item.start, item.end))
+    for interval in intervals:
+        lanes.setdefault(interval.evse_id, []).append((interval.start, interval.end))
     return lanes
 
 
@@ -84,55 +89,55 @@ def _best_fit(
     return min(free, key=tightness)
 
 
-def _full(pool: Sequence[uuid.UUID], held: Iterable[Held], start: int, end: int) -> bool:
+def _full(pool: Sequence[uuid.UUID], intervals: Iterable[OccupiedInterval], start: int, end: int) -> bool:
     """Whether in some slot of [start, end) bookings that cannot leave the pool have all its EVSEs: no move helps then."""
     own, taken = set(pool), [0] * (end - start)
-    for item in held:
-        inside = item.start < end and item.end > start and item.evse_id in own
-        if inside and (not item.allowed or item.allowed is pool or own.issuperset(item.allowed)):
-            for slot in range(max(start, item.start), min(end, item.end)):
+    for interval in intervals:
+        inside = interval.start < end and interval.end > start and interval.evse_id in own
+        if inside and (not interval.allowed or interval.allowed is pool or own.issuperset(interval.allowed)):
+            for slot in range(max(start, interval.start), min(end, interval.end)):
                 taken[slot - start] += 1
     return max(taken, default=0) >= len(own)
 
 
-def _repack(pool: Sequence[uuid.UUID], held: list[Held], start: int, end: int) -> Placement | None:
-    cluster: list[Held] = []
-    rest, lo, hi = held, start, end
+def _repack(pool: Sequence[uuid.UUID], intervals: list[OccupiedInterval], start: int, end: int) -> Placement | None:
+    cluster: list[OccupiedInterval] = []
+    rest, low, high = intervals, start, end
     while True:  # the bookings that a move could reach: those that overlap the period, those that overlap them, ...
-        joining: list[Held] = []
-        apart: list[Held] = []
-        for item in rest:
-            (joining if item.allowed and item.start < hi and item.end > lo else apart).append(item)
+        joining: list[OccupiedInterval] = []
+        apart: list[OccupiedInterval] = []
+        for interval in rest:
+            (joining if interval.allowed and interval.start < high and interval.end > low else apart).append(interval)
         if not joining:
             break
         cluster += joining
         rest = apart
-        lo = min(lo, *(item.start for item in joining))
-        hi = max(hi, *(item.end for item in joining))
+        low = min(low, *(interval.start for interval in joining))
+        high = max(high, *(interval.end for interval in joining))
     if not pool:
         return None
-    newcomer = Held(uuid.UUID(int=0), pool[0], start, end, tuple(pool))
+    newcomer = OccupiedInterval(uuid.UUID(int=0), pool[0], start, end, tuple(pool))
     everybody = [*cluster, newcomer]
-    in_time = sorted(everybody, key=lambda one: (one.start, one is newcomer, one.end))
+    by_start = sorted(everybody, key=lambda interval: (interval.start, interval is newcomer, interval.end))
     # Equal EVSEs need no other order than time. Where some bookings fit fewer EVSEs than others, those go first.
-    by_choice = sorted(everybody, key=lambda one: (len(one.allowed), one.start, one.end))
-    return _in_order(in_time, newcomer, rest) or _in_order(by_choice, newcomer, rest)
+    by_choice = sorted(everybody, key=lambda interval: (len(interval.allowed), interval.start, interval.end))
+    return _colour(by_start, newcomer, rest) or _colour(by_choice, newcomer, rest)
 
 
-def _in_order(order: list[Held], newcomer: Held, fixed: list[Held]) -> Placement | None:
-    """Gives each booking in turn an EVSE: its own where that is free, else the tightest fit. None where one finds none."""
+def _colour(order: list[OccupiedInterval], newcomer: OccupiedInterval, fixed: list[OccupiedInterval]) -> Placement | None:
+    """Greedy colouring: each in turn keeps its EVSE where that is free, else gets the tightest fit. None where one has none."""
     lanes = _lanes(fixed)
     moves: dict[uuid.UUID, uuid.UUID] = {}
-    mine: uuid.UUID | None = None
-    for item in order:
-        stays = item is not newcomer and _is_free(lanes.get(item.evse_id, []), item.start, item.end)
-        evse = item.evse_id if stays else _best_fit(item.allowed, lanes, item.start, item.end)
+    chosen: uuid.UUID | None = None
+    for interval in order:
+        stays = interval is not newcomer and _is_free(lanes.get(interval.evse_id, []), interval.start, interval.end)
+        evse = interval.evse_id if stays else _best_fit(interval.allowed, lanes, interval.start, interval.end)
         if evse is None:
             return None
-        lanes.setdefault(evse, []).append((item.start, item.end))
-        if item is newcomer:
-            mine = evse
-        elif evse != item.evse_id:
-            moves[item.booking_id] = evse
-    assert mine is not None
-    return Placement(mine, moves)
+        lanes.setdefault(evse, []).append((interval.start, interval.end))
+        if interval is newcomer:
+            chosen = evse
+        elif evse != interval.evse_id:
+            moves[interval.holder_id] = evse
+    assert chosen is not None
+    return Placement(chosen, moves)

@@ -4,14 +4,14 @@ import uuid
 from typing import Any
 
 from functions.booking import repository
-from functions.booking.domain import Booking, Filter
+from functions.booking.domain import Booking, BookingFilter
 from functions.booking.service import cancel_booking
 from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
     """Every booking of a user with what was asked of it, newest first."""
-    bookings = repository.of_user(tx, user_id, wanted=Filter(), before=None, limit=None)
+    bookings = repository.of_user(tx, user_id, wanted=BookingFilter(), before=None, limit=None)
     return [vars(booking) | {"booking_requests": repository.requests_of(tx, booking.id)} for booking in bookings]
 
 

@@ -31,8 +31,8 @@ def quote_for(
     minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)
-    fits = session_energy(len(slots) * 15, pool.power_kw, vehicle_kw)
-    energy = fits if energy_kwh is None else min(energy_kwh, fits)
+    fitting = session_energy(len(slots) * 15, pool.power_kw, vehicle_kw)
+    energy = fitting if energy_kwh is None else min(energy_kwh, fitting)
     return priced(tx, location, pool.tariff_id, start, end, energy)
 
 

@@ -12,16 +12,17 @@ from pydantic import BaseModel, TypeAdapter
 from functions.booking.domain import (
     LIVE,
     Booking,
+    BookingFilter,
+    BookingPosition,
     Cancellation,
-    Filter,
-    Position,
     RecordedSession,
     RequestStatus,
     ReservationStatus,
     Settlement,
 )
-from functions.booking.limits import Standing
-from functions.booking.tables import booking, booking_request
+from functions.booking.limits import OpenBooking
+from functions.booking.tables import booking as booking_table
+from functions.booking.tables import booking_request
 from functions.stations.domain import BookingTerms
 from functions.tariffs.pricing import Quote
 from shared.db import for_update, insert_rows, new_id
@@ -54,20 +55,20 @@ def _stored(value: Any) -> Any:
     return value.value if isinstance(value, ReservationStatus) else value
 
 
-def insert(tx: Tx, reserved: Booking) -> None:
+def insert(tx: Tx, booking: Booking) -> None:
     """Stores a new booking."""
-    insert_rows(tx.conn, booking, [{name: _stored(getattr(reserved, name)) for name in _COLUMNS}])
+    insert_rows(tx.conn, booking_table, [{name: _stored(getattr(booking, name)) for name in _COLUMNS}])
 
 
 def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
     """Changes fields of one booking."""
     stored = {name: _stored(value) for name, value in values.items()}
-    tx.execute(sa.update(booking).where(booking.c.id == booking_id).values(**stored, updated_at=tx.now))
+    tx.execute(sa.update(booking_table).where(booking_table.c.id == booking_id).values(**stored, updated_at=tx.now))
 
 
 def get(tx: Tx, booking_id: uuid.UUID, *, lock: bool = False) -> Booking | None:
     """One booking, locked where asked."""
-    statement = sa.select(booking).where(booking.c.id == booking_id)
+    statement = sa.select(booking_table).where(booking_table.c.id == booking_id)
     row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else _booking(row)
 
@@ -77,7 +78,7 @@ def read_by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    return {row.id: _booking(row) for row in tx.execute(sa.select(booking).where(booking.c.id.in_(wanted)))}
+    return {row.id: _booking(row) for row in tx.execute(sa.select(booking_table).where(booking_table.c.id.in_(wanted)))}
 
 
 def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
@@ -85,32 +86,36 @@ def by_ids(tx: Tx, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    statement = sa.select(booking).where(booking.c.id.in_(wanted)).order_by(booking.c.id)
+    statement = sa.select(booking_table).where(booking_table.c.id.in_(wanted)).order_by(booking_table.c.id)
     return {row.id: _booking(row) for row in tx.execute(for_update(statement, tx.conn))}
 
 
-def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: Filter, before: uuid.UUID | None, limit: int | None) -> list[Booking]:
+def of_user(tx: Tx, user_id: uuid.UUID, *, wanted: BookingFilter, before: uuid.UUID | None, limit: int | None) -> list[Booking]:
     """A driver's bookings, newest first, after the cursor."""
-    statement = sa.select(booking).where(booking.c.user_id == user_id, *_passing(wanted)).order_by(booking.c.id.desc())
+    statement = (
+        sa.select(booking_table)
+        .where(booking_table.c.user_id == user_id, *_passing(wanted))
+        .order_by(booking_table.c.id.desc())
+    )
     if before is not None:
-        statement = statement.where(booking.c.id < before)
+        statement = statement.where(booking_table.c.id < before)
     return [_booking(row) for row in tx.execute(statement.limit(limit))]
 
 
 def at_locations(
-    tx: Tx, location_ids: Sequence[uuid.UUID], *, wanted: Filter, after: Position | None, limit: int
+    tx: Tx, location_ids: Sequence[uuid.UUID], *, wanted: BookingFilter, after: BookingPosition | None, limit: int
 ) -> list[Booking]:
     """Bookings at locations in order of start and id, after the cursor."""
-    columns = booking.c
-    statement = sa.select(booking).where(columns.location_id.in_(list(location_ids)), *_passing(wanted))
+    columns = booking_table.c
+    statement = sa.select(booking_table).where(columns.location_id.in_(list(location_ids)), *_passing(wanted))
     if after is not None:
         start, booking_id = after
         statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > booking_id))
     return [_booking(row) for row in tx.execute(statement.order_by(columns.start, columns.id).limit(limit))]
 
 
-def _passing(wanted: Filter) -> list[sa.ColumnElement[bool]]:
-    columns = booking.c
+def _passing(wanted: BookingFilter) -> list[sa.ColumnElement[bool]]:
+    columns = booking_table.c
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.statuses:
         conditions.append(columns.status.in_([status.value for status in wanted.statuses]))
@@ -125,45 +130,47 @@ def _passing(wanted: Filter) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-_STANDING = Precompiled(
+_OPEN = Precompiled(
     sa.select(
-        booking.c.id,
-        booking.c.location_id,
-        booking.c.vehicle_id,
-        booking.c.start,
-        booking.c.end,
-        booking.c.hold_expires_at,
-        booking.c.status,
+        booking_table.c.id,
+        booking_table.c.location_id,
+        booking_table.c.vehicle_id,
+        booking_table.c.start,
+        booking_table.c.end,
+        booking_table.c.hold_expires_at,
+        booking_table.c.status,
     ).where(
-        booking.c.user_id == sa.bindparam("user_id"),
+        booking_table.c.user_id == sa.bindparam("user_id"),
         sa.or_(
-            booking.c.status == ReservationStatus.RESERVED.value,
-            sa.and_(booking.c.status == ReservationStatus.PENDING.value, booking.c.hold_expires_at > sa.bindparam("now")),
-            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+            booking_table.c.status == ReservationStatus.RESERVED.value,
+            sa.and_(
+                booking_table.c.status == ReservationStatus.PENDING.value, booking_table.c.hold_expires_at > sa.bindparam("now")
+            ),
+            sa.and_(booking_table.c.status == ReservationStatus.FULFILLED.value, booking_table.c.stopped_at.is_(None)),
         ),
-        booking.c.end > sa.bindparam("now"),
+        booking_table.c.end > sa.bindparam("now"),
     )
 )
 
 
-def standing(tx: Tx, user_id: uuid.UUID) -> list[Standing]:
+def open_bookings(tx: Tx, user_id: uuid.UUID) -> list[OpenBooking]:
     """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
-    counted = []
-    for row in tx.rows(_STANDING, user_id=user_id, now=tx.now):
+    bookings = []
+    for row in tx.rows(_OPEN, user_id=user_id, now=tx.now):
         until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
-        counted.append(Standing(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
-    return counted
+        bookings.append(OpenBooking(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
+    return bookings
 
 
 def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
     """A location's bookings that have not ended and hold a place there, sessions that run among them; locked, by id."""
-    statement = sa.select(booking.c.id).where(
-        booking.c.location_id == location_id,
+    statement = sa.select(booking_table.c.id).where(
+        booking_table.c.location_id == location_id,
         sa.or_(
-            booking.c.status.in_([item.value for item in LIVE]),
-            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+            booking_table.c.status.in_([status.value for status in LIVE]),
+            sa.and_(booking_table.c.status == ReservationStatus.FULFILLED.value, booking_table.c.stopped_at.is_(None)),
         ),
-        booking.c.end > tx.now,
+        booking_table.c.end > tx.now,
     )
     bookings = by_ids(tx, tx.execute(statement).scalars())
     return [bookings[booking_id] for booking_id in sorted(bookings)]
@@ -171,11 +178,11 @@ def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
 
 def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
     """A driver's bookings that are held, reserved or being charged, however long ago they should have ended."""
-    statement = sa.select(booking).where(
-        booking.c.user_id == user_id,
+    statement = sa.select(booking_table).where(
+        booking_table.c.user_id == user_id,
         sa.or_(
-            booking.c.status.in_([item.value for item in LIVE]),
-            sa.and_(booking.c.status == ReservationStatus.FULFILLED.value, booking.c.stopped_at.is_(None)),
+            booking_table.c.status.in_([status.value for status in LIVE]),
+            sa.and_(booking_table.c.status == ReservationStatus.FULFILLED.value, booking_table.c.stopped_at.is_(None)),
         ),
     )
     return [_booking(row) for row in tx.execute(statement)]
@@ -183,15 +190,15 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
 
 def pseudonymise(tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
     """Gives a user's bookings to another id and takes their vehicle off them. Returns how many."""
-    statement = sa.update(booking).where(booking.c.user_id == user_id)
+    statement = sa.update(booking_table).where(booking_table.c.user_id == user_id)
     return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None)).rowcount
 
 
 def fulfilled(
-    tx: Tx, *, since: datetime, until: datetime, after: Position | None, limit: int
-) -> list[tuple[Position, RecordedSession]]:
+    tx: Tx, *, since: datetime, until: datetime, after: BookingPosition | None, limit: int
+) -> list[tuple[BookingPosition, RecordedSession]]:
     """FULFILLED bookings whose booked start lies in [since, until), by start and id, after the cursor."""
-    columns = booking.c
+    columns = booking_table.c
     measured = (columns.started_at, columns.stopped_at, columns.session_energy_kwh)
     statement = (
         sa.select(columns.id, columns.evse_id, columns.start, columns.end, columns.energy_kwh, *measured)
@@ -218,7 +225,7 @@ def fulfilled(
 
 def running(tx: Tx, location_ids: Sequence[uuid.UUID], *, since: datetime) -> list[tuple[uuid.UUID, datetime]]:
     """(EVSE, start) of the sessions at locations that began after `since` and were not stopped."""
-    columns = booking.c
+    columns = booking_table.c
     statement = sa.select(columns.evse_id, columns.started_at).where(
         columns.location_id.in_(list(location_ids)),
         columns.start >= since - timedelta(hours=1),  # an early start is before the booked one by at most an hour
@@ -231,30 +238,31 @@ def running(tx: Tx, location_ids: Sequence[uuid.UUID], *, since: datetime) -> li
 
 def due(tx: Tx, *, column: str, status: ReservationStatus, until: datetime, limit: int) -> list[uuid.UUID]:
     """Ids of bookings in `status` whose `column` is at or before `until`, earliest first."""
-    at = booking.c[column]
-    statement = sa.select(booking.c.id).where(booking.c.status == status.value, at <= until).order_by(at, booking.c.id)
+    columns = booking_table.c
+    instant = columns[column]
+    statement = sa.select(columns.id).where(columns.status == status.value, instant <= until).order_by(instant, columns.id)
     return list(tx.execute(statement.limit(limit)).scalars())
 
 
 def to_reveal(tx: Tx, *, until: datetime, limit: int) -> list[uuid.UUID]:
     """Reserved bookings that begin by `until` and whose EVSE is not told yet."""
     statement = (
-        sa.select(booking.c.id)
+        sa.select(booking_table.c.id)
         .where(
-            booking.c.status == ReservationStatus.RESERVED.value,
-            booking.c.start <= until,
-            booking.c.revealed_at.is_(None),
+            booking_table.c.status == ReservationStatus.RESERVED.value,
+            booking_table.c.start <= until,
+            booking_table.c.revealed_at.is_(None),
         )
-        .order_by(booking.c.start, booking.c.id)
+        .order_by(booking_table.c.start, booking_table.c.id)
     )
     return list(tx.execute(statement.limit(limit)).scalars())
 
 
 _LAPSED = Precompiled(
-    sa.select(booking.c.id).where(
-        booking.c.location_id == sa.bindparam("location_id"),
-        booking.c.status == ReservationStatus.PENDING.value,
-        booking.c.hold_expires_at <= sa.bindparam("now"),
+    sa.select(booking_table.c.id).where(
+        booking_table.c.location_id == sa.bindparam("location_id"),
+        booking_table.c.status == ReservationStatus.PENDING.value,
+        booking_table.c.hold_expires_at <= sa.bindparam("now"),
     )
 )
 
@@ -266,15 +274,19 @@ def lapsed_holds(tx: Tx, location_id: uuid.UUID) -> list[uuid.UUID]:
 
 def reserved_on(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -> list[Booking]:
     """The reserved bookings of a location on these EVSEs that have not ended, in order of their start."""
-    columns = booking.c
-    mine = sa.select(booking).where(columns.location_id == location_id, columns.evse_id.in_(list(evse_ids)))
-    standing = mine.where(columns.status == ReservationStatus.RESERVED.value, columns.end > tx.now)
-    return [_booking(row) for row in tx.execute(standing.order_by(columns.start, columns.id))]
+    columns = booking_table.c
+    statement = sa.select(booking_table).where(
+        columns.location_id == location_id,
+        columns.evse_id.in_(list(evse_ids)),
+        columns.status == ReservationStatus.RESERVED.value,
+        columns.end > tx.now,
+    )
+    return [_booking(row) for row in tx.execute(statement.order_by(columns.start, columns.id))]
 
 
 def add_request(
     tx: Tx,
-    asked: Booking,
+    booking: Booking,
     *,
     start: datetime,
     end: datetime,
@@ -285,7 +297,7 @@ def add_request(
     """Records what was asked of a booking (OCPI booking_requests)."""
     row = {
         "id": new_id(),
-        "booking_id": asked.id,
+        "booking_id": booking.id,
         "request_status": status.value,
         "start": start,
         "end": end,
@@ -298,6 +310,6 @@ def add_request(
 
 def requests_of(tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:
     """Everything asked of a booking, in order."""
-    table = booking_request
-    statement = sa.select(table).where(table.c.booking_id == booking_id).order_by(table.c.id)
+    columns = booking_request.c
+    statement = sa.select(booking_request).where(columns.booking_id == booking_id).order_by(columns.id)
     return [row._asdict() for row in tx.execute(statement)]

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from functions.booking.domain import Holding
-from functions.booking.tables import booking, slot_claim
+from functions.booking.domain import ClaimSpan
+from functions.booking.tables import booking as booking_table
+from functions.booking.tables import slot_claim
 from shared.db import insert_rows, is_duplicate
 from shared.precompiled import Precompiled
 from shared.slots import slot_of, slot_start
@@ -20,13 +21,13 @@ _ON_EVSES = (
     slot_claim.c.slot_start >= sa.bindparam("begin"),
     slot_claim.c.slot_start < sa.bindparam("end"),
 )
-_SEEN = (
-    booking.c.start,
-    booking.c.end,
-    booking.c.standard,
-    booking.c.power_class,
-    booking.c.revealed_at,
-    booking.c.started_at,
+_OF_BOOKING = (
+    booking_table.c.start,
+    booking_table.c.end,
+    booking_table.c.standard,
+    booking_table.c.power_class,
+    booking_table.c.revealed_at,
+    booking_table.c.started_at,
 )
 
 
@@ -35,42 +36,44 @@ class ClaimTaken(Exception):
 
 
 _FIRST = sa.func.min(slot_claim.c.slot_start).label("first")
-_HOLDINGS = Precompiled(
+_SPANS = Precompiled(
     sa.select(
         slot_claim.c.evse_id,
         slot_claim.c.booking_id,
         _FIRST,
         sa.func.max(slot_claim.c.slot_start).label("last"),
         sa.func.count().label("slots"),
-        *_SEEN,
+        *_OF_BOOKING,
     )
-    .join_from(slot_claim, booking, booking.c.id == slot_claim.c.booking_id)
+    .join_from(slot_claim, booking_table, booking_table.c.id == slot_claim.c.booking_id)
     .where(*_ON_EVSES)
-    .group_by(slot_claim.c.evse_id, slot_claim.c.booking_id, *_SEEN)
+    .group_by(slot_claim.c.evse_id, slot_claim.c.booking_id, *_OF_BOOKING)
     .order_by(slot_claim.c.evse_id, _FIRST)
 )
 
 
-def holdings(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[Holding]:
-    """What bookings hold of the EVSEs in slots [start, end), by EVSE in order of time, with what a placement must know of each:
-    no quotes, no terms. They are not locked: whoever changes a booking has its location's lock, and places beside the
-    location that is locked are only looked at."""
+def claim_spans(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[ClaimSpan]:
+    """What bookings hold of the EVSEs in slots [start, end), by EVSE in order of time.
+
+    With what a placement must know of each: no quotes, no terms. They are not locked: whoever changes a booking has its
+    location's lock, and places beside the location that is locked are only looked at.
+    """
     if not evse_ids:
         return []
     return [
-        Holding(
-            row.booking_id,
-            row.evse_id,
-            slot_of(row.first),
-            slot_of(row.last) + 1,
-            row.slots,
-            row.start,
-            row.end,
-            row.standard,
-            row.power_class,
-            row.revealed_at is not None or row.started_at is not None,
+        ClaimSpan(
+            booking_id=row.booking_id,
+            evse_id=row.evse_id,
+            first=slot_of(row.first),
+            stop=slot_of(row.last) + 1,
+            slots=row.slots,
+            start=row.start,
+            end=row.end,
+            standard=row.standard,
+            power_class=row.power_class,
+            settled=row.revealed_at is not None or row.started_at is not None,
         )
-        for row in tx.rows(_HOLDINGS, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
+        for row in tx.rows(_SPANS, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
     ]
 
 
@@ -82,18 +85,22 @@ def claims(tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int) -> list[
     if not evse_ids:
         return []
     rows = tx.rows(_CLAIMS, evse_ids=evse_ids, begin=slot_start(start), end=slot_start(end))
-    return [(evse_id, slot_of(at), booking_id) for evse_id, at, booking_id in rows]
+    return [(row.evse_id, slot_of(row.slot_start), row.booking_id) for row in rows]
 
 
 def claims_with_begin(
     tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, end: int
 ) -> list[tuple[uuid.UUID, datetime, datetime | None]]:
     """(EVSE, slot, when its session began) of every claim on the EVSEs in slots [start, end)."""
-    table = slot_claim.c
+    columns = slot_claim.c
     statement = (
-        sa.select(table.evse_id, table.slot_start, booking.c.started_at)
-        .join(booking, booking.c.id == table.booking_id)
-        .where(table.evse_id.in_(list(evse_ids)), table.slot_start >= slot_start(start), table.slot_start < slot_start(end))
+        sa.select(columns.evse_id, columns.slot_start, booking_table.c.started_at)
+        .join(booking_table, booking_table.c.id == columns.booking_id)
+        .where(
+            columns.evse_id.in_(list(evse_ids)),
+            columns.slot_start >= slot_start(start),
+            columns.slot_start < slot_start(end),
+        )
     )
     return [(row.evse_id, row.slot_start, row.started_at) for row in tx.execute(statement)]
 
@@ -106,11 +113,11 @@ def claims_of(tx: Tx, booking_id: uuid.UUID) -> set[Claim]:
 
 def claimed_among(tx: Tx, evse_ids: Sequence[uuid.UUID], *, from_slot: int) -> set[uuid.UUID]:
     """Those of the EVSEs that anybody holds a claim on, from a slot on."""
-    table, claimed = slot_claim.c, set[uuid.UUID]()
+    columns, claimed = slot_claim.c, set[uuid.UUID]()
     for begin in range(0, len(evse_ids), 1000):
-        some = list(evse_ids[begin : begin + 1000])
+        batch = list(evse_ids[begin : begin + 1000])
         statement = (
-            sa.select(table.evse_id).distinct().where(table.evse_id.in_(some), table.slot_start >= slot_start(from_slot))
+            sa.select(columns.evse_id).distinct().where(columns.evse_id.in_(batch), columns.slot_start >= slot_start(from_slot))
         )
         claimed |= set(tx.execute(statement).scalars())
     return claimed
@@ -123,28 +130,33 @@ def change_claims(tx: Tx, *, remove: dict[uuid.UUID, set[Claim]] | None = None, 
     """
     remove = remove or {}
     for booking_id in sorted(remove):
-        gone = remove[booking_id] - add.get(booking_id, set())
+        lost = remove[booking_id] - add.get(booking_id, set())
         by_evse: dict[uuid.UUID, list[datetime]] = {}
-        for evse, slot in sorted(gone):
-            by_evse.setdefault(evse, []).append(slot_start(slot))
-        for evse, starts in by_evse.items():
+        for evse_id, slot in sorted(lost):
+            by_evse.setdefault(evse_id, []).append(slot_start(slot))
+        for evse_id, starts in by_evse.items():
             tx.execute(
                 sa.delete(slot_claim).where(
-                    slot_claim.c.evse_id == evse,
+                    slot_claim.c.evse_id == evse_id,
                     slot_claim.c.slot_start.in_(starts),
                     slot_claim.c.booking_id == booking_id,
                 )
             )
-    rows = sorted(
-        (evse, slot, booking_id) for booking_id, wanted in add.items() for evse, slot in wanted - remove.get(booking_id, set())
+    gained = sorted(
+        (evse_id, slot, booking_id)
+        for booking_id, wanted in add.items()
+        for evse_id, slot in wanted - remove.get(booking_id, set())
     )
-    if not rows:
+    if not gained:
         return
     try:
         insert_rows(
             tx.conn,
             slot_claim,
-            [{"evse_id": evse, "slot_start": slot_start(slot), "booking_id": owner} for evse, slot, owner in rows],
+            [
+                {"evse_id": evse_id, "slot_start": slot_start(slot), "booking_id": booking_id}
+                for evse_id, slot, booking_id in gained
+            ],
         )
     except sa.exc.IntegrityError as error:
         if is_duplicate(error):

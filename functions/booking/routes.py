@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Response
 
 from functions.booking import service, sessions
-from functions.booking.domain import Filter, ReservationRequest
+from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
 from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.web.call import SignedIn
@@ -52,7 +52,7 @@ def list_bookings(
     limit: PageSize = 20,
 ) -> Page[Booking]:
     """Your bookings, newest first; by state, location, vehicle, or those that touch a period."""
-    wanted = Filter(tuple(status), location_id, vehicle_id, from_, to)
+    wanted = BookingFilter(tuple(status), location_id, vehicle_id, from_, to)
     bookings = call.read(lambda tx: service.list_bookings(tx=tx, wanted=wanted, before=cursor_id(cursor), limit=limit + 1))
     return page(bookings, limit, Booking.of)
 
@@ -68,12 +68,12 @@ def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
     response_model=Booking,
     responses=errors(SlotTaken, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
 )
-def reschedule_booking(booking_id: uuid.UUID, change: BookingReschedule, call: SignedIn) -> Response:
+def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
         lambda tx: Booking.of(
             service.reschedule_booking(
-                tx=tx, booking_id=booking_id, start=change.start, duration_minutes=change.duration_minutes
+                tx=tx, booking_id=booking_id, start=booking_in.start, duration_minutes=booking_in.duration_minutes
             )
         ),
         status=200,

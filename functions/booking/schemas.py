@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field, model_validator
 
-from functions.booking.domain import Booking as Record
+from functions.booking import domain
 from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
 from functions.stations.domain import BookingTerms
@@ -76,11 +76,11 @@ class Session(Output):
     energy_kwh: float | None
 
     @classmethod
-    def of(cls, record: Record) -> "Session | None":
+    def of(cls, booking: domain.Booking) -> "Session | None":
         """The session of a stored booking, None where none began."""
-        if record.started_at is None:
+        if booking.started_at is None:
             return None
-        return cls(started_at=record.started_at, stopped_at=record.stopped_at, energy_kwh=record.session_energy_kwh)
+        return cls(started_at=booking.started_at, stopped_at=booking.stopped_at, energy_kwh=booking.session_energy_kwh)
 
 
 class Booking(Output):
@@ -107,26 +107,26 @@ class Booking(Output):
     last_updated: datetime
 
     @classmethod
-    def of(cls, record: Record) -> "Booking":
+    def of(cls, booking: domain.Booking) -> "Booking":
         """The answer for a stored booking."""
         return cls(
-            id=record.id,
-            location_id=record.location_id,
-            evse_uid=shown_evse(record),
-            connector=record.standard,
-            power_class=record.power_class,
-            power_kw=record.power_kw,
-            period=Period(start=record.start, end=record.end),
-            energy_kwh=record.energy_kwh,
-            reservation_status=record.status,
-            canceled=record.canceled,
-            quote=record.quote,
-            terms=record.terms,
-            vehicle_id=record.vehicle_id,
-            charge_request_id=record.charge_request_id,
-            hold_expires_at=record.hold_expires_at,
-            session=Session.of(record),
-            settlement=record.settlement,
-            created_at=record.created_at,
-            last_updated=record.updated_at,
+            id=booking.id,
+            location_id=booking.location_id,
+            evse_uid=shown_evse(booking),
+            connector=booking.standard,
+            power_class=booking.power_class,
+            power_kw=booking.power_kw,
+            period=Period(start=booking.start, end=booking.end),
+            energy_kwh=booking.energy_kwh,
+            reservation_status=booking.status,
+            canceled=booking.canceled,
+            quote=booking.quote,
+            terms=booking.terms,
+            vehicle_id=booking.vehicle_id,
+            charge_request_id=booking.charge_request_id,
+            hold_expires_at=booking.hold_expires_at,
+            session=Session.of(booking),
+            settlement=booking.settlement,
+            created_at=booking.created_at,
+            last_updated=booking.updated_at,
         )

@@ -17,10 +17,10 @@ from functions.booking.domain import (
     REMIND_BEFORE,
     REVEAL_BEFORE,
     Booking,
+    BookingFilter,
+    BookingPosition,
     CanceledReason,
     Cancellation,
-    Filter,
-    Position,
     ReservationRequest,
     ReservationStatus,
     WhoCanceled,
@@ -54,7 +54,7 @@ def get_owned(*, tx: Tx, booking_id: uuid.UUID, lock: bool = False) -> Booking:
     return booking
 
 
-def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: int) -> list[Booking]:
+def list_bookings(*, tx: Tx, wanted: BookingFilter, before: uuid.UUID | None, limit: int) -> list[Booking]:
     """The caller's bookings that `wanted` lets through, newest first."""
     assert tx.actor.id is not None
     return repository.of_user(tx, tx.actor.id, wanted=wanted, before=before, limit=limit)
@@ -63,13 +63,13 @@ def list_bookings(*, tx: Tx, wanted: Filter, before: uuid.UUID | None, limit: in
 def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime) -> dict[uuid.UUID, list[datetime]]:
     """The starts of claimed slots by EVSE, over every slot that [start, end) touches; EVSEs without claims are absent."""
     claimed: dict[uuid.UUID, list[datetime]] = {}
-    for evse, slot, _ in repository_claims.claims(tx, evse_ids, slot_of(start), slot_after(end)):
-        claimed.setdefault(evse, []).append(slot_start(slot))
+    for evse_id, slot, _ in repository_claims.claims(tx, evse_ids, slot_of(start), slot_after(end)):
+        claimed.setdefault(evse_id, []).append(slot_start(slot))
     return claimed
 
 
 def bookings_at(
-    *, tx: Tx, location_ids: Sequence[uuid.UUID], wanted: Filter, after: Position | None, limit: int
+    *, tx: Tx, location_ids: Sequence[uuid.UUID], wanted: BookingFilter, after: BookingPosition | None, limit: int
 ) -> list[Booking]:
     """The bookings at locations that `wanted` lets through, in order of their start, after the cursor."""
     return repository.at_locations(tx, location_ids, wanted=wanted, after=after, limit=limit)
@@ -101,8 +101,8 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)
         vehicle_kw = vehicle.max_power_kw
         if request.standard not in vehicle.standards:
-            takes = ", ".join(vehicle.standards)
-            raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {takes}")
+            standards = ", ".join(vehicle.standards)
+            raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
     accounts.lock_driver(tx=tx, user_id=request.user_id)
     location = stations.lock_location(tx=tx, location_id=request.location_id)
     if location.status != "APPROVED":
@@ -122,8 +122,8 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             continue
         fitting = session_energy((end - request.start) / MINUTE, pool.power_kw, vehicle_kw)
         energy = fitting if request.energy_kwh is None else min(request.energy_kwh, fitting)
-        plan = _planned(tx, location, placement, pool.tariff_id, location.booking_terms, request.start, end, energy)
-        booking = _draft(tx, location, pool, plan, request, vehicle_kw)
+        placed = _placed_period(tx, location, placement, pool.tariff_id, location.booking_terms, request.start, end, energy)
+        booking = _new_booking(tx, location, pool, placed, request, vehicle_kw)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -141,20 +141,23 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Where and when a booking is to be, and what follows from that; the same for a new one and for one that moves."""
+class _PlacedPeriod:
+    """The fields of a Booking that follow from where and when it is: set when it is made and when it moves."""
 
     start: datetime
+    """On a quarter hour."""
     end: datetime
     energy_kwh: float
+    """What fits into the period, at most what was asked for."""
     evse_id: uuid.UUID
     evse_uid: str
     quote: Quote
     no_show_at: datetime
     revealed_at: datetime | None
+    """Now, where the start is near enough that the EVSE is told at once."""
 
 
-def _planned(
+def _placed_period(
     tx: Tx,
     location: Location,
     placement: Placement,
@@ -163,9 +166,9 @@ def _planned(
     start: datetime,
     end: datetime,
     energy_kwh: float,
-) -> _Plan:
+) -> _PlacedPeriod:
     """The middle that reserving and rescheduling share: EVSE, quote and instants of a placement that was found."""
-    return _Plan(
+    return _PlacedPeriod(
         start=start,
         end=end,
         energy_kwh=round(energy_kwh, 3),
@@ -177,8 +180,8 @@ def _planned(
     )
 
 
-def _draft(
-    tx: Tx, location: Location, pool: Pool, plan: _Plan, request: ReservationRequest, vehicle_kw: float | None
+def _new_booking(
+    tx: Tx, location: Location, pool: Pool, placed: _PlacedPeriod, request: ReservationRequest, vehicle_kw: float | None
 ) -> Booking:
     held = request.hold_until is not None
     return Booking(
@@ -197,18 +200,21 @@ def _draft(
         hold_expires_at=request.hold_until,
         created_at=tx.now,
         updated_at=tx.now,
-        **vars(plan) | ({"revealed_at": None} if held else {}),
+        **vars(placed) | ({"revealed_at": None} if held else {}),
     )
 
 
 def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) -> Limits:
-    """What limits a driver now. To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at
-    once, also at two locations, would each see the state without the other."""
+    """What limits a driver now.
+
+    To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at once, also at two locations,
+    would each see the state without the other.
+    """
     return Limits(
         now=tx.now,
-        standing=tuple(booking for booking in repository.standing(tx, user_id) if booking.id != moving),
+        open_bookings=tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving),
         horizon_days=tx.settings.booking_horizon_days,
-        open_bookings=tx.settings.open_bookings_per_driver,
+        max_open_bookings=tx.settings.open_bookings_per_driver,
     )
 
 
@@ -249,7 +255,7 @@ def announce(
         tx.publish(reminder_of(event), available_at=remind_at)
 
 
-def locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
+def lock_booking(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
     """The booking and its location, locked in the one order."""
     unlocked = get_owned(tx=tx, booking_id=booking_id)
     location = stations.lock_location(tx=tx, location_id=unlocked.location_id)
@@ -258,7 +264,7 @@ def locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
 
 def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     """PENDING to RESERVED, if the hold has not run out."""
-    location, booking = locked(tx, booking_id)
+    location, booking = lock_booking(tx, booking_id)
     check_transition(booking.status, ReservationStatus.RESERVED)
     if not booking.holds(tx.now):
         raise WrongState("The hold has run out; ask again.", reservation_status=booking.status.value)
@@ -286,15 +292,15 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
     """
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
-    location, booking = locked(tx, booking_id)
+    location, booking = lock_booking(tx, booking_id)
     if booking.status is not ReservationStatus.RESERVED:
         raise WrongState(f"A {booking.status} booking cannot be moved.", reservation_status=booking.status.value)
     terms = booking.terms
     if terms.change_not_allowed:
         raise TermsRefuse("The terms of this booking do not allow changes.")
-    last = booking.start - timedelta(minutes=terms.change_until_minutes)
-    if tx.now > last:
-        raise TermsRefuse(f"Changes were possible until {last.isoformat()}.", change_until=last.isoformat())
+    change_until = booking.start - timedelta(minutes=terms.change_until_minutes)
+    if tx.now > change_until:
+        raise TermsRefuse(f"Changes were possible until {change_until.isoformat()}.", change_until=change_until.isoformat())
     minutes = duration_minutes or (booking.end - booking.start) / MINUTE
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)
@@ -310,13 +316,13 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
         placement = claims.claim(tx, location, pool, booking.id, slots, prefer=booking.evse_id)
     if pool is None or placement is None:
         telemetry.claims_lost.add(1, {"where": "reschedule"})
-        options = [] if pool is None else claims.alternatives(tx, location, pool, slots, ignoring=booking.id)
+        alternatives = [] if pool is None else claims.alternatives(tx, location, pool, slots, ignoring=booking.id)
         raise SlotTaken(
             f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
-            alternatives=options,
+            alternatives=alternatives,
         )
-    plan = _planned(tx, location, placement, booking.tariff_id, terms, start, end, energy)
-    moved = change(tx, booking, **vars(plan))
+    placed = _placed_period(tx, location, placement, booking.tariff_id, terms, start, end, energy)
+    moved = change(tx, booking, **vars(placed))
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
     return moved
@@ -332,15 +338,15 @@ def cancel_booking(
     """Ends a booking and frees its claims in the same transaction. A late cancel by the driver costs what the terms say."""
     if who is WhoCanceled.MSP and reason not in DRIVER_REASONS:
         raise Invalid.one("reason", f"must be one of {', '.join(DRIVER_REASONS)}")
-    location, booking = locked(tx, booking_id)
+    location, booking = lock_booking(tx, booking_id)
     check_transition(booking.status, ReservationStatus.CANCELED)
-    last = booking.start - timedelta(minutes=booking.terms.cancel_until_minutes)
-    late = who is WhoCanceled.MSP and booking.status is ReservationStatus.RESERVED and tx.now > last
+    cancel_until = booking.start - timedelta(minutes=booking.terms.cancel_until_minutes)
+    late = who is WhoCanceled.MSP and booking.status is ReservationStatus.RESERVED and tx.now > cancel_until
     fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_CANCELLATION_FEES) if late else 0
-    return end(tx, location, booking, reason=reason, who=who, late=late, fee_minor=fee)
+    return end_booking(tx, location, booking, reason=reason, who=who, late=late, fee_minor=fee)
 
 
-def end(
+def end_booking(
     tx: Tx,
     location: Location,
     booking: Booking,

@@ -9,8 +9,8 @@ from functions.booking import repository, repository_claims
 from functions.booking.claims import blocked
 from functions.booking.domain import (
     Booking,
+    BookingPosition,
     NoShowSettlement,
-    Position,
     RecordedSession,
     ReservationStatus,
     SessionSettlement,
@@ -18,7 +18,7 @@ from functions.booking.domain import (
 )
 from functions.booking.events import BookingMissed, SessionStopped
 from functions.booking.quotes import priced
-from functions.booking.service import announce, change, frozen_fee, locked
+from functions.booking.service import announce, change, frozen_fee, lock_booking
 from functions.stations.domain import Location
 from functions.tariffs.domain import BookingRestriction
 from shared.energy import CHARGE_EFFICIENCY, session_energy
@@ -31,28 +31,25 @@ METER_TOLERANCE_KWH = 0.5
 
 def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
-    location, booking = locked(tx, booking_id)
+    location, booking = lock_booking(tx, booking_id)
     check_transition(booking.status, ReservationStatus.FULFILLED)
-    early = timedelta(minutes=booking.terms.early_start_minutes)
-    if tx.now < booking.start - early:
-        raise TermsRefuse(
-            f"The session may start from {(booking.start - early).isoformat()} on.",
-            opens_at=(booking.start - early).isoformat(),
-        )
+    opens_at = booking.start - timedelta(minutes=booking.terms.early_start_minutes)
+    if tx.now < opens_at:
+        raise TermsRefuse(f"The session may start from {opens_at.isoformat()} on.", opens_at=opens_at.isoformat())
     if tx.now >= booking.end:
         raise WrongState("The booked period is over.", reservation_status=booking.status.value)
     first = slot_of(tx.now)
     if first < slot_of(booking.start):
-        wanted = {booking.id: {(booking.evse_id, slot) for slot in range(first, slot_of(booking.start))}}
+        earlier = {booking.id: {(booking.evse_id, slot) for slot in range(first, slot_of(booking.start))}}
         if any(
-            item.evse_id == booking.evse_id and item.start < slot_of(booking.start) and item.end > first
-            for item in blocked(location)
+            block.evse_id == booking.evse_id and block.start < slot_of(booking.start) and block.end > first
+            for block in blocked(location)
         ):
             raise Conflict(
                 "The EVSE is out of use until then; your booking starts as planned.", start=booking.start.isoformat()
             )
         try:
-            repository_claims.change_claims(tx, add=wanted)
+            repository_claims.change_claims(tx, add=earlier)
         except repository_claims.ClaimTaken:
             raise Conflict(
                 "The EVSE is still taken; your booking starts as planned.", start=booking.start.isoformat()
@@ -66,7 +63,7 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
     `energy_kwh` is what the EVSE measured; without it what fits into the time, at most what was booked. The price is
     the frozen tariff's for what really happened, never above the quote's total.
     """
-    location, booking = locked(tx, booking_id)
+    location, booking = lock_booking(tx, booking_id)
     if not booking.charging():
         raise WrongState("No session of this booking is running.", reservation_status=booking.status.value)
     assert booking.started_at is not None
@@ -101,21 +98,25 @@ def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
 
 
 def recorded_sessions(
-    *, tx: Tx, since: datetime, until: datetime, after: Position | None = None, limit: int = 1000
-) -> tuple[list[RecordedSession], Position | None]:
-    """A page of the sessions of fulfilled bookings whose booked start lies in [since, until), in that order, and the cursor
-    of the next page, None after the last. Measured start, stop and kWh where there are any, else the booked ones."""
-    rows = repository.fulfilled(tx, since=since, until=until, after=after, limit=limit)
-    return [session for _, session in rows], rows[-1][0] if len(rows) == limit else None
+    *, tx: Tx, since: datetime, until: datetime, after: BookingPosition | None = None, limit: int = 1000
+) -> tuple[list[RecordedSession], BookingPosition | None]:
+    """A page of the sessions of fulfilled bookings whose booked start lies in [since, until), and the next page's cursor.
+
+    In order of that start; the cursor is None after the last page. Measured start, stop and kWh where there are any, else
+    the booked ones.
+    """
+    positioned = repository.fulfilled(tx, since=since, until=until, after=after, limit=limit)
+    return [session for _, session in positioned], positioned[-1][0] if len(positioned) == limit else None
 
 
 @dataclass(frozen=True)
-class Committed:
-    """What bookings make of EVSEs: `running` sessions by EVSE with their start; `claimed` (EVSE, slot's start) of bookings
-    whose session has not begun."""
+class EvseCommitments:
+    """What bookings make of EVSEs: sessions that run, and slots that are claimed."""
 
     running: dict[uuid.UUID, datetime]
+    """The start of the session by EVSE."""
     claimed: set[tuple[uuid.UUID, datetime]]
+    """(EVSE, the slot's start) of bookings whose session has not begun."""
 
 
 LONGEST_SESSION = timedelta(days=1)
@@ -124,12 +125,12 @@ LONGEST_SESSION = timedelta(days=1)
 
 def committed(
     *, tx: Tx, location_ids: Sequence[uuid.UUID], evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime
-) -> Committed:
+) -> EvseCommitments:
     """The running sessions at locations, and the claims on EVSEs in every slot that [start, end) touches: two statements."""
     if not evse_ids:
-        return Committed({}, set())
-    claims = repository_claims.claims_with_begin(tx, evse_ids, slot_of(start), slot_after(end))
-    return Committed(
+        return EvseCommitments({}, set())
+    claimed = repository_claims.claims_with_begin(tx, evse_ids, slot_of(start), slot_after(end))
+    return EvseCommitments(
         dict(repository.running(tx, location_ids, since=tx.now - LONGEST_SESSION)),
-        {(evse_id, slot) for evse_id, slot, began in claims if began is None},
+        {(evse_id, slot) for evse_id, slot, began_at in claimed if began_at is None},
     )

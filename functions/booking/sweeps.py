@@ -19,10 +19,10 @@ BATCH = 200
 Step = Callable[[Tx, Location, Booking], bool]
 
 
-def _each(platform: Platform, ids: list[uuid.UUID], step: Step) -> int:
+def _each(platform: Platform, booking_ids: list[uuid.UUID], step: Step) -> int:
     """Runs `step` for each booking in a transaction of its own, location locked first; it re-checks what it finds."""
 
-    def one(tx: Tx, booking_id: uuid.UUID) -> bool:
+    def locked_step(tx: Tx, booking_id: uuid.UUID) -> bool:
         unlocked = repository.get(tx, booking_id)
         if unlocked is None:
             return False
@@ -30,7 +30,7 @@ def _each(platform: Platform, ids: list[uuid.UUID], step: Step) -> int:
         booking = repository.get(tx, booking_id, lock=True)
         return booking is not None and step(tx, location, booking)
 
-    return sum(platform.transact(partial(one, booking_id=booking_id)) for booking_id in ids)
+    return sum(platform.transact(partial(locked_step, booking_id=booking_id)) for booking_id in booking_ids)
 
 
 def release_expired_holds(platform: Platform) -> int:
@@ -44,13 +44,15 @@ def release_expired_holds(platform: Platform) -> int:
 
     now = platform.clock.now()
     pending = ReservationStatus.PENDING
-    ids = platform.read(lambda tx: repository.due(tx, column="hold_expires_at", status=pending, until=now, limit=BATCH))
-    return _each(platform, ids, step)
+    booking_ids = platform.read(lambda tx: repository.due(tx, column="hold_expires_at", status=pending, until=now, limit=BATCH))
+    return _each(platform, booking_ids, step)
 
 
 def sweep_no_shows(platform: Platform) -> int:
-    """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'. Where the
-    EVSE is out of use nobody could have come: the booking is cancelled by the operator's side, at no cost."""
+    """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'.
+
+    Where the EVSE is out of use nobody could have come: the booking is cancelled by the operator's side, at no cost.
+    """
 
     def step(tx: Tx, location: Location, booking: Booking) -> bool:
         if booking.status is not ReservationStatus.RESERVED or booking.no_show_at > tx.now:
@@ -58,15 +60,15 @@ def sweep_no_shows(platform: Platform) -> int:
         check_transition(booking.status, ReservationStatus.NO_SHOW)
         excuse = outages.excuse(location, booking)
         if excuse is not None:
-            service.end(tx, location, booking, reason=excuse, who=WhoCanceled.CPO)
+            service.end_booking(tx, location, booking, reason=excuse, who=WhoCanceled.CPO)
             return True
         sessions.miss(tx=tx, location=location, booking=booking)
         return True
 
     now = platform.clock.now()
     reserved = ReservationStatus.RESERVED
-    ids = platform.read(lambda tx: repository.due(tx, column="no_show_at", status=reserved, until=now, limit=BATCH))
-    return _each(platform, ids, step)
+    booking_ids = platform.read(lambda tx: repository.due(tx, column="no_show_at", status=reserved, until=now, limit=BATCH))
+    return _each(platform, booking_ids, step)
 
 
 def assign_evses(platform: Platform) -> int:
@@ -82,5 +84,5 @@ def assign_evses(platform: Platform) -> int:
         return True
 
     until = platform.clock.now() + REVEAL_BEFORE
-    ids = platform.read(lambda tx: repository.to_reveal(tx, until=until, limit=BATCH))
-    return _each(platform, ids, step)
+    booking_ids = platform.read(lambda tx: repository.to_reveal(tx, until=until, limit=BATCH))
+    return _each(platform, booking_ids, step)

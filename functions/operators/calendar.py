@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from functions.booking import service as booking
-from functions.booking.domain import Booking, Filter, Position
+from functions.booking.domain import Booking, BookingFilter, BookingPosition
 from functions.booking.schemas import Period
 from functions.operators.calendar_schemas import Closed, EvseCalendar, LocationCalendar, Occupied, OperatorBooking
 from functions.search import service as availability
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 """Slots [from, until)."""
 
 
-def list_operator_bookings(*, tx: Tx, wanted: Filter, after: Position | None, limit: int) -> list[Booking]:
+def list_operator_bookings(*, tx: Tx, wanted: BookingFilter, after: BookingPosition | None, limit: int) -> list[Booking]:
     """Bookings at the caller's locations in order of their start; an administrator may name any location. Raises NotFound
     for a location that is not the caller's."""
     if wanted.location_id is None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from functions.booking.domain import Filter
+from functions.booking.domain import BookingFilter
 from functions.booking.schemas import From, Statuses, To
 from functions.operators import calendar
 from functions.operators.calendar_schemas import LocationCalendar, OperatorBooking
@@ -31,7 +31,7 @@ def list_hosted_bookings(
     """Bookings at your locations in order of their start; by state, location, or those that touch a period. Each with its
     frozen minutes; nothing of who booked. Administrators may name any location."""
     after = decode_cursor(cursor, datetime, uuid.UUID) if cursor else None
-    wanted = Filter(tuple(status), location_id, None, from_, to)
+    wanted = BookingFilter(tuple(status), location_id, None, from_, to)
 
     def read(tx: Tx) -> Page[OperatorBooking]:
         bookings = calendar.list_operator_bookings(tx=tx, wanted=wanted, after=after, limit=limit + 1)

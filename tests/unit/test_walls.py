@@ -113,6 +113,10 @@ def test_sdks_are_imported_inside_functions(module: str) -> None:
         assert not name.startswith(LAZY), f"{module} imports {name} at its top"
 
 
+def test_domains_publish_events_and_address_no_queue() -> None:
+    assert [name for name, path in SOURCES.items() if name.startswith("functions.") and ".emit(" in path.read_text()] == []
+
+
 def test_nobody_reads_the_clock_of_the_database_or_the_machine() -> None:
     for module, path in SOURCES.items():
         if module.split(".")[0] not in ("app", "functions", "shared") or module == "shared.clock":

@@ -25,7 +25,7 @@ import typer
 from cities.demand import real_sessions
 from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from functions.booking import sessions as booking
-from functions.booking.domain import Position, RecordedSession
+from functions.booking.domain import BookingPosition, RecordedSession
 from functions.optimizer.core.city import FolderSession, load_city
 from functions.stations import service as stations
 from functions.stations.domain import Evse, Location
@@ -189,7 +189,7 @@ def _sessions(
     zones: Mapping[uuid.UUID, ZoneInfo] = {
         evse.id: ZoneInfo(location.time_zone) for location in locations for evse in _evses(location)
     }
-    after: Position | None = None
+    after: BookingPosition | None = None
     more = True
     while more:
         part, after = _page_of_sessions(platform, since, until, after, page)
@@ -209,8 +209,8 @@ def _sessions(
 
 
 def _page_of_sessions(
-    platform: Platform, since: datetime, until: datetime, after: Position | None, page: int
-) -> tuple[list[RecordedSession], Position | None]:
+    platform: Platform, since: datetime, until: datetime, after: BookingPosition | None, page: int
+) -> tuple[list[RecordedSession], BookingPosition | None]:
     return platform.read(lambda tx: booking.recorded_sessions(tx=tx, since=since, until=until, after=after, limit=page))
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.booking.limits import Limits, Standing
+from functions.booking.limits import Limits, OpenBooking
 from functions.stations.domain import BookingTerms
 from shared.errors import LimitReached
 from shared.slots import SLOT, slot_of, slot_start
@@ -17,13 +17,13 @@ CAR, OTHER_CAR = uuid.UUID(int=11), uuid.UUID(int=12)
 DAY = timedelta(days=1)
 
 
-def standing(start: datetime, minutes: int = 60, *, at: uuid.UUID = HERE, car: uuid.UUID | None = None) -> Standing:
+def booked(start: datetime, minutes: int = 60, *, at: uuid.UUID = HERE, car: uuid.UUID | None = None) -> OpenBooking:
     end = start + timedelta(minutes=minutes)
-    return Standing(uuid.uuid4(), at, car, start, end, end)
+    return OpenBooking(uuid.uuid4(), at, car, start, end, end)
 
 
-def limits(*standing: Standing, now: datetime = NOW, horizon: int = 90, count: int = 20) -> Limits:
-    return Limits(now, standing, horizon, count)
+def limits(*bookings: OpenBooking, now: datetime = NOW, horizon: int = 90, count: int = 20) -> Limits:
+    return Limits(now, bookings, horizon, count)
 
 
 def refused(
@@ -38,7 +38,7 @@ def refused(
     return bounds.refusal(terms or BookingTerms(), HERE, car, start, start + timedelta(minutes=minutes), moved=moved)
 
 
-def said(error: LimitReached | None) -> tuple[object, ...]:
+def details(error: LimitReached | None) -> tuple[object, ...]:
     assert error is not None
     return tuple(error.details[name] for name in ("limit", "value", "scope", "lifts_at"))
 
@@ -47,7 +47,7 @@ def test_the_horizon_is_open_to_its_last_instant_and_lifts_to_the_second() -> No
     terms = BookingTerms(booking_horizon_days=14)
     assert refused(limits(), NOW + 14 * DAY, terms=terms) is None
     error = refused(limits(), NOW + 14 * DAY + SLOT, terms=terms)
-    assert said(error) == ("booking_horizon_days", 14, "location", "2026-03-02T08:15:00+00:00")
+    assert details(error) == ("booking_horizon_days", 14, "location", "2026-03-02T08:15:00+00:00")
     assert refused(limits(now=NOW + SLOT - timedelta(seconds=1)), NOW + 14 * DAY + SLOT, terms=terms) is not None
     assert refused(limits(now=NOW + SLOT), NOW + 14 * DAY + SLOT, terms=terms) is None, "at lifts_at it is taken"
 
@@ -56,14 +56,14 @@ def test_the_platforms_horizon_holds_where_a_location_allows_more() -> None:
     terms = BookingTerms(booking_horizon_days=365)
     assert refused(limits(horizon=90), NOW + 90 * DAY, terms=terms) is None
     error = refused(limits(horizon=90), NOW + 90 * DAY + SLOT, terms=terms)
-    assert said(error)[:3] == ("booking_horizon_days", 90, "platform")
+    assert details(error)[:3] == ("booking_horizon_days", 90, "platform")
 
 
 def test_notice_is_wanted_to_the_minute() -> None:
     terms = BookingTerms(min_lead_minutes=30)
     assert refused(limits(), NOW + 2 * SLOT, terms=terms) is None
     error = refused(limits(now=NOW + timedelta(seconds=1)), NOW + 2 * SLOT, terms=terms)
-    assert said(error) == ("min_lead_minutes", 30, "location", "2026-03-02T08:45:00+00:00")
+    assert details(error) == ("min_lead_minutes", 30, "location", "2026-03-02T08:45:00+00:00")
     assert refused(limits(), NOW) is None, "no notice is wanted unless the terms say so"
 
 
@@ -71,46 +71,48 @@ def test_durations_are_within_the_terms_and_never_lift() -> None:
     terms = BookingTerms(min_booking_minutes=30, max_booking_minutes=120)
     assert refused(limits(), NOW, 30, terms=terms) is None
     assert refused(limits(), NOW, 120, terms=terms) is None
-    assert said(refused(limits(), NOW, 15, terms=terms)) == ("min_booking_minutes", 30, "location", None)
-    assert said(refused(limits(), NOW, 135, terms=terms)) == ("max_booking_minutes", 120, "location", None)
+    assert details(refused(limits(), NOW, 15, terms=terms)) == ("min_booking_minutes", 30, "location", None)
+    assert details(refused(limits(), NOW, 135, terms=terms)) == ("max_booking_minutes", 120, "location", None)
 
 
 def test_open_bookings_are_counted_here_and_in_all() -> None:
     terms = BookingTerms(open_bookings_per_driver=2)
-    two = [standing(NOW + hours * 4 * SLOT) for hours in (5, 3)]
-    assert refused(limits(two[0], standing(NOW, at=THERE)), NOW, terms=terms) is None, "those elsewhere are no matter here"
-    assert said(refused(limits(*two), NOW, terms=terms)) == (
+    two = [booked(NOW + hours * 4 * SLOT) for hours in (5, 3)]
+    assert refused(limits(two[0], booked(NOW, at=THERE)), NOW, terms=terms) is None, "those elsewhere are no matter here"
+    assert details(refused(limits(*two), NOW, terms=terms)) == (
         "open_bookings_per_driver",
         2,
         "location",
         "2026-03-02T12:00:00+00:00",
     )
-    elsewhere = [standing(NOW + hours * 4 * SLOT, at=THERE) for hours in (9, 7, 8)]
+    elsewhere = [booked(NOW + hours * 4 * SLOT, at=THERE) for hours in (9, 7, 8)]
     error = refused(limits(*elsewhere, count=3), NOW, terms=terms)
-    assert said(error) == ("open_bookings_per_driver", 3, "platform", "2026-03-02T16:00:00+00:00")
+    assert details(error) == ("open_bookings_per_driver", 3, "platform", "2026-03-02T16:00:00+00:00")
     assert refused(limits(*elsewhere, count=4), NOW, terms=terms) is None
     assert refused(limits(*elsewhere, count=3), NOW, terms=terms, moved=True) is None, "moving one adds none"
 
 
 def test_room_comes_when_enough_have_ended_not_when_the_first_has() -> None:
     terms = BookingTerms(open_bookings_per_driver=2)  # lowered after four were made
-    four = [standing(NOW + hours * 4 * SLOT) for hours in (1, 2, 3, 4)]
-    assert said(refused(limits(*four), NOW, terms=terms))[3] == "2026-03-02T12:00:00+00:00", (
+    four = [booked(NOW + hours * 4 * SLOT) for hours in (1, 2, 3, 4)]
+    assert details(refused(limits(*four), NOW, terms=terms))[3] == "2026-03-02T12:00:00+00:00", (
         "three must end: the third at 12:00"
     )
 
 
 def test_a_vehicle_is_in_one_place_at_a_time() -> None:
     ten = NOW + 8 * SLOT
-    busy = limits(standing(ten, 60, at=THERE, car=CAR), standing(ten + 5 * SLOT, 30, at=THERE, car=CAR))
+    busy = limits(booked(ten, 60, at=THERE, car=CAR), booked(ten + 5 * SLOT, 30, at=THERE, car=CAR))
     assert refused(busy, ten - 4 * SLOT, 60, car=CAR) is None, "it ends when the other begins"
     assert refused(busy, ten + 4 * SLOT, 15, car=CAR) is None, "between the two is a quarter hour"
     assert refused(busy, ten, 60, car=OTHER_CAR) is None
     assert refused(busy, ten, 60) is None, "without a vehicle nobody knows"
     error = refused(busy, ten - SLOT, 30, car=CAR)
-    assert said(error) == ("one_vehicle_one_place", 1, "platform", "2026-03-02T11:45:00+00:00"), "the gap at 11:00 is too short"
+    assert details(error) == ("one_vehicle_one_place", 1, "platform", "2026-03-02T11:45:00+00:00"), (
+        "the gap at 11:00 is too short"
+    )
     assert error is not None
-    assert error.details["booking_id"] == str(busy.standing[0].id)
+    assert error.details["booking_id"] == str(busy.open_bookings[0].booking_id)
     free = datetime.fromisoformat(str(error.details["lifts_at"]))
     assert refused(busy, free, 30, car=CAR) is None
     assert refused(busy, free - SLOT, 30, car=CAR) is not None
@@ -122,10 +124,10 @@ SLOTS = st.integers(0, 96)
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Limits, BookingTerms]:
     now = NOW + timedelta(seconds=draw(st.integers(0, 899)))
-    held = draw(
+    drawn = draw(
         st.lists(st.tuples(SLOTS, st.integers(1, 8), st.sampled_from((HERE, THERE)), st.sampled_from((CAR, OTHER_CAR, None))))
     )
-    items = [standing(NOW + begin * SLOT, 15 * length, at=at, car=car) for begin, length, at, car in held]
+    bookings = [booked(NOW + begin * SLOT, 15 * length, at=at, car=car) for begin, length, at, car in drawn]
     low = draw(st.integers(15, 60))
     terms = BookingTerms(
         min_lead_minutes=draw(st.integers(0, 180)),
@@ -134,7 +136,7 @@ def worlds(draw: st.DrawFn) -> tuple[Limits, BookingTerms]:
         max_booking_minutes=draw(st.integers(low, 120)),
         open_bookings_per_driver=draw(st.integers(1, 100)),
     )
-    return limits(*items, now=now, count=draw(st.integers(1, 100))), terms
+    return limits(*bookings, now=now, count=draw(st.integers(1, 100))), terms
 
 
 @given(world=worlds(), start=SLOTS.map(lambda slot: slot + 2), length=st.integers(1, 10), car=st.sampled_from((CAR, None)))
