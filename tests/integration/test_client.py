@@ -24,7 +24,7 @@ def test_the_types_of_the_document_compile_and_know_its_members(tmp_path: Path) 
         pytest.skip("npm ci has not been run since openapi-typescript came")
     run([PROGRAMS / "openapi-typescript", ROOT / "openapi.json", "-o", tmp_path / "schema.d.ts"])
     (tmp_path / "use.ts").write_text(USE)
-    run([PROGRAMS / "tsc", "--noEmit", "--strict", "--types", "", tmp_path / "use.ts"])
+    run([PROGRAMS / "tsc", "--noEmit", "--strict", "--skipLibCheck", tmp_path / "use.ts"])
 
 
 def run(command: list[str | Path]) -> None:

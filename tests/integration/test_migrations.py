@@ -303,7 +303,8 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
         handlers = {queue.queue: queue for queue in triggers().queues}
         message_id, now = new_id(), platform.clock.now()
         for queue, event_type in ((outbox.CHARGE_REQUESTS, "charge_requested"), (outbox.NOTIFY, "booking_reserved")):
-            message = outbox.Message(message_id, queue, event_type, {"charge_request_id": str(message_id)}, now, now)
+            payload = json.loads((ROOT / "tests" / "golden" / "events" / f"{event_type}.v1.json").read_text())
+            message = outbox.Message(message_id, queue, event_type, payload, now, now)
             for name in (queue, f"{queue}/$DeadLetterQueue"):
                 with pytest.raises(Unavailable, match="from the future"):
                     handlers[name].deliver(as_service_bus(message))
@@ -318,10 +319,12 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
         for timer in triggers().timers:
             try:
                 timer.run()
-            except Unavailable as error:
-                refused += "from the future" in error.detail
-        assert written == [], "a timer wrote to a database that this code does not know"
-        assert refused >= 5
+            except ExceptionGroup as failed:  # every sweep of a timer runs, whatever became of the others
+                refused += sum(
+                    isinstance(error, Unavailable) and "from the future" in error.detail for error in failed.exceptions
+                )
+        assert written == [], "a sweep wrote to a database that this code does not know"
+        assert refused >= 8, "all sweeps but those that find nothing to ask the database for"
     finally:
         use_platform(None)
         platform.close()
