@@ -74,6 +74,7 @@ QUEUES: Mapping[str, Sequence[str]] = {
 
 def dispatch(platform: Platform, *, queue: str, message_id: str, event_type: str, payload: dict[str, Any]) -> None:
     """Hands a message to each handler of its event on this queue. Raises ValueError for what is none of ours."""
+    platform.check_revision()  # what newer code wrote waits for newer code: it is not judged by this one
     kind = EVENTS.get(event_type)
     if kind is None or queue not in QUEUES[event_type]:
         raise ValueError(f"type: {event_type!r} is not an event of the queue {queue}")

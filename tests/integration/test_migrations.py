@@ -303,8 +303,7 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
         handlers = {queue.queue: queue for queue in triggers().queues}
         message_id, now = new_id(), platform.clock.now()
         for queue, event_type in ((outbox.CHARGE_REQUESTS, "charge_requested"), (outbox.NOTIFY, "booking_reserved")):
-            payload = json.loads((ROOT / "tests" / "golden" / "events" / f"{event_type}.v1.json").read_text())
-            message = outbox.Message(message_id, queue, event_type, payload, now, now)
+            message = outbox.Message(message_id, queue, event_type, {"unreadable": "by this code"}, now, now)
             for name in (queue, f"{queue}/$DeadLetterQueue"):
                 with pytest.raises(Unavailable, match="from the future"):
                     handlers[name].deliver(as_service_bus(message))
