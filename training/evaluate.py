@@ -140,7 +140,7 @@ class Evaluation:
         done = self._each(pool, what, rollout_job, [(job,) for job in jobs])
         rollouts: dict[str, dict[int, list[Rollout]]] = {}
         for job, one_rollout in zip(jobs, done, strict=True):
-            rollouts.setdefault(job.contender.name, {}).setdefault(job.number, []).append(one_rollout)
+            rollouts.setdefault(job.registered.name, {}).setdefault(job.number, []).append(one_rollout)
         return {name: [joined_rollouts(parts) for parts in numbers.values()] for name, numbers in rollouts.items()}
 
     def _policies(
@@ -162,11 +162,11 @@ class Evaluation:
             self.say("metrics", number, len(parts))
             own = figures[name] = policy_metrics(self.scenario, items, self.bounds, nearest)
             own["paired"] = None if name == CHAMPION else paired(*_same_shape(ratios[name], ratios[CHAMPION]))
-            contender = by_name.get(name)
+            registered = by_name.get(name)
             own["trust"] = None if name not in self.blends else asdict(self.blends[name])
-            own["group"] = None if contender is None else contender.group
-            own["slow"] = contender is not None and contender.slow
-            times = self._latency(contender or by_name[groups[name][0]], items, days[0], declines)
+            own["group"] = None if registered is None else registered.group
+            own["slow"] = registered is not None and registered.slow
+            times = self._latency(registered or by_name[groups[name][0]], items, days[0], declines)
             own["intervals"] |= times.pop("intervals")
             own |= times
             if self.options.own_weights:

@@ -45,7 +45,7 @@ class RolloutJob:
     """what the days are of"""
     known: Climatology
     """climatology of this kind of day"""
-    contender: RegisteredPolicy
+    registered: RegisteredPolicy
     """the policy"""
     seeds: tuple[int, ...]
     """which days"""
@@ -68,7 +68,7 @@ def rollout_job(job: RolloutJob) -> Rollout:
     return run_days(
         job.scenario,
         [requests_of(job.scenario, item, job.own_weights) for item in job.seeds],
-        build_policy(job.contender, job.known, seed=seed, declines=job.declines, blend=job.blend),
+        build_policy(job.registered, job.known, seed=seed, declines=job.declines, blend=job.blend),
         climatology=job.known,
         disturbances=ALL_DISTURBANCES if job.rough else NO_DISTURBANCES,
         seed=seed,
