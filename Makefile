@@ -71,7 +71,7 @@ floors: $(VENV)/dev.stamp ## draw the floors of the house anew from the code (do
 check: $(VENV)/dev.stamp ## before a commit, under 90 s: lint, types and the unit tests that the change may break (ALL=1: all unit tests)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell
 	@$(BIN)/mypy & types=$$!; tests="$(if $(ALL),tests/unit,$$($(BIN)/python -m devhost.changed))"; rc=0; \
-	  if [ -n "$$tests" ]; then $(BIN)/pytest -q -n 2 --dist worksteal $$tests || rc=$$?; fi; wait $$types && exit $$rc
+	  if [ -n "$$tests" ]; then $(BIN)/pytest -q -n 2 --dist worksteal -m "not slow" $$tests || rc=$$?; fi; wait $$types && exit $$rc
 
 golden: $(VENV)/dev.stamp ## record the golden vectors of the decision core anew (a new problem version)
 	@$(BIN)/python -m training.golden

@@ -62,9 +62,11 @@ def select(changed: set[str]) -> list[str]:
     code = {path for path in changed if path.endswith(".py")}
     if any(not path.endswith(HARMLESS) for path in changed - code):
         return [ALL]
+    if not code:
+        return list(READERS) if changed else []
     listed = _git("ls-files", "--cached", "--others", "--exclude-standard", "*.py").split()
     graph = {path: imports(ROOT / path) for path in listed if (ROOT / path).exists()}
-    selected = {*unit_tests_reaching(code, graph), *(READERS if changed else ()), *(WHOLE if code else ())}
+    selected = {*unit_tests_reaching(code, graph), *READERS, *WHOLE}
     return sorted(path for path in selected if (ROOT / path).exists())
 
 

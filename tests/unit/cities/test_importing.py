@@ -210,6 +210,7 @@ def test_a_wrong_city_folder_names_file_line_and_field(tmp_path: Path, file: str
     assert caught.value.fields[0].field == field
 
 
+@pytest.mark.slow
 @pytest.mark.research_data
 def test_the_real_dundee_exports(tmp_path: Path) -> None:
     if not (DATA / "dundee").is_dir():

@@ -160,6 +160,7 @@ def test_one_look_gives_the_bits_of_two() -> None:
     assert np.array_equal(seen, features(city, wishes, book, apart, known))
 
 
+@pytest.mark.slow
 def test_a_large_city_picks_the_locations_that_all_distances_give() -> None:
     city = drawn_city(3, 900, 1300, 1.0)
     book = Occupancy(np.zeros((1, 1300, SLOTS), dtype=np.int64), np.ones((1, 1300, SLOTS), dtype=bool))

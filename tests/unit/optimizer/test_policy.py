@@ -227,6 +227,7 @@ def test_guards_let_the_rule_decide(source: ModelRegistry, clock: ManualClock, a
     assert found.order[0] == 0, "rows are cheapest first"
 
 
+@pytest.mark.slow
 def test_a_network_that_weighs_regret_alone_is_greedy(source: ModelRegistry, clock: ManualClock) -> None:
     model = source.current()
     for number in range(10):
@@ -247,6 +248,7 @@ def test_a_rule_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock, rule
     assert describe(source)["kind"] == "rule"
 
 
+@pytest.mark.slow
 def test_the_static_bid_price_can_be_the_champion(blobs: FolderBlobs, clock: ManualClock) -> None:
     city, _, climatology = golden.setting()
     policies.put(blobs, "p", policies.rule_version("p", STATIC_BID_PRICE, tables=tables_of(city, climatology)))

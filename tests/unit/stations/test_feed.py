@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,7 @@ STATUS = st.sampled_from([item.value for item in EvseStatus])
 REPORTS = st.lists(st.tuples(STATUS, st.integers(0, 12)), min_size=1, max_size=14)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(reports=REPORTS)
 def test_the_greatest_timestamp_is_in_force_and_the_history_is_one_of_changes(reports: list[Report]) -> None:
@@ -101,6 +103,7 @@ def test_sending_everything_again_changes_nothing(reports: list[Report]) -> None
         assert after.previous == before.status != after.status
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(before=REPORTS, after=REPORTS)
 def test_a_silence_is_in_the_history_only_where_nobody_says_what_was_then(before: list[Report], after: list[Report]) -> None:

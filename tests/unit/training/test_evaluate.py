@@ -33,6 +33,8 @@ from training.problem.scenario import Split, day  # noqa: E402
 from training.release.export import to_onnx  # noqa: E402
 from training.scenarios.reference import reference  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--days", "3", "--seeds", "2", "--requests", "25", "--table-days", "2", "--workers", "0")
 app = typer.Typer()
 app.command()(evaluate.main)

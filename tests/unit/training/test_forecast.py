@@ -24,6 +24,8 @@ from training.forecast.data import Sample, TooFewSessionsError, booked_ahead, lo
 from training.forecast.report import calibration, free_count_table, judge, last_observed
 from training.release import publish
 
+pytestmark = pytest.mark.slow
+
 FIRST = datetime(2026, 1, 5, tzinfo=UTC)
 
 

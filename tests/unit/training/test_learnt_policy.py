@@ -44,6 +44,7 @@ def test_a_network_that_has_learnt_something_passes_the_gate_for_any_number_of_r
     assert 0 < found.max_relative_error <= export.TOLERANCE, "an advantage of zero would prove nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.research_data
 def test_what_is_written_serves_and_says_what_it_is(tmp_path: Path) -> None:
     manifest = export.write(awake(), tmp_path, version="7-test", trained=True, seeds=[1, 2], states=500)

@@ -14,6 +14,8 @@ from training.learning.checkpoint import gathered
 from training.learning.hindsight import Labels
 from training.train import Trainer, train
 
+pytestmark = pytest.mark.slow
+
 TINY = Args(
     workers=0,
     scenarios=("varied-13",),
