@@ -310,7 +310,7 @@ def test_poison_of_the_broker_is_seen_by_administrators_and_sent_again(
         send(client, ServiceBusMessage("not json", message_id="foreign"), queue=outbox.CHARGE_REQUESTS)
     until(lambda: len(delivered.database.read(outbox.dead_letters)) == 2)
     dead = {item.id: item for item in delivered.database.read(outbox.dead_letters)}
-    assert "'nonsense' is not an event that is told" in (dead.pop(poison.id).last_error or "")
+    assert "'nonsense' is not an event of the queue notify" in (dead.pop(poison.id).last_error or "")
     (foreign,) = dead.values()
     assert (foreign.queue, foreign.payload) == (outbox.CHARGE_REQUESTS, {"not_json": "not json"})
     assert "MaxDeliveryCountExceeded" in (foreign.last_error or "")
