@@ -28,8 +28,8 @@ Document = dict[str, Any]
 
 def document() -> Document:
     """The document of this code."""
-    made: Document = create_app(lambda: None).openapi()  # type: ignore[arg-type, return-value]
-    return made
+    openapi: Document = create_app(lambda: None).openapi()  # type: ignore[arg-type, return-value]
+    return openapi
 
 
 def text(value: Any, depth: int = DEPTH, indent: str = "") -> str:
@@ -43,15 +43,15 @@ def text(value: Any, depth: int = DEPTH, indent: str = "") -> str:
 def breaking(before: Document, after: Document) -> list[str]:
     """What in `after` breaks a client of `before`, a sentence each."""
     known = {(path, method): operation for path, method, operation in operations(after)}
-    found: list[str] = []
+    differences: list[str] = []
     for path, method, old in operations(before):
         label = f"{method.upper()} {path}"
         new = known.get((path, method))
         if new is None:
-            found.append(f"{label}: is gone")
+            differences.append(f"{label}: is gone")
         else:
-            found += [f"{label} {what}" for what in _operation(before, old, after, new)]
-    return list(dict.fromkeys(found))
+            differences += [f"{label} {what}" for what in _operation(before, old, after, new)]
+    return list(dict.fromkeys(differences))
 
 
 def accepted() -> dict[str, str]:

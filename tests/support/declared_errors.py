@@ -36,5 +36,8 @@ def watch(client: TestClient) -> None:
 @cache
 def patterns(app: FastAPI) -> Patterns:
     """(method, pattern of paths, path, codes) of each operation; paths without parameters first, as the router has them."""
-    found = sorted(error_codes(app).items(), key=lambda item: item[0][0].count("{"))
-    return [(method.upper(), re.compile(re.sub(r"{\w+}", "[^/]+", path)), path, codes) for (path, method), codes in found]
+    codes_by_operation = sorted(error_codes(app).items(), key=lambda item: item[0][0].count("{"))
+    return [
+        (method.upper(), re.compile(re.sub(r"{\w+}", "[^/]+", path)), path, codes)
+        for (path, method), codes in codes_by_operation
+    ]

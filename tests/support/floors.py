@@ -69,13 +69,13 @@ def imports(path: Path, *, top_level_only: bool = False) -> Iterator[str]:
 
 
 def _imported_modules(module: str) -> set[str]:
-    found = set()
+    modules = set()
     for name in imports(SOURCES[module]):
         while name and name not in SOURCES:
             name = name.rpartition(".")[0]
         if name:
-            found.add(name)
-    return found - {module}
+            modules.add(name)
+    return modules - {module}
 
 
 EDGES = {module: _imported_modules(module) for module in SOURCES}
