@@ -20,6 +20,7 @@ TABLES = (
     "functions.booking.tables",
     "functions.forecast.tables",
     "functions.notify.tables",
+    "functions.operators.tables",
     "functions.optimizer.tables",
     "functions.stations.feed.tables",
     "functions.stations.tables",

@@ -32,7 +32,7 @@ from functions.booking.limits import Limits
 from functions.booking.placement import Placement, place
 from functions.booking.quotes import priced
 from functions.stations import service as stations
-from functions.stations.domain import BookingTerms, Location, Pool
+from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
 from functions.tariffs.domain import BookingRestriction
 from functions.tariffs.pricing import Quote, booking_fee
 from shared import telemetry
@@ -105,7 +105,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
     accounts.lock_driver(tx=tx, user_id=request.user_id)
     location = stations.lock_location(tx=tx, location_id=request.location_id)
-    if location.status != "APPROVED":
+    if location.status != APPROVED:
         raise NotFound(f"There is no location {request.location_id}.")
     claims.release_lapsed(tx, location.id)
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
