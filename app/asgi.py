@@ -50,7 +50,9 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
     from functions.operators.feed_routes import router as operator_feed
+    from functions.operators.photo_routes import router as photos
     from functions.operators.routes import router as operators
+    from functions.operators.submission_routes import router as submissions
     from functions.optimizer.routes import router as optimizer
     from functions.payments.routes import router as payments
     from functions.privacy.routes import router as privacy
@@ -78,6 +80,8 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         search,
         feed,
         operators,
+        photos,
+        submissions,
         operator_feed,
         stations,
         accounts,

@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     searches_per_minute: int = Field(
         600, ge=1, description="Public searches (nearby, availability, quotes) that an address may make in a minute."
     )
+    photos_per_hour: int = Field(60, ge=1, description="Photos an account may send in an hour.")
     asks_per_minute: int = Field(60, ge=1, description="Charge requests and recommendations a driver may ask for in a minute.")
     sign_ins_per_account: int = Field(
         10, ge=1, description="Tries to sign in to one e-mail address in 15 minutes before it is locked until they are over."
