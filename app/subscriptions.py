@@ -56,6 +56,8 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),
     operators.LocationApproved: (TELL,),
+    operators.LocationChangeApproved: (TELL,),
+    operators.LocationChangeRejected: (TELL,),
     operators.LocationRejected: (TELL,),
     operators.LocationSuspended: (TELL,),
     operators.LocationLifted: (TELL,),

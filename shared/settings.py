@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
-    max_photo_bytes: int = Field(8_388_608, ge=1024, description="Largest photo taken, as it is uploaded.")
+    max_photo_bytes: int = Field(16_777_216, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(
         20,
         ge=1,

@@ -19,7 +19,15 @@ from functions.booking.events import (
     EvseRevealed,
     SessionStopped,
 )
-from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
+from functions.operators.events import (
+    LocationApproved,
+    LocationChangeApproved,
+    LocationChangeRejected,
+    LocationDecided,
+    LocationLifted,
+    LocationRejected,
+    LocationSuspended,
+)
 from functions.optimizer.events import ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
@@ -267,6 +275,14 @@ def _location_lifted(event: LocationLifted) -> NotificationContent:
     return _location(event, "Open again", "The suspension of your location {name} is lifted: drivers can book it again.")
 
 
+def _location_change_approved(event: LocationChangeApproved) -> NotificationContent:
+    return _location(event, "Changed", "What you wanted changed is approved: your location is {name} now.")
+
+
+def _location_change_rejected(event: LocationChangeRejected) -> NotificationContent:
+    return _location(event, "Not changed", "What you wanted changed of {name} was not approved; it stays as it is.")
+
+
 def _stopped(event: SessionStopped) -> NotificationContent:
     settlement = event.settlement if isinstance(event.settlement, SessionSettlement) else event.quote
     total = format_money(settlement.total_minor, settlement.currency)
@@ -346,5 +362,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     LocationRejected: _location_rejected,
     LocationSuspended: _location_suspended,
     LocationLifted: _location_lifted,
+    LocationChangeApproved: _location_change_approved,
+    LocationChangeRejected: _location_change_rejected,
 }
 """By event: the function that says it in words. Each takes the event of its key."""

@@ -20,7 +20,7 @@ Confirmation = Annotated[
 
 
 def full(tx: Tx, location: Location) -> LocationOut:
-    return LocationOut.of(location, stations.tariffs_of(tx=tx, location=location))
+    return LocationOut.of(location, stations.tariffs_of(tx=tx, location=location), managed=True)
 
 
 def edited(call: Call, response: Response, use_case: Callable[[Tx], Location]) -> LocationOut:

@@ -1,8 +1,9 @@
 """HTTP of those who run locations: drafts, edits under If-Match, blocked times."""
 
 import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from functions.operators import photos, service
 from functions.operators.answers import Confirmation, created, edited
@@ -36,13 +37,19 @@ def list_managed_locations(
     call: Owner,
     status: LocationStatus | None = None,
     owner_id: uuid.UUID | None = None,
+    proposed: Annotated[bool, Query(description="Only those of which a change waits for an administrator")] = False,
     cursor: Cursor = None,
     limit: PageSize = 20,
 ) -> Page[ManagedLocation]:
     """Your locations in any state, newest first; administrators see all, or those of `owner_id`."""
     locations = call.read(
         lambda tx: stations.list_managed(
-            tx=tx, status=status and status.value, owner_id=owner_id, before=cursor_id(cursor), limit=limit + 1
+            tx=tx,
+            status=status and status.value,
+            owner_id=owner_id,
+            proposed=proposed,
+            before=cursor_id(cursor),
+            limit=limit + 1,
         )
     )
     return page(locations, limit, ManagedLocation.of)
@@ -67,7 +74,8 @@ def update_location(
     if_match: IfMatch = None,
     confirmation: Confirmation = None,
 ) -> LocationOut:
-    """Changes what is given. Hours that shrink concern bookings: 409 CONFIRMATION_NEEDED lists them first."""
+    """Changes what is given. Hours that shrink concern bookings: 409 CONFIRMATION_NEEDED lists them first. Name, address and
+    city of an approved place wait for an administrator; `proposed` in the answer says what does."""
     return edited(
         call,
         response,

@@ -191,14 +191,18 @@ class ManagedLocation(Output):
     status: str
     status_reason: str | None
     evses: int
+    proposed: dict[str, str] | None = Field(description="Of an approved place: what waits for an administrator")
     etag: str
 
     @classmethod
     def of(cls, record: Location) -> Self:
         """The answer for a location."""
+        proposed = None if record.proposed is None else dict(record.proposed)
         names = ("id", "owner_id", "name", "address", "city", "status", "status_reason")
         there = [item for item in record.evses if item.status != "REMOVED"]
-        return cls(**{name: getattr(record, name) for name in names}, evses=len(there), etag=etag_of(record.version))
+        return cls(
+            **{name: getattr(record, name) for name in names}, evses=len(there), proposed=proposed, etag=etag_of(record.version)
+        )
 
 
 class TariffPeriodOut(Output):

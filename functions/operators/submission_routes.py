@@ -26,7 +26,7 @@ def submit_location(location_id: uuid.UUID, call: Owner, response: Response, if_
 
 @router.post("/locations/{location_id}/withdraw", response_model=LocationOut, responses=errors(WrongState))
 def withdraw_location(location_id: uuid.UUID, call: Owner, response: Response, if_match: IfMatch = None) -> LocationOut:
-    """Takes a submission back; the location is a draft again."""
+    """Takes a submission back; the location is a draft again. Of an approved place: takes back what waits for approval."""
     return edited(call, response, lambda tx: submissions.withdraw(tx=tx, location_id=location_id, if_match=if_match))
 
 
@@ -44,7 +44,8 @@ def list_submissions(location_id: uuid.UUID, call: Owner, cursor: Cursor = None,
 
 @router.post("/locations/{location_id}/approve", response_model=LocationOut, responses=errors(WrongState))
 def approve_location(location_id: uuid.UUID, call: Admin, response: Response, if_match: IfMatch = None) -> LocationOut:
-    """Lets a submitted location be searched and booked. If-Match is held where it is sent."""
+    """Lets a submitted location be searched and booked, or a change of an approved one take effect. If-Match is held where it
+    is sent, and needed for a change."""
     return edited(call, response, lambda tx: submissions.approve(tx=tx, location_id=location_id, if_match=if_match))
 
 
@@ -52,7 +53,7 @@ def approve_location(location_id: uuid.UUID, call: Admin, response: Response, if
 def reject_location(
     location_id: uuid.UUID, why: ReasonIn, call: Admin, response: Response, if_match: IfMatch = None
 ) -> LocationOut:
-    """Sends a submission back; the owner reads the reason."""
+    """Sends a submission, or a change of an approved place, back; the owner reads the reason."""
     return edited(
         call,
         response,

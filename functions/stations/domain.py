@@ -131,6 +131,8 @@ class Location:
     version: int = 1
     status_reason: str | None = None
     blocked: tuple[BlockedTime, ...] = ()
+    proposed: Mapping[str, str] | None = None
+    """What its owner would change of an approved place (name, address, city), until an administrator has decided."""
 
     def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
         """Which of `slots` quarter hours from `slot0` (aligned) on the place can be booked at all: bool [slots]."""

@@ -154,7 +154,7 @@ def test_the_log_is_read_by_administrators_with_filters_and_pages(world: World, 
     assert [item["action"] for item in found] == ["location.booking_terms", *["location.update"] * 3], "newest first"
     assert found[0]["before"] == {"booking_terms.booking_horizon_days": 14}
     assert found[0]["after"] == {"booking_terms.booking_horizon_days": 3}
-    assert found[1]["before"] == {"name": "Name 0"}
+    assert found[1]["before"] == {"proposed.name": "Name 0"}
     assert found[1]["actor_role"] == "owner"
     assert found[1]["address"] == "testclient"
     assert len(read(actor_id=str(other.id))) == 1
