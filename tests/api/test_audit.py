@@ -165,7 +165,7 @@ def test_the_log_is_read_by_administrators_with_filters_and_pages(world: World, 
     assert len(read(object_type="location", object_id=places[owner.id])) == 3
     minute = timedelta(minutes=1)
     span = {"since": (start + minute).isoformat(), "until": (start + 3 * minute).isoformat()}
-    assert [item["after"] for item in read(**span)] == [{"name": "Name 1"}, {"name": "Name 0"}]
+    assert [item["after"] for item in read(**span)] == [{"proposed.name": "Name 1"}, {"proposed.name": "Name 0"}]
     page = admin.get("/accounts/audit", limit=3).json()
     rest = admin.get("/accounts/audit", limit=3, cursor=page["next_cursor"]).json()
     assert page["items"] + rest["items"] == found
