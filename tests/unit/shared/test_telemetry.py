@@ -30,7 +30,7 @@ def points() -> dict[str, list[dict[str, object]]]:
 
 
 def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world: World) -> None:
-    policies.put(world.platform.blobs, "7", policies.version("7"))
+    policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of((52.09, 5.12))))
     policies.put(world.platform.blobs, "8", policies.version("8"), path=challenger_path())
     place, driver = world.location(evses=1), world.user()
     body = {
