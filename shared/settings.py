@@ -3,6 +3,7 @@
 import secrets
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -95,7 +96,9 @@ class Settings(BaseSettings):
     applicationinsights_connection_string: SecretStr | None = Field(
         None, description="Azure Monitor. Unset: telemetry stays in the process."
     )
-    log_level: str = Field("INFO", description="Level of the root logger.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="Level of the root logger; libraries that tell of each call of theirs stay at WARNING."
+    )
 
     @cached_property
     def database_address(self) -> str:

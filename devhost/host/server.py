@@ -9,13 +9,11 @@ from fastapi import FastAPI
 
 from app.migrate import upgrade
 from app.process import use_platform
+from app.ship import ship
 from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.host.discovery import Triggers, discover
 from devhost.host.pages import dev_router
 from devhost.host.timers import Timers
-from functions.forecast.model import FORECAST
-from functions.optimizer.models.manifest import POLICY
-from functions.optimizer.models.registry import install_shipped
 from shared.platform import Platform
 
 _triggers: Triggers | None = None
@@ -57,8 +55,7 @@ class Host:
     def prepare(self) -> None:
         """Migrates the database, installs the shipped models, makes this the process's platform."""
         upgrade(self.platform.database)
-        for expected in (POLICY, FORECAST):
-            install_shipped(self.platform.blobs, expected)
+        ship(self.platform.blobs)
         use_platform(self.platform)
 
     def app(self) -> FastAPI:

@@ -42,7 +42,7 @@ class BookingTerms(BaseModel):
     change_until_minutes: int = Field(60, ge=0, le=10080, description="Changes are free until then before the start")
     cancel_until_minutes: int = Field(60, ge=0, le=10080, description="Cancelling is free until then before the start")
     change_not_allowed: bool = False
-    early_start_minutes: int = Field(10, ge=0, le=60, description="How early a session may start")
+    early_start_minutes: int = Field(15, ge=0, le=60, description="How early a session may start")
     noshow_timeout_minutes: int = Field(15, ge=5, le=120, description="After the start the slot is given away")
     noshow_fee: bool = Field(True, description="Whether a no-show costs the tariff's BOOKING_EXPIRES element")
     late_stop_allowed: bool = False

@@ -45,6 +45,10 @@ def two_places(world: World) -> tuple[str, str]:
     return near, world.location(name="Museumplein", latitude=52.1, longitude=5.121, evses=2)
 
 
+STADHUIS, NEAR, FAR = (52.09, 5.12), (52.0912, 5.121), (52.1, 5.121)
+"""Where the locations of these tests are."""
+
+
 def peak_tables(hour: int) -> Tables:
     """The near location is worth a lot around an hour of the local day."""
     values = np.zeros((1, 2, 3, 96), dtype=np.float32)
@@ -54,7 +58,7 @@ def peak_tables(hour: int) -> Tables:
 
 
 def test_all_that_was_weighed_is_stored_and_read_by_its_owner_and_admins(world: World) -> None:
-    policies.put(world.platform.blobs, "7", policies.version("7"))
+    policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of(NEAR, FAR)))
     near, far = two_places(world)
     driver = world.user()
     found = ask(world, driver, weights={"wait": 2, "price": 1, "distance": 1, "duration": 0})
@@ -121,6 +125,23 @@ def test_without_a_model_the_decision_says_who_decided(world: World) -> None:
     assert (model["share_fallback_7d"], model["fallbacks_7d"]) == (1.0, {"MODEL_MISSING": 1})
 
 
+def test_without_a_history_of_the_city_the_rule_decides_and_the_answer_says_why(world: World) -> None:
+    """The network was 16 % behind greedy where it knew nothing of the pools; of few of them is as good as nothing."""
+    nowhere = policies.history_of((48.1, 11.5))
+    for tables in (None, nowhere):
+        policies.put(world.platform.blobs, "7", policies.version("7", CAUTIOUS, tables=tables))
+        policy_registry(world.platform).refresh()
+        two_places(world)
+        driver = world.user()
+        found = ask(world, driver)
+        assert (found["policy"], found["fallback"]) == ("greedy", "NO_HISTORY")
+        assert found["decided_by"] == "greedy, no history of this city yet"
+        assert whole(driver, found)["version"] == "7"
+    policies.put(world.platform.blobs, "8", policies.version("8", tables=policies.history_of(NEAR, FAR)))
+    policy_registry(world.platform).refresh()
+    assert ask(world, world.user())["decided_by"] == "8"
+
+
 def test_what_cannot_be_served_is_a_decision_too(world: World) -> None:
     place = world.location(evses=1)
     for start in ("08:00", "11:00"):
@@ -146,7 +167,7 @@ def test_an_option_that_the_limits_refuse_is_not_a_candidate(world: World) -> No
 
 def test_a_challenger_is_stored_counted_and_shown(world: World, clock: ManualClock) -> None:
     blobs = world.platform.blobs
-    policies.put(blobs, "7", policies.version("7"))
+    policies.put(blobs, "7", policies.version("7", tables=policies.history_of(NEAR, FAR)))
     policies.put(blobs, "8", policies.version("8", CAUTIOUS), path=challenger_path())
     two_places(world)
     driver = world.user()
@@ -186,7 +207,7 @@ def test_recommendations_are_not_watched(world: World) -> None:
 @pytest.mark.parametrize("case", ["truncated", "tampered", "other features", "opset in the graph", "NaN weights"])
 def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_why(world: World, case: str) -> None:
     blobs = world.platform.blobs
-    policies.put(blobs, "7", policies.version("7"))
+    policies.put(blobs, "7", policies.version("7", tables=policies.history_of(STADHUIS)))
     world.location(evses=3)
     assert ask(world, world.user())["policy"] == "7"
     make, why = BROKEN[case]
@@ -201,7 +222,7 @@ def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_
 
 @pytest.mark.parametrize(
     ("tables", "when"),
-    [(None, "others"), (peak_tables(9), "the morning peak"), (peak_tables(15), "others")],
+    [(policies.history_of(NEAR, FAR), "others"), (peak_tables(9), "the morning peak"), (peak_tables(15), "others")],
     ids=["nothing known", "in the peak", "away from the peak"],
 )
 def test_a_network_that_keeps_the_last_charger_free_says_for_whom(world: World, tables: Tables | None, when: str) -> None:

@@ -42,7 +42,7 @@ def ask(world: World, person: Person, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
-    policies.put(world.platform.blobs, "7", policies.version("7"))
+    policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of((52.09, 5.12))))
     driver, place = world.user(phone="+31612345678"), world.location()
     found = ask(world, driver)
     assert found["status"] == "RESERVED"

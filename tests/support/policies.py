@@ -8,9 +8,10 @@ import numpy as np
 
 from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION
 from functions.optimizer.core.objective import PROBLEM_VERSION
-from functions.optimizer.models.climatology import Tables
+from functions.optimizer.models.climatology import Tables, pool_key
 from functions.optimizer.models.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, champion_path, version_path
 from shared.adapters.blobs import BlobStore
+from tests.support.world import TYPE2
 
 
 def weights_of(**values: float) -> np.ndarray:
@@ -97,6 +98,12 @@ def common(name: str) -> dict[str, Any]:
         "parent": None,
         "created_at": "2026-03-01T00:00:00+00:00",
     }
+
+
+def history_of(*places: tuple[float, float], standard: str = TYPE2, power_class: str = "FAST") -> Tables:
+    """Tables that tell of a pool at each of the places, and say that nothing ever happens there: a network decides there."""
+    keys = tuple(pool_key(latitude, longitude, standard, power_class) for latitude, longitude in places)
+    return Tables(keys, np.zeros((len(keys), 2, 3, 96), dtype=np.float32))
 
 
 def put(blobs: BlobStore, name: str, files: dict[str, bytes], *, path: str | None = champion_path()) -> None:
