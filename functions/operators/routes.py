@@ -69,7 +69,10 @@ def _edited(call: Call, response: Response, use_case: Callable[[Tx], Location]) 
 
 def _created(call: Call, use_case: Callable[[Tx], BaseModel], *, location: str | None = None, status: int = 201) -> Response:
     """Runs a use case that creates (once, with an Idempotency-Key); the answer's `etag` is its header too."""
-    response = call.create(use_case, location=location, status=status)
+    return _with_etag(call.create(use_case, location=location, status=status))
+
+
+def _with_etag(response: Response) -> Response:
     response.headers["ETag"] = json.loads(bytes(response.body))["etag"]
     return response
 
@@ -290,8 +293,9 @@ def unblock_time(
 )
 def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_match: IfMatch = None) -> Response:
     """Adds a photo: the body is a JPEG, PNG or WebP picture. It is painted anew, without EXIF; 10 a location."""
-    repeat = call.idempotency_key is not None
-    call.read(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match, repeat=repeat))
+    first_answer = call.check(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match))
+    if first_answer is not None:
+        return _with_etag(first_answer)
     picture = image_sanitizer.clean(call.body)
     with photos.stored(call.platform.blobs, picture) as photo_id:
 

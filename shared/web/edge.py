@@ -163,7 +163,7 @@ def _limit(receive: Receive, limit: int) -> Receive:
 def problem_response(error: AppError) -> JSONResponse:
     """The error as an answer: an RFC 9457 problem document with the invocation id, and the headers its status asks for."""
     document = error.problem() | {"invocation_id": telemetry.invocation_id()}
-    headers = {}
+    headers = {"Idempotency-Replayed": "true"} if error.replayed else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.status == 503:
