@@ -16,6 +16,7 @@ from shared.audit import AUDITED_ROLES
 from shared.errors import AppError, Forbidden, TokenExpired, TooManyRequests, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
+from shared.web.address import client_address
 from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
 from shared.web.failures import raises
 from shared.web.idempotency import (
@@ -175,20 +176,6 @@ def _response(answer: StoredAnswer, *, replayed: bool = False) -> Response:
     return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
-def client_address(request: Request) -> str | None:
-    """The connection's address.
-
-    On Functions there is none (`request.client` is None): then what the platform's front end wrote last in X-Forwarded-For.
-    What clients write into that header themselves is never believed.
-    """
-    if request.client is not None:
-        return request.client.host
-    last = request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
-    if last.startswith("["):
-        return last[1:].split("]")[0][:64]
-    return (last.rsplit(":", 1)[0] if last.count(":") == 1 else last)[:64] or None
-
-
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -196,8 +183,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=128,
         pattern=r"^[!-~]+$",
-        description="Visible ASCII of your choice; a repeat with the same key, query and body has no second effect and gets the "
-        "first answer, also where that was a refusal (402, 404, 409, 412)",
+        description="Visible ASCII of your choice; a repeat with the same key, query and body has no second effect "
+        "and gets the first answer, also where that was a refusal (402, 404, 409, 412)",
     ),
 ]
 
@@ -212,6 +199,11 @@ async def public(request: Request, credentials: Credentials, key: IdempotencyKey
     if credentials is None:
         return await _call(request, Actor("anonymous", address=client_address(request)), key)
     return await _call(request, _actor(request, credentials), key)
+
+
+async def anonymous(request: Request, key: IdempotencyKey = None) -> Call:
+    """A call that needs no token and heeds none: an expired one must not keep anybody from getting another."""
+    return await _call(request, Actor("anonymous", address=client_address(request)), key)
 
 
 def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor:
@@ -293,6 +285,7 @@ def limited(scope: str) -> Any:
 
 
 Public = Annotated[Call, Depends(public)]
+Anonymous = Annotated[Call, Depends(anonymous)]
 SignedIn = Annotated[Call, Depends(allow())]
 Owner = Annotated[Call, Depends(allow("owner", "admin"))]
 Admin = Annotated[Call, Depends(allow("admin"))]
