@@ -28,7 +28,9 @@ from shared.errors import (
 )
 from shared.platform import Platform
 from shared.web.call import PREFIX
-from shared.web.edge import Edge, problem_response
+from shared.web.cors import Cors
+from shared.web.edge import Edge
+from shared.web.problems import problem_response
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,9 @@ DESCRIPTION = (
 )
 
 
-def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
-    """The app over the platform that `get_platform` gives (at the first request, not before)."""
+def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | None = None) -> FastAPI:
+    """The app over the platform that `get_platform` gives (at the first request, not before). `hosts` are the names it may be
+    called by; None for any."""
     from functions.accounts.pages import router as account_pages
     from functions.accounts.routes import router as accounts
     from functions.administration.routes import audit_router as audit
@@ -67,6 +70,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # such a redirect would lead to whatever the Host header names
         generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
     )
 
@@ -97,7 +101,8 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, hosts=hosts)
+    app.add_middleware(Cors)
     app.openapi = lambda: make_document(app)  # type: ignore[method-assign]
     return app
 

@@ -58,6 +58,8 @@ class AppError(Exception):
         self.detail = detail or self.title
         self.fields = fields or []
         self.details = details
+        self.replayed = False
+        """Whether it is the kept answer of an earlier sending with the same Idempotency-Key."""
 
     @classmethod
     def one(cls, field: str, message: str, **details: Any) -> Self:

@@ -1,12 +1,34 @@
 """Every setting of the process, read from the environment once and lazily; docs/settings.md explains each."""
 
+import ipaddress
+import re
 import secrets
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+@dataclass(frozen=True)
+class TrustedProxies:
+    """Proxies of ours that stand before the API: how many, or in which networks."""
+
+    count: int = 0
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> "TrustedProxies":
+        """By a number, or by networks with commas between. Raises ValueError."""
+        if text.strip().isdigit():
+            return cls(count=int(text))
+        return cls(networks=tuple(ipaddress.ip_network(network) for network in _listed(text)))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 class Settings(BaseSettings):
@@ -47,6 +69,16 @@ class Settings(BaseSettings):
         description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies of ours before the API, of which X-Forwarded-For is believed: how many there are, or their "
+        "networks, comma separated. Unset: none (on Functions its own front end is always believed).",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins (`https://app.example.org`), comma separated, whose pages may call the API from a browser, with "
+        "credentials. Unset: none.",
+    )
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
     max_photo_bytes: int = Field(16_777_216, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(
@@ -59,6 +91,11 @@ class Settings(BaseSettings):
         90, ge=1, le=365, description="How many days ahead anything may be booked, where a location's terms allow as much."
     )
     rate_limits: bool = Field(True, description="`false` switches every rate limit off: load tests, never production.")
+    calls_per_minute: int = Field(
+        1200,
+        ge=1,
+        description="Calls of any kind that an account may make in a minute, or an address without a valid token.",
+    )
     searches_per_minute: int = Field(
         600, ge=1, description="Public searches (nearby, availability, quotes) that an address may make in a minute."
     )
@@ -99,6 +136,30 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Level of the root logger; libraries that tell of each call of theirs stay at WARNING."
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        TrustedProxies.of(value)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        for origin in _listed(value):
+            if not re.fullmatch(r"https?://[a-z0-9.\-]+(:\d{1,5})?", origin):
+                raise ValueError(f"{origin!r} is no origin: scheme, host in small letters, port unless it is the usual one")
+        return value
+
+    @cached_property
+    def proxies(self) -> "TrustedProxies":
+        """The proxies of ours before the API."""
+        return TrustedProxies.of(self.trusted_proxies)
+
+    @cached_property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins whose pages may call the API."""
+        return _listed(self.cors_origins)
 
     @cached_property
     def database_address(self) -> str:

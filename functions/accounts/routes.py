@@ -34,7 +34,7 @@ from functions.accounts.schemas import (
     VerifyIn,
 )
 from shared.errors import BadCredentials, Conflict, Forbidden, IdempotencyKeyReused, NotFound
-from shared.web.call import Admin, Public, SignedIn, limited
+from shared.web.call import Admin, Anonymous, SignedIn, limited
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
@@ -46,7 +46,7 @@ TRIED = [limited("sign_in_address")]
 
 
 @router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED)
-def register(register_in: Register, call: Public) -> Asked:
+def register(register_in: Register, call: Anonymous) -> Asked:
     """Asks for an account of a driver or a station owner. The link in the e-mail opens it; the answer is the same where the
     address has an account, whose holder is told."""
     check_password(register_in.password, email=register_in.email, name=register_in.name)
@@ -56,14 +56,14 @@ def register(register_in: Register, call: Public) -> Asked:
 
 
 @router.post("/verification", status_code=202, response_model=Asked, dependencies=MAILED)
-def ask_for_verification(address: AddressIn, call: Public) -> Asked:
+def ask_for_verification(address: AddressIn, call: Anonymous) -> Asked:
     """Asks for the link that verifies an address once more."""
     call.write(lambda tx: recovery.ask_for(tx=tx, kind=VerificationWanted, email=address.email))
     return Asked()
 
 
 @router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
-def verify(verify_in: VerifyIn, call: Public) -> Tokens:
+def verify(verify_in: VerifyIn, call: Anonymous) -> Tokens:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
     return recovery.verify(
         platform=call.platform,
@@ -75,7 +75,7 @@ def verify(verify_in: VerifyIn, call: Public) -> Tokens:
 
 
 @router.post("/login", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
-def log_in(login: Login, call: Public) -> Tokens:
+def log_in(login: Login, call: Anonymous) -> Tokens:
     """Gives an access token for 15 minutes and a refresh token that works once."""
     return sessions.log_in(
         platform=call.platform, actor=call.actor, email=login.email, password=login.password, user_agent=call.user_agent
@@ -83,7 +83,7 @@ def log_in(login: Login, call: Public) -> Tokens:
 
 
 @router.post("/refresh", response_model=Tokens, responses=errors(BadCredentials))
-def refresh(refresh_in: Refresh, call: Public) -> Tokens:
+def refresh(refresh_in: Refresh, call: Anonymous) -> Tokens:
     """Exchanges the refresh token for new tokens. A token used twice ends the whole session."""
     tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=refresh_in.refresh_token, user_agent=call.user_agent))
     if tokens is None:
@@ -98,26 +98,26 @@ def log_out(call: SignedIn) -> None:
 
 
 @router.post("/password/forgot", status_code=202, response_model=Asked, dependencies=MAILED)
-def forgot_password(address: AddressIn, call: Public) -> Asked:
+def forgot_password(address: AddressIn, call: Anonymous) -> Asked:
     """Asks for a link to set a new password. The answer is the same whether or not there is an account."""
     call.write(lambda tx: recovery.ask_for(tx=tx, kind=PasswordForgotten, email=address.email))
     return Asked()
 
 
 @router.post("/password/reset", status_code=204, dependencies=TRIED, responses=errors(BadCredentials))
-def reset_password(reset_in: ResetIn, call: Public) -> None:
+def reset_password(reset_in: ResetIn, call: Anonymous) -> None:
     """Sets a new password by the mailed token. Every session ends."""
     recovery.reset(platform=call.platform, actor=call.actor, token=reset_in.token, password=reset_in.password)
 
 
 @router.post("/email/confirm", status_code=204, dependencies=TRIED, responses=errors(BadCredentials, Conflict))
-def confirm_email(confirm_in: EmailConfirm, call: Public) -> None:
+def confirm_email(confirm_in: EmailConfirm, call: Anonymous) -> None:
     """Gives an account the address that the link was mailed to."""
     call.write(lambda tx: recovery.confirm_email(tx=tx, token=confirm_in.token))
 
 
 @router.post("/oidc/start", response_model=OidcStart, dependencies=TRIED, responses=errors(NotFound))
-def start_oidc(call: Public) -> OidcStart:
+def start_oidc(call: Anonymous) -> OidcStart:
     """Begins to sign in by the identity provider: send the browser to `authorization_url`, keep `binding`."""
     return oidc.start(platform=call.platform, actor=call.actor)
 
@@ -125,7 +125,7 @@ def start_oidc(call: Public) -> OidcStart:
 @router.post(
     "/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Conflict, Forbidden, NotFound)
 )
-def finish_oidc(finish_in: OidcFinish, call: Public) -> Tokens:
+def finish_oidc(finish_in: OidcFinish, call: Anonymous) -> Tokens:
     """Signs in with the `code` and `state` that the provider sent the browser back with."""
     return oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
 

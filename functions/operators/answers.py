@@ -32,6 +32,10 @@ def edited(call: Call, response: Response, use_case: Callable[[Tx], Location]) -
 
 def created(call: Call, use_case: Callable[[Tx], BaseModel], *, location: str | None = None, status: int = 201) -> Response:
     """Runs a use case that creates (once, with an Idempotency-Key); the answer's `etag` is its header too."""
-    response = call.create(use_case, location=location, status=status)
+    return with_etag(call.create(use_case, location=location, status=status))
+
+
+def with_etag(response: Response) -> Response:
+    """The answer, its member `etag` as its header too."""
     response.headers["ETag"] = json.loads(bytes(response.body))["etag"]
     return response

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 
 from functions.operators import image_sanitizer, photos
-from functions.operators.answers import created, edited
+from functions.operators.answers import created, edited, with_etag
 from functions.operators.schemas import PhotoAdded, PhotoOut
 from functions.stations.schemas import LocationOut, Text
 from shared.errors import Conflict, IdempotencyKeyReused, Unavailable, WrongState
@@ -46,8 +46,9 @@ PHOTO_ANSWER: dict[int | str, dict[str, Any]] = {
 @apart(DECODING)
 def add_photo(location_id: uuid.UUID, call: Owner, caption: Caption = None, if_match: IfMatch = None) -> Response:
     """Adds a photo: the body is a JPEG, PNG or WebP picture. It is painted anew, without EXIF; 10 a location."""
-    repeat = call.idempotency_key is not None
-    call.read(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match, repeat=repeat))
+    first_answer = call.check(lambda tx: photos.check_room(tx=tx, location_id=location_id, if_match=if_match))
+    if first_answer is not None:
+        return with_etag(first_answer)
     picture = image_sanitizer.clean(call.body)
     with photos.stored(call.platform.blobs, picture) as photo_id:
 

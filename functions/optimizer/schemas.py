@@ -167,7 +167,7 @@ class WholeDecision(Output):
 
 
 class Model(Output):
-    """The policy that decides and how often it did, and the challenger that is watched beside it."""
+    """The policy that decides."""
 
     name: str
     version: str | None
@@ -175,6 +175,12 @@ class Model(Output):
     trained: bool
     loaded_at: datetime | None
     feature_version: int
+
+
+class ModelUsage(Model):
+    """The policy that decides and how often it did, and the challenger that is watched beside it. Counts are at most a minute
+    old."""
+
     metrics: dict[str, Any] | None
     climatology_pools: int
     refused: str | None

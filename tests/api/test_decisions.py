@@ -25,6 +25,7 @@ from shared.clock import ManualClock
 from shared.db import new_id
 from tests.api.test_optimizer import ask, wish
 from tests.support import policies
+from tests.support.policies import usage
 from tests.support.world import API, TYPE2, Person, World
 from tests.unit.optimizer.test_policy import BROKEN
 
@@ -121,7 +122,7 @@ def test_without_a_model_the_decision_says_who_decided(world: World) -> None:
     driver = world.user()
     stored = whole(driver, ask(world, driver))
     assert (stored["policy"], stored["version"], stored["fallback"]) == ("greedy", None, "MODEL_MISSING")
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["share_fallback_7d"], model["fallbacks_7d"]) == (1.0, {"MODEL_MISSING": 1})
 
 
@@ -176,11 +177,11 @@ def test_a_challenger_is_stored_counted_and_shown(world: World, clock: ManualClo
     assert (first["policy"], shadow["version"], shadow["agrees"]) == ("7", "8", False)
     assert shadow["row"] != first["chosen_row"]
     assert shadow["cost"] == first["candidates"]["cost"][shadow["row"]]
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["challenger"], model["challenger_refused"]) == ("7", "8", None)
     assert (model["shadowed_7d"], model["share_agreed_7d"]) == (1, 0.0)
     clock.advance(timedelta(days=8))
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["shadowed_7d"], model["share_agreed_7d"]) == (0, None)
 
 
@@ -191,7 +192,7 @@ def test_a_challenger_that_agrees_is_counted_as_such(world: World) -> None:
     world.location(evses=3)
     for _ in range(2):
         ask(world, world.user())
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["shadowed_7d"], model["share_agreed_7d"]) == (2, 1.0)
 
 
@@ -214,7 +215,7 @@ def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_
     policies.put(blobs, "1", make())
     policy_registry(world.platform).refresh()
     assert ask(world, world.user())["policy"] == "7"
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["kind"], model["metrics"]) == ("7", "network", {"busy": {"ratio": 1.05}})
     assert why in model["refused"]
     assert model["share_fallback_7d"] == 0.0
@@ -252,7 +253,7 @@ def test_the_static_bid_price_serves_as_champion(world: World) -> None:
     found = ask(world, driver)
     assert (found["policy"], found["fallback"]) == ("p", None)
     assert driver.get(f"/booking/bookings/{found['booking_id']}").json()["location_id"] == far, "the near one is dear now"
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["kind"], model["climatology_pools"]) == ("p", "rule", 1)
 
 

@@ -72,7 +72,7 @@ def problem(answer: Any, *, statuses: tuple[int, ...] = (400, 413, 415, 422)) ->
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One platform for all of them: what is refused changes nothing."""
-    instance = make_platform(Settings(data_dir=tmp_path_factory.mktemp("input")), ManualClock(MONDAY_EIGHT))
+    instance = make_platform(Settings(data_dir=tmp_path_factory.mktemp("input"), rate_limits=False), ManualClock(MONDAY_EIGHT))
     upgrade(instance.database)
     yield instance
     instance.close()

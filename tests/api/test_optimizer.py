@@ -12,6 +12,7 @@ from functions.stations.domain import BookingTerms
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
 from tests.support import policies
+from tests.support.policies import usage
 from tests.support.world import CCS, CHADEMO, TYPE2, Person, World
 
 CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
@@ -58,7 +59,7 @@ def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
     assert titles == ["Booked: Stadhuis, 02 Mar 09:15"]
     sent = sorted(path.suffix for path in (world.platform.settings.data_dir / "mailbox").iterdir())
     assert sent == [".eml", ".json"]
-    model = world.client.get("/api/v1/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["trained"]) == ("7", True)
     assert (model["decisions_7d"], model["share_fallback_7d"]) == (1, 0.0)
 

@@ -125,7 +125,7 @@ def _is_uuid(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    platform = make_platform(Settings(data_dir=tmp_path_factory.mktemp("fuzz")), ManualClock(MONDAY_EIGHT))
+    platform = make_platform(Settings(data_dir=tmp_path_factory.mktemp("fuzz"), rate_limits=False), ManualClock(MONDAY_EIGHT))
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
         yield Cast(World(platform, client))

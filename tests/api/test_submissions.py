@@ -195,7 +195,9 @@ def test_a_change_that_waits_is_replaced_taken_back_or_refused(world: World, own
     letter = owner.get("/notify/inbox").json()["items"][0]
     assert letter["type"] == "location_change_rejected"
     assert "The sign says something else." in letter["body"]
-    assert admin.patch(path, {"name": "C"}, if_match="*").json()["name"] == "C", "an administrator's own change waits for nobody"
+    assert admin.patch(path, {"name": "C"}, if_match="*").json()["name"] == "C", (
+        "an administrator's own change waits for nobody"
+    )
 
 
 def approved(owner: Person, admin: Person) -> str:

@@ -39,6 +39,7 @@ SIGNED_IN = frozenset({"driver", "owner", "admin"})
 OWNERS = frozenset({"owner", "admin"})
 ADMINS = frozenset({"admin"})
 STATIONS = frozenset({"station_key"})
+EVERYBODY = ANYBODY | STATIONS
 NONE: frozenset[str] = frozenset()
 
 
@@ -312,19 +313,21 @@ EVSE = {"uid": "E9", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHAS
 
 RULES: dict[str, Rule] = {
     # accounts
-    "POST /accounts/register": Rule(ANYBODY, body=_newcomer, status=202),
-    "POST /accounts/verification": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
-    "GET /accounts/verify": Rule(ANYBODY | STATIONS, blind=True),
-    "POST /accounts/verify": Rule(ANYBODY, body={"token": "unknown", "password": "any"}, status=401),
-    "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
-    "POST /accounts/password/forgot": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
-    "GET /accounts/password/reset": Rule(ANYBODY | STATIONS, blind=True),
-    "POST /accounts/password/reset": Rule(ANYBODY, body={"token": "unknown", "password": "a horse of 4"}, status=401),
-    "GET /accounts/email/confirm": Rule(ANYBODY | STATIONS, blind=True),
-    "POST /accounts/email/confirm": Rule(ANYBODY, body={"token": "unknown"}, status=401),
-    "POST /accounts/oidc/start": Rule(ANYBODY, status=404),
-    "POST /accounts/oidc/finish": Rule(ANYBODY, body={"code": "c", "state": "s", "binding": "b"}, status=404),
-    "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
+    "POST /accounts/register": Rule(EVERYBODY, blind=True, body=_newcomer, status=202),
+    "POST /accounts/verification": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/verify": Rule(EVERYBODY, blind=True),
+    "POST /accounts/verify": Rule(EVERYBODY, blind=True, body={"token": "unknown", "password": "any"}, status=401),
+    "POST /accounts/login": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    "POST /accounts/password/forgot": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/password/reset": Rule(EVERYBODY, blind=True),
+    "POST /accounts/password/reset": Rule(
+        EVERYBODY, blind=True, body={"token": "unknown", "password": "a horse of 4"}, status=401
+    ),
+    "GET /accounts/email/confirm": Rule(EVERYBODY, blind=True),
+    "POST /accounts/email/confirm": Rule(EVERYBODY, blind=True, body={"token": "unknown"}, status=401),
+    "POST /accounts/oidc/start": Rule(EVERYBODY, blind=True, status=404),
+    "POST /accounts/oidc/finish": Rule(EVERYBODY, blind=True, body={"code": "c", "state": "s", "binding": "b"}, status=404),
+    "POST /accounts/refresh": Rule(EVERYBODY, blind=True, body={"refresh_token": "unknown"}, status=401),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
     "GET /accounts/audit": Rule(ADMINS),
     "GET /accounts/me": Rule(SIGNED_IN),
@@ -448,6 +451,7 @@ RULES: dict[str, Rule] = {
     "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
     "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
     "GET /optimizer/model": Rule(ANYBODY),
+    "GET /optimizer/model/usage": Rule(ADMINS),
     "GET /optimizer/forecasts/reliability": Rule(ADMINS),
     "GET /optimizer/forecasts/{location_id}": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
@@ -463,10 +467,10 @@ RULES: dict[str, Rule] = {
         body=_an_hour_somewhere,
     ),
     # the root
-    "GET /health": Rule(ANYBODY | STATIONS, blind=True),
-    "GET /docs": Rule(ANYBODY | STATIONS, blind=True),
-    "GET /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
-    "HEAD /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /health": Rule(EVERYBODY, blind=True),
+    "GET /docs": Rule(EVERYBODY, blind=True),
+    "GET /openapi.json": Rule(EVERYBODY, blind=True),
+    "HEAD /openapi.json": Rule(EVERYBODY, blind=True),
 }
 MOUNTS = {"/docs/assets"}
 """Folders of files that everybody may read."""

@@ -11,7 +11,7 @@ from functions.optimizer.core.objective import PROBLEM_VERSION
 from functions.optimizer.models.climatology import Tables, pool_key
 from functions.optimizer.models.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, champion_path, version_path
 from shared.adapters.blobs import BlobStore
-from tests.support.world import TYPE2
+from tests.support.world import TYPE2, World
 
 
 def weights_of(**values: float) -> np.ndarray:
@@ -112,3 +112,11 @@ def put(blobs: BlobStore, name: str, files: dict[str, bytes], *, path: str | Non
         blobs.write(version_path(name, file), data)
     if path is not None:
         blobs.write(path, json.dumps({"version": name}).encode())
+
+
+def usage(world: World) -> dict[str, Any]:
+    """What administrators are told of the policy and of the week's decisions."""
+    answer = world.user("admin").get("/optimizer/model/usage")
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document

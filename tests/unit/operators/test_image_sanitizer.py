@@ -179,7 +179,7 @@ def test_a_moving_picture_becomes_its_first_frame() -> None:
 
 
 def test_the_types_that_may_be_sent_are_those_that_are_taken() -> None:
-    from shared.web.edge import PICTURES
+    from shared.web.bodies import PICTURES
 
     assert MEDIA_TYPES == PICTURES
 

@@ -25,7 +25,8 @@ def test_a_web_address_in_a_name_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["St.Peter", "Bay 1.2", "NL*EVC*E1.1", "P.C. Hooftstraat 3", "Nr.12, 2.OG", "10.30-12.00", "Café d'Or...", "Dr.Smith"]
+    "text",
+    ["St.Peter", "Bay 1.2", "NL*EVC*E1.1", "P.C. Hooftstraat 3", "Nr.12, 2.OG", "10.30-12.00", "Café d'Or...", "Dr.Smith"],
 )
 def test_dots_of_names_are_left(text: str) -> None:
     assert no_link(text) == text

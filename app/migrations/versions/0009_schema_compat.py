@@ -5,8 +5,8 @@ from alembic import op
 
 from shared.db import Key
 
-revision = "0017"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 OLDEST_CODE = "0007"
