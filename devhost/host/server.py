@@ -1,5 +1,6 @@
 """`Host`: the whole platform in one process: API over loopback HTTP, queue delivery, timers."""
 
+import os
 import socket
 import threading
 from typing import Any
@@ -15,6 +16,8 @@ from devhost.host.discovery import Triggers, discover
 from devhost.host.pages import dev_router
 from devhost.host.timers import Timers
 from shared.platform import Platform
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 _triggers: Triggers | None = None
 
@@ -34,6 +37,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def allowed_hosts() -> frozenset[str]:
+    """The names this machine answers to: a page of any other name, made to lead here, could read what it has."""
+    return LOOPBACK | {name.strip().lower() for name in os.environ.get("DEVHOST_HOSTS", "").split(",") if name.strip()}
 
 
 class Host:
@@ -62,13 +70,21 @@ class Host:
         """The API with the /dev pages."""
         from app.asgi import create_app
 
-        app = create_app(lambda: self.platform)
+        app = create_app(lambda: self.platform, hosts=allowed_hosts())
         app.include_router(dev_router(self.platform, self.timers))
         return app
 
     def serve_in_thread(self) -> None:
         """Serves HTTP in the background and returns once it answers."""
-        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", access_log=False)
+        config = uvicorn.Config(
+            self.app(),
+            host="127.0.0.1",
+            port=self.port,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,  # TRUSTED_PROXIES says whom to believe
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._thread.start()
