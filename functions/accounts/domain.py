@@ -15,6 +15,8 @@ IDLE_LIFETIME = timedelta(days=30)
 """A session that is not refreshed for so long has ended."""
 WHOLE_LIFETIME = timedelta(days=180)
 """No session is older than this, however often it is refreshed."""
+REFRESH_GRACE = timedelta(seconds=20)
+"""So long after its exchange a refresh token may come once more: two tabs, or a repeat after a lost answer."""
 NO_PASSWORD = ""
 """The password hash of an account that signs in by a provider alone."""
 
@@ -129,6 +131,8 @@ class AccountSession:
     """How the device's browser names itself."""
     address: str | None
     """The network address it last came from."""
+    second_factor_at: datetime | None = None
+    """When a second factor was shown in it, to us or to the provider it came by; None where none was."""
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be refreshed."""
@@ -146,6 +150,8 @@ class RefreshToken:
     created_at: datetime
     rotated_at: datetime | None
     """When it was exchanged for the next one."""
+    parent_id: uuid.UUID | None = None
+    """The token it was given for; None for the first of a session."""
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,15 @@ def rotate(tx: Tx, refresh_token_id: uuid.UUID) -> None:
     tx.execute(sa.update(refresh_token).where(refresh_token.c.id == refresh_token_id).values(rotated_at=tx.now))
 
 
+def child_was_rotated(tx: Tx, parent: RefreshToken) -> bool:
+    """Whether a token that was given for `parent` has been exchanged in turn. Its session is locked by the caller."""
+    columns = refresh_token.c
+    statement = sa.select(columns.id).where(
+        columns.session_id == parent.session_id, columns.parent_id == parent.id, columns.rotated_at.is_not(None)
+    )
+    return tx.execute(statement.limit(1)).first() is not None
+
+
 def add_token(tx: Tx, token: AccountToken) -> None:
     """Stores a token's hash."""
     tx.execute(sa.insert(account_token).values(**vars(token)))

@@ -84,7 +84,8 @@ def log_in(login: Login, call: Public) -> Tokens:
 
 @router.post("/refresh", response_model=Tokens, responses=errors(BadCredentials))
 def refresh(refresh_in: Refresh, call: Public) -> Tokens:
-    """Exchanges the refresh token for new tokens. A token used twice ends the whole session."""
+    """Exchanges the refresh token for new tokens. A token used twice, later than 20 seconds after the
+    first time, ends the whole session."""
     tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=refresh_in.refresh_token, user_agent=call.user_agent))
     if tokens is None:
         raise BadCredentials("This refresh token was used before; the session has been ended. Log in.")

@@ -1,9 +1,11 @@
 """Use cases of sessions: log in, refresh with rotation, log out, list, revoke; and what confirms every call's token."""
 
 import uuid
+from datetime import datetime
 
 from functions.accounts import repository
 from functions.accounts.domain import (
+    REFRESH_GRACE,
     AccountSession,
     RefreshToken,
     User,
@@ -91,9 +93,9 @@ def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
     return _tokens(tx, user, session.id)
 
 
-def _tokens(tx: Tx, user: User, session_id: uuid.UUID) -> Tokens:
+def _tokens(tx: Tx, user: User, session_id: uuid.UUID, *, parent_id: uuid.UUID | None = None) -> Tokens:
     token = new_refresh_token()
-    repository.add_refresh_token(tx, RefreshToken(new_id(), session_id, token_hash(token), tx.now, None))
+    repository.add_refresh_token(tx, RefreshToken(new_id(), session_id, token_hash(token), tx.now, None, parent_id))
     access_token = issue_access_token(
         key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=session_id, now=tx.now
     )
@@ -103,20 +105,22 @@ def _tokens(tx: Tx, user: User, session_id: uuid.UUID) -> Tokens:
 def refresh(*, tx: Tx, refresh_token: str, user_agent: str) -> Tokens | None:
     """Rotates a refresh token. None where it was used before.
 
-    The whole session is revoked then; the transaction must commit, so this is no exception. Raises BadCredentials for an
-    unknown, expired or revoked one.
+    The whole session is revoked then; the transaction must commit, so this is no exception. Two who bring a token at once, or
+    a repeat, are no theft: within REFRESH_GRACE of its exchange it gives a fresh pair, unless what it gave was used already.
+    Raises BadCredentials for an unknown, expired or revoked one.
     """
     row = repository.refresh_token_by_hash(tx, token_hash(refresh_token))
     session = repository.session_by_id(tx, row.session_id, lock=True) if row is not None else None
     if row is None or session is None or not session.alive(tx.now):
         raise BadCredentials(BAD_REFRESH_TOKEN)
-    if row.rotated_at is not None:
+    if row.rotated_at is not None and not _in_grace(tx, row, row.rotated_at):
         repository.revoke_session(tx, session.id, reason="reuse")
         return None
     user = repository.user_by_id(tx, session.user_id)
     if user is None or user.status != UserStatus.ACTIVE:
         raise BadCredentials(BAD_REFRESH_TOKEN)
-    repository.rotate(tx, row.id)
+    if row.rotated_at is None:
+        repository.rotate(tx, row.id)
     repository.touch_session(
         tx,
         session.id,
@@ -124,7 +128,12 @@ def refresh(*, tx: Tx, refresh_token: str, user_agent: str) -> Tokens | None:
         user_agent=user_agent or session.user_agent,
         address=tx.actor.address,
     )
-    return _tokens(tx, user, session.id)
+    return _tokens(tx, user, session.id, parent_id=row.id)
+
+
+def _in_grace(tx: Tx, row: RefreshToken, rotated_at: datetime) -> bool:
+    """Whether an exchanged token may come once more. Each repeat counts from the first exchange: none prolongs the grace."""
+    return tx.now - rotated_at <= REFRESH_GRACE and not repository.child_was_rotated(tx, row)
 
 
 def log_out(*, tx: Tx) -> None:

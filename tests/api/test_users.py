@@ -7,12 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.migrate import upgrade
-from app.process import make_platform
 from functions.accounts.tables import session, user
 from shared.audit import audit_entry
-from shared.clock import ManualClock
-from shared.settings import Settings
 from tests.support.people import PASSWORD, bearer, log_in, newcomer
 from tests.support.world import API, Person, World
 
@@ -112,21 +108,6 @@ def test_an_empty_change_changes_nothing(world: World) -> None:
     assert admin.patch(f"/accounts/users/{admin.id}", {"role": "admin", "status": None}).status_code == 200
     changes = sa.select(sa.func.count()).select_from(audit_entry).where(audit_entry.c.action == "user.update")
     assert world.scalar(changes) == 0
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def any_world(request: pytest.FixtureRequest, tmp_path: Any, clock: ManualClock) -> Any:
-    from fastapi.testclient import TestClient
-
-    from app.asgi import create_app
-
-    url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
-    given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": "a secret of the tests, 32 bytes or more"}
-    platform = make_platform(Settings.model_validate(given), clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
 
 
 def test_two_administrators_who_remove_each_other_at_once_leave_one(any_world: World) -> None:

@@ -84,6 +84,18 @@ def mariadb_world(mariadb_platform: Platform) -> Iterator[World]:
         yield World(mariadb_platform, client)
 
 
+@pytest.fixture(params=["sqlite", "mariadb"])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    """The API on a fresh SQLite file, and on an empty MariaDB."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
+    given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": SECRET}
+    platform = make_platform(Settings.model_validate(given), clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
+
+
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """An Azurite of this session, in memory."""
