@@ -3,6 +3,7 @@
 import secrets
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +47,9 @@ class Settings(BaseSettings):
         description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
+    web_origins: str | None = Field(
+        None, description="Exact origins of web clients that may call with credentials, comma separated"
+    )
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
     max_photo_bytes: int = Field(8_388_608, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(
@@ -102,6 +106,17 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir.resolve() / 'evcharging.db'}"
+
+    @cached_property
+    def allowed_origins(self) -> frozenset[str]:
+        """WEB_ORIGINS as browsers send them: `https://app.example.org`, without a path. Raises ValueError for anything else."""
+        origins = frozenset(origin.strip() for origin in (self.web_origins or "").split(",") if origin.strip())
+        for origin in origins:
+            parts = urlsplit(origin)
+            exact = f"{parts.scheme}://{parts.netloc}".lower()
+            if parts.scheme not in ("http", "https") or not parts.netloc or "*" in origin or origin != exact:
+                raise ValueError(f"WEB_ORIGINS: {origin!r} must be scheme and host alone, as in https://app.example.org")
+        return origins
 
     @cached_property
     def signing_key(self) -> str:

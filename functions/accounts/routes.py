@@ -9,6 +9,7 @@ from functions.accounts import oidc, recovery, service, sessions, user_managemen
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password
+from functions.accounts.refresh_cookie import HandingOver, clear
 from functions.accounts.schemas import (
     Account,
     AccountSession,
@@ -63,39 +64,43 @@ def ask_for_verification(address: AddressIn, call: Public) -> Asked:
 
 
 @router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
-def verify(verify_in: VerifyIn, call: Public) -> Tokens:
+def verify(verify_in: VerifyIn, call: Public, handing: HandingOver) -> Response:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
-    return recovery.verify(
+    tokens = recovery.verify(
         platform=call.platform,
         actor=call.actor,
         token=verify_in.token,
         password=verify_in.password,
         user_agent=call.user_agent,
     )
+    return handing.over(tokens)
 
 
 @router.post("/login", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
-def log_in(login: Login, call: Public) -> Tokens:
+def log_in(login: Login, call: Public, handing: HandingOver) -> Response:
     """Gives an access token for 15 minutes and a refresh token that works once."""
-    return sessions.log_in(
+    tokens = sessions.log_in(
         platform=call.platform, actor=call.actor, email=login.email, password=login.password, user_agent=call.user_agent
     )
+    return handing.over(tokens)
 
 
 @router.post("/refresh", response_model=Tokens, responses=errors(BadCredentials))
-def refresh(refresh_in: Refresh, call: Public) -> Tokens:
+def refresh(refresh_in: Refresh, call: Public, handing: HandingOver) -> Response:
     """Exchanges the refresh token for new tokens. A token used twice, later than 20 seconds after the
-    first time, ends the whole session."""
-    tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=refresh_in.refresh_token, user_agent=call.user_agent))
+    first time, ends the whole session. By cookie the call needs an `Origin` of ours, and the new token comes by cookie too."""
+    presented = handing.presented(refresh_in.refresh_token)
+    tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=presented, user_agent=call.user_agent))
     if tokens is None:
         raise BadCredentials("This refresh token was used before; the session has been ended. Log in.")
-    return tokens
+    return handing.over(tokens, by_cookie=refresh_in.refresh_token is None)
 
 
 @router.post("/logout", status_code=204)
-def log_out(call: SignedIn) -> None:
-    """Ends the session at once: its refresh tokens and its access tokens."""
+def log_out(call: SignedIn, response: Response) -> None:
+    """Ends the session at once: its refresh tokens, its access tokens, and the cookie where there is one."""
     call.write(lambda tx: sessions.log_out(tx=tx))
+    clear(response)
 
 
 @router.post("/password/forgot", status_code=202, response_model=Asked, dependencies=MAILED)
@@ -126,9 +131,10 @@ def start_oidc(call: Public) -> OidcStart:
 @router.post(
     "/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Conflict, Forbidden, NotFound)
 )
-def finish_oidc(finish_in: OidcFinish, call: Public) -> Tokens:
+def finish_oidc(finish_in: OidcFinish, call: Public, handing: HandingOver) -> Response:
     """Signs in with the `code` and `state` that the provider sent the browser back with."""
-    return oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
+    tokens = oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
+    return handing.over(tokens)
 
 
 @router.get("/me", response_model=User)
