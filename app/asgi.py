@@ -43,6 +43,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     """The app over the platform that `get_platform` gives (at the first request, not before)."""
     from functions.accounts.pages import router as account_pages
     from functions.accounts.routes import router as accounts
+    from functions.accounts.second_factor_routes import router as second_factors
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
     from functions.booking.routes import router as booking
@@ -81,6 +82,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         operator_feed,
         stations,
         accounts,
+        second_factors,
         account_pages,
         privacy,
         audit,

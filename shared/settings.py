@@ -1,5 +1,6 @@
 """Every setting of the process, read from the environment once and lazily; docs/settings.md explains each."""
 
+import base64
 import secrets
 from functools import cached_property
 from pathlib import Path
@@ -7,6 +8,15 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_DATA_KEY_BYTES = 32
+
+
+def _is_data_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, altchars=b"-_", validate=True)) == _DATA_KEY_BYTES
+    except ValueError:
+        return False
 
 
 class Settings(BaseSettings):
@@ -46,6 +56,11 @@ class Settings(BaseSettings):
         None,
         description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
     )
+    data_keys: SecretStr | None = Field(
+        None,
+        description="Keys that encrypt secrets at rest (second factors), comma separated: the first encrypts, all decrypt. "
+        "Unset on SQLite: made once and kept in DATA_DIR.",
+    )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     web_origins: str | None = Field(
         None, description="Exact origins of web clients that may call with credentials, comma separated"
@@ -84,6 +99,14 @@ class Settings(BaseSettings):
     oidc_verified_claim: str = Field(
         "email_verified", description="Claim that says the provider has verified the e-mail address (Entra: `xms_edov`)."
     )
+    oidc_second_factor_values: str | None = Field(
+        None,
+        description="Values of the provider's `amr` or `acr` claim that count as a second factor, comma separated "
+        "(Entra: `mfa`). Unset: ours is asked for too.",
+    )
+    second_factor_for_owners: bool = Field(
+        False, description="`true`: station owners too must have a second factor, as administrators always must."
+    )
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
     )
@@ -108,6 +131,11 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.data_dir.resolve() / 'evcharging.db'}"
 
     @cached_property
+    def second_factor_claims(self) -> frozenset[str]:
+        """The values of OIDC_SECOND_FACTOR_VALUES."""
+        return frozenset(value.strip() for value in (self.oidc_second_factor_values or "").split(",") if value.strip())
+
+    @cached_property
     def allowed_origins(self) -> frozenset[str]:
         """WEB_ORIGINS as browsers send them: `https://app.example.org`, without a path. Raises ValueError for anything else."""
         origins = frozenset(origin.strip() for origin in (self.web_origins or "").split(",") if origin.strip())
@@ -128,12 +156,16 @@ class Settings(BaseSettings):
             return key
         if not self.database_address.startswith("sqlite"):
             raise ValueError("JWT_SECRET: must be set when DATABASE_URL is")
-        path = self.data_dir / "jwt.key"
+        return self._kept_key("jwt.key", secrets.token_urlsafe(48))
+
+    def _kept_key(self, name: str, fresh: str) -> str:
+        """The key in a file of DATA_DIR: `fresh`, where there was none."""
+        path = self.data_dir / name
         if not path.exists():
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".jwt.{secrets.token_hex(4)}")
+            draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
             draft.touch(mode=0o600)
-            draft.write_text(secrets.token_urlsafe(48))
+            draft.write_text(fresh)
             try:
                 path.hardlink_to(draft)
             except FileExistsError:
@@ -141,6 +173,19 @@ class Settings(BaseSettings):
             finally:
                 draft.unlink()
         return path.read_text()
+
+    @cached_property
+    def sealing_keys(self) -> tuple[str, ...]:
+        """DATA_KEYS: 32 bytes each in URL-safe base64; the first encrypts, all decrypt. On SQLite one is made once."""
+        if self.data_keys is None:
+            if not self.database_address.startswith("sqlite"):
+                raise ValueError("DATA_KEYS: must be set when DATABASE_URL is")
+            fresh = base64.urlsafe_b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode()
+            return (self._kept_key("data.key", fresh),)
+        keys = tuple(key.strip() for key in self.data_keys.get_secret_value().split(",") if key.strip())
+        if not keys or any(not _is_data_key(key) for key in keys):
+            raise ValueError("DATA_KEYS: each must be 32 bytes in URL-safe base64 (`openssl rand -base64 32 | tr +/ -_`)")
+        return keys
 
     @cached_property
     def verification_keys(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Request, Response
 
 from functions.accounts.domain import IDLE_LIFETIME
 from functions.accounts.schemas import Tokens
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from shared.errors import BadCredentials, Forbidden, Invalid
 from shared.settings import Settings
 from shared.web.call import PREFIX
@@ -68,8 +69,10 @@ class Handing:
             raise BadCredentials(f"{'No' if not self.cookies else 'More than one'} {COOKIE} cookie came; log in.")
         return self.cookies[0]
 
-    def over(self, tokens: Tokens, *, by_cookie: bool = False) -> Response:
-        """The answer with tokens. Whoever came by cookie gets a cookie."""
+    def over(self, tokens: Tokens | SecondFactorChallenge, *, by_cookie: bool = False) -> Response:
+        """The answer with tokens, or (202) with the challenge of a second factor. Whoever came by cookie gets a cookie."""
+        if isinstance(tokens, SecondFactorChallenge):
+            return Response(tokens.model_dump_json(), 202, media_type="application/json")
         if not (self.by_cookie or by_cookie):
             return Response(tokens.model_dump_json(), media_type="application/json")
         assert tokens.refresh_token is not None

@@ -34,9 +34,10 @@ from functions.accounts.schemas import (
     VehicleUpdate,
     VerifyIn,
 )
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from shared.errors import BadCredentials, Conflict, Forbidden, IdempotencyKeyReused, NotFound
-from shared.web.call import Admin, Public, SignedIn, limited
-from shared.web.failures import errors
+from shared.web.call import Admin, Public, SettingUp, SignedIn, limited
+from shared.web.failures import Responses, errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
@@ -44,6 +45,7 @@ router = APIRouter(prefix="/accounts", tags=["accounts"])
 Cursor = Annotated[str | None, Query(max_length=200)]
 MAILED = [limited("mail_address")]
 TRIED = [limited("sign_in_address")]
+CHALLENGE: Responses = {202: {"model": SecondFactorChallenge, "description": "A second factor is asked for"}}
 
 
 @router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED)
@@ -63,7 +65,7 @@ def ask_for_verification(address: AddressIn, call: Public) -> Asked:
     return Asked()
 
 
-@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
+@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=CHALLENGE | errors(BadCredentials, Forbidden))
 def verify(verify_in: VerifyIn, call: Public, handing: HandingOver) -> Response:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
     tokens = recovery.verify(
@@ -76,9 +78,10 @@ def verify(verify_in: VerifyIn, call: Public, handing: HandingOver) -> Response:
     return handing.over(tokens)
 
 
-@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
+@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=CHALLENGE | errors(BadCredentials, Forbidden))
 def log_in(login: Login, call: Public, handing: HandingOver) -> Response:
-    """Gives an access token for 15 minutes and a refresh token that works once."""
+    """Gives an access token for 15 minutes and a refresh token that works once; or, of an account with a second factor,
+    the challenge that `accounts/login/second-factor` takes with a code."""
     tokens = sessions.log_in(
         platform=call.platform, actor=call.actor, email=login.email, password=login.password, user_agent=call.user_agent
     )
@@ -97,7 +100,7 @@ def refresh(refresh_in: Refresh, call: Public, handing: HandingOver) -> Response
 
 
 @router.post("/logout", status_code=204)
-def log_out(call: SignedIn, response: Response) -> None:
+def log_out(call: SettingUp, response: Response) -> None:
     """Ends the session at once: its refresh tokens, its access tokens, and the cookie where there is one."""
     call.write(lambda tx: sessions.log_out(tx=tx))
     clear(response)
@@ -129,7 +132,10 @@ def start_oidc(call: Public) -> OidcStart:
 
 
 @router.post(
-    "/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Conflict, Forbidden, NotFound)
+    "/oidc/finish",
+    response_model=Tokens,
+    dependencies=TRIED,
+    responses=CHALLENGE | errors(BadCredentials, Conflict, Forbidden, NotFound),
 )
 def finish_oidc(finish_in: OidcFinish, call: Public, handing: HandingOver) -> Response:
     """Signs in with the `code` and `state` that the provider sent the browser back with."""
@@ -138,7 +144,7 @@ def finish_oidc(finish_in: OidcFinish, call: Public, handing: HandingOver) -> Re
 
 
 @router.get("/me", response_model=User)
-def get_me(call: SignedIn) -> User:
+def get_me(call: SettingUp) -> User:
     """Your account."""
     return User.model_validate(call.read(lambda tx: service.get_me(tx=tx)))
 

@@ -7,19 +7,25 @@ from functions.accounts import repository
 from functions.accounts.domain import (
     REFRESH_GRACE,
     AccountSession,
+    Purpose,
     RefreshToken,
     User,
     UserStatus,
+    derive,
     new_refresh_token,
     normalise_email,
     session_end,
     token_hash,
 )
 from functions.accounts.passwords import hash_password, is_outdated, verify_password
+from functions.accounts.repository_second_factor import factor_of
 from functions.accounts.schemas import Tokens
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
+from functions.accounts.single_use import make_token
 from shared.db import new_id
-from shared.errors import BadCredentials, Forbidden, NotFound, TokenExpired, Unauthenticated
+from shared.errors import BadCredentials, Forbidden, NotFound, SecondFactorNeeded, TokenExpired, Unauthenticated
 from shared.platform import Platform
+from shared.settings import Settings
 from shared.tx import Actor, Tx
 from shared.web.auth import LIFETIME, issue_access_token
 
@@ -29,9 +35,10 @@ BAD_REFRESH_TOKEN = "The refresh token is not good any more; log in."
 
 
 def confirm(tx: Tx) -> None:
-    """Begins every transaction of a caller with a token: their session lives, account is active, role is still the token's.
+    """Begins every transaction of a caller with a token: their session lives, account is active, role is still the token's, and
+    a second factor was shown where the role must have one (or the call is one of setting it up).
 
-    One read. Raises Unauthenticated, or TokenExpired where a refresh brings the new role.
+    One read. Raises Unauthenticated, SecondFactorNeeded, or TokenExpired where a refresh brings the new role.
     """
     actor = tx.actor
     assert actor.id is not None
@@ -39,15 +46,22 @@ def confirm(tx: Tx) -> None:
     standing = repository.standing(tx, actor.session_id, actor.id)
     if standing is None:
         raise Unauthenticated("This session has ended; log in.")
-    role, status = standing
+    role, status, has_shown_factor = standing
     if status != UserStatus.ACTIVE:
         raise Unauthenticated(SUSPENDED)
     if role != actor.role:
         raise TokenExpired(f"Your role is {role} now; use the refresh token.")
+    if not has_shown_factor and not actor.may_lack_factor and must_have_factor(role, tx.settings):
+        raise SecondFactorNeeded(f"The role {role} needs a second factor: set one up, or sign in again with the one you have.")
 
 
-def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_agent: str) -> Tokens:
-    """A new session. Tries are counted before the password is looked at.
+def must_have_factor(role: str, settings: Settings) -> bool:
+    """Whether this role must show a second factor for anything but setting one up."""
+    return role == "admin" or (role == "owner" and settings.second_factor_for_owners)
+
+
+def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_agent: str) -> Tokens | SecondFactorChallenge:
+    """A new session, or the challenge of a second factor. Tries are counted before the password is looked at.
 
     Raises TooManyRequests (locked), Forbidden (suspended), and BadCredentials after the same work whether or not the account
     exists.
@@ -61,23 +75,39 @@ def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_
     new_hash = hash_password(password) if is_outdated(user.password_hash) else None
     verified = user
 
-    def use_case(tx: Tx) -> Tokens:
+    def use_case(tx: Tx) -> Tokens | SecondFactorChallenge:
         locked = repository.user_by_id(tx, verified.id, lock=True)
         if locked is None or locked.password_hash != verified.password_hash:  # changed while the password was verified
             raise BadCredentials(WRONG_CREDENTIALS)
         if new_hash is not None:
             repository.update_user(tx, locked.id, password_hash=new_hash)
-        return open_session(tx=tx, user=locked, user_agent=user_agent)
+        return sign_in(tx=tx, user=locked, user_agent=user_agent)
 
     tokens = platform.transact(use_case, actor=actor)
     platform.limits.lift("sign_in_account", email)
     return tokens
 
 
-def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
-    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
+def sign_in(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False) -> Tokens | SecondFactorChallenge:
+    """A session of somebody whose password, link or provider was right; the challenge of their second factor where they have
+    one and have not shown the provider theirs. Raises Forbidden for a suspended account."""
+    _check_active(user)
+    factor = factor_of(tx, user.id)
+    if has_shown_factor or factor is None or factor.confirmed_at is None:
+        return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=has_shown_factor)
+    row = make_token(tx=tx, purpose=Purpose.SECOND_FACTOR, user_id=user.id)
+    challenge = derive(tx.settings.signing_key, Purpose.SECOND_FACTOR, row.id)
+    return SecondFactorChallenge(challenge=challenge, expires_in=int((row.expires_at - row.created_at).total_seconds()))
+
+
+def _check_active(user: User) -> None:
     if user.status != UserStatus.ACTIVE:
         raise Forbidden(SUSPENDED)
+
+
+def open_session(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False) -> Tokens:
+    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
+    _check_active(user)
     session = AccountSession(
         id=new_id(),
         user_id=user.id,
@@ -88,6 +118,7 @@ def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
         revoked_for=None,
         user_agent=user_agent,
         address=tx.actor.address,
+        second_factor_at=tx.now if has_shown_factor else None,
     )
     repository.add_session(tx, session)
     return _tokens(tx, user, session.id)
