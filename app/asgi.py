@@ -49,6 +49,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     called by; None for any."""
     from functions.accounts.pages import router as account_pages
     from functions.accounts.routes import router as accounts
+    from functions.accounts.second_factor_routes import router as second_factors
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
     from functions.booking.routes import router as booking
@@ -92,6 +93,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         operator_feed,
         stations,
         accounts,
+        second_factors,
         account_pages,
         privacy,
         audit,

@@ -7,6 +7,7 @@
     │   ├── TokenExpired             401  TOKEN_EXPIRED
     │   └── BadCredentials           401  BAD_CREDENTIALS
     ├── Forbidden                    403  FORBIDDEN
+    │   └── SecondFactorNeeded       403  SECOND_FACTOR_NEEDED
     ├── NotFound                     404  NOT_FOUND
     ├── MethodNotAllowed             405  METHOD_NOT_ALLOWED
     ├── Conflict                     409  CONFLICT
@@ -114,6 +115,12 @@ class Forbidden(AppError):
     """Known, but not allowed."""
 
     status, code, title = 403, "FORBIDDEN", "This account may not do that"
+
+
+class SecondFactorNeeded(Forbidden):
+    """The role must show a second factor, and this session has not."""
+
+    code, title = "SECOND_FACTOR_NEEDED", "A second factor is needed"
 
 
 class NotFound(AppError):

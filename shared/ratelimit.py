@@ -63,6 +63,7 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
         "photos": Limit(settings.photos_per_hour, hour, "photos sent by this account"),
         "sign_in_account": Limit(settings.sign_ins_per_account, quarter, "tries to sign in to this account"),
         "sign_in_address": Limit(settings.sign_ins_per_address, quarter, "tries to sign in from this address"),
+        "second_factor": Limit(settings.sign_ins_per_account, quarter, "codes tried for this account"),
         "mail_address": Limit(settings.account_mails_per_address, hour, "requests for e-mails from this address"),
     }
 

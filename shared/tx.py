@@ -31,6 +31,8 @@ class Actor:
     """The session of the token that came with the call."""
     address: str | None = None
     """The network address the call came from."""
+    may_lack_factor: bool = False
+    """Whether the call is one of those by which somebody sets up the second factor that their role must have."""
     key_hash: str | None = field(default=None, repr=False)
     """Of a station key that came with the call and is not looked up yet: the use case does that in its own transaction."""
 

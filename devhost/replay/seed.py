@@ -11,6 +11,7 @@ from cities.generated import generate_city
 from cities.importing import CITY_FOLDER, import_city, recognise
 from functions.accounts import service as accounts
 from functions.accounts.schemas import VehicleCreate
+from functions.accounts.second_factor import enrol
 from functions.optimizer.core.city import CityFolder, load_city
 from functions.stations import service as stations
 from functions.stations.domain import LocationRecord
@@ -48,6 +49,8 @@ class Seeded:
     latitude: float
     longitude: float
     """The city's centre."""
+    admin_secret: str = ""
+    """Of the demo administrator's authenticator app (`make code` shows its codes); none in a city of one's own."""
 
 
 def records(city: CityFolder) -> list[LocationRecord]:
@@ -130,8 +133,9 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
     owner = DEMO["owner"][0] if loaded.generated else CITY_OWNER
     count = load_into(platform, loaded, owner=owner, password=password, progress=progress)
     names: tuple[str, ...] = (owner,)
+    admin_secret = ""
     if loaded.generated:
-        platform.transact(lambda tx: _demo_accounts(tx, password))
+        admin_secret = platform.transact(lambda tx: _demo_accounts(tx, password))
         names = tuple(email for email, _ in DEMO.values())
     seeded = Seeded(
         name=loaded.name,
@@ -143,6 +147,7 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
         accounts=names,
         latitude=loaded.latitude,
         longitude=loaded.longitude,
+        admin_secret=admin_secret,
     )
     path = data_dir / MARK
     path.touch(mode=0o600)
@@ -150,8 +155,10 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
     return seeded, report
 
 
-def _demo_accounts(tx: Tx, password: str) -> None:
-    """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone."""
+def _demo_accounts(tx: Tx, password: str) -> str:
+    """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone, the administrator with a
+    second factor, whose secret is returned."""
+    secret = ""
     for role, (email, name) in DEMO.items():
         account = accounts.ensure_user(
             tx=tx,
@@ -169,3 +176,6 @@ def _demo_accounts(tx: Tx, password: str) -> None:
                 standards=[ConnectorType.IEC_62196_T2, ConnectorType.IEC_62196_T2_COMBO],
             )
             accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=account.id)
+        if role == "admin":
+            secret = enrol(tx=tx, user=account)
+    return secret

@@ -5,7 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response, Security
@@ -13,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from shared.audit import AUDITED_ROLES
-from shared.errors import AppError, Forbidden, TokenExpired, TooManyRequests, Unauthenticated
+from shared.errors import AppError, Forbidden, SecondFactorNeeded, TokenExpired, TooManyRequests, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 from shared.web.address import client_address
@@ -193,7 +193,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_station_bearer)]
 
 
-@raises(Unauthenticated, TokenExpired, Forbidden)
+@raises(Unauthenticated, TokenExpired, Forbidden, SecondFactorNeeded)
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
     """A call that needs no token; where one comes it counts (owners see their own locations before they are approved)."""
     if credentials is None:
@@ -218,14 +218,17 @@ def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor
     )
 
 
-def allow(*roles: str) -> Callable[..., Any]:
-    """A dependency: a call with a valid token of one of `roles` (none given: any role)."""
+def allow(*roles: str, may_lack_factor: bool = False) -> Callable[..., Any]:
+    """A dependency: a call with a valid token of one of `roles` (none given: any role).
 
-    @raises(Unauthenticated, TokenExpired, Forbidden)
+    Who must have a second factor and has shown none is let in by `may_lack_factor` alone.
+    """
+
+    @raises(Unauthenticated, TokenExpired, Forbidden, *(() if may_lack_factor else (SecondFactorNeeded,)))
     async def authorised(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
         if credentials is None:
             raise Unauthenticated("Send `Authorization: Bearer <access_token>`; accounts/login gives one.")
-        actor = _actor(request, credentials)
+        actor = replace(_actor(request, credentials), may_lack_factor=may_lack_factor)
         if roles and actor.role not in roles:
             raise Forbidden(f"This needs the role {' or '.join(roles)}; yours is {actor.role}.")
         return await _call(request, actor, key)
@@ -248,7 +251,7 @@ async def station(request: Request, credentials: StationCredentials) -> Call:
     return await _call(request, Actor(STATION_KEY, address=client_address(request), key_hash=key_hash), None)
 
 
-@raises(Unauthenticated, TokenExpired, Forbidden)
+@raises(Unauthenticated, TokenExpired, Forbidden, SecondFactorNeeded)
 async def owner_or_station(request: Request, credentials: Credentials, key: StationCredentials) -> Call:
     """A call with the token of an owner or administrator, or with a station key."""
     if key is not None and is_station_key(key.credentials):
@@ -287,6 +290,8 @@ def limited(scope: str) -> Any:
 Public = Annotated[Call, Depends(public)]
 Anonymous = Annotated[Call, Depends(anonymous)]
 SignedIn = Annotated[Call, Depends(allow())]
+SettingUp = Annotated[Call, Depends(allow(may_lack_factor=True))]
+"""Somebody signed in who may be on the way to the second factor that their role must have."""
 Owner = Annotated[Call, Depends(allow("owner", "admin"))]
 Admin = Annotated[Call, Depends(allow("admin"))]
 Station = Annotated[Call, Depends(station)]

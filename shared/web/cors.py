@@ -12,7 +12,7 @@ PREFLIGHT_KEPT_S = 600
 
 
 class Cors:
-    """Starlette's middleware for the origins of the setting CORS_ORIGINS, around everything, failures too.
+    """Starlette's middleware for the origins of the setting WEB_ORIGINS, around everything, failures too.
 
     To pages of any other origin an answer has none of its headers, so that their browser gives it to nobody.
     """

@@ -111,7 +111,7 @@ class TestOtherOrigins:
 
     @pytest.fixture(scope="class")
     def client(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-        settings = Settings(data_dir=tmp_path_factory.mktemp("origins"), cors_origins=f"{APP}, http://localhost:5173")
+        settings = Settings(data_dir=tmp_path_factory.mktemp("origins"), web_origins=f"{APP}, http://localhost:5173")
         platform = make_platform(settings, ManualClock(MONDAY_EIGHT))
         upgrade(platform.database)
         with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.accounts import repository as account_rows
+from functions.accounts import repository_second_factor as factor_rows
 from functions.accounts import service as accounts
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
@@ -221,6 +222,7 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "charge_request": _charge_request,
     "session": _session,
     "user": lambda world, _: str(world.user().id),
+    "equipped_user": lambda world, person: _equipped_user(world, person),
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
 OBJECTS = {
@@ -295,6 +297,28 @@ def _password(scene: Scene, person: Person) -> str:
     return "a horse of 4 batteries"
 
 
+def _code(scene: Scene, person: Person) -> dict[str, Any]:
+    """Gives a person a second factor, and the code it shows."""
+    from tests.support.authenticator import equip
+
+    return {"code": equip(scene.world, person).code()}
+
+
+def _first_code(scene: Scene, person: Person) -> dict[str, Any]:
+    """The same, of a factor that is only begun."""
+    body = _code(scene, person)
+    scene.world.platform.transact(lambda tx: factor_rows.update_factor(tx, person.id, confirmed_at=None))
+    return body
+
+
+def _equipped_user(world: World, _person: Person) -> str:
+    from tests.support.authenticator import equip
+
+    user = world.user()
+    equip(world, user)
+    return str(user.id)
+
+
 def _newcomer(_scene: Scene, _person: Person) -> dict[str, Any]:
     return {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"}
 
@@ -318,6 +342,17 @@ RULES: dict[str, Rule] = {
     "GET /accounts/verify": Rule(EVERYBODY, blind=True),
     "POST /accounts/verify": Rule(EVERYBODY, blind=True, body={"token": "unknown", "password": "any"}, status=401),
     "POST /accounts/login": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    "POST /accounts/login/second-factor": Rule(
+        EVERYBODY, blind=True, body={"challenge": "unknown", "code": "123456"}, status=401
+    ),
+    "GET /accounts/me/second-factor": Rule(SIGNED_IN),
+    "POST /accounts/me/second-factor": Rule(SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}),
+    "POST /accounts/me/second-factor/confirm": Rule(SIGNED_IN, body=_first_code),
+    "POST /accounts/me/second-factor/recovery-codes": Rule(SIGNED_IN, body=_code),
+    "POST /accounts/me/second-factor/removal": Rule(SIGNED_IN, body=_code, status=204),
+    "POST /accounts/users/{user_id}/second-factor/removal": Rule(
+        ADMINS, ids={"user_id": "equipped_user"}, body={"reason": "Lost their phone"}, status=204
+    ),
     "POST /accounts/password/forgot": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org"}, status=202),
     "GET /accounts/password/reset": Rule(EVERYBODY, blind=True),
     "POST /accounts/password/reset": Rule(

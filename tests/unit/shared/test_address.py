@@ -63,5 +63,5 @@ def test_what_names_no_proxies_is_refused(text: str) -> None:
     "text", ["*", "null", "app.example.org", "https://app.example.org/", "https://*.example.org", "https://A.org"]
 )
 def test_what_is_no_origin_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="cors_origins"):
-        Settings(cors_origins=text)
+    with pytest.raises(ValueError, match="web_origins"):
+        Settings(web_origins=text)
