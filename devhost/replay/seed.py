@@ -14,8 +14,8 @@ from functions.accounts.schemas import VehicleCreate
 from functions.accounts.second_factor import enrol
 from functions.optimizer.core.city import CityFolder, load_city
 from functions.stations import service as stations
-from functions.stations.domain import LocationRecord
-from functions.stations.enums import ConnectorType, power_class
+from functions.stations.domain import ENGAGED, LocationRecord
+from functions.stations.enums import ConnectorType, EvseStatus, power_class
 from functions.tariffs.domain import Tariff
 from shared.errors import Conflict
 from shared.platform import Platform
@@ -63,24 +63,32 @@ def records(city: CityFolder) -> list[LocationRecord]:
                 tariff = city.tariff_of(evse, connector.connector_id)
                 if tariff is not None:
                     tariffs.setdefault((connector.standard, power_class(connector.max_power_kw).value), tariff)
+        uids = {evse: location.uids.get(evse, evse) for evse, _ in location.evses}
         if location.evses:
             records.append(
                 LocationRecord(
                     external_id=location.location_id,
                     name=location.name[:120],
                     address=location.address[:200],
-                    city=city.name[:80],
-                    country=city.country[:3] or "XXX",
+                    city=(location.city or city.name)[:80],
+                    country=location.country or city.country[:3] or "XXX",
                     latitude=location.latitude,
                     longitude=location.longitude,
-                    time_zone=city.time_zone,
-                    currency=city.currency,
+                    time_zone=location.time_zone or city.time_zone,
+                    currency=location.currency or city.currency,
                     opening_times=location.opening_times,
-                    evses=location.evses,
+                    evses=tuple((uids[evse], connectors) for evse, connectors in location.evses),
                     tariffs=tariffs,
+                    statuses={uids[evse]: _kept(status) for evse, status in location.statuses.items()},
                 )
             )
     return records
+
+
+def _kept(status: str) -> str:
+    """A status as it is loaded: who stood at a charger when a file was written says nothing of now, and nobody
+    would take it back."""
+    return EvseStatus.AVAILABLE.value if EvseStatus(status) in ENGAGED else status
 
 
 def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str, progress: ReportProgress) -> int:

@@ -23,7 +23,7 @@ from functions.stations.schemas import (
 from functions.tariffs.domain import Tariff
 from shared.web.call import PREFIX
 from shared.web.conditions import etag_of
-from shared.web.fields import Input, Instant, Output
+from shared.web.fields import Input, Instant, Output, clean_texts
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 
@@ -73,6 +73,8 @@ class BookingTermsPut(BookingTerms):
 
     supported_access_methods: tuple[AccessMethod, ...] = Field((AccessMethod.OPEN,), min_length=1, max_length=6)
     booking_terms_url: str | None = Field(None, max_length=255, pattern=r'^https://[^\s<>"]+$')
+
+    _clean = field_validator("booking_terms_url", mode="before")(clean_texts)
 
 
 class BlockedTimeCreate(Input):

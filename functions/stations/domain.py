@@ -227,7 +227,8 @@ class TariffPeriod:
 
 @dataclass(frozen=True)
 class LocationRecord:
-    """A location to be loaded in bulk from a city folder; `tariffs` maps (standard, power class) to its tariff."""
+    """A location to be loaded in bulk from a city folder; `tariffs` maps (standard, power class) to its tariff, `statuses` the
+    uids of EVSEs that are not AVAILABLE to their status."""
 
     external_id: str
     name: str
@@ -241,6 +242,7 @@ class LocationRecord:
     opening_times: Hours | None
     evses: tuple[tuple[str, tuple[Connector, ...]], ...]
     tariffs: Mapping[tuple[str, str], Tariff] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
     booking_terms: BookingTerms = field(default_factory=BookingTerms)
 
 

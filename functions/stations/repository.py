@@ -339,7 +339,8 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         locations.append(_location_row(new_location, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()
-            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})
+            status = record.statuses.get(uid, EvseStatus.AVAILABLE.value)
+            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": status, "created_at": tx.now})
             connectors += [{"evse_id": evse_id, **vars(plug)} for plug in plugs]
         stored: dict[int, uuid.UUID] = {}
         for (standard, group), document in record.tariffs.items():

@@ -14,7 +14,7 @@ from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass,
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
 from shared.web.conditions import etag_of
-from shared.web.fields import Input, Output
+from shared.web.fields import Input, Output, clean_texts
 from shared.web.links import no_link
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(no_link)]
@@ -102,6 +102,8 @@ class TariffAssignment(Input):
 
     tariff: Tariff
     applies_to: AppliesTo = AppliesTo()
+
+    _clean = field_validator("tariff", mode="before")(clean_texts)
 
 
 class TariffsPut(Input):
