@@ -46,6 +46,12 @@ class Settings(BaseSettings):
         description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
+    message_hold_s: int = Field(
+        60,
+        ge=0,
+        le=600,
+        description="Seconds that the letter of a booking made or moved waits: what is taken back within them is not sent.",
+    )
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
     max_photo_bytes: int = Field(8_388_608, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(

@@ -1,11 +1,8 @@
 """What is told of each event, in words: subject, text, SMS, and the variables of the e-mail. No I/O, no clock."""
 
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from functions.booking.domain import NOT_ASSIGNED, NoShowSettlement, SessionSettlement
 from functions.booking.events import (
@@ -19,6 +16,8 @@ from functions.booking.events import (
     EvseRevealed,
     SessionStopped,
 )
+from functions.notify.phrases import clock, connector_name, local, period, short, soon, when, zone_name
+from functions.notify.records import NotificationContent
 from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
 from functions.optimizer.events import ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.explanations import EXPLANATIONS
@@ -27,65 +26,6 @@ from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from shared.events import Event
 from shared.money import format_money
 
-
-@dataclass(frozen=True)
-class Notification:
-    """An in-app message."""
-
-    id: uuid.UUID
-    """UUIDv7: rises in time, so that an inbox is in order of it."""
-    user_id: uuid.UUID
-    """Whose inbox it is in."""
-    type: str
-    """The type of the event it tells of."""
-    title: str
-    """One line, at most 200 characters."""
-    body: str
-    """The paragraphs of the e-mail in one."""
-    data: dict[str, Any]
-    """The event's payload."""
-    created_at: datetime
-    """When it was put into the inbox."""
-    read_at: datetime | None
-    """When it was first marked as read."""
-
-
-@dataclass(frozen=True)
-class NotificationDelivery:
-    """An e-mail or SMS on its way to an address."""
-
-    id: uuid.UUID
-    """UUIDv7; the sender's idempotency key."""
-    message_id: str
-    """The queue message that it tells of."""
-    user_id: uuid.UUID
-    """Whom it is for."""
-    channel: str
-    """EMAIL or SMS."""
-    address: str
-    """An e-mail address or an E.164 number; empty where nothing of it may stay."""
-    content: dict[str, Any]
-    """What is sent: `text`; of an e-mail `subject` and `html` too, and perhaps `calendar` with `method`, `token_id`, `keep`."""
-    status: str
-    """PENDING, SENT or FAILED."""
-    attempts: int
-    """How often it was tried."""
-    error: str | None
-    """What failed at the last try."""
-    created_at: datetime
-    """When it was recorded."""
-    settled_at: datetime | None
-    """When it was sent or refused for good."""
-
-
-CONNECTOR_NAMES = {
-    "IEC_62196_T1": "Type 1",
-    "IEC_62196_T1_COMBO": "CCS1",
-    "IEC_62196_T2": "Type 2",
-    "IEC_62196_T2_COMBO": "CCS",
-    "CHADEMO": "CHAdeMO",
-    "SAE_J3400": "NACS",
-}
 CANCEL_REASONS = {
     "POWER_OUTAGE": "a power outage at the station",
     "BROKEN_CHARGER": "a broken charger",
@@ -96,50 +36,6 @@ CANCEL_REASONS = {
     "NO_CANCELED": "the offer not being accepted in time",
     "UNKNOWN": None,
 }
-
-
-def connector_name(standard: str) -> str:
-    """What drivers call a connector."""
-    return CONNECTOR_NAMES.get(standard, standard)
-
-
-def local(instant: datetime, zone: str) -> datetime:
-    """An instant in a location's time."""
-    return instant.astimezone(ZoneInfo(zone))
-
-
-def when(instant: datetime, zone: str) -> str:
-    """`Mon 2 Mar 2026, 10:15 CET`."""
-    moment = local(instant, zone)
-    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}"
-
-
-def period(start: datetime, end: datetime, zone: str) -> str:
-    """`Mon 2 Mar 2026, 10:15 to 11:00 CET`; the second zone is named where it differs."""
-    local_start, local_end = local(start, zone), local(end, zone)
-    if local_start.date() != local_end.date():
-        return f"{when(start, zone)} to {when(end, zone)}"
-    if local_start.tzname() != local_end.tzname():
-        return f"{when(start, zone)} to {local_end:%H:%M %Z}"
-    return f"{local_start:%a} {local_start.day} {local_start:%b %Y}, {local_start:%H:%M} to {local_end:%H:%M %Z}"
-
-
-@dataclass(frozen=True)
-class NotificationContent:
-    """What somebody is told of an event, in every channel."""
-
-    subject: str
-    """The e-mail's subject and the in-app title."""
-    lines: tuple[str, ...]
-    """The paragraphs of the e-mail and of the in-app message."""
-    facts: tuple[tuple[str, str], ...]
-    """The e-mail's table, (label, value) a row."""
-    sms: str | None
-    """The text message; None where none is sent."""
-    calendar: str | None = None
-    """The iTIP method of the calendar file (RFC 5546), REQUEST or CANCEL; None without a file."""
-    email: bool = True
-    """Whether an e-mail is sent."""
 
 
 def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
@@ -174,15 +70,18 @@ def _fee_line(event: BookingEvent, fee_minor: int | None) -> tuple[str, ...]:
 
 
 def _short(event: BookingEvent) -> str:
-    start = local(event.start, event.location.time_zone)
-    return f"{event.location.name[:40]}, {start:%d %b %H:%M}"
+    return f"{event.location.name[:40]}, {short(event.start, event.location.time_zone)}"
+
+
+def _short_zoned(event: BookingEvent) -> str:
+    return f"{_short(event)} {zone_name(event.location.time_zone)}"
 
 
 def _reserved(event: BookingReserved) -> NotificationContent:
     name = event.location.name
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
     return NotificationContent(
-        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST"
+        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short_zoned(event)}. {_price(event)}", "REQUEST"
     )
 
 
@@ -201,7 +100,7 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
         f"Your booking was moved from {period(previous.start, previous.end, zone)}.",
         _cancel_line(event),
     )
-    return NotificationContent(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short(event)}.", "REQUEST")
+    return NotificationContent(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short_zoned(event)}.", "REQUEST")
 
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
@@ -227,21 +126,32 @@ def _no_show(event: BookingMissed) -> NotificationContent:
 
 
 def _reminder(event: BookingReminder) -> NotificationContent:
-    lines = (f"Your charging slot at {event.location.name} begins in an hour.",)
-    return NotificationContent(f"In an hour: {_short(event)}", lines, _facts(event), f"In an hour: {_short(event)}.")
+    left = soon(event.start - event.at)
+    lines = [f"Your charging slot at {event.location.name} begins in {left}."]
+    sms = f"In {left}: {_short_zoned(event)}."
+    if event.at_risk:
+        lines.append(
+            "The charger kept for you is out of order right now. As soon as another one is free we move you to it and tell "
+            "you; if none is by 30 minutes before the start, your booking ends at no cost."
+        )
+        sms = f"{sms} Your charger is out of order; we look for another and tell you."
+    elif event.evse_uid != NOT_ASSIGNED:
+        sms = f"{sms} Charger {event.evse_uid}."
+    return NotificationContent(f"In {left}: {_short(event)}", tuple(lines), _facts(event), sms)
 
 
 def _revealed(event: EvseRevealed) -> NotificationContent:
     lines = (f"Your charger at {event.location.name} is {event.evse_uid}.",)
-    sms = f"Your charger: {event.evse_uid} at {_short(event)}."
-    return NotificationContent(f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False)
+    sms = f"Your charger: {event.evse_uid} at {_short_zoned(event)}."
+    return NotificationContent(f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False, urgent=True)
 
 
 def _changed(event: EvseChanged) -> NotificationContent:
     name = event.location.name
     lines = (f"Your charger at {name} has changed: it is {event.evse_uid} now. Time and price stay as they are.",)
-    sms = f"Your charger has changed to {event.evse_uid} at {_short(event)}."
-    return NotificationContent(f"Your charger is now {event.evse_uid}", lines, _facts(event), sms, email=False)
+    sms = f"Your charger has changed to {event.evse_uid} at {_short_zoned(event)}."
+    subject = f"Your charger is now {event.evse_uid}"
+    return NotificationContent(subject, lines, _facts(event), sms, email=False, urgent=True)
 
 
 def _location(event: LocationDecided, subject: str, sentence: str) -> NotificationContent:
@@ -276,12 +186,14 @@ def _stopped(event: SessionStopped) -> NotificationContent:
 
 def _offered(event: ChargeRequestOffered) -> NotificationContent:
     offer = event.offer
-    zone = offer.location.time_zone
+    name, zone = offer.location.name, offer.location.time_zone
     lines = (
-        f"We hold a slot for you at {offer.location.name} until {when(event.expires_at, zone)}.",
-        f"It is {period(offer.start, offer.end, zone)}. Accept it in the app.",
+        f"We hold a slot for you at {name} until {when(event.expires_at, zone)}.",
+        f"It is {period(offer.start, offer.end, zone)}. Accept it until then, or it is given free.",
     )
-    return NotificationContent("An offer waits for you", lines, (), None, email=False)
+    until = clock(local(event.expires_at, zone))
+    sms = f"Held for you until {until}: {name[:40]}, {short(offer.start, zone)} {zone_name(zone)}. Accept it in the app."
+    return NotificationContent(f"An offer waits for you until {until}", lines, (), sms, email=False, urgent=True)
 
 
 def _unsatisfiable(event: ChargeRequestUnsatisfiable) -> NotificationContent:

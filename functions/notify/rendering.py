@@ -1,7 +1,7 @@
 """E-mails from templates, and the calendar file that goes with a booking."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from functions.booking.events import BookingEvent
-from functions.notify.domain import NotificationContent
+from functions.notify.records import NotificationContent
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
 from shared.events import Event
@@ -59,18 +59,19 @@ def text(content: NotificationContent, *, name: str, event: Event | None, link: 
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def calendar(content: NotificationContent, *, event: BookingEvent, to: str, sender: str, now: datetime) -> bytes:
+def calendar(content: NotificationContent, *, event: BookingEvent, to: str, sender: str) -> bytes:
     """The booking as iCalendar (RFC 5545).
 
-    One UID for its whole life and a SEQUENCE that rises with time let calendars move and remove the same entry.
+    One UID for its whole life and the booking's revision as SEQUENCE let calendars move and remove the same entry, and
+    leave it alone where an older letter comes late.
     """
     from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 
     zone = ZoneInfo(event.location.time_zone)
     entry = Event()
     entry.add("uid", f"{event.booking_id}@evcharging")
-    entry.add("sequence", int(now.timestamp()) - 1_700_000_000)
-    entry.add("dtstamp", now)
+    entry.add("sequence", event.revision)
+    entry.add("dtstamp", event.at)
     entry.add("dtstart", event.start.astimezone(zone))
     entry.add("dtend", event.end.astimezone(zone))
     entry.add("summary", f"Charging at {event.location.name}")
