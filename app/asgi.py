@@ -45,6 +45,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     from functions.accounts.routes import router as accounts
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
+    from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
@@ -82,6 +83,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         stations,
         accounts,
         account_pages,
+        booking_page,
         privacy,
         audit,
         payments,

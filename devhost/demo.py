@@ -21,7 +21,7 @@ from devhost.host.pages import mailbox
 from devhost.host.server import Host, free_port
 from devhost.replay.replay import API, Replay, Tally, first_come
 from devhost.replay.seed import DEMO, Seeded, seed
-from functions.notify.domain import connector_name
+from functions.notify.phrases import connector_name
 from functions.optimizer.core.city import load_city, load_sessions
 from shared import telemetry
 from shared.clock import ManualClock

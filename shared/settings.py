@@ -46,6 +46,15 @@ class Settings(BaseSettings):
         description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
+    web_url: str | None = Field(
+        None,
+        description="Address of the web application, where messages' links lead. Unset: to the API's own page of a booking.",
+    )
+    map_url: str = Field(
+        "https://www.google.com/maps/dir/?api=1&destination={latitude},{longitude}",
+        pattern=r"^https://.*\{latitude\}.*\{longitude\}.*$",
+        description="Where messages show the way: an https address with {latitude} and {longitude} in it.",
+    )
     message_hold_s: int = Field(
         60,
         ge=0,

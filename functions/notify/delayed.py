@@ -15,16 +15,16 @@ from shared.tx import Tx
 
 
 def as_it_stands(*, tx: Tx, event: Event) -> Event | None:
-    """The event to tell of now; None where what it says is over and something else tells of that."""
+    """The event to tell of now; None where it tells of nothing that will be."""
     if isinstance(event, BookingReminder):
         return _reminder(tx, event)
-    if isinstance(event, ChargeRequestOffered):
-        return _offer(tx, event)
     return event
 
 
 def is_over(*, tx: Tx, event: Event) -> bool:
     """Whether an event tells of what has passed: it is kept in the app, and nobody is called for it."""
+    if isinstance(event, ChargeRequestOffered):
+        return not _is_held(tx, event)
     if not isinstance(event, FeedSilent):
         return False
     return feed.silent_since(tx=tx, location_id=event.location.id) != event.silent_since
@@ -40,8 +40,6 @@ def _reminder(tx: Tx, event: BookingReminder) -> BookingReminder | None:
     return replace(reminder, at_risk=outages.at_risk(tx=tx, booking_id=event.booking_id))
 
 
-def _offer(tx: Tx, event: ChargeRequestOffered) -> ChargeRequestOffered | None:
+def _is_held(tx: Tx, event: ChargeRequestOffered) -> bool:
     offer = booking.as_it_stands(tx=tx, kind=BookingSnapshot, booking_id=event.offer.booking_id)
-    if offer is None or offer.reservation_status is not ReservationStatus.PENDING or event.expires_at <= tx.now:
-        return None
-    return replace(event, offer=offer)
+    return offer is not None and offer.reservation_status is ReservationStatus.PENDING and event.expires_at > tx.now

@@ -52,6 +52,22 @@ def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
+def _told(
+    event: BookingEvent,
+    subject: str,
+    lines: tuple[str, ...],
+    sms: str | None,
+    *,
+    actions: tuple[str, ...] = ("see",),
+    calendar: str | None = None,
+    email: bool = True,
+    urgent: bool = False,
+) -> NotificationContent:
+    """What is told of a booking, with its facts."""
+    facts = _facts(event)
+    return NotificationContent(subject, lines, facts, sms, calendar=calendar, email=email, urgent=urgent, actions=actions)
+
+
 def _where(location: LocationSnapshot) -> str:
     return f"{location.name}, {location.address}" if location.address else location.name
 
@@ -69,6 +85,13 @@ def _fee_line(event: BookingEvent, fee_minor: int | None) -> tuple[str, ...]:
     return (f"The terms of the booking charge {format_money(fee_minor, event.quote.currency)} for this.",)
 
 
+def _actions(event: BookingEvent) -> tuple[str, ...]:
+    """What the driver of a booking that stands may do about it now."""
+    change_until = event.start - timedelta(minutes=event.terms.change_until_minutes)
+    movable = not event.terms.change_not_allowed and event.at <= change_until
+    return ("see", "move", "cancel") if movable else ("see", "cancel")
+
+
 def _short(event: BookingEvent) -> str:
     return f"{event.location.name[:40]}, {short(event.start, event.location.time_zone)}"
 
@@ -80,9 +103,10 @@ def _short_zoned(event: BookingEvent) -> str:
 def _reserved(event: BookingReserved) -> NotificationContent:
     name = event.location.name
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
-    return NotificationContent(
-        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short_zoned(event)}. {_price(event)}", "REQUEST"
-    )
+    sms = f"Booked: {_short_zoned(event)}. {_price(event)}"
+    if event.evse_uid != NOT_ASSIGNED:
+        sms = f"{sms} Charger {event.evse_uid}."
+    return _told(event, f"Booked: {_short(event)}", lines, sms, calendar="REQUEST", actions=_actions(event))
 
 
 def _price(event: BookingEvent) -> str:
@@ -100,7 +124,9 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
         f"Your booking was moved from {period(previous.start, previous.end, zone)}.",
         _cancel_line(event),
     )
-    return NotificationContent(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short_zoned(event)}.", "REQUEST")
+    return NotificationContent(
+        f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short_zoned(event)}.", "REQUEST", actions=_actions(event)
+    )
 
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
@@ -111,7 +137,9 @@ def _canceled(event: BookingCanceled) -> NotificationContent:
         f"Your booking at {event.location.name} was cancelled by {canceled_by}{because}.",
         *_fee_line(event, event.fee_minor),
     )
-    return NotificationContent(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
+    return NotificationContent(
+        f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL", actions=("see",)
+    )
 
 
 def _no_show(event: BookingMissed) -> NotificationContent:
@@ -121,7 +149,12 @@ def _no_show(event: BookingMissed) -> NotificationContent:
         *_fee_line(event, fee),
     )
     return NotificationContent(
-        f"Missed: {_short(event)}", lines, _facts(event), f"Missed: {_short(event)}. The slot was given free.", "CANCEL"
+        f"Missed: {_short(event)}",
+        lines,
+        _facts(event),
+        f"Missed: {_short(event)}. The slot was given free.",
+        "CANCEL",
+        actions=("see",),
     )
 
 
@@ -137,13 +170,15 @@ def _reminder(event: BookingReminder) -> NotificationContent:
         sms = f"{sms} Your charger is out of order; we look for another and tell you."
     elif event.evse_uid != NOT_ASSIGNED:
         sms = f"{sms} Charger {event.evse_uid}."
-    return NotificationContent(f"In {left}: {_short(event)}", tuple(lines), _facts(event), sms)
+    return _told(event, f"In {left}: {_short(event)}", tuple(lines), sms, actions=_actions(event))
 
 
 def _revealed(event: EvseRevealed) -> NotificationContent:
     lines = (f"Your charger at {event.location.name} is {event.evse_uid}.",)
     sms = f"Your charger: {event.evse_uid} at {_short_zoned(event)}."
-    return NotificationContent(f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False, urgent=True)
+    return NotificationContent(
+        f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False, urgent=True, actions=_actions(event)
+    )
 
 
 def _changed(event: EvseChanged) -> NotificationContent:
@@ -151,7 +186,7 @@ def _changed(event: EvseChanged) -> NotificationContent:
     lines = (f"Your charger at {name} has changed: it is {event.evse_uid} now. Time and price stay as they are.",)
     sms = f"Your charger has changed to {event.evse_uid} at {_short_zoned(event)}."
     subject = f"Your charger is now {event.evse_uid}"
-    return NotificationContent(subject, lines, _facts(event), sms, email=False, urgent=True)
+    return _told(event, subject, lines, sms, email=False, urgent=True, actions=_actions(event))
 
 
 def _location(event: LocationDecided, subject: str, sentence: str) -> NotificationContent:
@@ -181,7 +216,9 @@ def _stopped(event: SessionStopped) -> NotificationContent:
     settlement = event.settlement if isinstance(event.settlement, SessionSettlement) else event.quote
     total = format_money(settlement.total_minor, settlement.currency)
     lines = (f"Charging at {event.location.name} has ended: {settlement.energy_kwh:g} kWh, {total}.",)
-    return NotificationContent(f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None)
+    return NotificationContent(
+        f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None, actions=("see",)
+    )
 
 
 def _offered(event: ChargeRequestOffered) -> NotificationContent:
@@ -193,7 +230,9 @@ def _offered(event: ChargeRequestOffered) -> NotificationContent:
     )
     until = clock(local(event.expires_at, zone))
     sms = f"Held for you until {until}: {name[:40]}, {short(offer.start, zone)} {zone_name(zone)}. Accept it in the app."
-    return NotificationContent(f"An offer waits for you until {until}", lines, (), sms, email=False, urgent=True)
+    return NotificationContent(
+        f"An offer waits for you until {until}", lines, (), sms, email=False, urgent=True, actions=("accept",)
+    )
 
 
 def _unsatisfiable(event: ChargeRequestUnsatisfiable) -> NotificationContent:

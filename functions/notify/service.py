@@ -55,10 +55,10 @@ def _record(tx: Tx, *, message_id: str, event: Event) -> None:
         told = replace(told, reminded_for=standing.start)
     content = RENDERERS[type(standing)](standing)
     _add_notification(tx, contact.user_id, standing.TYPE, content, data=standing.to_payload())
-    way = Way.OUTSIDE
+    way = Way.INBOX if delayed.is_over(tx=tx, event=standing) else Way.OUTSIDE
     if word is not None and told is not None:
-        over = delayed.is_over(tx=tx, event=standing)
-        way = Way.INBOX if over else order.way_of(standing, word, told, hold=tx.settings.message_hold_s > 0)
+        if way is Way.OUTSIDE:
+            way = order.way_of(standing, word, told, hold=tx.settings.message_hold_s > 0)
         repository.set_told(tx, contact.user_id, word.subject, order.after(standing, word, told, way))
     if way is not Way.INBOX:
         _add_deliveries(tx, contact, content, event=standing, message_id=message_id, word=word, held=way is Way.HELD)
@@ -130,8 +130,8 @@ def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
         _add_notification(tx, account_email.user_id, event.TYPE, content, data={})
     email: dict[str, Any] = {
         "subject": content.subject,
-        "text": rendering.text(content, name=account_email.name, event=None, link=link),
-        "html": rendering.html(content, name=account_email.name, event=None, public_url=tx.settings.public_url, link=link),
+        "text": rendering.text(content, name=account_email.name, event=None, settings=tx.settings, link=link),
+        "html": rendering.html(content, name=account_email.name, event=None, settings=tx.settings, link=link),
         "keep": account_email.keep,
     }
     if account_email.token_id is not None:
@@ -144,11 +144,11 @@ def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
 def _email_content(tx: Tx, content: NotificationContent, *, event: Event, name: str, to: str) -> dict[str, Any]:
     email: dict[str, Any] = {
         "subject": content.subject,
-        "text": rendering.text(content, name=name, event=event),
-        "html": rendering.html(content, name=name, event=event, public_url=tx.settings.public_url),
+        "text": rendering.text(content, name=name, event=event, settings=tx.settings),
+        "html": rendering.html(content, name=name, event=event, settings=tx.settings),
     }
     if content.calendar is not None and isinstance(event, BookingEvent):
-        entry = rendering.calendar(content, event=event, to=to, sender=tx.settings.email_sender)
+        entry = rendering.calendar(content, event=event, to=to, settings=tx.settings)
         email["calendar"] = base64.b64encode(entry).decode()
         email["method"] = content.calendar
     return email

@@ -41,7 +41,7 @@ def texts(world: World) -> list[str]:
 
 def sequence(message: MailboxMessage) -> int:
     assert message.calendar is not None
-    return int(icalendar.Calendar.from_ical(message.calendar).walk("VEVENT")[0]["SEQUENCE"])
+    return int(str(icalendar.Calendar.from_ical(message.calendar).walk("VEVENT")[0]["SEQUENCE"]))
 
 
 def wait(world: World, clock: ManualClock, seconds: int = 60) -> None:

@@ -21,7 +21,7 @@ from functions.accounts import service as accounts
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
-from functions.notify.domain import Notification
+from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
 from functions.operators import service as editing
 from functions.operators.schemas import BlockedTimeCreate

@@ -1,11 +1,14 @@
 """What drivers are told: every event, in the location's time, with nothing that people typed left unescaped."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 import icalendar
 import pytest
+from pydantic import ValidationError
 
 from functions.booking.events import BookingCanceled, BookingEvent, BookingReserved
 from functions.notify import rendering
@@ -14,8 +17,10 @@ from functions.notify.phrases import period, when, zone_name
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
 from shared.events import Event
+from shared.settings import Settings
 
 E = TypeVar("E", bound=Event)
+SETTINGS = Settings(data_dir=Path("unused"), map_url="https://map.test/{latitude}/{longitude}")
 START, END = datetime(2026, 3, 29, 0, 30, tzinfo=UTC), datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 PAYLOAD: dict[str, Any] = {
     "at": "2026-03-28T12:00:00+00:00",
@@ -80,11 +85,11 @@ def test_every_event_is_rendered_as_email_and_text_message(kind: type[Event]) ->
     event = event_of(kind)
     content = RENDERERS[kind](event)
     assert content.subject
-    html = rendering.html(content, name="<b>Ada</b>", event=event, public_url="http://127.0.0.1")
+    html = rendering.html(content, name="<b>Ada</b>", event=event, settings=SETTINGS)
     assert "<script>" not in html
     assert "<b>Ada" not in html
-    assert "https://" not in html, "nothing is loaded from elsewhere"
-    text = rendering.text(content, name="Ada", event=event)
+    assert not re.search(r"src=|<link|<script|url\(", html), "nothing is loaded from elsewhere"
+    text = rendering.text(content, name="Ada", event=event, settings=SETTINGS)
     assert all(line in text for line in content.lines)
     if content.sms is not None:
         assert len(content.sms) <= 160
@@ -123,7 +128,7 @@ def test_every_zone_has_a_name_that_is_no_bare_offset() -> None:
 
 def test_a_confirmation_names_deadline_price_connector_and_charger() -> None:
     event = event_of(BookingReserved)
-    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event)
+    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
     assert "cancel without cost until Sun 29 Mar 2026, 00:30 Amsterdam time" in text
     assert "at most €12.34" in text
     assert "CCS, 150 kW" in text
@@ -150,7 +155,7 @@ def test_close_to_the_start_no_free_cancel_is_promised() -> None:
 def test_the_calendar_entry_is_read_back(kind: type[BookingEvent], method: str, status: str) -> None:
     event = event_of(kind, revision=3)
     content = RENDERERS[kind](event)
-    ical = rendering.calendar(content, event=event, to="ada@example.org", sender="noreply@x.test")
+    ical = rendering.calendar(content, event=event, to="ada@example.org", settings=SETTINGS)
     calendar = icalendar.Calendar.from_ical(ical)
     (entry,) = calendar.walk("VEVENT")
     assert calendar["METHOD"] == method
@@ -164,7 +169,39 @@ def test_the_calendar_entry_is_read_back(kind: type[BookingEvent], method: str, 
 def test_a_calendar_entry_is_ordered_by_the_bookings_revision_and_stamped_by_the_event() -> None:
     for revision in (0, 7):
         event = event_of(BookingReserved, revision=revision)
-        ical = rendering.calendar(RENDERERS[BookingReserved](event), event=event, to="a@b.c", sender="x@y.z")
+        ical = rendering.calendar(RENDERERS[BookingReserved](event), event=event, to="a@b.c", settings=SETTINGS)
         entry = icalendar.Calendar.from_ical(ical).walk("VEVENT")[0]
         assert entry["SEQUENCE"] == revision
         assert entry.decoded("DTSTAMP") == event.at
+
+
+def test_a_letter_shows_the_way_by_https_and_by_geo() -> None:
+    event = event_of(BookingReserved)
+    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
+    assert "Show the way: https://map.test/52.090000/5.120000" in text
+    assert "geo:52.090000,5.120000?q=52.090000,5.120000(Caf%C3%A9%20%3Cscript%3E" in text
+    html = rendering.html(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
+    assert 'href="https://map.test/52.090000/5.120000"' in html
+
+
+@pytest.mark.parametrize(
+    "url", ["http://map.test/{latitude}/{longitude}", "https://map.test/{latitude}", "geo:{latitude},{longitude}"]
+)
+def test_a_map_address_that_cannot_show_the_way_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="map_url"):
+        Settings(map_url=url)
+
+
+@pytest.mark.parametrize(
+    ("web_url", "page"),
+    [
+        (None, "http://127.0.0.1:7071/api/v1/booking/bookings/{id}/page"),
+        ("https://app.example.org/", "https://app.example.org/bookings/{id}"),
+    ],
+)
+def test_links_to_act_lead_to_the_web_application_or_to_the_page_that_works(web_url: str | None, page: str) -> None:
+    event = event_of(BookingReserved)
+    settings = Settings(web_url=web_url)
+    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=settings)
+    for label, fragment in (("See the booking", ""), ("Move it", "#move"), ("Cancel it", "#cancel")):
+        assert f"{label}: {page.format(id=event.booking_id)}{fragment}\n" in text
