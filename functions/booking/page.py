@@ -1,10 +1,9 @@
 """The page behind the links of a booking's messages, for where there is no web application: see, accept, move and cancel it.
 
-The page knows nothing of the booking: whoever opens it signs in, and its script asks the API as any client does. The token
-stays in the page's memory.
+Which booking is in the link's fragment, which browsers send to no server. Whoever opens it signs in, and the page's script asks
+the API as any client does. The token stays in the page's memory.
 """
 
-import uuid
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from shared.web.pages import page_response
 router = APIRouter(prefix="/booking", include_in_schema=False)
 
 SCRIPT = """
-const api = document.querySelector("main").dataset.api, id = location.pathname.split("/").at(-2);
+const api = document.querySelector("main").dataset.api, [id, act] = location.hash.slice(1).split("/");
 const said = document.querySelector("output"), facts = document.getElementById("facts");
 const form = (name) => document.getElementById(name);
 let token = null, booking = null;
@@ -52,7 +51,7 @@ async function show() {
   form("accept").hidden = status !== "PENDING" || !booking.charge_request_id;
   form("move").hidden = status !== "RESERVED" || booking.terms.change_not_allowed;
   form("cancel").hidden = status !== "RESERVED" && status !== "PENDING";
-  const wanted = form(location.hash.slice(1));
+  const wanted = act && form(act);
   if (wanted && !wanted.hidden) wanted.scrollIntoView();
 }
 
@@ -89,7 +88,7 @@ def _html() -> str:
     return template.render(script=SCRIPT, api=PREFIX)
 
 
-@router.get("/bookings/{booking_id}/page")
-def booking_page(booking_id: uuid.UUID) -> HTMLResponse:  # noqa: ARG001
-    """The page of a booking; the fragment says what its reader came for (`#move`, `#cancel`, `#accept`)."""
+@router.get("/page")
+def booking_page() -> HTMLResponse:
+    """The page of a booking; the fragment says which, and what its reader came for (`#<id>`, `#<id>/cancel`)."""
     return page_response(_html(), script=SCRIPT)

@@ -39,8 +39,7 @@ def action_links(event: Event, actions: tuple[str, ...], settings: Settings) -> 
     booking_id = _booking_id(event)
     if booking_id is None:
         return ()
-    page = _booking_page(booking_id, settings)
-    return tuple(Link(LABELS[action], page if action == "see" else f"{page}#{action}") for action in actions)
+    return tuple(Link(LABELS[action], _booking_page(booking_id, action, settings)) for action in actions)
 
 
 def _booking_id(event: Event) -> uuid.UUID | None:
@@ -49,10 +48,12 @@ def _booking_id(event: Event) -> uuid.UUID | None:
     return event.booking_id if isinstance(event, BookingSnapshot) else None
 
 
-def _booking_page(booking_id: uuid.UUID, settings: Settings) -> str:
-    if settings.web_url is None:
-        return f"{settings.public_url.rstrip('/')}{PREFIX}/booking/bookings/{booking_id}/page"
-    return f"{settings.web_url.rstrip('/')}/bookings/{booking_id}"
+def _booking_page(booking_id: uuid.UUID, action: str, settings: Settings) -> str:
+    if settings.web_url is not None:
+        page = f"{settings.web_url.rstrip('/')}/bookings/{booking_id}"
+        return page if action == "see" else f"{page}#{action}"
+    page = f"{settings.public_url.rstrip('/')}{PREFIX}/booking/page#{booking_id}"
+    return page if action == "see" else f"{page}/{action}"
 
 
 def map_links(place: Place, settings: Settings) -> Iterator[Link]:

@@ -318,6 +318,7 @@ RULES: dict[str, Rule] = {
     "POST /accounts/verify": Rule(ANYBODY, body={"token": "unknown", "password": "any"}, status=401),
     "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
     "POST /accounts/password/forgot": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
+    "GET /booking/page": Rule(ANYBODY | STATIONS, blind=True),
     "GET /accounts/password/reset": Rule(ANYBODY | STATIONS, blind=True),
     "POST /accounts/password/reset": Rule(ANYBODY, body={"token": "unknown", "password": "a horse of 4"}, status=401),
     "GET /accounts/email/confirm": Rule(ANYBODY | STATIONS, blind=True),

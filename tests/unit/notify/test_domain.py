@@ -193,15 +193,15 @@ def test_a_map_address_that_cannot_show_the_way_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("web_url", "page"),
+    ("web_url", "page", "mark"),
     [
-        (None, "http://127.0.0.1:7071/api/v1/booking/bookings/{id}/page"),
-        ("https://app.example.org/", "https://app.example.org/bookings/{id}"),
+        (None, "http://127.0.0.1:7071/api/v1/booking/page#{id}", "/"),
+        ("https://app.example.org/", "https://app.example.org/bookings/{id}", "#"),
     ],
 )
-def test_links_to_act_lead_to_the_web_application_or_to_the_page_that_works(web_url: str | None, page: str) -> None:
+def test_links_to_act_lead_to_the_web_application_or_to_the_page_that_works(web_url: str | None, page: str, mark: str) -> None:
     event = event_of(BookingReserved)
     settings = Settings(web_url=web_url)
     text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=settings)
-    for label, fragment in (("See the booking", ""), ("Move it", "#move"), ("Cancel it", "#cancel")):
-        assert f"{label}: {page.format(id=event.booking_id)}{fragment}\n" in text
+    for label, action in (("See the booking", ""), ("Move it", f"{mark}move"), ("Cancel it", f"{mark}cancel")):
+        assert f"{label}: {page.format(id=event.booking_id)}{action}\n" in text
