@@ -52,6 +52,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.accounts.second_factor_routes import router as second_factors
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
+    from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
@@ -95,6 +96,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         accounts,
         second_factors,
         account_pages,
+        booking_page,
         privacy,
         audit,
         payments,

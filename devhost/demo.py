@@ -23,7 +23,7 @@ from devhost.host.server import Host, free_port
 from devhost.replay.replay import API, Replay
 from devhost.replay.seed import DEMO, Seeded, seed
 from devhost.replay.worlds import Tally, without_platform
-from functions.notify.domain import connector_name
+from functions.notify.phrases import connector_name
 from functions.optimizer.core.city import load_city, load_sessions
 from shared import telemetry
 from shared.clock import ManualClock

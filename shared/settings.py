@@ -94,6 +94,21 @@ class Settings(BaseSettings):
         description="Exact origins (`https://app.example.org`) of web clients that may call with credentials, comma separated. "
         "Unset: pages of this host alone.",
     )
+    web_url: str | None = Field(
+        None,
+        description="Address of the web application, where messages' links lead. Unset: to the API's own page of a booking.",
+    )
+    map_url: str = Field(
+        "https://www.google.com/maps/dir/?api=1&destination={latitude},{longitude}",
+        pattern=r"^https://.*\{latitude\}.*\{longitude\}.*$",
+        description="Where messages show the way: an https address with {latitude} and {longitude} in it.",
+    )
+    message_hold_s: int = Field(
+        60,
+        ge=0,
+        le=600,
+        description="Seconds that the letter of a booking made or moved waits: what is taken back within them is not sent.",
+    )
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
     max_photo_bytes: int = Field(16_777_216, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(

@@ -228,6 +228,8 @@ class Booking:
     """Of one whose session has ended, or that was missed."""
     created_at: datetime
     updated_at: datetime
+    revision: int = 0
+    """Rises with each change that its driver may see: orders what they are told, and is the calendar entry's SEQUENCE."""
 
     def holds(self, now: datetime) -> bool:
         """Whether a PENDING hold still stands at `now`; other states do not lapse."""

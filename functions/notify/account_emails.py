@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.accounts.account_emails import AccountEmail
 from functions.accounts.recovery import reveal_token
-from functions.notify.domain import NotificationContent
+from functions.notify.records import NotificationContent
 from shared.errors import Undeliverable
 from shared.platform import Platform
 from shared.settings import Settings

@@ -42,7 +42,7 @@ def ask(world: World, person: Person, **changes: Any) -> dict[str, Any]:
     return ask_with(world, person, wish(**changes))
 
 
-def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
+def test_a_request_is_decided_booked_and_confirmed(world: World, clock: ManualClock) -> None:
     policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of((52.09, 5.12))))
     driver, place = world.user(phone="+31612345678"), world.location()
     found = ask(world, driver)
@@ -56,7 +56,9 @@ def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
     assert chosen["start"] == "2026-03-02T08:15:00+00:00"
     assert sum(chosen["cost_terms"].values()) == pytest.approx(chosen["cost"], abs=1e-5)
     titles = [item["title"] for item in driver.get("/notify/inbox").json()["items"]]
-    assert titles == ["Booked: Stadhuis, 02 Mar 09:15"]
+    assert titles == ["Booked: Stadhuis, Mon 2 Mar, 09:15"]
+    clock.advance(timedelta(minutes=1))
+    world.drain()
     sent = sorted(path.suffix for path in (world.platform.settings.data_dir / "mailbox").iterdir())
     assert sent == [".eml", ".json"]
     model = usage(world)

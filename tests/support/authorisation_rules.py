@@ -22,7 +22,7 @@ from functions.accounts import service as accounts
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
-from functions.notify.domain import Notification
+from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
 from functions.operators import service as editing
 from functions.operators.schemas import BlockedTimeCreate
@@ -363,6 +363,7 @@ RULES: dict[str, Rule] = {
     "POST /accounts/oidc/start": Rule(EVERYBODY, blind=True, status=404),
     "POST /accounts/oidc/finish": Rule(EVERYBODY, blind=True, body={"code": "c", "state": "s", "binding": "b"}, status=404),
     "POST /accounts/refresh": Rule(EVERYBODY, blind=True, body={"refresh_token": "unknown"}, status=401),
+    "GET /booking/page": Rule(EVERYBODY, blind=True),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
     "GET /accounts/audit": Rule(ADMINS),
     "GET /accounts/me": Rule(SIGNED_IN),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from app.subscriptions import EVENTS, SUBSCRIPTIONS, dispatch
+from app.subscriptions import EVENTS, SUBSCRIPTIONS, TELL, dispatch
 from functions.accounts.account_emails import ACCOUNT_EMAILS
 from functions.notify.domain import RENDERERS, NotifiedEvent
 from shared.events import Event
@@ -24,13 +24,20 @@ def _every_event(kind: type[Event] = Event) -> set[type[Event]]:
     return own.union(*(_every_event(child) for child in kind.__subclasses__() if child.__module__.startswith("functions.")))
 
 
+def _has_all_of(written: Any, kept: Any) -> bool:
+    """Whether what is written has every member that was kept; members that came with a default since then are more."""
+    if isinstance(kept, dict):
+        return isinstance(written, dict) and all(name in written and _has_all_of(written[name], kept[name]) for name in kept)
+    return bool(written == kept)
+
+
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_a_kept_sample_is_read_and_what_is_of_this_version_is_written_alike(path: Path) -> None:
     name, version = path.stem.rsplit(".v", 1)
     payload = json.loads(path.read_text())
     event = EVENTS[name].of_payload(payload)
     if int(version) == event.VERSION:
-        assert event.to_payload() == payload
+        assert _has_all_of(event.to_payload(), payload), "a member is written otherwise, or not at all"
 
 
 def test_each_event_has_a_sample_of_its_version_and_a_subscriber() -> None:
@@ -49,7 +56,7 @@ def test_each_handler_exists_and_each_queue_is_one_of_ours() -> None:
 
 
 def test_each_event_that_notify_hears_has_a_renderer_and_no_renderer_is_left_over() -> None:
-    heard = {event for event, subscribed in SUBSCRIPTIONS.items() if NOTIFY in {queue for queue, _ in subscribed}}
+    heard = {event for event, subscribed in SUBSCRIPTIONS.items() if TELL in subscribed}
     assert all(issubclass(event, NotifiedEvent) for event in RENDERERS)
     assert not any(issubclass(event, NotifiedEvent) for event in ACCOUNT_EMAILS)
     assert heard == set(RENDERERS) | set(ACCOUNT_EMAILS)

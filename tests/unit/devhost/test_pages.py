@@ -27,9 +27,11 @@ def page(platform: Platform) -> Iterator[TestClient]:
     use_platform(None)
 
 
-def test_the_mailbox_shows_mail_sms_and_calendar(page: TestClient, world: World) -> None:
+def test_the_mailbox_shows_mail_sms_and_calendar(page: TestClient, world: World, clock: ManualClock) -> None:
     driver = world.user(phone="+31612345678")
     driver.book(world.location(name="<b>Stadhuis</b>"), "10:00")
+    world.drain()
+    clock.advance(timedelta(minutes=1))
     world.drain()
     overview = page.get("/dev").text
     assert "&lt;b&gt;Stadhuis" in overview
