@@ -30,7 +30,17 @@ def test_a_kept_sample_is_read_and_what_is_of_this_version_is_written_alike(path
     payload = json.loads(path.read_text())
     event = EVENTS[name].of_payload(payload)
     if int(version) == event.VERSION:
-        assert event.to_payload() == payload
+        assert _of_the_sample(event.to_payload(), payload) == payload
+
+
+def _of_the_sample(written: Any, kept: Any) -> Any:
+    """`written` without the fields that came with a default since the sample was kept: they leave the version as it is, for
+    older code passes over them."""
+    if isinstance(written, dict) and isinstance(kept, dict):
+        return {name: _of_the_sample(value, kept[name]) for name, value in written.items() if name in kept}
+    if isinstance(written, list) and isinstance(kept, list) and len(written) == len(kept):
+        return [_of_the_sample(*pair) for pair in zip(written, kept, strict=True)]
+    return written
 
 
 def test_each_event_has_a_sample_of_its_version_and_a_subscriber() -> None:
