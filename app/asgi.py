@@ -46,6 +46,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
     from functions.booking.routes import router as booking
+    from functions.booking.station_routes import router as station_sessions
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
@@ -77,6 +78,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         forecast,
         search,
         feed,
+        station_sessions,
         operators,
         operator_feed,
         stations,

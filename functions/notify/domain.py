@@ -17,6 +17,7 @@ from functions.booking.events import (
     BookingReserved,
     EvseChanged,
     EvseRevealed,
+    SessionOverstayed,
     SessionStopped,
 )
 from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
@@ -274,6 +275,13 @@ def _stopped(event: SessionStopped) -> NotificationContent:
     return NotificationContent(f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None)
 
 
+def _overstayed(event: SessionOverstayed) -> NotificationContent:
+    name, until = event.location.name, local(event.end, event.location.time_zone)
+    lines = (f"Your time at {name} ended at {until:%H:%M} and you are still at {event.evse_uid}: please move your car.",)
+    sms = f"Your time at {event.evse_uid}, {name[:40]}, ended at {until:%H:%M}. Please move your car."
+    return NotificationContent(f"Please move your car: {name[:80]}", lines, _facts(event), sms)
+
+
 def _offered(event: ChargeRequestOffered) -> NotificationContent:
     offer = event.offer
     zone = offer.location.time_zone
@@ -337,6 +345,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     EvseRevealed: _revealed,
     EvseChanged: _changed,
     SessionStopped: _stopped,
+    SessionOverstayed: _overstayed,
     ChargeRequestOffered: _offered,
     ChargeRequestUnsatisfiable: _unsatisfiable,
     ChargeRequestExpired: _expired,
