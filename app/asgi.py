@@ -54,6 +54,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.administration.routes import dead_letter_router as dead_letters
     from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
+    from functions.booking.station_routes import router as station_sessions
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
@@ -88,6 +89,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         forecast,
         search,
         feed,
+        station_sessions,
         operators,
         photos,
         submissions,

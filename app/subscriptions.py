@@ -57,6 +57,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.EvseRevealed: (TELL,),
     booking.EvseChanged: (TELL,),
     booking.SessionStopped: (TELL,),
+    booking.SessionOverstayed: (TELL,),
     booking.HoldExpired: (DECIDE,),
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),

@@ -51,6 +51,7 @@ SWEEPS: dict[str, Sweep] = {
     "relay_outbox": Sweep(Cadence.EVERY_TEN_SECONDS, "app.operations:relay_outbox"),
     "prune_idempotency": Sweep(Cadence.EVERY_TEN_SECONDS, "app.operations:prune_idempotency"),
     "release_expired_holds": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:release_expired_holds"),
+    "watch_sessions": Sweep(Cadence.EVERY_MINUTE, "functions.booking.overstay:watch_sessions"),
     "sweep_no_shows": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:sweep_no_shows"),
     "rehouse_bookings": Sweep(Cadence.EVERY_MINUTE, "functions.booking.outages:rehouse_bookings"),
     "assign_evses": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:assign_evses"),

@@ -126,6 +126,8 @@ class SessionSettlement(Quote):
     bound."""
 
     uncapped_minor: int
+    metered: bool = True
+    """Whether anybody measured it; if not it costs what was expected."""
 
 
 class NoShowSettlement(BaseModel):
@@ -226,6 +228,18 @@ class Booking:
     """What was delivered."""
     settlement: Settlement | None = None
     """Of one whose session has ended, or that was missed."""
+    arrived_at: datetime | None = None
+    """When the driver said that they are there, or the station let them in; the station has yet to say that they charge."""
+    arrived_by: str | None = None
+    """How: an Authorisation."""
+    access_tries: int = 0
+    """Wrong values that were tried at its EVSE."""
+    stop_asked_at: datetime | None = None
+    """When the driver said that they are done; the session ends by its station."""
+    claimed_kwh: float | None = None
+    """What the driver says was delivered: kept, never priced."""
+    overstay_told_at: datetime | None = None
+    """When the driver was told that their time is over and they are still there."""
     created_at: datetime
     updated_at: datetime
     revision: int = 0

@@ -146,6 +146,13 @@ class SessionStopped(BookingEvent):
 
 
 @dataclass(frozen=True)
+class SessionOverstayed(BookingEvent):
+    """The booked time of a session is over and the vehicle is still there."""
+
+    TYPE: ClassVar[str] = "session_overstayed"
+
+
+@dataclass(frozen=True)
 class HoldExpired(Event):
     """The place held for a charge request's offer is free again."""
 

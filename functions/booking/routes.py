@@ -4,9 +4,20 @@ import uuid
 
 from fastapi import APIRouter, Response
 
-from functions.booking import service, sessions
+from functions.booking import access, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
-from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
+from functions.booking.schemas import (
+    Access,
+    Booking,
+    BookingCancel,
+    BookingCreate,
+    BookingReschedule,
+    From,
+    SessionStart,
+    SessionStop,
+    Statuses,
+    To,
+)
 from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
 from shared.web.call import SignedIn
 from shared.web.failures import errors
@@ -90,17 +101,30 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
 @router.post(
     "/bookings/{booking_id}/start",
     response_model=Booking,
-    responses=errors(Conflict, TermsRefuse, WrongState, IdempotencyKeyReused),
+    responses=errors(Conflict, SlotTaken, TermsRefuse, WrongState, IdempotencyKeyReused),
 )
-def start_session(booking_id: uuid.UUID, call: SignedIn) -> Response:
-    """Starts charging: the reservation is fulfilled."""
-    return call.create(lambda tx: Booking.of(sessions.start_session(tx=tx, booking_id=booking_id)), status=200)
+def start_session(booking_id: uuid.UUID, call: SignedIn, start: SessionStart | None = None) -> Response:
+    """Says that you are at your EVSE. Where its feed lives the reservation is fulfilled once the station says that you charge,
+    within five minutes; else at once. Where the EVSE is not to be had you get another of its kind, which the answer names, or
+    409 SLOT_TAKEN with alternatives."""
+    vacant = (start or SessionStart()).vacant
+    return call.create(lambda tx: Booking.of(sessions.start_session(tx=tx, booking_id=booking_id, vacant=vacant)), status=200)
 
 
 @router.post("/bookings/{booking_id}/stop", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
 def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None = None) -> Response:
-    """Ends charging: the slots that are left are free again, and the price is settled under the quote."""
-    energy = None if stop is None else stop.energy_kwh
+    """Says that you are done. Where the EVSE's feed lives the station ends the session; else it ends now, and the price is the
+    one that was expected. What you read at the charger is kept and not priced."""
+    claimed = None if stop is None else stop.energy_kwh
     return call.create(
-        lambda tx: Booking.of(sessions.stop_session(tx=tx, booking_id=booking_id, energy_kwh=energy)), status=200
+        lambda tx: Booking.of(sessions.stop_session(tx=tx, booking_id=booking_id, claimed_kwh=claimed)), status=200
+    )
+
+
+@router.get("/bookings/{booking_id}/access", response_model=Access, responses=errors(NotFound, WrongState))
+def get_access(booking_id: uuid.UUID, call: SignedIn) -> Access:
+    """How you get to your EVSE, with your access code where there is one: from when the EVSE is told until the session ends."""
+    way = call.read(lambda tx: access.access_of(tx=tx, booking_id=booking_id))
+    return Access(
+        methods=list(way.methods), access_code=way.access_code, valid_from=way.valid_from, valid_until=way.valid_until
     )

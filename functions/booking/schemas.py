@@ -55,10 +55,27 @@ class BookingCancel(Input):
     reason: CanceledReason = CanceledReason.UNKNOWN
 
 
+class SessionStart(Input):
+    """What the driver sees at their EVSE."""
+
+    vacant: bool = Field(
+        False, description="Nobody is there, though somebody's session still runs: it ends where no feed of the EVSE could tell"
+    )
+
+
 class SessionStop(Input):
-    """What the EVSE measured, where it is known."""
+    """What the driver read at the charger: kept as their word, never priced."""
 
     energy_kwh: Annotated[float, Field(ge=0, le=1000)] | None = None
+
+
+class Access(Output):
+    """How a driver gets to their EVSE, and when."""
+
+    methods: list[str] = Field(description="OCPI AccessMethods of the booking's terms")
+    access_code: str | None = Field(description="To be entered at the station, where the terms name ACCESS_CODE")
+    valid_from: datetime
+    valid_until: datetime
 
 
 class Period(Output):
@@ -73,14 +90,22 @@ class Session(Output):
 
     started_at: datetime
     stopped_at: datetime | None
-    energy_kwh: float | None
+    energy_kwh: float | None = Field(description="Metered; null: nobody measured it (so far)")
+    stop_asked_at: datetime | None = Field(description="When the driver said that they are done; the station ends the session")
+    claimed_kwh: float | None = Field(description="What the driver says was delivered; it is not priced")
 
     @classmethod
     def of(cls, booking: domain.Booking) -> "Session | None":
         """The session of a stored booking, None where none began."""
         if booking.started_at is None:
             return None
-        return cls(started_at=booking.started_at, stopped_at=booking.stopped_at, energy_kwh=booking.session_energy_kwh)
+        return cls(
+            started_at=booking.started_at,
+            stopped_at=booking.stopped_at,
+            energy_kwh=booking.session_energy_kwh,
+            stop_asked_at=booking.stop_asked_at,
+            claimed_kwh=booking.claimed_kwh,
+        )
 
 
 class Booking(Output):
@@ -101,6 +126,9 @@ class Booking(Output):
     vehicle_id: uuid.UUID | None
     charge_request_id: uuid.UUID | None
     hold_expires_at: datetime | None
+    arrived_at: datetime | None = Field(
+        description="When the driver said that they are there. While it is RESERVED the station has yet to say so too"
+    )
     session: Session | None
     settlement: Settlement | None
     created_at: datetime
@@ -125,6 +153,7 @@ class Booking(Output):
             vehicle_id=booking.vehicle_id,
             charge_request_id=booking.charge_request_id,
             hold_expires_at=booking.hold_expires_at,
+            arrived_at=booking.arrived_at,
             session=Session.of(booking),
             settlement=booking.settlement,
             created_at=booking.created_at,

@@ -1,91 +1,96 @@
-"""Charging sessions of bookings: started, stopped and settled under the frozen quote, or never begun; and read as demand."""
+"""Charging sessions of bookings, as drivers and owners speak of them: begun, done, read; or never come to; and as demand."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from functions.booking import repository, repository_claims
-from functions.booking.claims import blocked
+from functions.booking import repository, repository_claims, repository_sessions
+from functions.booking.attendance import arrive, close, correct, evse_state, lives, opens_at
+from functions.booking.charging import CONFIRM_WITHIN, LONGEST_SESSION, Authorisation, check_energy, freed_at
 from functions.booking.domain import (
     Booking,
     BookingPosition,
     NoShowSettlement,
     RecordedSession,
     ReservationStatus,
-    SessionSettlement,
     check_transition,
 )
-from functions.booking.events import BookingMissed, SessionStopped
-from functions.booking.quotes import priced
+from functions.booking.events import BookingMissed
 from functions.booking.service import announce, change, frozen_fee, lock_booking
+from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.tariffs.domain import BookingRestriction
-from shared.energy import CHARGE_EFFICIENCY, session_energy
-from shared.errors import Conflict, Invalid, TermsRefuse, WrongState
+from shared.errors import NotFound, TermsRefuse, WrongState
 from shared.slots import slot_after, slot_of
 from shared.tx import Tx
 
-METER_TOLERANCE_KWH = 0.5
 
+def start_session(*, tx: Tx, booking_id: uuid.UUID, vacant: bool = False) -> Booking:
+    """The driver says that they are there. FULFILLED once their station says so too, or at once where it cannot be heard.
 
-def start_session(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
-    """The driver plugged in: RESERVED to FULFILLED. Early within the terms where the EVSE is free until then."""
+    Early within the terms, at another EVSE of the pool where theirs is not to be had. Again before the station spoke it
+    changes nothing. Raises TermsRefuse, WrongState, Conflict, SlotTaken.
+    """
     location, booking = lock_booking(tx, booking_id)
     check_transition(booking.status, ReservationStatus.FULFILLED)
-    opens_at = booking.start - timedelta(minutes=booking.terms.early_start_minutes)
-    if tx.now < opens_at:
-        raise TermsRefuse(f"The session may start from {opens_at.isoformat()} on.", opens_at=opens_at.isoformat())
+    if tx.now < opens_at(booking):
+        opens = opens_at(booking).isoformat()
+        raise TermsRefuse(f"The session may start from {opens} on.", opens_at=opens)
     if tx.now >= booking.end:
         raise WrongState("The booked period is over.", reservation_status=booking.status.value)
-    first = slot_of(tx.now)
-    if first < slot_of(booking.start):
-        earlier = {booking.id: {(booking.evse_id, slot) for slot in range(first, slot_of(booking.start))}}
-        if any(
-            block.evse_id == booking.evse_id and block.start < slot_of(booking.start) and block.end > first
-            for block in blocked(location)
-        ):
-            raise Conflict(
-                "The EVSE is out of use until then; your booking starts as planned.", start=booking.start.isoformat()
-            )
-        try:
-            repository_claims.change_claims(tx, add=earlier)
-        except repository_claims.ClaimTaken:
-            raise Conflict(
-                "The EVSE is still taken; your booking starts as planned.", start=booking.start.isoformat()
-            ) from None
-    return change(tx, booking, status=ReservationStatus.FULFILLED, started_at=tx.now, revealed_at=booking.revealed_at or tx.now)
+    if booking.arrived_at is not None and tx.now - booking.arrived_at < CONFIRM_WITHIN:
+        return booking
+    return arrive(tx=tx, location=location, booking=booking, by=Authorisation.APP, vacant=vacant)
 
 
-def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = None) -> Booking:
-    """Ends the charging session and frees the claims that are left. FULFILLED stays.
+def stop_session(*, tx: Tx, booking_id: uuid.UUID, claimed_kwh: float | None = None) -> Booking:
+    """The driver says that they are done. Where the EVSE's feed lives they only ask: the station ends the session. Else it
+    ends now. FULFILLED stays.
 
-    `energy_kwh` is what the EVSE measured; without it what fits into the time, at most what was booked. The price is
-    the frozen tariff's for what really happened, never above the quote's total.
+    `claimed_kwh` is what they read at the charger: kept, never priced. Raises WrongState, also a day after the start, when
+    the session is over by itself.
     """
     location, booking = lock_booking(tx, booking_id)
     if not booking.charging():
         raise WrongState("No session of this booking is running.", reservation_status=booking.status.value)
     assert booking.started_at is not None
-    minutes = (tx.now - booking.started_at) / timedelta(minutes=1)
-    possible = session_energy(minutes, booking.power_kw, None) / CHARGE_EFFICIENCY
-    if energy_kwh is not None and energy_kwh > possible + METER_TOLERANCE_KWH:
-        raise Invalid.one(
-            "energy_kwh", f"{booking.power_kw} kW cannot deliver more than {possible:.1f} kWh in {minutes:.0f} min"
-        )
-    energy = (
-        energy_kwh
-        if energy_kwh is not None
-        else min(booking.energy_kwh, session_energy(minutes, booking.power_kw, booking.vehicle_kw))
-    )
-    stopped_at = max(tx.now, booking.started_at + timedelta(seconds=1))
-    price = priced(tx, location, booking.tariff_id, booking.started_at, stopped_at, energy)
-    capped = {"total_minor": min(price.total_minor, booking.quote.total_minor), "uncapped_minor": price.total_minor}
-    settlement = SessionSettlement(**dict(price) | capped)
-    repository_claims.release(tx, booking.id, from_slot=slot_after(tx.now))
-    booking = change(tx, booking, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
-    announce(tx, location, booking, SessionStopped, reminder=False)
-    return booking
+    if tx.now - booking.started_at >= LONGEST_SESSION:
+        raise WrongState("The session ended by itself a day after it began.", reservation_status=booking.status.value)
+    claimed = booking.claimed_kwh if claimed_kwh is None else claimed_kwh
+    booking = change(tx, booking, stop_asked_at=booking.stop_asked_at or tx.now, claimed_kwh=claimed)
+    session = repository_sessions.of_booking(tx, booking.id)
+    state = evse_state(tx, booking)
+    ended_at = tx.now if session is None or not lives(state) else freed_at(state, session, asked=True)
+    if ended_at is None:
+        return booking
+    return close(tx=tx, location=location, booking=booking, session=session, ended_at=ended_at) or booking
+
+
+def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
+    """The owner of the place says what the meter of a session counted; once it is settled only for a lower bill.
+
+    Raises NotFound for others' places, WrongState where no session began, Invalid for more than the EVSE can deliver,
+    Conflict for a higher bill.
+    """
+    unlocked = repository.get(tx, booking_id)
+    try:
+        location = None if unlocked is None else stations.get_owned(tx=tx, location_id=unlocked.location_id)
+    except NotFound:
+        location = None
+    booking = None if location is None else repository.get(tx, booking_id, lock=True)
+    if location is None or booking is None:
+        raise NotFound(f"There is no booking {booking_id}.")
+    if booking.started_at is None:
+        raise WrongState("No session of this booking has begun.", reservation_status=booking.status.value)
+    session = repository_sessions.of_booking(tx, booking.id)
+    check_energy(kwh, booking.power_kw, (booking.stopped_at or tx.now) - booking.started_at)
+    if booking.stopped_at is not None:
+        return correct(tx=tx, location=location, booking=booking, session=session, kwh=kwh)
+    if session is None:
+        raise WrongState("Its session has no meter; say what it counted once it has ended.")
+    repository_sessions.update(tx, session.id, kwh=kwh)
+    return change(tx, booking, session_energy_kwh=round(kwh, 3))
 
 
 def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
@@ -117,10 +122,6 @@ class EvseCommitments:
     """The start of the session by EVSE."""
     claimed: set[tuple[uuid.UUID, datetime]]
     """(EVSE, the slot's start) of bookings whose session has not begun."""
-
-
-LONGEST_SESSION = timedelta(days=1)
-"""A session that nobody stopped is not taken for a running one after that."""
 
 
 def committed(

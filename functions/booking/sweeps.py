@@ -5,8 +5,9 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from functions.booking import claims, outages, repository, service, sessions
-from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, WhoCanceled, check_transition
+from functions.booking import claims, outages, repository, repository_sessions, service, sessions
+from functions.booking.charging import CONFIRM_WITHIN
+from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus, WhoCanceled, check_transition
 from functions.booking.events import EvseRevealed
 from functions.stations import service as stations
 from functions.stations.domain import Location
@@ -51,14 +52,19 @@ def release_expired_holds(platform: Platform) -> int:
 def sweep_no_shows(platform: Platform) -> int:
     """RESERVED bookings nobody came to within the terms' time: NO_SHOW, the slot is freed, the fee is the terms'.
 
-    Where the EVSE is out of use nobody could have come: the booking is cancelled by the operator's side, at no cost.
+    Where the EVSE is out of use, or somebody else is still at it, nobody could have come: the booking is cancelled by the
+    operator's side, at no cost.
     """
 
     def step(tx: Tx, location: Location, booking: Booking) -> bool:
         if booking.status is not ReservationStatus.RESERVED or booking.no_show_at > tx.now:
             return False
+        arrived_at = booking.arrived_at
+        if arrived_at is not None and arrived_at <= booking.no_show_at and tx.now - arrived_at < CONFIRM_WITHIN:
+            return False  # they came in time; their station has yet to say so
         check_transition(booking.status, ReservationStatus.NO_SHOW)
-        excuse = outages.excuse(location, booking)
+        occupant = repository_sessions.running_on(tx, booking.evse_id)
+        excuse = CanceledReason.BLOCKED if occupant is not None else outages.excuse(location, booking)
         if excuse is not None:
             service.end_booking(tx, location, booking, reason=excuse, who=WhoCanceled.CPO)
             return True

@@ -1,8 +1,9 @@
-"""Tables of bookings. `slot_claim` is the truth about who holds an EVSE when: its primary key cannot hold two."""
+"""Tables of bookings. `slot_claim` is the truth about who holds an EVSE when: its primary key cannot hold two.
+`charging_session` is the truth about who charges where: `running_evse_id` cannot be there twice."""
 
 import sqlalchemy as sa
 
-from shared.db import Id, Key, UtcDateTime, metadata
+from shared.db import Id, Key, LongText, UtcDateTime, metadata
 
 booking = sa.Table(
     "booking",
@@ -34,6 +35,12 @@ booking = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     sa.Column("session_energy_kwh", sa.Double),
     sa.Column("settlement", sa.JSON(none_as_null=True)),
+    sa.Column("arrived_at", UtcDateTime),
+    sa.Column("arrived_by", Key(16)),
+    sa.Column("access_tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("stop_asked_at", UtcDateTime),
+    sa.Column("claimed_kwh", sa.Double),
+    sa.Column("overstay_told_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
@@ -67,4 +74,38 @@ booking_request = sa.Table(
     sa.Column("reason", sa.String(255)),
     sa.Column("request_received", UtcDateTime, nullable=False),
     sa.Index("ix_booking_request_booking", "booking_id", "id"),
+)
+
+charging_session = sa.Table(
+    "charging_session",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("location_id", Id, nullable=False),
+    sa.Column("evse_id", Id, nullable=False),
+    # The EVSE while the session is ACTIVE, else NULL: two running sessions on one EVSE cannot be.
+    sa.Column("running_evse_id", Id, unique=True),
+    sa.Column("ref", Key(64)),
+    sa.Column("booking_id", Id, sa.ForeignKey("booking.id")),
+    sa.Column("source", Key(16), nullable=False),
+    sa.Column("auth", Key(16)),
+    sa.Column("status", Key(16), nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("kwh", sa.Double),
+    sa.Column("charging_until", UtcDateTime),
+    sa.Column("last_updated", UtcDateTime),
+    sa.Column("signed_data", LongText()),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("evse_id", "ref"),
+    sa.Index("ix_charging_session_booking", "booking_id"),
+    sa.Index("ix_charging_session_status", "status", "started_at"),
+)
+
+meter_value = sa.Table(
+    "meter_value",
+    metadata,
+    sa.Column("session_id", Id, sa.ForeignKey("charging_session.id"), primary_key=True),
+    sa.Column("at", UtcDateTime, primary_key=True),
+    sa.Column("kwh", sa.Double, nullable=False),
+    sa.Column("charging", sa.Boolean, nullable=False),
 )

@@ -14,6 +14,7 @@ from functions.booking.events import (
     BookingReserved,
     EvseChanged,
     EvseRevealed,
+    SessionOverstayed,
     SessionStopped,
 )
 from functions.notify.phrases import clock, connector_name, local, period, short, soon, when, zone_name
@@ -237,6 +238,13 @@ def _stopped(event: SessionStopped) -> NotificationContent:
     )
 
 
+def _overstayed(event: SessionOverstayed) -> NotificationContent:
+    name, until = event.location.name, local(event.end, event.location.time_zone)
+    lines = (f"Your time at {name} ended at {until:%H:%M} and you are still at {event.evse_uid}: please move your car.",)
+    sms = f"Your time at {event.evse_uid}, {name[:40]}, ended at {until:%H:%M}. Please move your car."
+    return NotificationContent(f"Please move your car: {name[:80]}", lines, _facts(event), sms)
+
+
 def _offered(event: ChargeRequestOffered) -> NotificationContent:
     offer = event.offer
     name, zone = offer.location.name, offer.location.time_zone
@@ -304,6 +312,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     EvseRevealed: _revealed,
     EvseChanged: _changed,
     SessionStopped: _stopped,
+    SessionOverstayed: _overstayed,
     ChargeRequestOffered: _offered,
     ChargeRequestUnsatisfiable: _unsatisfiable,
     ChargeRequestExpired: _expired,

@@ -5,11 +5,12 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
+from functions.booking import sessions
 from functions.booking.domain import BookingFilter
 from functions.booking.schemas import From, Statuses, To
 from functions.operators import calendar
-from functions.operators.calendar_schemas import LocationCalendar, OperatorBooking
-from shared.errors import NotFound
+from functions.operators.calendar_schemas import LocationCalendar, OperatorBooking, Reading
+from shared.errors import Conflict, NotFound, WrongState
 from shared.tx import Tx
 from shared.web.call import Owner
 from shared.web.failures import errors
@@ -43,6 +44,18 @@ def list_hosted_bookings(
         )
 
     return call.read(read)
+
+
+@router.post("/hosted/{booking_id}/reading", response_model=OperatorBooking, responses=errors(NotFound, WrongState, Conflict))
+def give_reading(booking_id: uuid.UUID, reading: Reading, call: Owner) -> OperatorBooking:
+    """Says what the meter counted in a session at your place, where the station could not. Once the session is settled only
+    a reading that lowers the bill is taken."""
+
+    def give(tx: Tx) -> OperatorBooking:
+        booking = sessions.give_reading(tx=tx, booking_id=booking_id, kwh=reading.kwh)
+        return OperatorBooking.of(booking, tx.now)
+
+    return call.write(give)
 
 
 @router.get("/locations/{location_id}/calendar", response_model=LocationCalendar)

@@ -9,7 +9,7 @@ from functions.booking.domain import Booking as Record
 from functions.booking.domain import Cancellation, ReservationStatus, Settlement
 from functions.booking.schemas import Period, Session
 from functions.stations.schemas import Calendar
-from shared.web.fields import Output
+from shared.web.fields import Input, Output
 
 
 class OperatorBooking(Output):
@@ -58,6 +58,12 @@ class OperatorBooking(Output):
             created_at=record.created_at,
             last_updated=record.updated_at,
         )
+
+
+class Reading(Input):
+    """What a meter counted in a session."""
+
+    kwh: float = Field(ge=0, le=10_000, examples=[7.3])
 
 
 class Closed(Output):

@@ -71,6 +71,14 @@ def _started_booking(world: World, person: Person) -> str:
     return booking_id
 
 
+def _hosted_session(world: World, person: Person) -> str:
+    """A session that runs at a place of the person's."""
+    owner_before, world.owner_id = world.owner_id, person.id
+    booking_id = _started_booking(world, world.user())
+    world.owner_id = owner_before
+    return booking_id
+
+
 def _owned(world: World, person: Person, *, status: str) -> str:
     plug = Connector("1", TYPE2, "CABLE", "AC_3_PHASE", 22.0)
     record = LocationRecord(
@@ -206,6 +214,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "booking": _booking,
     "booking_due": lambda world, person: _booking(world, person, start="08:00"),
     "booking_started": _started_booking,
+    "hosted_session": _hosted_session,
+    "session_ref": lambda _world, _person: "4711",
     "location": lambda world, person: _owned(world, person, status="APPROVED"),
     "location_submitted": lambda world, person: _owned(world, person, status="SUBMITTED"),
     "fed_location": _fed_location,
@@ -446,6 +456,20 @@ RULES: dict[str, Rule] = {
     "PUT /stations/evses/{evse_id}/status": Rule(
         STATIONS, body=lambda scene, _: {"status": "CHARGING", "last_updated": _later(scene, 0)}, sees_all=NONE
     ),
+    "PUT /stations/evses/{evse_id}/sessions/{ref}": Rule(
+        STATIONS,
+        ids={"ref": "session_ref"},
+        body=lambda scene, _: {
+            "status": "ACTIVE",
+            "start_date_time": _later(scene, 0),
+            "kwh": 0,
+            "last_updated": _later(scene, 0),
+        },
+        sees_all=NONE,
+    ),
+    "POST /stations/evses/{evse_id}/authorize": Rule(
+        STATIONS, body={"method": "ACCESS_CODE", "value": "000000"}, sees_all=NONE
+    ),
     "PUT /stations/locations/{location_id}/status": Rule(
         STATIONS,
         ids={"location_id": "fed_location"},
@@ -478,6 +502,8 @@ RULES: dict[str, Rule] = {
     "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "TRAFFIC"}),
     "POST /booking/bookings/{booking_id}/start": Rule(SIGNED_IN, ids={"booking_id": "booking_due"}),
     "POST /booking/bookings/{booking_id}/stop": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, body={}),
+    "GET /booking/bookings/{booking_id}/access": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, sees_all=NONE),
+    "POST /booking/hosted/{booking_id}/reading": Rule(OWNERS, ids={"booking_id": "hosted_session"}, body={"kwh": 0.2}),
     # optimizer
     "POST /optimizer/charge-requests": Rule(SIGNED_IN, body=WISH, status=202),
     "GET /optimizer/charge-requests": Rule(SIGNED_IN),

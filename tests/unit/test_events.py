@@ -28,6 +28,8 @@ def _has_all_of(written: Any, kept: Any) -> bool:
     """Whether what is written has every member that was kept; members that came with a default since then are more."""
     if isinstance(kept, dict):
         return isinstance(written, dict) and all(name in written and _has_all_of(written[name], kept[name]) for name in kept)
+    if isinstance(kept, list):
+        return isinstance(written, list) and len(written) == len(kept) and all(map(_has_all_of, written, kept))
     return bool(written == kept)
 
 

@@ -70,6 +70,12 @@ def states_of(*, tx: Tx, location_ids: Sequence[uuid.UUID], since: datetime) -> 
     }
 
 
+def state_of(*, tx: Tx, location_id: uuid.UUID, evse_id: uuid.UUID, since: datetime) -> EvseState | None:
+    """What is known of one EVSE of a location, with its changes at or after `since`; None where it is not there."""
+    states = states_of(tx=tx, location_ids=[location_id], since=since).get(location_id, [])
+    return next((state for state in states if state.evse_id == evse_id), None)
+
+
 def _state(evse: EvseFeedState, contact: FeedContact | None, changes: list[Change]) -> EvseState:
     report = evse.report
     live = report is not None and report.unknown_since is None and contact is not None and contact.silent_since is None
@@ -107,6 +113,20 @@ def put_status(*, tx: Tx, evse_id: uuid.UUID, status: str, last_updated: datetim
     _check_skew(tx, [("last_updated", last_updated)])
     _touch(tx, context.key.location_id, context.contact)
     return _take(tx, context.key.location_id, context.evses[0], status, last_updated)
+
+
+def heard_from(*, tx: Tx, evse_id: uuid.UUID, instants: list[tuple[str, datetime]]) -> uuid.UUID:
+    """Takes a call of a station about one of its EVSEs that is no report of its state: the key is looked up, the feed was
+    heard. The location's id. `instants`: those of the call, by the names of their fields.
+
+    Raises Unauthenticated, NotFound (an EVSE of another location too), Invalid for an instant that is ahead.
+    """
+    context = authenticated(tx, repository.key_and_evse(tx, tx.actor.key_hash or "", evse_id))
+    if not context.evses:
+        raise NotFound(f"There is no EVSE {evse_id} of this key's location.")
+    _check_skew(tx, instants)
+    _touch(tx, context.key.location_id, context.contact)
+    return context.key.location_id
 
 
 def put_statuses(
