@@ -135,7 +135,7 @@ def test_a_moved_draft_is_found_where_it_is(world: World, owner: Person) -> None
         ({"latitude": 0, "longitude": 0}, "latitude"),
         ({"currency": "GBP"}, "currency"),
         (
-            {"opening_times": {"regular_hours": [{"weekday": 1, "period_begin": "20:00", "period_end": "08:00"}]}},
+            {"opening_times": {"regular_hours": [{"weekday": 1, "period_begin": "20:00", "period_end": "20:00"}]}},
             "opening_times",
         ),
     ],
