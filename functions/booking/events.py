@@ -5,7 +5,15 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from functions.booking.domain import NOT_ASSIGNED, Booking, CanceledReason, ReservationStatus, Settlement, WhoCanceled
+from functions.booking.domain import (
+    NOT_ASSIGNED,
+    Booking,
+    CanceledReason,
+    CancellationCause,
+    ReservationStatus,
+    Settlement,
+    WhoCanceled,
+)
 from functions.stations.domain import BookingTerms, Location
 from functions.stations.events import LocationSnapshot
 from functions.tariffs.pricing import Quote
@@ -52,6 +60,10 @@ class BookingSnapshot:
     fee_minor: int | None
     settlement: Settlement | None
     """Of one whose session has ended, or that was missed."""
+    cause: CancellationCause | None = None
+    """Of a cancelled one that was not the driver's own, where OCPI has no word for it."""
+    late_since: datetime | None = None
+    """Of one that was left late before it moved: cancelling it costs the fee."""
 
     @classmethod
     def of(cls, location: Location, booking: Booking, *, now: datetime, previous: Booking | None = None) -> Self:
@@ -76,6 +88,8 @@ class BookingSnapshot:
             who_canceled=None if canceled is None else canceled.who_canceled,
             fee_minor=None if canceled is None else canceled.fee_minor,
             settlement=booking.settlement,
+            cause=None if canceled is None else canceled.cause,
+            late_since=booking.late_since,
         )
 
 

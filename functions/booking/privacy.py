@@ -5,7 +5,7 @@ from typing import Any
 
 from functions.booking import repository
 from functions.booking.domain import Booking, BookingFilter
-from functions.booking.service import cancel_booking
+from functions.booking.cancellations import cancel_booking
 from shared.tx import Tx
 
 

@@ -189,9 +189,9 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
 
 
 def pseudonymise(tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
-    """Gives a user's bookings to another id and takes their vehicle off them. Returns how many."""
+    """Gives a user's bookings to another id and takes vehicle and plate off them. Returns how many."""
     statement = sa.update(booking_table).where(booking_table.c.user_id == user_id)
-    return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None)).rowcount
+    return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None, plate=None)).rowcount
 
 
 def fulfilled(

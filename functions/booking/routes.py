@@ -4,7 +4,7 @@ import uuid
 
 from fastapi import APIRouter, Response
 
-from functions.booking import service, sessions
+from functions.booking import cancellations, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
 from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
@@ -82,9 +82,12 @@ def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, cal
 
 @router.post("/bookings/{booking_id}/cancel", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
 def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel | None = None) -> Response:
-    """Cancels a booking and frees its slot. After the terms' time it costs what they say."""
+    """Cancels a booking and frees its slot. After the terms' time it costs what they say; after the start it is a NO_SHOW. An
+    administrator's cancel is the operator's side's and free."""
     reason = (cancel or BookingCancel()).reason
-    return call.create(lambda tx: Booking.of(service.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200)
+    return call.create(
+        lambda tx: Booking.of(cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
+    )
 
 
 @router.post(

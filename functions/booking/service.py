@@ -1,4 +1,6 @@
-"""Use cases of bookings: reserve, reschedule, cancel, confirm, start, stop. Each runs inside one transaction.
+"""Use cases of bookings: reserve, reschedule, confirm, and how one ends. Each runs inside one transaction.
+
+Cancelling is in cancellations.py, charging in sessions.py.
 
 Locks are taken in one order: the driver (where their limits are asked for), the location row, then bookings by id, then the
 difference of claims.
@@ -13,7 +15,6 @@ from typing import Any
 from functions.accounts import service as accounts
 from functions.booking import claims, repository, repository_claims
 from functions.booking.domain import (
-    DRIVER_REASONS,
     REMIND_BEFORE,
     REVEAL_BEFORE,
     Booking,
@@ -21,11 +22,13 @@ from functions.booking.domain import (
     BookingPosition,
     CanceledReason,
     Cancellation,
+    CancellationCause,
     ReservationRequest,
     ReservationStatus,
     WhoCanceled,
     check_period,
     check_transition,
+    missed_at,
 )
 from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved, audited, reminder_of
 from functions.booking.limits import Limits
@@ -175,7 +178,7 @@ def _placed_period(
         evse_id=placement.evse_id,
         evse_uid=next(evse.uid for evse in location.evses if evse.id == placement.evse_id),
         quote=priced(tx, location, tariff_id, start, end, energy_kwh),
-        no_show_at=start + timedelta(minutes=terms.noshow_timeout_minutes),
+        no_show_at=missed_at(terms, start, tx.now),
         revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
     )
 
@@ -269,7 +272,14 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     if not booking.holds(tx.now):
         raise WrongState("The hold has run out; ask again.", reservation_status=booking.status.value)
     revealed_at = tx.now if booking.start - tx.now <= REVEAL_BEFORE else None
-    booking = change(tx, booking, status=ReservationStatus.RESERVED, hold_expires_at=None, revealed_at=revealed_at)
+    booking = change(
+        tx,
+        booking,
+        status=ReservationStatus.RESERVED,
+        hold_expires_at=None,
+        revealed_at=revealed_at,
+        no_show_at=missed_at(booking.terms, booking.start, tx.now),
+    )
     announce(tx, location, booking, BookingReserved)
     return booking
 
@@ -287,7 +297,8 @@ def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
 
 
 def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None) -> Booking:
-    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile.
+    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. One that its
+    driver leaves late stays late to cancel.
 
     Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
     """
@@ -322,28 +333,11 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
             alternatives=alternatives,
         )
     placed = _placed_period(tx, location, placement, booking.tariff_id, terms, start, end, energy)
-    moved = change(tx, booking, **vars(placed))
+    late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
+    moved = change(tx, booking, **vars(placed), late_since=late_since)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
     return moved
-
-
-def cancel_booking(
-    *,
-    tx: Tx,
-    booking_id: uuid.UUID,
-    reason: CanceledReason = CanceledReason.UNKNOWN,
-    who: WhoCanceled = WhoCanceled.MSP,
-) -> Booking:
-    """Ends a booking and frees its claims in the same transaction. A late cancel by the driver costs what the terms say."""
-    if who is WhoCanceled.MSP and reason not in DRIVER_REASONS:
-        raise Invalid.one("reason", f"must be one of {', '.join(DRIVER_REASONS)}")
-    location, booking = lock_booking(tx, booking_id)
-    check_transition(booking.status, ReservationStatus.CANCELED)
-    cancel_until = booking.start - timedelta(minutes=booking.terms.cancel_until_minutes)
-    late = who is WhoCanceled.MSP and booking.status is ReservationStatus.RESERVED and tx.now > cancel_until
-    fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_CANCELLATION_FEES) if late else 0
-    return end_booking(tx, location, booking, reason=reason, who=who, late=late, fee_minor=fee)
 
 
 def end_booking(
@@ -355,9 +349,10 @@ def end_booking(
     who: WhoCanceled,
     late: bool = False,
     fee_minor: int = 0,
+    cause: CancellationCause | None = None,
 ) -> Booking:
     """CANCELED, claims freed, and the driver told. Location and booking must be locked."""
-    canceled = Cancellation(cancellation_reason=reason, who_canceled=who, late=late, fee_minor=fee_minor)
+    canceled = Cancellation(cancellation_reason=reason, who_canceled=who, late=late, fee_minor=fee_minor, cause=cause)
     repository_claims.release(tx, booking.id)
     booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled)
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
@@ -372,6 +367,11 @@ def frozen_fee(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
     return booking_fee(stations.get_tariff(tx=tx, tariff_id=booking.tariff_id), kind)
 
 
+def by_driver(tx: Tx, booking: Booking) -> bool:
+    """Whether the booking's own driver acts: what administrators and the platform do to it never costs the driver a fee."""
+    return tx.actor.id == booking.user_id
+
+
 def reveal(*, tx: Tx, booking: Booking) -> Booking:
-    """Settles the booking's EVSE: from now on it is shown and not moved."""
-    return change(tx, booking, revealed_at=tx.now)
+    """Settles the booking's EVSE: from now on it is shown and not moved. Told late, its driver has their time all the same."""
+    return change(tx, booking, revealed_at=tx.now, no_show_at=missed_at(booking.terms, booking.start, tx.now))

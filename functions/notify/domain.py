@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from functions.booking.domain import NOT_ASSIGNED, NoShowSettlement, SessionSettlement
+from functions.booking.domain import NOT_ASSIGNED, CancellationCause, NoShowSettlement, SessionSettlement
 from functions.booking.events import (
     BookingCanceled,
     BookingEvent,
@@ -97,6 +97,13 @@ CANCEL_REASONS = {
     "UNKNOWN": None,
 }
 
+CANCEL_CAUSES = {
+    CancellationCause.ADMINISTRATOR: "by us, the platform",
+    CancellationCause.DRIVER_SUSPENDED: "because your account is suspended",
+    CancellationCause.PLACE_WITHDRAWN: "because the operator no longer offers this place",
+}
+"""How a cancellation that was not the driver's own is told, where OCPI has no word for it."""
+
 
 def connector_name(standard: str) -> str:
     """What drivers call a connector."""
@@ -162,6 +169,8 @@ def _where(location: LocationSnapshot) -> str:
 
 def _cancel_line(event: BookingEvent) -> str:
     cancel_until = event.start - timedelta(minutes=event.terms.cancel_until_minutes)
+    if event.late_since is not None:
+        return "It was moved too late to be cancelled without the cost that the terms name."
     if cancel_until <= event.at:
         return "It is too close to the start to cancel without the cost that the terms name."
     return f"You can cancel without cost until {when(cancel_until, event.location.time_zone)}."
@@ -205,14 +214,17 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
 
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
+    lines = (_canceled_line(event), *_fee_line(event, event.fee_minor))
+    return NotificationContent(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
+
+
+def _canceled_line(event: BookingCanceled) -> str:
+    canceled = f"Your booking at {event.location.name} was cancelled"
+    if event.cause is not None:
+        return f"{canceled} {CANCEL_CAUSES[event.cause]}, at no cost to you."
     reason = CANCEL_REASONS.get(event.reason or "UNKNOWN")
     canceled_by = "you" if event.who_canceled == "MSP" else "the operator"
-    because = f" because of {reason}" if reason else ""
-    lines = (
-        f"Your booking at {event.location.name} was cancelled by {canceled_by}{because}.",
-        *_fee_line(event, event.fee_minor),
-    )
-    return NotificationContent(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
+    return f"{canceled} by {canceled_by}{f' because of {reason}' if reason else ''}."
 
 
 def _no_show(event: BookingMissed) -> NotificationContent:

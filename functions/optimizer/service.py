@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.accounts import service as accounts
+from functions.booking import cancellations
 from functions.booking import service as booking
 from functions.booking.domain import OFFER_HOLD, Booking, ReservationRequest, ReservationStatus
 from functions.booking.events import BookingSnapshot, HoldExpired
@@ -297,7 +298,7 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
         held = booking.get_owned(tx=tx, booking_id=booking_id)
         for location_id in sorted({held.location_id, offers[offer].location_id}):
             stations.lock_location(tx=tx, location_id=location_id)
-        booking.cancel_booking(tx=tx, booking_id=booking_id)
+        cancellations.cancel_booking(tx=tx, booking_id=booking_id)
         booking_id = _reserve(tx, request, offers[offer], hold_until=None).id
     status = ChargeRequestStatus.RESERVED
     repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
@@ -311,7 +312,7 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
     if request.booking_id is not None:
         booked = booking.get_owned(tx=tx, booking_id=request.booking_id)
         if booked.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
-            booking.cancel_booking(tx=tx, booking_id=request.booking_id)
+            cancellations.cancel_booking(tx=tx, booking_id=request.booking_id)
         elif booked.status is ReservationStatus.FULFILLED:
             raise Conflict("Charging has begun; stop the session instead.", booking_id=str(booked.id))
     repository.update(tx, request_id, status=ChargeRequestStatus.CANCELED.value, offer_expires_at=None)

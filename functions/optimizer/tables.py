@@ -24,6 +24,7 @@ charge_request = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Index("ix_charge_request_user", "user_id", "id"),
+    sa.Index("ix_charge_request_status", "status", "created_at"),
     sa.Index("ix_charge_request_decided", "decided_at", "policy"),
 )
 
