@@ -43,6 +43,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.PasswordChanged: (TELL,),
     accounts.EmailChanged: (TELL,),
     accounts.AccountLinked: (TELL,),
+    accounts.AccountSuspended: (TELL,),
     accounts.AccountDeleted: (TELL,),
     booking.BookingReserved: (TELL,),
     booking.BookingRescheduled: (TELL,),

@@ -112,6 +112,13 @@ def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
         raise NotFound(f"There is no account {user_id}.")
 
 
+def lock_unless_suspended(*, tx: Tx, user_id: uuid.UUID) -> bool:
+    """Locks an account's row until the transaction ends; False where it is suspended. One that is not there is not suspended:
+    operators' commands load the locations of owners without an account."""
+    user = repository.user_by_id(tx, user_id, lock=True)
+    return user is None or user.status != UserStatus.SUSPENDED
+
+
 def _caller_id(tx: Tx) -> uuid.UUID:
     if tx.actor.id is None:
         raise Unauthenticated()

@@ -25,23 +25,23 @@ def cancel_booking(
     tx: Tx,
     booking_id: uuid.UUID,
     reason: CanceledReason = CanceledReason.UNKNOWN,
-    cause: CancellationCause = CancellationCause.ADMINISTRATOR,
+    cause: CancellationCause | None = None,
 ) -> Booking:
     """Ends a booking and frees its claims in the same transaction.
 
     By its driver it costs what the terms say: late the fee of a late cancel; once its start has passed it is a miss, NO_SHOW
     with that fee, since their place was kept and they did not come. At a charger that is out of use neither costs anything.
-    By anybody else it is the operator's side's, because of `cause`, and free. Raises WrongState, Invalid for a reason that is
+    By anybody else, or with a `cause`, it is the operator's side's and free. Raises WrongState, Invalid for a reason that is
     the other side's.
     """
     location, booking = lock_booking(tx, booking_id)
-    who = WhoCanceled.MSP if by_driver(tx, booking) else WhoCanceled.CPO
+    who = WhoCanceled.MSP if cause is None and by_driver(tx, booking) else WhoCanceled.CPO
     reasons = DRIVER_REASONS if who is WhoCanceled.MSP else OPERATOR_REASONS
     if reason not in reasons:
         raise Invalid.one("reason", f"must be one of {', '.join(reasons)}")
     check_transition(booking.status, ReservationStatus.CANCELED)
     if who is WhoCanceled.CPO:
-        return end_booking(tx, location, booking, reason=reason, who=who, cause=cause)
+        return end_booking(tx, location, booking, reason=reason, who=who, cause=cause or CancellationCause.ADMINISTRATOR)
     return _by_driver(tx, location, booking, reason)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from functions.accounts import service as accounts
 from functions.booking import cancellations
 from functions.booking import service as booking
-from functions.booking.domain import OFFER_HOLD, Booking, ReservationRequest, ReservationStatus
+from functions.booking.domain import OFFER_HOLD, Booking, CancellationCause, ReservationRequest, ReservationStatus
 from functions.booking.events import BookingSnapshot, HoldExpired
 from functions.optimizer import repository, serving
 from functions.optimizer.core.features import FEATURE_VERSION
@@ -305,14 +305,14 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
     return get_owned(tx=tx, request_id=request_id)
 
 
-def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
-    """Withdraws a charge request. What it holds or booked is cancelled under the booking's terms."""
+def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID, cause: CancellationCause | None = None) -> ChargeRequest:
+    """Withdraws a charge request. What it holds or booked is cancelled under the booking's terms; with a `cause` at no cost."""
     request = get_owned(tx=tx, request_id=request_id, lock=True)
     check_transition(request.status, ChargeRequestStatus.CANCELED)
     if request.booking_id is not None:
         booked = booking.get_owned(tx=tx, booking_id=request.booking_id)
         if booked.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
-            cancellations.cancel_booking(tx=tx, booking_id=request.booking_id)
+            cancellations.cancel_booking(tx=tx, booking_id=request.booking_id, cause=cause)
         elif booked.status is ReservationStatus.FULFILLED:
             raise Conflict("Charging has begun; stop the session instead.", booking_id=str(booked.id))
     repository.update(tx, request_id, status=ChargeRequestStatus.CANCELED.value, offer_expires_at=None)

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.stack.mariadb import Mariadb
+from functions.booking import cancellations
 from functions.booking import service as booking
 from functions.booking.domain import Booking, ReservationRequest
 from functions.booking.tables import booking as booking_table
@@ -142,7 +143,7 @@ def test_reserves_moves_and_cancels_at_random_never_put_a_vehicle_in_two_places(
                 elif mine and dice.random() < 0.4:
                     booking_id = dice.choice(mine)
                     world.platform.transact(
-                        lambda tx, booking_id=booking_id: booking.cancel_booking(tx=tx, booking_id=booking_id)
+                        lambda tx, booking_id=booking_id: cancellations.cancel_booking(tx=tx, booking_id=booking_id)
                     )
                 else:
                     minutes = dice.choice((15, 30, 60))
