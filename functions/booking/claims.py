@@ -144,7 +144,7 @@ def end_hold(
     canceled = Cancellation(cancellation_reason=reason, who_canceled=who, detail=detail, fee_minor=0)
     repository.update(tx, booking.id, status=ReservationStatus.CANCELED, canceled=canceled, ended_at=tx.now)
     if booking.charge_request_id is not None:
-        tx.publish(HoldExpired(booking.charge_request_id))
+        tx.publish(HoldExpired(booking.charge_request_id, withdrawn=who is WhoCanceled.CPO))
 
 
 def alternatives(

@@ -160,6 +160,19 @@ class HoldExpired(Event):
 
     TYPE: ClassVar[str] = "hold_expired"
     charge_request_id: uuid.UUID
+    withdrawn: bool = False
+    """Whether the operator took the place away; else nobody accepted it in time."""
+
+
+@dataclass(frozen=True)
+class ReservationEnded(Event):
+    """What a charge request led to is over: used, missed or cancelled, however that came."""
+
+    TYPE: ClassVar[str] = "reservation_ended"
+    charge_request_id: uuid.UUID
+    booking_id: uuid.UUID
+    reservation_status: ReservationStatus
+    """FULFILLED, NO_SHOW or CANCELED."""
 
 
 def reminder_of(event: BookingEvent) -> BookingReminder:

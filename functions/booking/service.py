@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from functions.accounts import service as accounts
+from functions.accounts.domain import normal_plate
 from functions.booking import claims, repository, repository_claims
 from functions.booking.domain import (
     REMIND_BEFORE,
     REVEAL_BEFORE,
+    TRANSITIONS,
     Booking,
     BookingFilter,
     BookingPosition,
@@ -30,8 +32,16 @@ from functions.booking.domain import (
     check_transition,
     missed_at,
 )
-from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved, audited, reminder_of
-from functions.booking.limits import Limits
+from functions.booking.events import (
+    BookingCanceled,
+    BookingEvent,
+    BookingRescheduled,
+    BookingReserved,
+    ReservationEnded,
+    audited,
+    reminder_of,
+)
+from functions.booking.limits import Car, Limits
 from functions.booking.placement import Placement, place
 from functions.booking.quotes import priced
 from functions.stations import service as stations
@@ -99,10 +109,10 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
 
     Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
     """
-    vehicle_kw = request.vehicle_kw
+    vehicle_kw, car = request.vehicle_kw, Car(request.vehicle_id)
     if request.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)
-        vehicle_kw = vehicle.max_power_kw
+        vehicle_kw, car = vehicle.max_power_kw, Car(vehicle.id, normal_plate(vehicle.plate))
         if request.standard not in vehicle.standards:
             standards = ", ".join(vehicle.standards)
             raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
@@ -112,13 +122,13 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         raise NotFound(f"There is no location {request.location_id}.")
     claims.release_lapsed(tx, location.id)
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
-    limits = limits_of(tx=tx, user_id=request.user_id)
+    limits = limits_of(tx=tx, user_id=request.user_id, car=car, holds=request.hold_until is not None)
     first_full: tuple[Pool, range] | None = None
     for pool in pools:
         minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
         end = request.start + SLOT * whole_slots(minutes)
         slots = check_period(request.start, end)
-        _check_allowed(tx, limits, location, location.booking_terms, request.vehicle_id, slots)
+        _check_allowed(tx, limits, location, location.booking_terms, slots)
         placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is None:
             first_full = first_full or (pool, slots)
@@ -126,7 +136,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         fitting = session_energy((end - request.start) / MINUTE, pool.power_kw, vehicle_kw)
         energy = fitting if request.energy_kwh is None else min(request.energy_kwh, fitting)
         placed = _placed_period(tx, location, placement, pool.tariff_id, location.booking_terms, request.start, end, energy)
-        booking = _new_booking(tx, location, pool, placed, request, vehicle_kw)
+        booking = _new_booking(tx, location, pool, placed, request, vehicle_kw, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -184,7 +194,13 @@ def _placed_period(
 
 
 def _new_booking(
-    tx: Tx, location: Location, pool: Pool, placed: _PlacedPeriod, request: ReservationRequest, vehicle_kw: float | None
+    tx: Tx,
+    location: Location,
+    pool: Pool,
+    placed: _PlacedPeriod,
+    request: ReservationRequest,
+    vehicle_kw: float | None,
+    car: Car,
 ) -> Booking:
     held = request.hold_until is not None
     return Booking(
@@ -194,7 +210,8 @@ def _new_booking(
         standard=pool.standard,
         power_class=pool.power_class,
         power_kw=pool.power_kw,
-        vehicle_id=request.vehicle_id,
+        vehicle_id=car.vehicle_id,
+        plate=car.plate,
         vehicle_kw=vehicle_kw,
         charge_request_id=request.charge_request_id,
         tariff_id=pool.tariff_id,
@@ -207,8 +224,8 @@ def _new_booking(
     )
 
 
-def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) -> Limits:
-    """What limits a driver now.
+def limits_of(*, tx: Tx, user_id: uuid.UUID, car: Car, holds: bool = False, moving: uuid.UUID | None = None) -> Limits:
+    """What limits a driver with a car now; `holds`: for an offer that is only to be held.
 
     To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at once, also at two locations,
     would each see the state without the other.
@@ -218,7 +235,16 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) ->
         open_bookings=tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving),
         horizon_days=tx.settings.booking_horizon_days,
         max_open_bookings=tx.settings.open_bookings_per_driver,
+        max_held=tx.settings.pending_bookings_per_driver,
+        car=car,
+        holds=holds,
     )
+
+
+def car_of(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID | None) -> Car:
+    """Which car one of a driver's vehicles is; None is the one they do not name. One that is gone has no plate."""
+    vehicle = None if vehicle_id is None else accounts.find_vehicle(tx=tx, user_id=user_id, vehicle_id=vehicle_id)
+    return Car(vehicle_id, None if vehicle is None else normal_plate(vehicle.plate))
 
 
 def _check_allowed(
@@ -226,7 +252,6 @@ def _check_allowed(
     limits: Limits,
     location: Location,
     terms: BookingTerms,
-    vehicle_id: uuid.UUID | None,
     slots: range,
     *,
     moved: bool = False,
@@ -235,7 +260,7 @@ def _check_allowed(
     if slots.start < slot_of(tx.now):
         raise Invalid.one("start", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
     start, end = slot_start(slots.start), slot_start(slots.stop)
-    refusal = limits.refusal(terms, location.id, vehicle_id, start, end, moved=moved)
+    refusal = limits.refusal(terms, location.id, start, end, moved=moved)
     if refusal is not None:
         raise refusal
     claims.check_open(location, slots)
@@ -285,9 +310,12 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
 
 
 def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
-    """Changes a booking. By an owner or an administrator it leaves an audit entry."""
-    if values.get("status") in (ReservationStatus.CANCELED, ReservationStatus.NO_SHOW):
+    """Changes a booking; one that ends tells its charge request. By an owner or an administrator it leaves an audit entry."""
+    status = values.get("status", booking.status)
+    if status in (ReservationStatus.CANCELED, ReservationStatus.NO_SHOW):
         values["ended_at"] = tx.now
+    if booking.charge_request_id is not None and status != booking.status and not TRANSITIONS[status]:
+        tx.publish(ReservationEnded(booking.charge_request_id, booking.id, status))
     repository.update(tx, booking.id, **values)
     if tx.actor.role in AUDITED_ROLES:
         before = {name: getattr(booking, name) for name in values if getattr(booking, name) != values[name]}
@@ -319,8 +347,9 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     energy = booking.energy_kwh
     if duration_minutes is not None:
         energy = round(min(energy, session_energy(minutes, booking.power_kw, booking.vehicle_kw)), 3)
-    limits = limits_of(tx=tx, user_id=booking.user_id, moving=booking.id)
-    _check_allowed(tx, limits, location, terms, booking.vehicle_id, slots, moved=True)
+    car = Car(booking.vehicle_id, booking.plate)
+    limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
+    _check_allowed(tx, limits, location, terms, slots, moved=True)
     pool = location.pool_of(booking.standard, booking.power_class)
     placement = None
     if pool is not None:

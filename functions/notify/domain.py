@@ -20,7 +20,12 @@ from functions.booking.events import (
     SessionStopped,
 )
 from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
-from functions.optimizer.events import ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
+from functions.optimizer.events import (
+    ChargeRequestExpired,
+    ChargeRequestFailed,
+    ChargeRequestOffered,
+    ChargeRequestUnsatisfiable,
+)
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
@@ -67,7 +72,7 @@ class NotificationDelivery:
     content: dict[str, Any]
     """What is sent: `text`; of an e-mail `subject` and `html` too, and perhaps `calendar` with `method`, `token_id`, `keep`."""
     status: str
-    """PENDING, SENT or FAILED."""
+    """PENDING, SENT, FAILED (refused for good) or GIVEN_UP (its message is a dead letter)."""
     attempts: int
     """How often it was tried."""
     error: str | None
@@ -301,9 +306,14 @@ def _unsatisfiable(event: ChargeRequestUnsatisfiable) -> NotificationContent:
     return NotificationContent("No charging slot was found", (explanation,), (), None)
 
 
-def _expired(_event: ChargeRequestExpired) -> NotificationContent:
-    lines = ("The slot we held for you was not accepted in time and is free again. Ask again whenever you like.",)
-    return NotificationContent("The offer has expired", lines, (), None, email=False)
+def _failed(event: ChargeRequestFailed) -> NotificationContent:
+    explanation = event.explanation or EXPLANATIONS[event.reason]
+    return NotificationContent("Your charge request failed", (explanation,), (), None)
+
+
+def _expired(event: ChargeRequestExpired) -> NotificationContent:
+    subject = "The offer has expired" if event.reason == "OFFER_EXPIRED" else "The offer was taken back"
+    return NotificationContent(subject, (EXPLANATIONS[event.reason],), (), None, email=False)
 
 
 def _feed_silent(event: FeedSilent) -> NotificationContent:
@@ -351,6 +361,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     SessionStopped: _stopped,
     ChargeRequestOffered: _offered,
     ChargeRequestUnsatisfiable: _unsatisfiable,
+    ChargeRequestFailed: _failed,
     ChargeRequestExpired: _expired,
     FeedSilent: _feed_silent,
     FeedBack: _feed_back,

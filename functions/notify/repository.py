@@ -21,8 +21,8 @@ def add_delivery(tx: Tx, recorded: NotificationDelivery) -> None:
 
 
 def pending(tx: Tx, message_id: str) -> list[NotificationDelivery]:
-    """What a message still has to send, in order."""
-    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
+    """What a message still has to send, in order: what was given up too, should it be sent again after all."""
+    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status.in_(["PENDING", "GIVEN_UP"]))
     return [NotificationDelivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
 
 
@@ -34,6 +34,12 @@ def settle(tx: Tx, delivery_id: uuid.UUID, *, status: str, error: str | None = N
     if forget:
         values |= {"content": {}, "address": ""}
     tx.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(**values))
+
+
+def give_up(tx: Tx, message_id: str) -> None:
+    """Notes that what a message still had to send will not leave by itself."""
+    statement = sa.update(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
+    tx.execute(statement.values(status="GIVEN_UP", settled_at=tx.now))
 
 
 def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int | None) -> list[Notification]:

@@ -1,4 +1,5 @@
-"""What limits and fees go by: from when a booking was left late, and the plate it was made for; and requests by their state."""
+"""What limits and fees go by: from when a booking was left late, and the plate it was made for;
+and by when a charge request is decided."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,4 +16,5 @@ def upgrade() -> None:
     """Makes the columns and the index."""
     op.add_column("booking", sa.Column("late_since", UtcDateTime(), nullable=True))
     op.add_column("booking", sa.Column("plate", Key(16), nullable=True))
+    op.add_column("charge_request", sa.Column("expected_by", UtcDateTime(), nullable=True))
     op.create_index("ix_charge_request_status", "charge_request", ["status", "created_at"], unique=False)
