@@ -57,6 +57,7 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
     return {
         "search": Limit(settings.searches_per_minute, timedelta(minutes=1), "searches from this address"),
         "ask": Limit(settings.asks_per_minute, timedelta(minutes=1), "charge requests and recommendations asked for"),
+        "book": Limit(settings.bookings_per_hour, hour, "bookings made, moved or cancelled"),
         "sign_in_account": Limit(settings.sign_ins_per_account, quarter, "tries to sign in to this account"),
         "sign_in_address": Limit(settings.sign_ins_per_address, quarter, "tries to sign in from this address"),
         "mail_address": Limit(settings.account_mails_per_address, hour, "requests for e-mails from this address"),
@@ -95,15 +96,25 @@ class RateLimiter:
 
     def hit(self, scope: str, subject: str) -> None:
         """Counts one. Raises TooManyRequests, saying in how many seconds the limit lifts, above the limit."""
-        if not self._is_on:
+        if self.count(scope, subject):
             return
         limit, now = self._limits[scope], self._clock.now()
-        start = now - (now - EPOCH) % limit.window
-        if not self._let_in(limit, scope, subject_id(subject), start):
-            wait_s = max(1, -int(-(start + limit.window - now).total_seconds() // 1))
-            raise TooManyRequests(
-                f"There were too many {limit.what}; try again in {wait_s} seconds.", limit=scope, retry_after_s=wait_s
-            )
+        wait_s = max(1, -int(-(self._start(limit) + limit.window - now).total_seconds() // 1))
+        raise TooManyRequests(
+            f"There were too many {limit.what}; try again in {wait_s} seconds.", limit=scope, retry_after_s=wait_s
+        )
+
+    def count(self, scope: str, subject: str) -> bool:
+        """Counts one and says whether it is within the limit: for what counts and is let in all the same."""
+        if not self._is_on:
+            return True
+        limit = self._limits[scope]
+        return self._let_in(limit, scope, subject_id(subject), self._start(limit))
+
+    def _start(self, limit: Limit) -> datetime:
+        """When the window that runs now began."""
+        now = self._clock.now()
+        return now - (now - EPOCH) % limit.window
 
     def _let_in(self, limit: Limit, scope: str, subject: uuid.UUID, start: datetime) -> bool:
         key = (scope, subject, start)

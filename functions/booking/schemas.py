@@ -50,7 +50,7 @@ class BookingReschedule(Input):
 
 
 class BookingCancel(Input):
-    """Why it is cancelled, in OCPI's words for the driver's side."""
+    """Why it is cancelled, in OCPI's words for the driver's side; an administrator's are those of the operator's."""
 
     reason: CanceledReason = CanceledReason.UNKNOWN
 
@@ -101,6 +101,9 @@ class Booking(Output):
     vehicle_id: uuid.UUID | None
     charge_request_id: uuid.UUID | None
     hold_expires_at: datetime | None
+    late_since: datetime | None = Field(
+        description="From when cancelling costs the terms' fee, though the booking has moved since: it was left late once"
+    )
     session: Session | None
     settlement: Settlement | None
     created_at: datetime
@@ -125,6 +128,7 @@ class Booking(Output):
             vehicle_id=booking.vehicle_id,
             charge_request_id=booking.charge_request_id,
             hold_expires_at=booking.hold_expires_at,
+            late_since=booking.late_since,
             session=Session.of(booking),
             settlement=booking.settlement,
             created_at=booking.created_at,

@@ -13,12 +13,11 @@ from functions.booking.domain import (
     NoShowSettlement,
     RecordedSession,
     ReservationStatus,
-    SessionSettlement,
     check_transition,
 )
 from functions.booking.events import BookingMissed, SessionStopped
-from functions.booking.quotes import priced
 from functions.booking.service import announce, change, frozen_fee, lock_booking
+from functions.booking.settlement import MeteredSession, settle
 from functions.stations.domain import Location
 from functions.tariffs.domain import BookingRestriction
 from shared.energy import CHARGE_EFFICIENCY, session_energy
@@ -78,10 +77,8 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, energy_kwh: float | None = No
         if energy_kwh is not None
         else min(booking.energy_kwh, session_energy(minutes, booking.power_kw, booking.vehicle_kw))
     )
-    stopped_at = max(tx.now, booking.started_at + timedelta(seconds=1))
-    price = priced(tx, location, booking.tariff_id, booking.started_at, stopped_at, energy)
-    capped = {"total_minor": min(price.total_minor, booking.quote.total_minor), "uncapped_minor": price.total_minor}
-    settlement = SessionSettlement(**dict(price) | capped)
+    session = MeteredSession(booking.started_at, tx.now, charging_until=None, kwh=energy)
+    settlement = settle(tx=tx, location=location, booking=booking, session=session)
     repository_claims.release(tx, booking.id, from_slot=slot_after(tx.now))
     booking = change(tx, booking, stopped_at=tx.now, session_energy_kwh=round(energy, 3), settlement=settlement)
     announce(tx, location, booking, SessionStopped, reminder=False)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from functions.booking import displacements
+from functions.booking.displacements import DisplacementPlan
+from functions.booking.domain import CancellationCause
 from functions.operators import repository, revisions
 from functions.operators.revisions import FieldChange, LocationDocument
 from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
@@ -102,12 +104,24 @@ def apply(
     return replace(after, version=version)
 
 
+def displaced_by(*, tx: Tx, before: Location, after: Location) -> DisplacementPlan:
+    """What becomes of the bookings at a locked location that an edit displaces.
+
+    A fault is no part of an edit: who waits at a broken EVSE is concerned by its removal, and by nobody else's.
+    """
+    return displacements.plan(tx=tx, before=repaired(before, FAULTS), after=after, judged=repaired(after, FAULTS))
+
+
+def confirmation_of(plan: DisplacementPlan, before: Location, action: str) -> str:
+    """What confirms that `action` displaces as `plan` says."""
+    return plan.token(str(before.id), str(before.version), action)
+
+
 def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirmation: str | None) -> None:
-    # A fault is no part of an edit: who waits at a broken EVSE is concerned by its removal, and by nobody else's.
-    plan = displacements.plan(tx=tx, before=repaired(before, FAULTS), after=after, judged=repaired(after, FAULTS))
+    plan = displaced_by(tx=tx, before=before, after=after)
     if not plan.displaced:
         return
-    token = plan.token(str(before.id), str(before.version), action)
+    token = confirmation_of(plan, before, action)
     if confirmation != token:
         counts = {outcome.value: 0 for outcome in displacements.DisplacementOutcome}
         for item in plan.displaced:
@@ -119,7 +133,9 @@ def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirm
             bookings=plan.listed(),
             confirmation=token,
         )
-    displacements.carry_out(tx=tx, location=after, plan=plan)
+    cause = None if after.status == APPROVED else CancellationCause.PLACE_WITHDRAWN
+    said = next((block.reason for block in after.blocked if block.reason and block not in before.blocked), None)
+    displacements.carry_out(tx=tx, location=after, plan=plan, cause=cause, said=said)
 
 
 def update_location(

@@ -51,14 +51,18 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str) -> 
         said.append("You can move a booking until its start.")
     else:
         said.append(f"You can move a booking until {span(terms.change_until_minutes)} before its start.")
+    if late is not None and not terms.change_not_allowed and terms.change_until_minutes < terms.cancel_until_minutes:
+        said.append(f"One that you move later than {before} costs {late} to cancel all the same.")
     if terms.early_start_minutes:
         said.append(f"You can start up to {span(terms.early_start_minutes)} early if your charger is free then.")
     else:
         said.append("You cannot start before the booked time.")
     cost = "; it costs nothing" if missed is None else f", and it costs {missed}"
     said.append(
-        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start, your place is given free{cost}."
+        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start, or after booking where that is "
+        f"later, your place is given free{cost}."
     )
+    said.append("To cancel after the booked start counts as not coming.")
     if terms.late_stop_allowed:
         said.append("You can stay after the booked end while nobody else has booked.")
     else:

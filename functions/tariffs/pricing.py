@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from functions.tariffs.domain import (
     BookingRestriction,
@@ -64,12 +64,21 @@ class Quote(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     currency: str
+    expected_minor: int
     total_minor: int
     total_excl_vat_minor: int
     energy_kwh: float
     minutes: float
     tariff_id: str | None
     elements: list[QuoteElement]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_ones(cls, value: Any) -> Any:
+        """What was frozen before there were two prices had one for both."""
+        if isinstance(value, dict) and "expected_minor" not in value and "total_minor" in value:
+            return value | {"expected_minor": value["total_minor"]}
+        return value
 
 
 @dataclass
@@ -316,6 +325,7 @@ def _quote(tariff: Tariff, lines: list[_Line], kwh: float, minutes: float) -> Qu
     shares = _share_out(amounts, total)
     return Quote(
         currency=tariff.currency,
+        expected_minor=total,
         total_minor=total,
         total_excl_vat_minor=_round(bounded_net),
         energy_kwh=round(kwh, 6),

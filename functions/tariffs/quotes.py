@@ -12,6 +12,7 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, start: dateti
         minutes = (end - start).total_seconds() / 60
         return Quote(
             currency=currency,
+            expected_minor=0,
             total_minor=0,
             total_excl_vat_minor=0,
             energy_kwh=energy_kwh,

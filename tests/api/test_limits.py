@@ -96,6 +96,16 @@ def test_a_cancelled_booking_makes_room_and_a_moved_one_needs_none(world: World)
 
 
 @pytest.fixture
+def unhurried(tmp_path: Path) -> Iterator[World]:
+    """A platform on which a driver books as often as they like."""
+    platform = make_platform(Settings(data_dir=tmp_path, rate_limits=False), ManualClock(MONDAY_EIGHT))
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
+
+
+@pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[World]:
     """A platform that allows three open bookings, ten days ahead."""
     settings = Settings(data_dir=tmp_path, open_bookings_per_driver=3, booking_horizon_days=10)
@@ -138,6 +148,51 @@ def test_a_vehicle_is_in_one_place_at_a_time(world: World) -> None:
     assert (
         driver.post(f"/booking/bookings/{later.json()['id']}/reschedule", {"start": "2026-03-02T11:15:00Z"}).status_code == 200
     )
+
+
+def test_two_vehicles_of_one_plate_are_one_car_also_entered_anew(world: World) -> None:
+    driver, place = world.user(), world.location(evses=4)
+    body = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
+    first, second = (
+        driver.post("/accounts/me/vehicles", body | {"plate": plate}).json()["id"] for plate in ("ab-12 CD", "AB12CD")
+    )
+    assert driver.book(place, "10:00", vehicle_id=first).status_code == 201
+    assert refusal(driver.book(place, "10:00", vehicle_id=second), "vehicle_id")[0] == "one_vehicle_one_place"
+    assert driver.delete(f"/accounts/me/vehicles/{first}").status_code == 204
+    anew = driver.post("/accounts/me/vehicles", body | {"plate": "ab12cd"}).json()["id"]
+    assert refusal(driver.book(place, "10:00", vehicle_id=anew), "vehicle_id")[0] == "one_vehicle_one_place"
+    family = world.user()
+    theirs = family.post("/accounts/me/vehicles", body | {"plate": "AB12CD"}).json()["id"]
+    assert family.book(place, "10:00", vehicle_id=theirs).status_code == 201, "a plate is not proven: it limits its account"
+
+
+def test_who_names_no_vehicle_has_one(world: World) -> None:
+    driver = world.user()
+    here, there = world.location(evses=2), world.location(name="Museumplein", latitude=52.1)
+    first = driver.book(here, "10:00", minutes=480).json()
+    for place in (here, there):
+        answer = driver.book(place, "12:00")
+        assert refusal(answer, "vehicle_id")[:3] == ("one_vehicle_one_place", 1, "platform")
+        assert answer.json()["booking_id"] == first["id"]
+        assert "name it by vehicle_id" in answer.json()["detail"]
+    assert driver.book(there, "12:00", vehicle_id=car_of(driver)).status_code == 201, "whoever has two names them"
+
+
+def test_a_driver_has_three_offers_held_at_once_and_no_more(world: World, clock: ManualClock) -> None:
+    driver = world.user()
+    world.location(evses=9, terms=BookingTerms(open_bookings_per_driver=100))
+    offers = [ask(world, driver, vehicle_id=car_of(driver), auto_book=False) for _ in range(4)]
+    assert [item["status"] for item in offers] == ["OFFERED"] * 3 + ["UNSATISFIABLE"]
+    assert offers[3]["reason"] == "LIMIT_REACHED"
+    assert (offers[3]["decision"]["limit"]["limit"], offers[3]["decision"]["limit"]["value"]) == (
+        "pending_bookings_per_driver",
+        3,
+    )
+    assert ask(world, driver, vehicle_id=car_of(driver))["status"] == "RESERVED", "a booking is no hold"
+    assert driver.post(f"/optimizer/charge-requests/{offers[0]['id']}/accept").status_code == 200
+    assert ask(world, driver, vehicle_id=car_of(driver), auto_book=False)["status"] == "OFFERED"
+    clock.advance(timedelta(minutes=2))
+    assert ask(world, driver, vehicle_id=car_of(driver), auto_book=False)["status"] == "OFFERED", "the others have lapsed"
 
 
 def test_a_hold_counts_until_it_lapses(world: World, clock: ManualClock) -> None:
@@ -217,8 +272,9 @@ def test_what_no_limit_stops_keeps_its_own_reason(world: World) -> None:
         ({"open_bookings_per_driver": 1}, "open_bookings_per_driver"),
     ],
 )
-def test_every_recommendation_can_be_booked(world: World, terms: dict[str, int], limit: str) -> None:
+def test_every_recommendation_can_be_booked(unhurried: World, terms: dict[str, int], limit: str) -> None:
     """One location with the limit, one without: whatever is listed is taken as it stands; what is not would be refused."""
+    world = unhurried
     driver, blocked = world.user(), world.location(evses=9, latitude=52.0911, longitude=5.121, terms=BookingTerms(**terms))
     free = world.location(name="Museumplein", evses=9, latitude=52.1, longitude=5.121)
     assert driver.book(blocked, "20:00").status_code == 201 if limit == "open_bookings_per_driver" else True

@@ -8,7 +8,7 @@ from alembic import op
 from shared.db import Id, Key, UtcDateTime
 
 revision = "0015"
-down_revision = "0007"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
