@@ -115,6 +115,7 @@ class Cluster:
                 "COMMUNICATION_KEY": self.communication.key,
                 "JWT_SECRET": SECRET,
                 "LOG_LEVEL": "WARNING",
+                "RATE_LIMITS": "false",
             }
             mine = {name.lower(): value for name, value in settings.items()}
             self.platform = make_platform(Settings.model_validate(mine | {"data_dir": self._folder / "mine"}), SystemClock())
