@@ -67,6 +67,10 @@ class ReferenceBooking:
         """Made, moved, taken or told at `now`: its driver has their time from then on."""
         self.miss_at = max(self.start, now) + NO_SHOW_AFTER
 
+    def fee_of(self, fee: int) -> int:
+        """No fee is above the quote."""
+        return min(fee, int(self.quote["total_minor"]))
+
     def begun(self, now: datetime) -> bool:
         """Whether it is too late to cancel it: it was booked before its start, which has passed."""
         return now > self.start and self.miss_at == self.start + NO_SHOW_AFTER
@@ -192,13 +196,13 @@ class ReferenceModel:
             self.missed(item, now)
             return
         late = item.status == "RESERVED" and now > item.start - CANCEL_UNTIL
-        item.status, item.slots, item.fee = "CANCELED", set(), CANCEL_FEE if late else 0
+        item.status, item.slots, item.fee = "CANCELED", set(), item.fee_of(CANCEL_FEE) if late else 0
         self.over(item)
         self.announce(item, "booking_canceled", now, reminder=False)
 
     def missed(self, item: ReferenceBooking, now: datetime) -> None:
         """Nobody came."""
-        item.status, item.slots, item.fee = "NO_SHOW", set(), NO_SHOW_FEE
+        item.status, item.slots, item.fee = "NO_SHOW", set(), item.fee_of(NO_SHOW_FEE)
         self.over(item)
         self.announce(item, "booking_no_show", now, reminder=False)
 
