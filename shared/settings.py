@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         600, ge=1, description="Public searches (nearby, availability, quotes) that an address may make in a minute."
     )
     asks_per_minute: int = Field(60, ge=1, description="Charge requests and recommendations a driver may ask for in a minute.")
+    fee_cap_percent: int = Field(
+        100,
+        ge=0,
+        le=1000,
+        description="A late cancel or a no-show costs at most this share of its quote, in %, unless an administrator allowed more.",
+    )
     charge_request_minutes: int = Field(
         10, ge=2, le=1440, description="Minutes after which a charge request that is not decided has FAILED."
     )

@@ -400,10 +400,12 @@ def end_booking(
 
 
 def frozen_fee(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
-    """The fee of the frozen tariff for a late cancel or a no-show, minor units."""
+    """The fee of the frozen tariff for a late cancel or a no-show, minor units: never above FEE_CAP_PERCENT of the quote unless
+    the frozen terms have an administrator's leave."""
     if booking.tariff_id is None:
         return 0
-    return booking_fee(stations.get_tariff(tx=tx, tariff_id=booking.tariff_id), kind)
+    fee = booking_fee(stations.get_tariff(tx=tx, tariff_id=booking.tariff_id), kind)
+    return fee if booking.terms.fees_above_quote else min(fee, booking.quote.total_minor * tx.settings.fee_cap_percent // 100)
 
 
 def by_driver(tx: Tx, booking: Booking) -> bool:

@@ -294,14 +294,19 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
             for pool in wanted:
                 assignment.setdefault(pool, tariff_id)
         stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
+        if tx.actor.role == "owner" and location.booking_terms.fees_above_quote:  # what was allowed were the fees of then
+            terms = location.booking_terms.model_copy(update={"fees_above_quote": False})
+            stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
 
 
 def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms, if_match: str | None) -> Location:
-    """Replaces the booking terms for bookings to come."""
+    """Replaces the booking terms for bookings to come. Fees above a booking's quote are for administrators to allow."""
 
     def change(location: Location) -> None:
+        if terms.fees_above_quote and not location.booking_terms.fees_above_quote and tx.actor.role == "owner":
+            raise Invalid.one("fees_above_quote", "must be false: an administrator allows fees above what a booking costs")
         stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.booking_terms", change=change)

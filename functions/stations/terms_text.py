@@ -30,8 +30,8 @@ def span(minutes: int) -> str:
     return " ".join(parts) or "0 minutes"
 
 
-def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str) -> list[str]:
-    """The terms as a driver reads them, with what a late cancel and a no-show cost by the tariffs in force."""
+def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, fee_cap_percent: int = 100) -> list[str]:
+    """The terms as a driver reads them, with what a late cancel and a no-show cost by the tariffs in force, and at most."""
     known = list(tariffs)
     late = _cost(known, BookingRestriction.BOOKING_CANCELLATION_FEES, currency)
     missed = _cost(known, BookingRestriction.BOOKING_EXPIRES, currency) if terms.noshow_fee else None
@@ -63,6 +63,9 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str) -> 
         f"later, your place is given free{cost}."
     )
     said.append("To cancel after the booked start counts as not coming.")
+    if (late, missed) != (None, None) and not terms.fees_above_quote:
+        share = "" if fee_cap_percent == 100 else f"{fee_cap_percent} % of "
+        said.append(f"No such fee is more than {share}what your booking costs at most.")
     if terms.late_stop_allowed:
         said.append("You can stay after the booked end while nobody else has booked.")
     else:

@@ -177,3 +177,76 @@ def test_who_is_told_another_charger_after_the_start_has_the_terms_time_to_come_
     assert row.id == uuid.UUID(made["id"])
     assert row.evse_id != told_evse
     assert row.no_show_at == datetime.fromisoformat("2026-03-02T10:25:00+00:00")
+
+
+GREEDY = {
+    "tariffs": [
+        {
+            "tariff": {
+                "id": "greedy",
+                "currency": "EUR",
+                "elements": [
+                    {"price_components": [{"type": "ENERGY", "price": 0.40, "vat": 21}]},
+                    *(
+                        {"price_components": [{"type": "FLAT", "price": 9999}], "restrictions": {"booking": kind}}
+                        for kind in ("BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES")
+                    ),
+                ],
+            }
+        }
+    ]
+}
+FEE = 999_900
+
+
+@pytest.fixture
+def owner(world: World) -> Person:
+    """The owner of the world's places, with an account."""
+    owner = world.user("owner")
+    world.owner_id = owner.id
+    return owner
+
+
+def put(person: Person, place: str, what: str, body: Any) -> Any:
+    path = f"/stations/locations/{place}"
+    return person.put(f"{path}/{what}", body, if_match=person.get(path).headers["etag"])
+
+
+def late_fee(world: World, clock: ManualClock, place: str, start: str) -> tuple[int, int]:
+    """What a late cancel costs there now, and the quote's total."""
+    driver = world.user()
+    made = driver.book(place, start).json()
+    clock.jump(datetime.fromisoformat(made["period"]["start"]) - timedelta(minutes=5))
+    return cancel(driver, made["id"])["canceled"]["fee_minor"], made["quote"]["total_minor"]
+
+
+def test_no_fee_is_above_what_the_booking_costs_whatever_the_tariff_says(
+    world: World, clock: ManualClock, owner: Person
+) -> None:
+    place = world.location()
+    assert put(owner, place, "tariffs", GREEDY).status_code == 200
+    fee, quote = late_fee(world, clock, place, "10:00")
+    assert fee == quote
+    driver = world.user()
+    made = driver.book(place, "12:00").json()
+    at(clock, "12:15")
+    assert sweep_no_shows(world.platform) == 1
+    missed = driver.get(f"/booking/bookings/{made['id']}").json()
+    assert missed["settlement"]["no_show_fee_minor"] == made["quote"]["total_minor"]
+    said = driver.get(f"/stations/locations/{place}/booking-terms").json()["sentences"]
+    assert "No such fee is more than what your booking costs at most." in said
+
+
+def test_an_administrator_allows_more_and_new_tariffs_of_the_owner_take_it_back(
+    world: World, clock: ManualClock, owner: Person
+) -> None:
+    place, allowed = world.location(), {"fees_above_quote": True}
+    assert put(owner, place, "tariffs", GREEDY).status_code == 200
+    refused = put(owner, place, "booking-terms", allowed)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "fees_above_quote")
+    assert put(world.user("admin"), place, "booking-terms", allowed).status_code == 200
+    assert put(owner, place, "booking-terms", allowed | {"cancel_until_minutes": 30}).status_code == 200, "owners keep it"
+    assert late_fee(world, clock, place, "10:00")[0] == FEE
+    assert put(owner, place, "tariffs", GREEDY).status_code == 200
+    fee, quote = late_fee(world, clock, place, "14:00")
+    assert fee == quote

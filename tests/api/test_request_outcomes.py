@@ -1,4 +1,4 @@
-"""Charge requests that no decision ends: they follow their booking however it ends, and fail visibly where the platform does."""
+"""Charge requests that no decision ends: they follow their booking however it ends, and fail visibly with the platform."""
 
 import uuid
 from dataclasses import replace
