@@ -61,6 +61,7 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
         "search": Limit(settings.searches_per_minute, timedelta(minutes=1), "searches from this address"),
         "ask": Limit(settings.asks_per_minute, timedelta(minutes=1), "charge requests and recommendations asked for"),
         "photos": Limit(settings.photos_per_hour, hour, "photos sent by this account"),
+        "book": Limit(settings.bookings_per_hour, hour, "bookings made, moved or cancelled"),
         "sign_in_account": Limit(settings.sign_ins_per_account, quarter, "tries to sign in to this account"),
         "sign_in_address": Limit(settings.sign_ins_per_address, quarter, "tries to sign in from this address"),
         "second_factor": Limit(settings.sign_ins_per_account, quarter, "codes tried for this account"),
@@ -120,6 +121,14 @@ class RateLimiter:
         to_store = self.hit_in_memory(scope, subject)
         if to_store is not None:
             to_store()
+
+    def count(self, scope: str, subject: str) -> bool:
+        """Counts one and says whether it is within the limit: for what counts and is let in all the same."""
+        try:
+            self.hit(scope, subject)
+        except TooManyRequests:
+            return False
+        return True
 
     def hit_in_memory(self, scope: str, subject: str) -> Callable[[], None] | None:
         """As `hit`, without waiting for the database: where it must be told or asked, what does that is returned."""

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
         le=1000,
         description="Open bookings a driver may have over all locations; each location's terms limit those there.",
     )
+    pending_bookings_per_driver: int = Field(
+        3, ge=1, le=100, description="Offers that may be held for a driver at once, unpaid and not accepted."
+    )
     booking_horizon_days: int = Field(
         90, ge=1, le=365, description="How many days ahead anything may be booked, where a location's terms allow as much."
     )
@@ -131,6 +134,21 @@ class Settings(BaseSettings):
     )
     photos_per_hour: int = Field(60, ge=1, description="Photos an account may send in an hour.")
     asks_per_minute: int = Field(60, ge=1, description="Charge requests and recommendations a driver may ask for in a minute.")
+    fee_cap_percent: int = Field(
+        100,
+        ge=0,
+        le=1000,
+        description="A late cancel or a no-show costs at most this share of its quote, in %, unless an administrator allowed "
+        "more.",
+    )
+    charge_request_minutes: int = Field(
+        10, ge=2, le=1440, description="Minutes after which a charge request that is not decided has FAILED."
+    )
+    bookings_per_hour: int = Field(
+        30,
+        ge=1,
+        description="How often a driver may book, ask for a charge or move in an hour; cancels count, and are never refused.",
+    )
     sign_ins_per_account: int = Field(
         10, ge=1, description="Tries to sign in to one e-mail address in 15 minutes before it is locked until they are over."
     )

@@ -14,6 +14,7 @@ from functions.accounts.events import (
     AccountDeleted,
     AccountLinked,
     AccountRegistered,
+    AccountSuspended,
     EmailChanged,
     EmailChangeWanted,
     PasswordChanged,
@@ -46,6 +47,8 @@ class AccountEmail:
     """The row of its link's token; None without a link."""
     page: str | None = None
     """The link's page: a Purpose."""
+    reason: str | None = None
+    """What an administrator wrote to them."""
     in_app: bool = False
     """Whether it is in the in-app inbox too."""
     keep: bool = True
@@ -116,6 +119,13 @@ def _about(
     return account_email
 
 
+def _suspended(tx: Tx, event: AccountSuspended) -> AccountEmail | None:
+    user = repository.user_by_id(tx, event.user_id)
+    if user is None:
+        return None
+    return AccountEmail("account_suspended", user.id, user.email, user.name, reason=event.reason, in_app=True)
+
+
 def _deleted(_tx: Tx, event: AccountDeleted) -> AccountEmail | None:
     return AccountEmail("account_deleted", event.user_id, event.email, event.name, keep=False)
 
@@ -131,6 +141,7 @@ ACCOUNT_EMAILS: Mapping[type[Event], Callable[[Tx, Any], AccountEmail | None]] =
     SecondFactorAdded: _about("second_factor_added"),
     SecondFactorRemoved: _about("second_factor_removed"),
     RecoveryCodeUsed: _about("recovery_code_used"),
+    AccountSuspended: _suspended,
     AccountDeleted: _deleted,
 }
 """By an account's event: the e-mail it asks for, None where nobody is to be told."""

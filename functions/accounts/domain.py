@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,12 @@ class Vehicle:
     """OCPI connector standards that fit."""
     created_at: datetime
     """When it was added."""
+
+
+def normal_plate(plate: str | None) -> str | None:
+    """A number plate as it is compared, letters and digits alone: `ab-12 cd` is `AB12CD`. None where nothing is left."""
+    kept = "".join(letter for letter in unicodedata.normalize("NFKC", plate or "").upper() if letter.isalnum())
+    return kept[:16] or None
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,16 @@ class RecoveryCodeUsed(SecondFactorEvent):
 
 
 @dataclass(frozen=True)
+class AccountSuspended(Event):
+    """An administrator suspended an account; `reason` is what they wrote to its holder."""
+
+    TYPE: ClassVar[str] = "account_suspended"
+    user_id: uuid.UUID
+    at: datetime
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class AccountDeleted(Event):
     """An account is gone; address and name are for the last e-mail alone."""
 

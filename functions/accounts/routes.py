@@ -13,7 +13,6 @@ from functions.accounts.refresh_cookie import HandingOver, clear
 from functions.accounts.schemas import (
     Account,
     AccountSession,
-    AccountUpdate,
     AddressIn,
     Asked,
     EmailChange,
@@ -240,10 +239,3 @@ def list_users(
 def get_user(user_id: uuid.UUID, call: Admin) -> Account:
     """One account."""
     return Account.model_validate(call.read(lambda tx: service.get_user(tx=tx, user_id=user_id)))
-
-
-@router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))
-def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin) -> Account:
-    """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one."""
-    account = call.write(lambda tx: user_management.update_user(tx=tx, user_id=user_id, update=update))
-    return Account.model_validate(account)

@@ -96,10 +96,16 @@ def find_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact | None:
 
 def get_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle:
     """A user's vehicle. Raises NotFound unless it is theirs."""
-    vehicle = repository.vehicle_by_id(tx, vehicle_id)
-    if vehicle is None or vehicle.user_id != user_id:
+    vehicle = find_vehicle(tx=tx, user_id=user_id, vehicle_id=vehicle_id)
+    if vehicle is None:
         raise NotFound(f"There is no vehicle {vehicle_id}.")
     return vehicle
+
+
+def find_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle | None:
+    """A user's vehicle; None unless it is theirs."""
+    vehicle = repository.vehicle_by_id(tx, vehicle_id)
+    return vehicle if vehicle is not None and vehicle.user_id == user_id else None
 
 
 def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
@@ -110,6 +116,13 @@ def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
     """
     if not repository.lock_user(tx, user_id):
         raise NotFound(f"There is no account {user_id}.")
+
+
+def lock_unless_suspended(*, tx: Tx, user_id: uuid.UUID) -> bool:
+    """Locks an account's row until the transaction ends; False where it is suspended. One that is not there is not suspended:
+    operators' commands load the locations of owners without an account."""
+    user = repository.user_by_id(tx, user_id, lock=True)
+    return user is None or user.status != UserStatus.SUSPENDED
 
 
 def _caller_id(tx: Tx) -> uuid.UUID:

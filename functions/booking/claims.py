@@ -145,7 +145,7 @@ def end_hold(
     ended = {"status": ReservationStatus.CANCELED, "canceled": canceled, "ended_at": tx.now}
     repository.update(tx, booking.id, revision=booking.revision + 1, **ended)
     if booking.charge_request_id is not None:
-        tx.publish(HoldExpired(booking.charge_request_id))
+        tx.publish(HoldExpired(booking.charge_request_id, withdrawn=who is WhoCanceled.CPO))
 
 
 def alternatives(

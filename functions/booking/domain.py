@@ -62,6 +62,13 @@ DRIVER_REASONS = (
     CanceledReason.NO_CANCELED,
     CanceledReason.UNKNOWN,
 )
+OPERATOR_REASONS = (
+    CanceledReason.POWER_OUTAGE,
+    CanceledReason.BROKEN_CHARGER,
+    CanceledReason.FULL,
+    CanceledReason.BLOCKED,
+    CanceledReason.UNKNOWN,
+)
 
 
 class WhoCanceled(StrEnum):
@@ -69,6 +76,17 @@ class WhoCanceled(StrEnum):
 
     CPO = "CPO"
     MSP = "MSP"
+
+
+class CancellationCause(StrEnum):
+    """What stood behind a cancellation that was not the driver's, where OCPI has no word for it."""
+
+    ADMINISTRATOR = "ADMINISTRATOR"
+    """An administrator of the platform ended it."""
+    DRIVER_SUSPENDED = "DRIVER_SUSPENDED"
+    """The driver's account was suspended."""
+    PLACE_WITHDRAWN = "PLACE_WITHDRAWN"
+    """The operator no longer offers the place."""
 
 
 _S = ReservationStatus
@@ -105,7 +123,8 @@ def check_period(start: datetime, end: datetime) -> range:
 
 class Cancellation(BaseModel):
     """Why and by whom a booking ended before its time, and what that costs in minor units. `late` is said of bookings that
-    were reserved, `detail` of offers that were only held."""
+    were reserved, `detail` of offers that were only held and where the operator said why, `cause` where OCPI has no word for
+    it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -113,6 +132,7 @@ class Cancellation(BaseModel):
     who_canceled: WhoCanceled
     late: bool | None = None
     detail: str | None = None
+    cause: CancellationCause | None = None
     fee_minor: int
 
     @model_serializer(mode="wrap")
@@ -195,6 +215,8 @@ class Booking:
     power_kw: float
     """What the pool's EVSEs deliver at most."""
     vehicle_id: uuid.UUID | None
+    plate: str | None = None
+    """The vehicle's number plate as it was then, normalised (`normal_plate`): two vehicles of one plate are one car."""
     vehicle_kw: float | None
     """What the vehicle takes at most, where that is known."""
     charge_request_id: uuid.UUID | None
@@ -216,6 +238,9 @@ class Booking:
     """Until when a PENDING one is held."""
     no_show_at: datetime
     """From when it counts as missed if nobody has come."""
+    late_since: datetime | None = None
+    """When cancelling ceased to be free of the first period that its driver left late: it costs the fee wherever it has
+    moved since. None: it was never late to leave."""
     revealed_at: datetime | None = None
     """When its EVSE was settled: from then on it is shown and not moved."""
     started_at: datetime | None = None
@@ -245,6 +270,20 @@ class Booking:
     revision: int = 0
     """Rises with each change that its driver may see: orders what they are told, and is the calendar entry's SEQUENCE."""
 
+    @property
+    def cancel_until(self) -> datetime:
+        """Until when its present period may be cancelled free of charge."""
+        return self.start - timedelta(minutes=self.terms.cancel_until_minutes)
+
+    def left_late(self, now: datetime) -> datetime | None:
+        """From when leaving it was late, where leaving it at `now` is; None where it is free."""
+        return self.late_since or (self.cancel_until if now > self.cancel_until else None)
+
+    def begun(self, now: datetime) -> bool:
+        """Whether its start has passed while it was booked. One that was made for, or moved to, a start of the past has not
+        begun so: it is late to cancel from its first instant on."""
+        return now > self.start and self.no_show_at <= missed_at(self.terms, self.start, self.start)
+
     def holds(self, now: datetime) -> bool:
         """Whether a PENDING hold still stands at `now`; other states do not lapse."""
         return self.status is not _S.PENDING or self.hold_expires_at is None or self.hold_expires_at > now
@@ -265,6 +304,12 @@ class Booking:
         last = min(now, self.end)
         spans = [min(until, last) - max(since, self.start) for since, until in kept]
         return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
+
+
+def missed_at(terms: BookingTerms, start: datetime, since: datetime) -> datetime:
+    """From when a booking counts as missed: the terms' time after its start, or after `since`, when it was made, moved or
+    told to its driver, where that is later."""
+    return max(start, since) + timedelta(minutes=terms.noshow_timeout_minutes)
 
 
 BookingPosition = tuple[datetime, uuid.UUID]

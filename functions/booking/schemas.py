@@ -50,7 +50,7 @@ class BookingReschedule(Input):
 
 
 class BookingCancel(Input):
-    """Why it is cancelled, in OCPI's words for the driver's side."""
+    """Why it is cancelled, in OCPI's words for the driver's side; an administrator's are those of the operator's."""
 
     reason: CanceledReason = CanceledReason.UNKNOWN
 
@@ -129,6 +129,9 @@ class Booking(Output):
     arrived_at: datetime | None = Field(
         description="When the driver said that they are there. While it is RESERVED the station has yet to say so too"
     )
+    late_since: datetime | None = Field(
+        description="From when cancelling costs the terms' fee, though the booking has moved since: it was left late once"
+    )
     session: Session | None
     settlement: Settlement | None
     created_at: datetime
@@ -154,6 +157,7 @@ class Booking(Output):
             charge_request_id=booking.charge_request_id,
             hold_expires_at=booking.hold_expires_at,
             arrived_at=booking.arrived_at,
+            late_since=booking.late_since,
             session=Session.of(booking),
             settlement=booking.settlement,
             created_at=booking.created_at,

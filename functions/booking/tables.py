@@ -29,6 +29,8 @@ booking = sa.Table(
     sa.Column("canceled", sa.JSON(none_as_null=True)),
     sa.Column("hold_expires_at", UtcDateTime),
     sa.Column("no_show_at", UtcDateTime, nullable=False),
+    sa.Column("late_since", UtcDateTime),
+    sa.Column("plate", Key(16)),
     sa.Column("revealed_at", UtcDateTime),
     sa.Column("started_at", UtcDateTime),
     sa.Column("stopped_at", UtcDateTime),

@@ -73,6 +73,13 @@ WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             NOT_YOU,
         ),
     ),
+    "account_suspended": (
+        "Your account is suspended",
+        (
+            "Your account is suspended: you cannot sign in for now. What you had booked is cancelled at no cost to you.",
+            "Places that you offer are not shown or booked.",
+        ),
+    ),
     "account_deleted": (
         "Your account is deleted",
         ("Your account, your vehicles and your messages are gone. What you had booked is kept without your name.",),
@@ -83,6 +90,8 @@ WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 def to_content(account_email: AccountEmail, *, settings: Settings) -> tuple[NotificationContent, str | None]:
     """The e-mail in words, and its link with MARK for the token (in the fragment, which no server and no log sees)."""
     subject, lines = WORDS[account_email.kind]
+    if account_email.reason is not None:
+        lines = (*lines, f"The reason given: {account_email.reason}")
     link = None
     if account_email.page is not None:
         link = f"{settings.public_url.rstrip('/')}{PREFIX}/{PAGES[account_email.page]}#{MARK}"

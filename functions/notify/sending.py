@@ -25,6 +25,12 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: Event) 
     send_open(platform, event.message_id)
 
 
+def lost(tx: Tx, *, message_id: str, event: Event) -> None:  # noqa: ARG001
+    """What was held and whose time came in vain is GIVEN_UP, until an administrator sends it again."""
+    assert isinstance(event, MessageDue)
+    repository.give_up(tx, event.message_id)
+
+
 def send_open(platform: Platform, message_id: str) -> None:
     """Sends what a message has to send and is not held, each once for ever. Raises Unavailable while a service is away."""
     unavailable: Unavailable | None = None

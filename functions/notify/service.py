@@ -154,6 +154,11 @@ def _email_content(tx: Tx, content: NotificationContent, *, event: Event, name: 
     return email
 
 
+def lost(tx: Tx, *, message_id: str, event: Event) -> None:  # noqa: ARG001
+    """What a message that is a dead letter now had still to send is GIVEN_UP, until an administrator sends it again."""
+    repository.give_up(tx, message_id)
+
+
 def list_inbox(*, tx: Tx, unread: bool, before: uuid.UUID | None, limit: int) -> list[Notification]:
     """The caller's in-app messages, newest first."""
     assert tx.actor.id is not None

@@ -43,6 +43,11 @@ class ChargingNeeds(BaseModel):
     auto_book: bool = True
     """Whether the best is booked at once; otherwise it is held as an offer."""
 
+    def over_at(self, patience: timedelta) -> datetime:
+        """When their time is over: with the latest finish, else `patience` after the departure, which goes on without an
+        answer."""
+        return self.latest_finish or self.earliest_departure + patience
+
     @classmethod
     def of(
         cls, request: RecommendationRequest, vehicle: Vehicle | None, now: datetime, *, auto_book: bool = False

@@ -9,7 +9,7 @@ from functions.optimizer import service
 from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
 from functions.optimizer.schemas import ChargeRequest, Model, ModelUsage, Recommendations, WholeDecision
 from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, WrongState
-from shared.web.call import Admin, Public, SignedIn, limited_caller
+from shared.web.call import Admin, Public, SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/optimizer", tags=["optimizer"])
     "/charge-requests",
     status_code=202,
     response_model=ChargeRequest,
-    dependencies=[limited_caller("ask")],
+    dependencies=[limited_caller("ask"), limited_caller("book")],
     responses=errors(NotFound, IdempotencyKeyReused),
 )
 def create_charge_request(request_in: ChargeRequestCreate, call: SignedIn) -> Response:
@@ -67,6 +67,7 @@ def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = 
 @router.post(
     "/charge-requests/{request_id}/cancel",
     response_model=ChargeRequest,
+    dependencies=[counted_caller("book")],
     responses=errors(Conflict, WrongState, IdempotencyKeyReused),
 )
 def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:

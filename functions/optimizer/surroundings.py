@@ -180,13 +180,13 @@ def _blocked(locations: tuple[Location, ...], slot0: int, horizon: int) -> dict[
     return blocked
 
 
-def within_limits(around: Surroundings, limits: Limits, driver: RequestingDriver, needs: ChargingNeeds) -> Surroundings:
-    """The surroundings with the slots closed that the limits keep from this driver."""
+def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) -> Surroundings:
+    """The surroundings with the slots closed that the limits keep from their driver."""
     locations = {location.id: location for location in around.locations}
     opened = around.occupancy.open.copy()
     for index, pool in enumerate(around.pools):
         terms = locations[pool.location_id].booking_terms
-        for begin, until in limits.closed(terms, pool.location_id, driver.vehicle_id, _length(needs, pool)):
+        for begin, until in limits.closed(terms, pool.location_id, _length(needs, pool)):
             opened[0, index, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
     return replace(around, occupancy=replace(around.occupancy, open=opened))
 

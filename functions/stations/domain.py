@@ -45,6 +45,9 @@ class BookingTerms(BaseModel):
     early_start_minutes: int = Field(15, ge=0, le=60, description="How early a session may start")
     noshow_timeout_minutes: int = Field(15, ge=5, le=120, description="After the start the slot is given away")
     noshow_fee: bool = Field(True, description="Whether a no-show costs the tariff's BOOKING_EXPIRES element")
+    fees_above_quote: bool = Field(
+        False, description="Whether a late cancel or a no-show may cost more than the booking does; an administrator allows it"
+    )
     late_stop_allowed: bool = False
     min_booking_minutes: int = Field(15, ge=15, le=1440)
     max_booking_minutes: int = Field(480, ge=15, le=1440)

@@ -169,7 +169,8 @@ def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None
     location = access(tx=tx, location_id=location_id)
     shown = location.booking_terms if terms is None else BookingTerms.model_validate(terms.model_dump())
     tariffs = tariffs_of(tx=tx, location=location).values()
-    return shown, terms_text.sentences(shown, tariffs, location.currency)
+    cap = tx.settings.fee_cap_percent
+    return shown, terms_text.sentences(shown, tariffs, location.currency, fee_cap_percent=cap)
 
 
 def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:

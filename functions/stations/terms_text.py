@@ -30,8 +30,8 @@ def span(minutes: int) -> str:
     return " ".join(parts) or "0 minutes"
 
 
-def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str) -> list[str]:
-    """The terms as a driver reads them, with what a late cancel and a no-show cost by the tariffs in force."""
+def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, fee_cap_percent: int = 100) -> list[str]:
+    """The terms as a driver reads them, with what a late cancel and a no-show cost by the tariffs in force, and at most."""
     known = list(tariffs)
     late = _cost(known, BookingRestriction.BOOKING_CANCELLATION_FEES, currency)
     missed = _cost(known, BookingRestriction.BOOKING_EXPIRES, currency) if terms.noshow_fee else None
@@ -51,14 +51,21 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str) -> 
         said.append("You can move a booking until its start.")
     else:
         said.append(f"You can move a booking until {span(terms.change_until_minutes)} before its start.")
+    if late is not None and not terms.change_not_allowed and terms.change_until_minutes < terms.cancel_until_minutes:
+        said.append(f"One that you move later than {before} costs {late} to cancel all the same.")
     if terms.early_start_minutes:
         said.append(f"You can start up to {span(terms.early_start_minutes)} early if your charger is free then.")
     else:
         said.append("You cannot start before the booked time.")
     cost = "; it costs nothing" if missed is None else f", and it costs {missed}"
     said.append(
-        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start, your place is given free{cost}."
+        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start, or after booking where that is "
+        f"later, your place is given free{cost}."
     )
+    said.append("To cancel after the booked start counts as not coming.")
+    if (late, missed) != (None, None) and not terms.fees_above_quote:
+        share = "" if fee_cap_percent == 100 else f"{fee_cap_percent} % of "
+        said.append(f"No such fee is more than {share}what your booking costs at most.")
     if terms.late_stop_allowed:
         said.append("You can stay after the booked end while nobody else has booked.")
     else:

@@ -298,6 +298,16 @@ Station = Annotated[Call, Depends(station)]
 OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
 
 
+def counted_caller(scope: str) -> Any:
+    """What a signed-in route lists under `dependencies` to count against its caller's limit without being refused by it: who
+    could not cancel would pay for it."""
+
+    def count(call: SignedIn) -> None:
+        call.platform.limits.count(scope, str(call.actor.id))
+
+    return Depends(count)
+
+
 def limited_caller(scope: str) -> Any:
     """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever they call from."""
 

@@ -7,6 +7,7 @@ import unicodedata
 import uuid
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
