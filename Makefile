@@ -9,7 +9,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin doctor reset test faults fuzz examples openapi client check lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
+.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -29,8 +29,11 @@ import: $(VENV)/run.stamp ## make a city folder TO=DIR of the exports in FROM=DI
 	@if [ -z "$(FROM)" ] || [ -z "$(TO)" ]; then echo "make import FROM=folder-of-exports TO=city-folder"; exit 2; fi
 	@$(BIN)/python -m cities import "$(FROM)" "$(TO)"
 
-admin: $(VENV)/run.stamp ## make EMAIL=... an administrator of the database in DATA_DIR
+admin: $(VENV)/run.stamp ## make EMAIL=... an administrator of the database in DATA_DIR; prints password and second factor
 	@$(BIN)/python -m devhost.admin
+
+code: $(VENV)/run.stamp ## show the code that the demo administrator's authenticator app shows now
+	@$(BIN)/python -m devhost.code
 
 doctor: ## say what this machine has, what is missing and how to install it
 	@$(PYTHON) devhost/stack/doctor.py

@@ -1,6 +1,9 @@
 """The one FastAPI app: its routers, its docs without internet, and the edge that turns every failure into one shape."""
 
+import base64
+import hashlib
 import logging
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +31,9 @@ from shared.errors import (
 )
 from shared.platform import Platform
 from shared.web.call import PREFIX
-from shared.web.edge import Edge, problem_response
+from shared.web.cors import Cors
+from shared.web.edge import Edge
+from shared.web.problems import problem_response
 
 log = logging.getLogger(__name__)
 
@@ -39,19 +44,24 @@ DESCRIPTION = (
 )
 
 
-def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
-    """The app over the platform that `get_platform` gives (at the first request, not before)."""
+def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | None = None) -> FastAPI:
+    """The app over the platform that `get_platform` gives (at the first request, not before). `hosts` are the names it may be
+    called by; None for any."""
     from functions.accounts.pages import router as account_pages
     from functions.accounts.routes import router as accounts
+    from functions.accounts.second_factor_routes import router as second_factors
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
+    from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
     from functions.booking.station_routes import router as station_sessions
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
     from functions.operators.feed_routes import router as operator_feed
+    from functions.operators.photo_routes import router as photos
     from functions.operators.routes import router as operators
+    from functions.operators.submission_routes import router as submissions
     from functions.optimizer.routes import router as optimizer
     from functions.payments.routes import router as payments
     from functions.privacy.routes import router as privacy
@@ -66,6 +76,7 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # such a redirect would lead to whatever the Host header names
         generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
     )
 
@@ -80,10 +91,14 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
         feed,
         station_sessions,
         operators,
+        photos,
+        submissions,
         operator_feed,
         stations,
         accounts,
+        second_factors,
         account_pages,
+        booking_page,
         privacy,
         audit,
         payments,
@@ -95,7 +110,8 @@ def create_app(get_platform: Callable[[], Platform]) -> FastAPI:
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, hosts=hosts)
+    app.add_middleware(Cors)
     app.openapi = lambda: make_document(app)  # type: ignore[method-assign]
     return app
 
@@ -129,7 +145,7 @@ def _add_root(app: FastAPI) -> None:
 
     @app.get(f"{PREFIX}/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url=f"{PREFIX}/openapi.json",
             title="evcharging API",
             swagger_js_url=f"{PREFIX}/docs/assets/swagger-ui-bundle.js",
@@ -141,6 +157,8 @@ def _add_root(app: FastAPI) -> None:
                 "tryItOutEnabled": True,
             },
         )
+        page.headers["Content-Security-Policy"] = _docs_policy(page.body)
+        return page
 
     @app.get(f"{PREFIX}/health", tags=["root"])
     def health(request: Request) -> JSONResponse:
@@ -148,6 +166,16 @@ def _add_root(app: FastAPI) -> None:
         platform: Platform = request.app.state.get_platform()
         platform.read(lambda tx: tx.conn.exec_driver_sql("SELECT 1").scalar())
         return JSONResponse({"status": "ok", "time": platform.clock.now().isoformat()})
+
+
+def _docs_policy(page: bytes | memoryview) -> str:
+    """What the docs page needs and no more: its script is named by its hash; Swagger UI writes styles and images in place."""
+    scripts = re.findall(rb"<script>(.*?)</script>", bytes(page), re.DOTALL)
+    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
+    return (
+        f"default-src 'none'; script-src 'self' {' '.join(hashes)}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
 
 
 async def _on_app_error(request: Request, error: Exception) -> JSONResponse:

@@ -4,13 +4,14 @@ import importlib
 import logging
 import sys
 import threading
+from pathlib import Path
 
 import sqlalchemy as sa
 from alembic import command
 
 from shared.db import Database, metadata
 from shared.errors import AppError, Unavailable
-from shared.revision import config, current, head, known
+from shared.revision import MIGRATIONS, config, current, head, known
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ TABLES = (
     "shared.audit",
     "shared.outbox",
     "shared.ratelimit",
+    "shared.revision",
     "shared.web.idempotency",
 )
 """Every module that registers tables."""
@@ -41,10 +43,10 @@ def load_tables() -> sa.MetaData:
     return metadata
 
 
-def upgrade(database: Database) -> str:
+def upgrade(database: Database, *, scripts: Path = MIGRATIONS) -> str:
     """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
     revision = current(database)
-    if revision is not None and revision not in known():
+    if revision is not None and scripts == MIGRATIONS and revision not in known():
         raise Unavailable(f"The database is at revision {revision}, which this code does not know: it is newer.")
     with _one_at_a_time, database.engine.connect() as conn:
         if not database.is_sqlite:
@@ -52,7 +54,7 @@ def upgrade(database: Database) -> str:
                 raise Unavailable("Another migration holds the lock; try again when it has ended.")
             conn.commit()
         try:
-            alembic_config = config()
+            alembic_config = config(scripts)
             alembic_config.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
             if database.is_sqlite:  # begun before the revision is read: a second upgrade waits, and nothing is half-done
                 conn.begin()
@@ -62,7 +64,7 @@ def upgrade(database: Database) -> str:
             if not database.is_sqlite:
                 conn.execute(sa.text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK})
                 conn.commit()
-    return head()
+    return head(scripts)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.accounts import events as accounts
 from functions.booking import events as booking
+from functions.notify import events as notify
 from functions.operators import events as operators
 from functions.optimizer import events as optimizer
 from functions.stations.feed import events as feed
@@ -34,6 +35,7 @@ class Handler:
 
 DECIDE = (CHARGE_REQUESTS, Handler("optimize_charge_request", "functions.optimizer.service:handle"))
 TELL = (NOTIFY, Handler("send_notifications", "functions.notify.service:handle"))
+SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountRegistered: (TELL,),
@@ -43,6 +45,9 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.PasswordChanged: (TELL,),
     accounts.EmailChanged: (TELL,),
     accounts.AccountLinked: (TELL,),
+    accounts.SecondFactorAdded: (TELL,),
+    accounts.SecondFactorRemoved: (TELL,),
+    accounts.RecoveryCodeUsed: (TELL,),
     accounts.AccountDeleted: (TELL,),
     booking.BookingReserved: (TELL,),
     booking.BookingRescheduled: (TELL,),
@@ -56,7 +61,10 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.HoldExpired: (DECIDE,),
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),
+    notify.MessageDue: (SEND,),
     operators.LocationApproved: (TELL,),
+    operators.LocationChangeApproved: (TELL,),
+    operators.LocationChangeRejected: (TELL,),
     operators.LocationRejected: (TELL,),
     operators.LocationSuspended: (TELL,),
     operators.LocationLifted: (TELL,),

@@ -1,181 +1,146 @@
-"""OCPI Locations (2.2.1 or 2.3.0), a list or a response with `data`, and optionally Tariffs, as a city folder."""
+"""OCPI Locations (2.1.1, 2.2.1 or 2.3.0) and Tariffs, or a GeoJSON of charge points, as a city folder: object by object, in
+memory that does not grow with the locations but for their ids.
+"""
 
-import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from cities import geojson, json_stream
+from cities.column_map import ImportMap, read_map
+from cities.folder import CityWriter, ImportReport, ReportProgress, write_report
+from cities.ocpi_objects import OddError, ReadLocation, read_location
+from cities.tariff_files import Tariffs, write_location
 
-from cities.folder import CityConnector, CityLocation, ImportReport, ReportProgress, write_city, write_report
-from functions.stations.enums import ConnectorFormat, ConnectorType, PowerType
-from functions.stations.opening import Hours
-from functions.tariffs.domain import Tariff
+LOOKED_AT = 200
+"""Objects of a file that are looked at to tell what it holds."""
 
 
-def _objects(path: Path) -> list[dict[str, Any]]:
+def _kind(path: Path) -> str:
+    """What a JSON file holds: "locations", "tariffs", or "other"."""
     try:
-        document = json.loads(path.read_text("utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        return []
-    if isinstance(document, dict):
-        document = document.get("data", [])
-    return [item for item in document if isinstance(item, dict)] if isinstance(document, list) else []
-
-
-def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    locations, tariffs = [], []
-    for path in sorted(folder.glob("*.json")):
-        objects = _objects(path)
-        if any({"coordinates", "evses"} <= set(item) for item in objects):
-            locations.append(path)
-        elif any({"elements", "currency"} <= set(item) for item in objects):
-            tariffs.append(path)
-    return locations, tariffs
+        for item in islice(json_stream.objects(path), LOOKED_AT):
+            if not isinstance(item, dict):
+                continue
+            if {"coordinates", "evses"} <= item.keys() or geojson.is_feature(item):
+                return "locations"
+            if {"elements", "currency"} <= item.keys():
+                return "tariffs"
+    except json_stream.BrokenError:
+        pass  # what can be read of it is read, and said, by whoever imports it
+    return "other"
 
 
 def recognise(folder: Path) -> bool:
-    """Whether the folder holds OCPI Locations."""
-    return bool(_files(folder)[0])
+    """Whether the folder holds OCPI Locations or a GeoJSON of charge points."""
+    return any(_kind(path) == "locations" for path in json_stream.files(folder))
 
 
-def _connector(evse: str, item: dict[str, Any]) -> CityConnector | str:
-    try:
-        standard = ConnectorType(item.get("standard", ""))
-        form = ConnectorFormat(item.get("format", ""))
-        power_type = PowerType(item.get("power_type", ""))
-    except ValueError as error:
-        return f"connector {item.get('id')}: {error}"
-    power = item.get("max_electric_power")
-    if power is None:
-        voltage, amperage = item.get("max_voltage"), item.get("max_amperage")
-        if not isinstance(voltage, int | float) or not isinstance(amperage, int | float):
-            return f"connector {item.get('id')}: no max_electric_power, nor max_voltage and max_amperage"
-        # OCPI: voltage is line to neutral for three phases, amperage is per phase.
-        power = voltage * amperage * (3 if power_type is PowerType.AC_3_PHASE else 1)
-    if not 100 <= power <= 4_000_000:
-        return f"connector {item.get('id')}: {power} W is not a plausible power"
-    return CityConnector(evse, str(item.get("id", "1")), standard.value, form.value, power_type.value, power / 1000)
+class _Files:
+    """The objects of several files, and how far their import is, by bytes."""
+
+    def __init__(self, folder: Path, report: ImportReport, progress: ReportProgress) -> None:
+        kinds: dict[str, list[Path]] = {"locations": [], "tariffs": [], "other": []}
+        for path in json_stream.files(folder):
+            if path.name != "import.json":
+                kinds[_kind(path)].append(path)
+        self.locations, self.tariffs, self.other = kinds.values()
+        self._report, self._progress = report, progress
+        self._total = sum(path.stat().st_size for path in self.locations + self.tariffs)
+        self._before = 0
+
+    def objects(self, paths: list[Path]) -> Iterator[tuple[str, int, Any]]:
+        """Each object with the name of its file and its number there; where a file breaks off, that is reported."""
+        for path in paths:
+            number = 0
+            try:
+                for number, item in enumerate(json_stream.objects(path, read=partial(self._at, path)), 1):
+                    yield path.name, number, item
+            except json_stream.BrokenError as error:
+                self._report.leave_out(path.name, number + 1, f"the file breaks off here: {error}")
+            self._before += path.stat().st_size
+        self._progress("done", self._before, self._total)
+
+    def _at(self, path: Path, done: int) -> None:
+        self._progress(path.name, self._before + done, self._total)
+
+
+class _City:
+    """The city folder that locations are written to as they come, each once, and what most of them have."""
+
+    def __init__(self, writer: CityWriter, tariffs: Tariffs) -> None:
+        self.zones, self.currencies, self.countries = Counter[str](), Counter[str](), Counter[str]()
+        self._writer, self._tariffs = writer, tariffs
+        self._seen: set[str] = set()
+
+    def add(self, location: ReadLocation) -> None:
+        """Writes a location. Raises OddError where one of its id is there."""
+        # OCPI's ids are the same in whatever case.
+        if location.key.casefold() in self._seen:
+            raise OddError(f"location stands twice: id {location.key}")
+        self._seen.add(location.key.casefold())
+        self.currencies[write_location(self._writer, location, self._tariffs)] += 1
+        self.zones[location.row.time_zone] += 1
+        self.countries[location.row.country] += 1
+
+
+def add_tariffs(writer: CityWriter, files: _Files, map_: ImportMap, report: ImportReport) -> Tariffs:
+    """Reads and writes the tariffs of the files, and the map's own as the default."""
+    tariffs = Tariffs()
+    if map_.tariff is not None:
+        writer.add_tariff(default := tariffs.read(map_.tariff))
+        tariffs.default = default["id"]
+    for name, number, item in files.objects(files.tariffs):
+        try:
+            writer.add_tariff(tariffs.read(item))
+        except OddError as error:
+            report.leave_out(name, number, str(error))
+    return tariffs
 
 
 def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
-    """Makes a city folder of OCPI objects; `line` in the report is the object's number in its file, from 1."""
+    """Makes a city folder of OCPI objects; `line` in the report is the object's number in its file, from 1. Raises ValueError
+    where no location could be used, or the column map is wrong."""
     report = ImportReport("OCPI Locations")
-    location_files, tariff_files = _files(source)
-    locations: list[CityLocation] = []
-    connectors: list[CityConnector] = []
-    evses: dict[str, str] = {}
-    assigned: dict[str, list[str]] = {}
-    zones: dict[str, int] = {}
-    countries: dict[str, int] = {}
-    for number, path in enumerate(location_files):
-        progress(path.name, number, len(location_files))
-        for line, item in enumerate(_objects(path), 1):
+    map_ = read_map(source)
+    files = _Files(source, report, progress)
+    with CityWriter(target) as writer:
+        city = _City(writer, add_tariffs(writer, files, map_, report))
+        for name, number, item in files.objects(files.locations):
             report.rows += 1
-            location = _location(item)
-            if isinstance(location, str):
-                report.leave_out(path.name, line, location)
+            try:
+                if geojson.is_feature(item):
+                    item = geojson.location_of(item, map_.locations)
+                location = read_location(item, map_.defaults)
+                city.add(location)
+            except OddError as error:
+                report.leave_out(name, number, str(error))
                 continue
-            evses_found = _evses(item, location.location_id, path.name, line, report, set(evses))
-            if not evses_found:
-                report.leave_out(path.name, line, f"location {location.location_id}: no usable EVSE")
-                continue
-            for evse, evse_connectors, ids_by_connector in evses_found:
-                evses[evse] = location.location_id
-                connectors += evse_connectors
-                assigned |= {
-                    f"{evse}/{plug.connector_id}": tariff_ids
-                    for plug, tariff_ids in zip(evse_connectors, ids_by_connector, strict=True)
-                    if tariff_ids
-                }
-            locations.append(location)
-            zones[item.get("time_zone", "")] = zones.get(item.get("time_zone", ""), 0) + 1
-            countries[item.get("country", "")] = countries.get(item.get("country", ""), 0) + 1
-    progress("done", len(location_files), len(location_files))
-    tariffs = _tariffs(tariff_files, report)
-    known = {name: [tariff_id for tariff_id in tariff_ids if tariff_id in tariffs] for name, tariff_ids in assigned.items()}
-    report.kept, report.locations, report.evses = len(locations), len(locations), len(evses)
-    if not locations:
-        write_report(_created(target), report)
-        raise ValueError(f"none of {report.rows} locations could be used; see {target / 'import-report.csv'}")
-    write_city(
-        target,
-        name=source.name,
-        time_zone=max(zones, key=lambda zone: zones[zone]) or "UTC",
-        currency=next((item["currency"] for item in tariffs.values()), "EUR"),
-        country=max(countries, key=lambda country: countries[country]),
-        locations=locations,
-        connectors=connectors,
-        evses=evses,
-        tariffs={
-            "tariffs": list(tariffs.values()),
-            "connectors": {name: tariff_ids for name, tariff_ids in known.items() if tariff_ids},
-            "default": [],
-        },
-        source={"what": "OCPI Locations", "files": ", ".join(path.name for path in location_files)},
-    )
-    if len([zone for zone in zones if zone]) > 1:
-        report.notes.append(f"time zones {sorted(zones)}: the city has the most frequent one")
+            for odd in location.odd:
+                report.leave_out(name, number, odd)
+            for remark in location.remarks:
+                report.remark(name, number, remark)
+        report.kept = report.locations = writer.locations
+        report.evses = writer.evses
+        if not writer.locations:
+            write_report(target, report)
+            why = "; ".join(f"{count:,} {reason}" for reason, count in report.reasons().most_common(3))
+            raise ValueError(f"none of {report.rows:,} locations could be used ({why}); see {target / 'import-report.csv'}")
+        writer.finish(
+            name=map_.name or source.name,
+            time_zone=city.zones.most_common(1)[0][0],
+            currency=city.currencies.most_common(1)[0][0],
+            country=city.countries.most_common(1)[0][0],
+            source={"what": "OCPI Locations", "files": ", ".join(path.name for path in files.locations)},
+        )
+    if len(city.zones) > 1:
+        shown = ", ".join(f"{zone} ({count:,})" for zone, count in city.zones.most_common(5))
+        report.notes.append(f"{len(city.zones)} time zones, each location in its own: {shown}")
+    if files.other:
+        shown = ", ".join(path.name for path in files.other[:5])
+        report.notes.append(f"{len(files.other)} JSON files are neither locations nor tariffs and were not read: {shown}")
     write_report(target, report)
     return report
-
-
-def _created(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _location(item: dict[str, Any]) -> CityLocation | str:
-    point = item.get("coordinates") or {}
-    try:
-        latitude, longitude = float(point["latitude"]), float(point["longitude"])
-    except (KeyError, TypeError, ValueError):
-        return "coordinates are not readable"
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        return "coordinates are off the globe"
-    if not item.get("id"):
-        return "no id"
-    hours = item.get("opening_times")
-    if hours is not None:
-        try:
-            hours = Hours.model_validate(hours).model_dump(mode="json")
-        except ValidationError as error:
-            return f"opening_times: {error.errors()[0]['msg']}"
-    address = ", ".join(str(item[name]) for name in ("address", "city") if item.get(name))
-    return CityLocation(str(item["id"]), str(item.get("name") or address or item["id"]), address, latitude, longitude, hours)
-
-
-def _evses(
-    item: dict[str, Any], location: str, file: str, line: int, report: ImportReport, taken: set[str]
-) -> list[tuple[str, list[CityConnector], list[list[str]]]]:
-    usable = []
-    for evse in item.get("evses") or []:
-        uid = str(evse.get("uid") or "")
-        name = uid if uid not in taken else f"{location}*{uid}"
-        plugs, tariff_ids = [], []
-        for plug in evse.get("connectors") or []:
-            connector = _connector(name, plug)
-            if isinstance(connector, str):
-                report.leave_out(file, line, f"{connector} (EVSE {uid})")
-                continue
-            plugs.append(connector)
-            tariff_ids.append([str(tariff_id) for tariff_id in plug.get("tariff_ids") or []])
-        if not uid or evse.get("status") in ("REMOVED", "PLANNED"):
-            report.leave_out(file, line, f"EVSE {uid or 'without uid'}: {evse.get('status', 'no uid')}")
-        elif plugs:
-            taken.add(name)
-            usable.append((name, plugs, tariff_ids))
-    return usable
-
-
-def _tariffs(paths: list[Path], report: ImportReport) -> dict[str, dict[str, Any]]:
-    tariffs = {}
-    for path in paths:
-        for line, item in enumerate(_objects(path), 1):
-            try:
-                tariff = Tariff.model_validate(item)
-            except ValidationError as error:
-                first = error.errors()[0]
-                report.leave_out(path.name, line, f"tariff: {'.'.join(map(str, first['loc']))} {first['msg']}")
-                continue
-            tariffs[tariff.id] = tariff.model_dump(mode="json", exclude_none=True)
-    return tariffs

@@ -1,14 +1,21 @@
-"""`make admin EMAIL=...`: makes an account an administrator's, with a new password that is printed once."""
+"""`make admin EMAIL=...`: makes an account an administrator's, with a new password and a new second factor, printed once.
+
+Who has lost both comes in again by it; it needs the environment of the database, its keys too.
+"""
 
 import os
 import secrets
 import sys
 
+import segno
 from email_validator import EmailNotValidError, validate_email
 
 from app.process import make_platform
 from functions.accounts import service as accounts
+from functions.accounts import totp
+from functions.accounts.second_factor import enrol
 from shared.errors import AppError
+from shared.tx import Tx
 
 
 def main() -> None:
@@ -20,14 +27,25 @@ def main() -> None:
     password = secrets.token_urlsafe(12)
     platform = make_platform()
     try:
-        platform.transact(
-            lambda tx: accounts.ensure_user(tx=tx, email=email, password=password, name="Administrator", role="admin")
-        )
+        secret = platform.transact(lambda tx: _make(tx, email=email, password=password))
     except AppError as error:
         sys.exit(error.detail)
+    except ValueError as error:  # a setting that is missing or wrong, named in the message
+        sys.exit(str(error))
     finally:
         platform.close()
+    address = totp.uri(secret, email=email)
     print(f"{email} is an administrator now; password {password}")
+    print("Second factor: scan this with an authenticator app, or type its secret; earlier ones are void.\n")
+    segno.make(address, error="m", micro=False).terminal(compact=True)
+    print(f"\n  {address}\n  secret {secret}")
+    print("Recovery codes: POST accounts/me/second-factor/recovery-codes with a code of the app.")
+
+
+def _make(tx: Tx, *, email: str, password: str) -> str:
+    """The administrator's account, and the secret of its second factor."""
+    user = accounts.ensure_user(tx=tx, email=email, password=password, name="Administrator", role="admin")
+    return enrol(tx=tx, user=user)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,14 @@ from rich.table import Table
 
 from app.process import make_platform
 from cities.__main__ import print_report
-from cities.demand import SyntheticRequest, crowded_day
+from cities.demand import crowded_day
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.pages import mailbox
 from devhost.host.server import Host, free_port
-from devhost.replay.replay import API, Replay, Tally, first_come
+from devhost.replay.replay import API, Replay
 from devhost.replay.seed import DEMO, Seeded, seed
-from functions.notify.domain import connector_name
+from devhost.replay.worlds import Tally, without_platform
+from functions.notify.phrases import connector_name
 from functions.optimizer.core.city import load_city, load_sessions
 from shared import telemetry
 from shared.clock import ManualClock
@@ -127,7 +129,7 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
     by = (
         f"the {'trained' if model['trained'] else 'untrained'} policy {request['policy']}"
         if request["fallback"] is None
-        else f"the rule {request['policy']} ({request['fallback']})"
+        else f"the rule {request['decided_by']}"
     )
     console.print(
         f"\n[bold]The candidates[/bold]  the best {len(decision['offers'])} of {decision['candidates']}, ranked by {by}; each term of the cost behind its figure\n"
@@ -170,7 +172,7 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
 
 
 def replay_city(city: Path, *, overlaid: int = 1) -> None:
-    """The busiest recorded day of a city (with the next busiest laid over it), by the platform and first come."""
+    """The busiest recorded day of a city (with the next busiest laid over it), by the platform and without one."""
     with tempfile.TemporaryDirectory(prefix="evcharging-demo-") as name:
         folder = Path(name)
         clock = ManualClock(datetime(2000, 1, 1, tzinfo=UTC))
@@ -200,8 +202,9 @@ def replay_city(city: Path, *, overlaid: int = 1) -> None:
             with httpx.Client(base_url=host.url, timeout=60) as client, _progress() as bar:
                 task = bar.add_task("replaying the day", total=len(requests))
                 tally = Replay(host, clock, client).run(requests, progress=lambda done, _: bar.update(task, completed=done))
-            unit = _price_unit(tally)
-            _compare(tally, first_come(loaded, requests, price_unit=unit), loaded.currency, requests)
+            _compare(
+                [tally, *without_platform(loaded, requests, price_unit=_price_unit(tally))], loaded.currency, len(requests)
+            )
             model = _model(host)
             console.print(
                 f"\nDecided by {model}. Cost is PROBLEM.md's: 0.4 wait (h) + 0.3 price/unit + 0.2 km/10 + 0.1 duration (h), 3 where not served."
@@ -211,9 +214,9 @@ def replay_city(city: Path, *, overlaid: int = 1) -> None:
 
 
 def _model(host: Host) -> str:
-    from functions.optimizer.service import describe_model
+    from functions.optimizer.service import model_usage
 
-    model = describe_model(platform=host.platform)
+    model = host.platform.read(lambda tx: model_usage(tx=tx, platform=host.platform))
     share = 0.0 if model.share_fallback_7d is None else model.share_fallback_7d
     return f"{model.name} {model.version} ({'trained' if model.trained else 'untrained: greedy on the objective'}), by rule {share:.0%}"
 
@@ -243,33 +246,34 @@ def _progress() -> Progress:
     )
 
 
-def _compare(platform: Tally, first: Tally, currency: str, requests: list[SyntheticRequest]) -> None:
-    table = Table(box=None, padding=(0, 3, 0, 0))
-    table.add_column("")
-    for tally in (platform, first):
-        table.add_column(tally.name, justify="right")
-    pairs = (platform, first)
-    total = len(requests)
-    table.add_row("served", *(f"{len(item.served)} of {total}" for item in pairs))
-    table.add_row("mean wait", *(f"{item.mean('wait_min'):.1f} min" for item in pairs))
-    table.add_row("95 % wait at most", *(f"{item.quantile('wait_min', 0.95):.0f} min" for item in pairs))
-    table.add_row("mean distance", *(f"{item.mean('km'):.2f} km" for item in pairs))
-    table.add_row("mean price", *(f"{item.mean('price'):.2f} {currency}" for item in pairs))
-    table.add_row("mean charging", *(f"{item.mean('duration_min'):.0f} min" for item in pairs))
-    table.add_row("mean cost", *(f"{item.cost:.4f}" for item in pairs), style="bold")
+def _compare(tallies: list[Tally], currency: str, total: int) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("", "served", "wait", "95 % wait", "distance", "price", "charging", "mean cost"):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for number, tally in enumerate(tallies):
+        table.add_row(
+            tally.name,
+            f"{len(tally.served)} of {total}",
+            f"{tally.mean('wait_min'):.1f} min",
+            f"{tally.quantile('wait_min', 0.95):.0f} min",
+            f"{tally.mean('km'):.2f} km",
+            f"{tally.mean('price'):.2f} {currency}",
+            f"{tally.mean('duration_min'):.0f} min",
+            f"{tally.cost:.4f}",
+            style="bold" if number == 0 else None,
+        )
     console.print()
     console.print(table)
-    for tally in pairs:
-        reasons: dict[str, int] = {}
-        for item in tally.outcomes:
-            if item.reason is not None:
-                reasons[item.reason] = reasons.get(item.reason, 0) + 1
+    for tally in tallies:
+        reasons = Counter(item.reason for item in tally.outcomes if item.reason is not None)
         if reasons:
             console.print(f"  not served, {tally.name}: " + ", ".join(f"{count} {reason}" for reason, count in reasons.items()))
-    console.print("  " + ", ".join(f"{count:,} {name}" for name, count in platform.notes.items()), style="dim")
+    console.print("  " + ", ".join(f"{count:,} {name}" for name, count in tallies[0].notes.items()), style="dim")
     console.print(
-        "\nA booked slot begins on a quarter hour: that alone is 7.5 min of the platform's mean wait. Where a city is seldom "
-        "full, first come costs less; what a booking adds there, knowing that the charger will be free, no term counts."
+        "\nLive map: drivers who see what is free now, go there, and drive on where it is taken when they come. Cars of the platform"
+        "\nleave when their booking ends, the others when they are full, or (recorded stays) as late as they did that day. Slots"
+        "\nbegin on a quarter hour; who comes earlier begins at once where the charger is free. What a booking adds on an empty"
+        "\nday, knowing that the charger will be free, no term counts."
     )
 
 

@@ -7,11 +7,13 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+from cryptography.fernet import Fernet
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -54,13 +56,12 @@ def _check_port(port: int) -> None:
             _fail(f"Port {port} is taken. Stop what listens there, or choose another: make run PORT={port + 1}")
 
 
-def _secret(data_dir: Path) -> str:
-    """The signing key of a full stack, made once and kept beside its data."""
-    path = data_dir / "jwt.key"
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """A key of a full stack, made once and kept beside its data."""
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        path.write_text(make())
     return path.read_text()
 
 
@@ -72,7 +73,10 @@ def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, An
     from devhost.stack import full_stack
 
     settings = stack.enter_context(full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim")))
-    return settings | {"JWT_SECRET": _secret(data_dir)}
+    return settings | {
+        "JWT_SECRET": _kept(data_dir / "jwt.key", lambda: secrets.token_urlsafe(48)),
+        "DATA_KEYS": _kept(data_dir / "data.key", lambda: Fernet.generate_key().decode()),
+    }
 
 
 def _seed(platform: Platform, city: Path | None) -> Seeded:
@@ -99,6 +103,8 @@ def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
     console.print("  Log-ins" if seeded.generated else "  Owner", end="")
     if seeded.generated:
         console.print(f"     {', '.join(seeded.accounts)}   password [bold]{seeded.password}[/bold]")
+        if seeded.admin_secret:
+            console.print("              the administrator signs in with a code too: make code")
         soon = platform.clock.now() + timedelta(minutes=30)
         email = DEMO["driver"][0]
         console.print("\nTry it in another terminal:\n")

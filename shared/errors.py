@@ -7,6 +7,7 @@
     │   ├── TokenExpired             401  TOKEN_EXPIRED
     │   └── BadCredentials           401  BAD_CREDENTIALS
     ├── Forbidden                    403  FORBIDDEN
+    │   └── SecondFactorNeeded       403  SECOND_FACTOR_NEEDED
     ├── NotFound                     404  NOT_FOUND
     ├── MethodNotAllowed             405  METHOD_NOT_ALLOWED
     ├── Conflict                     409  CONFLICT
@@ -58,6 +59,8 @@ class AppError(Exception):
         self.detail = detail or self.title
         self.fields = fields or []
         self.details = details
+        self.replayed = False
+        """Whether it is the kept answer of an earlier sending with the same Idempotency-Key."""
 
     @classmethod
     def one(cls, field: str, message: str, **details: Any) -> Self:
@@ -112,6 +115,12 @@ class Forbidden(AppError):
     """Known, but not allowed."""
 
     status, code, title = 403, "FORBIDDEN", "This account may not do that"
+
+
+class SecondFactorNeeded(Forbidden):
+    """The role must show a second factor, and this session has not."""
+
+    code, title = "SECOND_FACTOR_NEEDED", "A second factor is needed"
 
 
 class NotFound(AppError):

@@ -5,10 +5,12 @@ database of a twentieth of the limit at a time, so that a search costs no write 
 one step for each further instance; limits up to 20 are exact.
 """
 
+import functools
 import hashlib
 import ipaddress
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,10 +57,13 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
     """Every scope there is."""
     quarter, hour = timedelta(minutes=15), timedelta(hours=1)
     return {
+        "calls": Limit(settings.calls_per_minute, timedelta(minutes=1), "calls from this account or address"),
         "search": Limit(settings.searches_per_minute, timedelta(minutes=1), "searches from this address"),
         "ask": Limit(settings.asks_per_minute, timedelta(minutes=1), "charge requests and recommendations asked for"),
+        "photos": Limit(settings.photos_per_hour, hour, "photos sent by this account"),
         "sign_in_account": Limit(settings.sign_ins_per_account, quarter, "tries to sign in to this account"),
         "sign_in_address": Limit(settings.sign_ins_per_address, quarter, "tries to sign in from this address"),
+        "second_factor": Limit(settings.sign_ins_per_account, quarter, "codes tried for this account"),
         "mail_address": Limit(settings.account_mails_per_address, hour, "requests for e-mails from this address"),
     }
 
@@ -84,6 +89,23 @@ class _Window:
     """What the database has not been told of yet."""
 
 
+@dataclass(frozen=True)
+class _Hit:
+    """One hit of a subject in its window."""
+
+    limit: Limit
+    scope: str
+    subject: uuid.UUID
+    start: datetime
+    now: datetime
+
+    def refusal(self) -> TooManyRequests:
+        wait_s = max(1, -int(-(self.start + self.limit.window - self.now).total_seconds() // 1))
+        return TooManyRequests(
+            f"There were too many {self.limit.what}; try again in {wait_s} seconds.", limit=self.scope, retry_after_s=wait_s
+        )
+
+
 class RateLimiter:
     """The limits of one process, over the database that all share."""
 
@@ -95,33 +117,44 @@ class RateLimiter:
 
     def hit(self, scope: str, subject: str) -> None:
         """Counts one. Raises TooManyRequests, saying in how many seconds the limit lifts, above the limit."""
-        if not self._is_on:
-            return
-        limit, now = self._limits[scope], self._clock.now()
-        start = now - (now - EPOCH) % limit.window
-        if not self._let_in(limit, scope, subject_id(subject), start):
-            wait_s = max(1, -int(-(start + limit.window - now).total_seconds() // 1))
-            raise TooManyRequests(
-                f"There were too many {limit.what}; try again in {wait_s} seconds.", limit=scope, retry_after_s=wait_s
-            )
+        to_store = self.hit_in_memory(scope, subject)
+        if to_store is not None:
+            to_store()
 
-    def _let_in(self, limit: Limit, scope: str, subject: uuid.UUID, start: datetime) -> bool:
-        key = (scope, subject, start)
+    def hit_in_memory(self, scope: str, subject: str) -> Callable[[], None] | None:
+        """As `hit`, without waiting for the database: where it must be told or asked, what does that is returned."""
+        if not self._is_on:
+            return None
+        limit, now = self._limits[scope], self._clock.now()
+        hit = _Hit(limit, scope, subject_id(subject), now - (now - EPOCH) % limit.window, now)
+        hits = self._count(hit)
+        return functools.partial(self._store, hit, hits) if hits else None
+
+    def _count(self, hit: "_Hit") -> int:
+        """Counts one. Returns how many the database must be told of now."""
+        limit, key = hit.limit, (hit.scope, hit.subject, hit.start)
         with self._lock:
             if len(self._windows) >= MAX_WINDOWS:
                 self._windows.clear()
             window = self._windows.setdefault(key, _Window())
             # Exact limits ask the database each time: another instance may have lifted them.
             if limit.step > 1 and window.stored_hits + window.unstored_hits >= limit.hits:
-                return False
+                raise hit.refusal()
             window.unstored_hits += 1
             if window.unstored_hits < limit.step:
-                return True
+                return 0
             hits, window.unstored_hits = window.unstored_hits, 0
-        total = self._database.transact(lambda conn: _add(conn, start=start, scope=scope, subject=subject, hits=hits))
+            return hits
+
+    def _store(self, hit: "_Hit", hits: int) -> None:
+        total = self._database.transact(
+            lambda conn: _add(conn, start=hit.start, scope=hit.scope, subject=hit.subject, hits=hits)
+        )
         with self._lock:
+            window = self._windows.setdefault((hit.scope, hit.subject, hit.start), _Window())
             window.stored_hits = max(window.stored_hits, total)
-        return total <= limit.hits
+        if total > hit.limit.hits:
+            raise hit.refusal()
 
     def lift(self, scope: str, subject: str) -> None:
         """Forgets what was counted of a subject: the right password ends a lock-out's count."""

@@ -1,11 +1,44 @@
 """Every setting of the process, read from the environment once and lazily; docs/settings.md explains each."""
 
+import base64
+import ipaddress
+import re
 import secrets
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_DATA_KEY_BYTES = 32
+
+
+def _is_data_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, altchars=b"-_", validate=True)) == _DATA_KEY_BYTES
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class TrustedProxies:
+    """Proxies of ours that stand before the API: how many, or in which networks."""
+
+    count: int = 0
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> "TrustedProxies":
+        """By a number, or by networks with commas between. Raises ValueError."""
+        if text.strip().isdigit():
+            return cls(count=int(text))
+        return cls(networks=tuple(ipaddress.ip_network(network) for network in _listed(text)))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 class Settings(BaseSettings):
@@ -45,9 +78,39 @@ class Settings(BaseSettings):
         None,
         description="Keys that verify and do not sign, comma separated: the next and the last one of a rotation.",
     )
+    data_keys: SecretStr | None = Field(
+        None,
+        description="Keys that encrypt secrets at rest (second factors), comma separated: the first encrypts, all decrypt. "
+        "Unset on SQLite: made once and kept in DATA_DIR.",
+    )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies of ours before the API, of which X-Forwarded-For is believed: how many there are, or their "
+        "networks, comma separated. Unset: none (on Functions its own front end is always believed).",
+    )
+    web_origins: str = Field(
+        "",
+        description="Exact origins (`https://app.example.org`) of web clients that may call with credentials, comma separated. "
+        "Unset: pages of this host alone.",
+    )
+    web_url: str | None = Field(
+        None,
+        description="Address of the web application, where messages' links lead. Unset: to the API's own page of a booking.",
+    )
+    map_url: str = Field(
+        "https://www.google.com/maps/dir/?api=1&destination={latitude},{longitude}",
+        pattern=r"^https://.*\{latitude\}.*\{longitude\}.*$",
+        description="Where messages show the way: an https address with {latitude} and {longitude} in it.",
+    )
+    message_hold_s: int = Field(
+        60,
+        ge=0,
+        le=600,
+        description="Seconds that the letter of a booking made or moved waits: what is taken back within them is not sent.",
+    )
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest request body taken, photos aside.")
-    max_photo_bytes: int = Field(8_388_608, ge=1024, description="Largest photo taken, as it is uploaded.")
+    max_photo_bytes: int = Field(16_777_216, ge=1024, description="Largest photo taken, as it is uploaded.")
     open_bookings_per_driver: int = Field(
         20,
         ge=1,
@@ -58,9 +121,15 @@ class Settings(BaseSettings):
         90, ge=1, le=365, description="How many days ahead anything may be booked, where a location's terms allow as much."
     )
     rate_limits: bool = Field(True, description="`false` switches every rate limit off: load tests, never production.")
+    calls_per_minute: int = Field(
+        1200,
+        ge=1,
+        description="Calls of any kind that an account may make in a minute, or an address without a valid token.",
+    )
     searches_per_minute: int = Field(
         600, ge=1, description="Public searches (nearby, availability, quotes) that an address may make in a minute."
     )
+    photos_per_hour: int = Field(60, ge=1, description="Photos an account may send in an hour.")
     asks_per_minute: int = Field(60, ge=1, description="Charge requests and recommendations a driver may ask for in a minute.")
     sign_ins_per_account: int = Field(
         10, ge=1, description="Tries to sign in to one e-mail address in 15 minutes before it is locked until they are over."
@@ -80,6 +149,14 @@ class Settings(BaseSettings):
     oidc_verified_claim: str = Field(
         "email_verified", description="Claim that says the provider has verified the e-mail address (Entra: `xms_edov`)."
     )
+    oidc_second_factor_values: str | None = Field(
+        None,
+        description="Values of the provider's `amr` or `acr` claim that count as a second factor, comma separated "
+        "(Entra: `mfa`). Unset: ours is asked for too.",
+    )
+    second_factor_for_owners: bool = Field(
+        False, description="`true`: station owners too must have a second factor, as administrators always must."
+    )
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
     )
@@ -94,7 +171,33 @@ class Settings(BaseSettings):
     applicationinsights_connection_string: SecretStr | None = Field(
         None, description="Azure Monitor. Unset: telemetry stays in the process."
     )
-    log_level: str = Field("INFO", description="Level of the root logger.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="Level of the root logger; libraries that tell of each call of theirs stay at WARNING."
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, value: str) -> str:
+        TrustedProxies.of(value)
+        return value
+
+    @field_validator("web_origins")
+    @classmethod
+    def _check_origins(cls, value: str) -> str:
+        for origin in _listed(value):
+            if not re.fullmatch(r"https?://[a-z0-9.\-]+(:\d{1,5})?", origin):
+                raise ValueError(f"{origin!r} is no origin: scheme, host in small letters, port unless it is the usual one")
+        return value
+
+    @cached_property
+    def proxies(self) -> "TrustedProxies":
+        """The proxies of ours before the API."""
+        return TrustedProxies.of(self.trusted_proxies)
+
+    @cached_property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins whose pages may call the API."""
+        return _listed(self.web_origins)
 
     @cached_property
     def database_address(self) -> str:
@@ -102,6 +205,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir.resolve() / 'evcharging.db'}"
+
+    @cached_property
+    def second_factor_claims(self) -> frozenset[str]:
+        """The values of OIDC_SECOND_FACTOR_VALUES."""
+        return frozenset(value.strip() for value in (self.oidc_second_factor_values or "").split(",") if value.strip())
 
     @cached_property
     def signing_key(self) -> str:
@@ -113,12 +221,16 @@ class Settings(BaseSettings):
             return key
         if not self.database_address.startswith("sqlite"):
             raise ValueError("JWT_SECRET: must be set when DATABASE_URL is")
-        path = self.data_dir / "jwt.key"
+        return self._kept_key("jwt.key", secrets.token_urlsafe(48))
+
+    def _kept_key(self, name: str, fresh: str) -> str:
+        """The key in a file of DATA_DIR: `fresh`, where there was none."""
+        path = self.data_dir / name
         if not path.exists():
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".jwt.{secrets.token_hex(4)}")
+            draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
             draft.touch(mode=0o600)
-            draft.write_text(secrets.token_urlsafe(48))
+            draft.write_text(fresh)
             try:
                 path.hardlink_to(draft)
             except FileExistsError:
@@ -126,6 +238,19 @@ class Settings(BaseSettings):
             finally:
                 draft.unlink()
         return path.read_text()
+
+    @cached_property
+    def sealing_keys(self) -> tuple[str, ...]:
+        """DATA_KEYS: 32 bytes each in URL-safe base64; the first encrypts, all decrypt. On SQLite one is made once."""
+        if self.data_keys is None:
+            if not self.database_address.startswith("sqlite"):
+                raise ValueError("DATA_KEYS: must be set when DATABASE_URL is")
+            fresh = base64.urlsafe_b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode()
+            return (self._kept_key("data.key", fresh),)
+        keys = tuple(key.strip() for key in self.data_keys.get_secret_value().split(",") if key.strip())
+        if not keys or any(not _is_data_key(key) for key in keys):
+            raise ValueError("DATA_KEYS: each must be 32 bytes in URL-safe base64 (`openssl rand -base64 32 | tr +/ -_`)")
+        return keys
 
     @cached_property
     def verification_keys(self) -> tuple[str, ...]:

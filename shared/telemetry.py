@@ -94,6 +94,17 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+NOISY = ("alembic", "apscheduler", "azure", "httpx", "httpx2", "uamqp", "urllib3", "uvicorn")
+"""Loggers of libraries that tell of each call of theirs: of them warnings are kept."""
+
+
+def quieten(level: str) -> None:
+    """Sets the level of what is logged, for a Functions worker and everywhere else alike."""
+    logging.getLogger().setLevel(level)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+
+
 def install_filter() -> None:
     """Puts the invocation filter on every root handler. Safe to call again.
 
@@ -110,14 +121,13 @@ def configure_logging(level: str, *, formatter: logging.Formatter | None = None)
     handler.setFormatter(formatter or JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
-    for noisy in ("alembic", "apscheduler", "azure", "httpx", "httpx2", "uamqp", "urllib3", "uvicorn"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    quieten(level)
     install_filter()
 
 
 def start(settings: Settings) -> bool:
-    """Connects Azure Monitor where a connection string is set. True if it did."""
+    """Sets the log level, and connects Azure Monitor where a connection string is set. True if it did."""
+    quieten(settings.log_level)
     if settings.applicationinsights_connection_string is None:
         return False
     from azure.monitor.opentelemetry import configure_azure_monitor

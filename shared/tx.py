@@ -1,7 +1,8 @@
 """`Tx`, what a use case gets: a connection inside a transaction, the instant, who acts, and the outbox."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.engine import Connection
 from shared import audit, outbox
 from shared.clock import Clock
 from shared.db import new_id
+from shared.errors import AppError
 from shared.events import Event
 from shared.precompiled import Precompiled
 from shared.settings import Settings
@@ -29,6 +31,8 @@ class Actor:
     """The session of the token that came with the call."""
     address: str | None = None
     """The network address the call came from."""
+    may_lack_factor: bool = False
+    """Whether the call is one of those by which somebody sets up the second factor that their role must have."""
     key_hash: str | None = field(default=None, repr=False)
     """Of a station key that came with the call and is not looked up yet: the use case does that in its own transaction."""
 
@@ -70,6 +74,22 @@ class Tx:
     def change(self, statement: Precompiled, /, **values: Any) -> int:
         """Sends a precompiled INSERT, UPDATE or DELETE. Returns how many rows it matched."""
         return statement.execute(self.conn, **values)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is done inside is undone where it raises an AppError; the transaction may go on, and keeps its locks.
+
+        After an error of the database, which may have ended the transaction, nothing may go on.
+        """
+        emitted, wake, audited = len(self.emitted), self.wake, self.audited
+        self.conn.exec_driver_sql("SAVEPOINT use_case")
+        try:
+            yield
+        except AppError:
+            self.conn.exec_driver_sql("ROLLBACK TO SAVEPOINT use_case")
+            del self.emitted[emitted:]
+            self.wake, self.audited = wake, audited
+            raise
 
     def publish(self, event: Event, *, available_at: datetime | None = None) -> None:
         """Tells whoever subscribes that something has happened: a message for each queue on which somebody listens.

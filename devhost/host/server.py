@@ -1,5 +1,6 @@
 """`Host`: the whole platform in one process: API over loopback HTTP, queue delivery, timers."""
 
+import os
 import socket
 import threading
 from typing import Any
@@ -9,14 +10,14 @@ from fastapi import FastAPI
 
 from app.migrate import upgrade
 from app.process import use_platform
+from app.ship import ship
 from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.host.discovery import Triggers, discover
 from devhost.host.pages import dev_router
 from devhost.host.timers import Timers
-from functions.forecast.model import FORECAST
-from functions.optimizer.models.manifest import POLICY
-from functions.optimizer.models.registry import install_shipped
 from shared.platform import Platform
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 _triggers: Triggers | None = None
 
@@ -38,6 +39,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def allowed_hosts() -> frozenset[str]:
+    """The names this machine answers to: a page of any other name, made to lead here, could read what it has."""
+    return LOOPBACK | {name.strip().lower() for name in os.environ.get("DEVHOST_HOSTS", "").split(",") if name.strip()}
+
+
 class Host:
     """Brings a platform up and down. `api` is the ASGI app with the /dev pages."""
 
@@ -57,21 +63,28 @@ class Host:
     def prepare(self) -> None:
         """Migrates the database, installs the shipped models, makes this the process's platform."""
         upgrade(self.platform.database)
-        for expected in (POLICY, FORECAST):
-            install_shipped(self.platform.blobs, expected)
+        ship(self.platform.blobs)
         use_platform(self.platform)
 
     def app(self) -> FastAPI:
         """The API with the /dev pages."""
         from app.asgi import create_app
 
-        app = create_app(lambda: self.platform)
+        app = create_app(lambda: self.platform, hosts=allowed_hosts())
         app.include_router(dev_router(self.platform, self.timers))
         return app
 
     def serve_in_thread(self) -> None:
         """Serves HTTP in the background and returns once it answers."""
-        config = uvicorn.Config(self.app(), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", access_log=False)
+        config = uvicorn.Config(
+            self.app(),
+            host="127.0.0.1",
+            port=self.port,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,  # TRUSTED_PROXIES says whom to believe
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._thread.start()

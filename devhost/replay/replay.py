@@ -1,4 +1,4 @@
-"""Replays a day of charge requests through the real API, queue and functions, and first come, first served to compare with.
+"""Replays a day of charge requests through the real API, queue and functions.
 
 A discrete-event simulation: the clock jumps to the next event, and nothing waits for real time.
 """
@@ -6,7 +6,6 @@ A discrete-event simulation: the clock jumps to the next event, and nothing wait
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -16,14 +15,11 @@ import httpx
 from cities.demand import CONSUMPTION, SyntheticRequest
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import Host
+from devhost.replay.worlds import RequestOutcome, Tally
 from functions.accounts import service as accounts
 from functions.booking.domain import REVEAL_BEFORE
-from functions.optimizer.core.candidates import DETOUR, MAX_WAIT_MIN, RESERVE_KWH, SPEED_KMH
-from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, CityFolder
-from functions.optimizer.core.objective import DEFAULT_WEIGHTS, REJECTION_COST
-from functions.tariffs.pricing import SessionPeriod, price_session
+from functions.optimizer.core.objective import DEFAULT_WEIGHTS
 from shared.clock import ManualClock
-from shared.geo import great_circle_km
 from shared.money import to_major
 from shared.platform import Platform
 
@@ -31,52 +27,6 @@ API = "/api/v1"
 TOKEN_FOR = timedelta(minutes=14)
 REQUESTS_A_DRIVER = 4
 PASSWORD = "a replayed driver"
-
-
-@dataclass
-class RequestOutcome:
-    """What became of a charge request."""
-
-    served: bool
-    wait_min: float = 0.0
-    km: float = 0.0
-    """By road."""
-    price: float = 0.0
-    """Major currency units."""
-    duration_min: float = 0.0
-    """Of charging."""
-    cost: float = REJECTION_COST
-    """PROBLEM.md's objective."""
-    reason: str | None = None
-    """Why it was not served."""
-
-
-@dataclass
-class Tally:
-    """Outcomes of one way to serve the day."""
-
-    name: str
-    outcomes: list[RequestOutcome] = field(default_factory=list)
-    notes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def served(self) -> list[RequestOutcome]:
-        """Those that were served."""
-        return [item for item in self.outcomes if item.served]
-
-    def mean(self, name: str) -> float:
-        """Mean of a figure over the served ones."""
-        return sum(getattr(item, name) for item in self.served) / max(1, len(self.served))
-
-    def quantile(self, name: str, share: float) -> float:
-        """Quantile of a figure over the served ones."""
-        values = sorted(getattr(item, name) for item in self.served)
-        return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
-
-    @property
-    def cost(self) -> float:
-        """Mean cost over all requests; one not served costs 3."""
-        return sum(item.cost for item in self.outcomes) / max(1, len(self.outcomes))
 
 
 class ReplayDriver:
@@ -177,10 +127,7 @@ class Replay:
         chosen = charge_request["decision"]["offers"][0]
         start, booking_id = datetime.fromisoformat(chosen["start"]), charge_request["booking_id"]
         self._at(start - REVEAL_BEFORE, lambda: None)
-        self._at(start, lambda: self._expect(driver, f"/booking/bookings/{booking_id}/start"))
-        stop = start + timedelta(minutes=chosen["duration_minutes"])
-        self._at(stop, lambda: self._expect(driver, f"/booking/bookings/{booking_id}/stop"))
-        return RequestOutcome(
+        outcome = RequestOutcome(
             True,
             wait_min=chosen["wait_minutes"],
             km=chosen["distance_km"],
@@ -188,53 +135,24 @@ class Replay:
             duration_min=chosen["duration_minutes"],
             cost=chosen["cost"],
         )
+        booking = self._call(driver, "GET", f"/booking/bookings/{booking_id}").json()
+        arrival = datetime.fromisoformat(chosen["arrival"])
+        comes = max(arrival, start - timedelta(minutes=booking["terms"]["early_start_minutes"]))
+        self._at(comes, partial(self._plug_in, driver, booking_id, start, outcome))
+        return outcome
+
+    def _plug_in(self, driver: ReplayDriver, booking_id: str, start: datetime, outcome: RequestOutcome) -> None:
+        """The driver begins when they come, as far as the terms let them and the EVSE is free; else as it was booked."""
+        path, now = f"/booking/bookings/{booking_id}", self._clock.now()
+        answer = self._call(driver, "POST", f"{path}/start")
+        if answer.status_code == 409 and now < start:
+            self._at(start, partial(self._plug_in, driver, booking_id, start, outcome))
+            return
+        answer.raise_for_status()
+        sooner = max(0.0, (start - now) / timedelta(minutes=1))
+        outcome.wait_min -= sooner
+        outcome.cost -= DEFAULT_WEIGHTS[0] * sooner / 60
+        self._at(now + timedelta(minutes=outcome.duration_min), lambda: self._expect(driver, f"{path}/stop"))
 
     def _expect(self, driver: ReplayDriver, path: str) -> None:
         self._call(driver, "POST", path).raise_for_status()
-
-
-def first_come(city: CityFolder, requests: Sequence[SyntheticRequest], *, price_unit: float = REFERENCE_PRICE_UNIT) -> Tally:
-    """The same requests first come, first served, without a platform.
-
-    Each driver goes to the nearest station with their connector and takes the first EVSE that is or comes free, in order of
-    arrival; after two hours of waiting they give up.
-    """
-    tally = Tally("first come, nearest station")
-    free_at: dict[str, datetime] = {}
-    arrivals = []
-    for request in requests:
-        options = [
-            (great_circle_km(request.latitude, request.longitude, site.latitude, site.longitude) * DETOUR, number)
-            for number, site in enumerate(city.locations)
-            if any(plug.standard in request.standards for _, plugs in site.evses for plug in plugs)
-        ]
-        km, number = min(options, default=(float("inf"), -1))
-        arrive = max(request.earliest_departure, request.book_time) + timedelta(hours=min(km, 1e6) / SPEED_KMH)
-        arrivals.append((arrive, km, number, request))
-    for arrive, km, number, request in sorted(arrivals, key=lambda item: item[0]):
-        if number < 0 or km * CONSUMPTION > request.soc * request.battery_kwh - RESERVE_KWH:
-            tally.outcomes.append(RequestOutcome(False, reason="OUT_OF_REACH"))
-            continue
-        plugs = [
-            (max(free_at.get(evse, arrive), arrive), -plug.max_power_kw, evse, plug)
-            for evse, connectors in city.locations[number].evses
-            for plug in connectors
-            if plug.standard in request.standards
-        ]
-        begin, _, evse, plug = min(plugs, key=lambda item: item[:3])
-        wait = (begin - arrive) / timedelta(minutes=1)
-        if wait > MAX_WAIT_MIN:
-            tally.outcomes.append(RequestOutcome(False, reason="ALL_FULL"))
-            continue
-        hours = request.energy_kwh / (0.9 * min(plug.max_power_kw, request.max_power_kw))
-        end = begin + timedelta(hours=hours)
-        free_at[evse] = end
-        tariff = city.tariff_of(evse, plug.connector_id)
-        price = 0.0
-        if tariff is not None:
-            quote = price_session(tariff, time_zone=city.time_zone, periods=[SessionPeriod(begin, end, request.energy_kwh)])
-            price = to_major(quote.total_minor, quote.currency)
-        a, b, c, d = DEFAULT_WEIGHTS
-        cost = a * wait / 60 + b * price / price_unit + c * km / 10 + d * hours
-        tally.outcomes.append(RequestOutcome(True, wait, km, price, hours * 60, cost))
-    return tally

@@ -11,10 +11,11 @@ from cities.generated import generate_city
 from cities.importing import CITY_FOLDER, import_city, recognise
 from functions.accounts import service as accounts
 from functions.accounts.schemas import VehicleCreate
+from functions.accounts.second_factor import enrol
 from functions.optimizer.core.city import CityFolder, load_city
 from functions.stations import service as stations
-from functions.stations.domain import LocationRecord
-from functions.stations.enums import ConnectorType, power_class
+from functions.stations.domain import ENGAGED, LocationRecord
+from functions.stations.enums import ConnectorType, EvseStatus, power_class
 from functions.tariffs.domain import Tariff
 from shared.errors import Conflict
 from shared.platform import Platform
@@ -48,6 +49,8 @@ class Seeded:
     latitude: float
     longitude: float
     """The city's centre."""
+    admin_secret: str = ""
+    """Of the demo administrator's authenticator app (`make code` shows its codes); none in a city of one's own."""
 
 
 def records(city: CityFolder) -> list[LocationRecord]:
@@ -60,24 +63,32 @@ def records(city: CityFolder) -> list[LocationRecord]:
                 tariff = city.tariff_of(evse, connector.connector_id)
                 if tariff is not None:
                     tariffs.setdefault((connector.standard, power_class(connector.max_power_kw).value), tariff)
+        uids = {evse: location.uids.get(evse, evse) for evse, _ in location.evses}
         if location.evses:
             records.append(
                 LocationRecord(
                     external_id=location.location_id,
                     name=location.name[:120],
                     address=location.address[:200],
-                    city=city.name[:80],
-                    country=city.country[:3] or "XXX",
+                    city=(location.city or city.name)[:80],
+                    country=location.country or city.country[:3] or "XXX",
                     latitude=location.latitude,
                     longitude=location.longitude,
-                    time_zone=city.time_zone,
-                    currency=city.currency,
+                    time_zone=location.time_zone or city.time_zone,
+                    currency=location.currency or city.currency,
                     opening_times=location.opening_times,
-                    evses=location.evses,
+                    evses=tuple((uids[evse], connectors) for evse, connectors in location.evses),
                     tariffs=tariffs,
+                    statuses={uids[evse]: _kept(status) for evse, status in location.statuses.items()},
                 )
             )
     return records
+
+
+def _kept(status: str) -> str:
+    """A status as it is loaded: who stood at a charger when a file was written says nothing of now, and nobody
+    would take it back."""
+    return EvseStatus.AVAILABLE.value if EvseStatus(status) in ENGAGED else status
 
 
 def load_into(platform: Platform, city: CityFolder, *, owner: str, password: str, progress: ReportProgress) -> int:
@@ -130,8 +141,9 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
     owner = DEMO["owner"][0] if loaded.generated else CITY_OWNER
     count = load_into(platform, loaded, owner=owner, password=password, progress=progress)
     names: tuple[str, ...] = (owner,)
+    admin_secret = ""
     if loaded.generated:
-        platform.transact(lambda tx: _demo_accounts(tx, password))
+        admin_secret = platform.transact(lambda tx: _demo_accounts(tx, password))
         names = tuple(email for email, _ in DEMO.values())
     seeded = Seeded(
         name=loaded.name,
@@ -143,6 +155,7 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
         accounts=names,
         latitude=loaded.latitude,
         longitude=loaded.longitude,
+        admin_secret=admin_secret,
     )
     path = data_dir / MARK
     path.touch(mode=0o600)
@@ -150,8 +163,10 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
     return seeded, report
 
 
-def _demo_accounts(tx: Tx, password: str) -> None:
-    """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone."""
+def _demo_accounts(tx: Tx, password: str) -> str:
+    """Driver, owner and administrator of the generated city; the driver with a vehicle and a phone, the administrator with a
+    second factor, whose secret is returned."""
+    secret = ""
     for role, (email, name) in DEMO.items():
         account = accounts.ensure_user(
             tx=tx,
@@ -169,3 +184,6 @@ def _demo_accounts(tx: Tx, password: str) -> None:
                 standards=[ConnectorType.IEC_62196_T2, ConnectorType.IEC_62196_T2_COMBO],
             )
             accounts.add_vehicle(tx=tx, vehicle_in=vehicle, user_id=account.id)
+        if role == "admin":
+            secret = enrol(tx=tx, user=account)
+    return secret

@@ -18,9 +18,14 @@ from functions.accounts.events import (
     EmailChangeWanted,
     PasswordChanged,
     PasswordForgotten,
+    RecoveryCodeUsed,
+    SecondFactorAdded,
+    SecondFactorEvent,
+    SecondFactorRemoved,
     VerificationWanted,
 )
-from functions.accounts.recovery import make_token, may_mail
+from functions.accounts.recovery import may_mail
+from functions.accounts.single_use import make_token
 from shared.events import Event
 from shared.tx import Tx
 
@@ -96,10 +101,12 @@ def _email_wanted(tx: Tx, event: EmailChangeWanted) -> AccountEmail | None:
     return _linked(tx, "confirm_email", user, Purpose.EMAIL, to=event.email)
 
 
-def _about(kind: str) -> Callable[[Tx, PasswordChanged | EmailChanged | AccountLinked], AccountEmail | None]:
+def _about(
+    kind: str,
+) -> Callable[[Tx, PasswordChanged | EmailChanged | AccountLinked | SecondFactorEvent], AccountEmail | None]:
     """An e-mail that tells holders what was done to their account; it is in their inbox too."""
 
-    def account_email(tx: Tx, event: PasswordChanged | EmailChanged | AccountLinked) -> AccountEmail | None:
+    def account_email(tx: Tx, event: PasswordChanged | EmailChanged | AccountLinked | SecondFactorEvent) -> AccountEmail | None:
         user = repository.user_by_id(tx, event.user_id)
         if user is None:
             return None
@@ -121,6 +128,9 @@ ACCOUNT_EMAILS: Mapping[type[Event], Callable[[Tx, Any], AccountEmail | None]] =
     PasswordChanged: _about("password_changed"),
     EmailChanged: _about("email_changed"),
     AccountLinked: _about("account_linked"),
+    SecondFactorAdded: _about("second_factor_added"),
+    SecondFactorRemoved: _about("second_factor_removed"),
+    RecoveryCodeUsed: _about("recovery_code_used"),
     AccountDeleted: _deleted,
 }
 """By an account's event: the e-mail it asks for, None where nobody is to be told."""

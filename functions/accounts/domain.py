@@ -15,6 +15,8 @@ IDLE_LIFETIME = timedelta(days=30)
 """A session that is not refreshed for so long has ended."""
 WHOLE_LIFETIME = timedelta(days=180)
 """No session is older than this, however often it is refreshed."""
+REFRESH_GRACE = timedelta(seconds=20)
+"""So long after its exchange a refresh token may come once more: two tabs, or a repeat after a lost answer."""
 NO_PASSWORD = ""
 """The password hash of an account that signs in by a provider alone."""
 
@@ -33,6 +35,8 @@ class Purpose(StrEnum):
     RESET = "reset"
     EMAIL = "email"
     OIDC = "oidc"
+    SECOND_FACTOR = "second_factor"
+    """The challenge between a right password and the code of the second factor."""
     NOTICE = "notice"
     """No token: counts an e-mail without a link, so that nobody can flood a mailbox with it."""
 
@@ -42,8 +46,15 @@ TOKEN_LIFETIME = {
     Purpose.RESET: timedelta(hours=1),
     Purpose.EMAIL: timedelta(hours=2),
     Purpose.OIDC: timedelta(minutes=10),
+    Purpose.SECOND_FACTOR: timedelta(minutes=5),
     Purpose.NOTICE: timedelta(hours=1),
 }
+ENROLMENT_LIFETIME = timedelta(hours=1)
+"""How long a second factor that was begun can be confirmed."""
+FRESH = timedelta(minutes=15)
+"""How old a sign-in may be to stand for a password that the account does not have."""
+CHALLENGE_TRIES = 5
+"""Wrong codes after which a sign-in begins anew."""
 MAILS_AN_HOUR = 5
 """E-mails of one purpose that an account gets in an hour; what is asked for beyond is answered alike and not sent."""
 
@@ -129,6 +140,8 @@ class AccountSession:
     """How the device's browser names itself."""
     address: str | None
     """The network address it last came from."""
+    second_factor_at: datetime | None = None
+    """When a second factor was shown in it, to us or to the provider it came by; None where none was."""
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be refreshed."""
@@ -146,6 +159,24 @@ class RefreshToken:
     created_at: datetime
     rotated_at: datetime | None
     """When it was exchanged for the next one."""
+    parent_id: uuid.UUID | None = None
+    """The token it was given for; None for the first of a session."""
+
+
+@dataclass(frozen=True)
+class SecondFactor:
+    """The authenticator app of an account."""
+
+    user_id: uuid.UUID
+    """Whose it is."""
+    encrypted_secret: bytes = field(repr=False)
+    """What the app was given, sealed (shared/sealing.py)."""
+    created_at: datetime
+    """When it was begun."""
+    confirmed_at: datetime | None
+    """When a first code was given, and since when it is asked for; None where it is only begun."""
+    last_step: int | None
+    """The time step of the last code used: no code works twice, nor an earlier one after it."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +192,8 @@ class AccountToken:
     token_hash: str
     """SHA-256."""
     data: dict[str, Any]
-    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` (`oidc`)."""
+    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` (`oidc`), wrong codes
+    so far (`second_factor`)."""
     created_at: datetime
     """When it was made."""
     expires_at: datetime

@@ -70,6 +70,35 @@ class AccountLinked(Event):
 
 
 @dataclass(frozen=True)
+class SecondFactorEvent(Event):
+    """Something happened to the second factor of a user's account."""
+
+    user_id: uuid.UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SecondFactorAdded(SecondFactorEvent):
+    """Sign-ins ask for a second factor from now on."""
+
+    TYPE: ClassVar[str] = "second_factor_added"
+
+
+@dataclass(frozen=True)
+class SecondFactorRemoved(SecondFactorEvent):
+    """Sign-ins ask for no second factor any more; the user or an administrator took it away."""
+
+    TYPE: ClassVar[str] = "second_factor_removed"
+
+
+@dataclass(frozen=True)
+class RecoveryCodeUsed(SecondFactorEvent):
+    """A recovery code stood for the second factor."""
+
+    TYPE: ClassVar[str] = "recovery_code_used"
+
+
+@dataclass(frozen=True)
 class AccountDeleted(Event):
     """An account is gone; address and name are for the last e-mail alone."""
 

@@ -13,9 +13,10 @@ from typing import Any
 from functions.accounts import repository
 from functions.accounts.domain import NO_PASSWORD, AccountToken, Purpose, User, derive, normalise_email, token_hash
 from functions.accounts.events import AccountLinked
-from functions.accounts.recovery import make_token, take_token
 from functions.accounts.schemas import OidcFinish, OidcStart, Tokens
-from functions.accounts.sessions import open_session
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
+from functions.accounts.sessions import sign_in
+from functions.accounts.single_use import make_token, take_token
 from shared.adapters.oidc import OidcIdentity, OidcProvider
 from shared.db import new_id
 from shared.errors import BadCredentials, Conflict, Forbidden, NotFound
@@ -38,8 +39,8 @@ def start(*, platform: Platform, actor: Actor) -> OidcStart:
     def use_case(tx: Tx) -> AccountToken:
         return make_token(tx=tx, purpose=Purpose.OIDC, user_id=None, data={"binding": token_hash(binding)})
 
-    sign_in = platform.transact(use_case, actor=actor)
-    state, nonce, verifier = _secrets(platform.settings.signing_key, sign_in.id)
+    begun = platform.transact(use_case, actor=actor)
+    state, nonce, verifier = _secrets(platform.settings.signing_key, begun.id)
     url = provider.authorization_url(state=state, nonce=nonce, verifier=verifier)
     return OidcStart(authorization_url=url, state=state, binding=binding)
 
@@ -49,25 +50,29 @@ def _secrets(key: str, token_id: uuid.UUID) -> tuple[str, str, str]:
     return derive(key, Purpose.OIDC, token_id), derive(key, "oidc-nonce", token_id), derive(key, "oidc-verifier", token_id)
 
 
-def finish(*, platform: Platform, actor: Actor, finish_in: OidcFinish, user_agent: str) -> Tokens:
-    """Ends a sign-in with a session of ours. Raises BadCredentials, Conflict, Forbidden, NotFound, Unavailable.
+def finish(*, platform: Platform, actor: Actor, finish_in: OidcFinish, user_agent: str) -> Tokens | SecondFactorChallenge:
+    """Ends a sign-in with a session of ours, or asks for our second factor where the provider's does not count.
 
-    The state is spent before the provider is asked: what fails is begun again.
+    The state is spent before the provider is asked: what fails is begun again. Raises BadCredentials, Conflict, Forbidden,
+    NotFound, Unavailable.
     """
     provider = _provider(platform)
 
     def use_case(tx: Tx) -> AccountToken:
         return take_token(tx=tx, token=finish_in.state, purpose=Purpose.OIDC, detail=TOO_LATE)
 
-    sign_in = platform.transact(use_case, actor=actor)
-    if not hmac.compare_digest(token_hash(finish_in.binding), str(sign_in.data["binding"])):
+    begun = platform.transact(use_case, actor=actor)
+    if not hmac.compare_digest(token_hash(finish_in.binding), str(begun.data["binding"])):
         raise BadCredentials(TOO_LATE)
-    candidates = (_secrets(key, sign_in.id) for key in platform.settings.verification_keys)
+    candidates = (_secrets(key, begun.id) for key in platform.settings.verification_keys)
     _, nonce, verifier = next(secrets_of_key for secrets_of_key in candidates if secrets_of_key[0] == finish_in.state)
     identity = provider.identify(code=finish_in.code, nonce=nonce, verifier=verifier)
-    return platform.transact(
-        lambda tx: open_session(tx=tx, user=account_of(tx=tx, identity=identity), user_agent=user_agent), actor=actor
-    )
+
+    def end(tx: Tx) -> Tokens | SecondFactorChallenge:
+        user = account_of(tx=tx, identity=identity)
+        return sign_in(tx=tx, user=user, user_agent=user_agent, has_shown_factor=identity.has_shown_factor)
+
+    return platform.transact(end, actor=actor)
 
 
 def account_of(*, tx: Tx, identity: OidcIdentity) -> User:

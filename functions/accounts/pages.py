@@ -4,8 +4,6 @@ The token is in the link's fragment: browsers send it to no server. A page spend
 that scanners of mailboxes, which follow links, spend nothing.
 """
 
-import base64
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from shared.web.call import PREFIX
+from shared.web.pages import page_response
 
 router = APIRouter(prefix="/accounts", include_in_schema=False)
 
@@ -68,18 +67,7 @@ def _template() -> Any:
 
 
 def _page(name: str) -> HTMLResponse:
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-    headers = {
-        "Content-Security-Policy": policy,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
-    return HTMLResponse(_template().render(script=SCRIPT, **PAGES[name]), headers=headers)
+    return page_response(_template().render(script=SCRIPT, **PAGES[name]), script=SCRIPT)
 
 
 @router.get("/verify")

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from functions.accounts import repository
+from functions.accounts import repository_second_factor as factors
 from functions.accounts.domain import User
 from functions.accounts.user_management import check_administrator_left
 from shared.errors import Unauthenticated
@@ -11,8 +12,12 @@ from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
-    """The parts of the account's export by name: identities, vehicles, sessions, audit entries about the person."""
+    """The parts of the account's export by name: identities, second factor, vehicles, sessions, audit about the person."""
+    factor = factors.factor_of(tx, user_id)
     return {
+        "second_factor": None
+        if factor is None
+        else {"confirmed_at": factor.confirmed_at, "recovery_codes_left": factors.codes_left(tx, user_id)},
         "identities": repository.identities_of(tx, user_id),
         "vehicles": repository.vehicles_of(tx, user_id, after=None, limit=None),
         "sessions": repository.sessions_of(tx, user_id, alive=False, before=None, limit=None),

@@ -7,16 +7,12 @@ is done later, by the consumer of the event (functions/accounts/account_emails.p
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from functions.accounts import repository
 from functions.accounts.domain import (
     MAILS_AN_HOUR,
-    TOKEN_LIFETIME,
-    AccountToken,
     Purpose,
     User,
-    derive,
     derived_again,
     normalise_email,
     token_hash,
@@ -24,9 +20,10 @@ from functions.accounts.domain import (
 from functions.accounts.events import EmailChanged, EmailChangeWanted, PasswordChanged, PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password, verify_password
 from functions.accounts.schemas import Tokens
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from functions.accounts.service import get_me
-from functions.accounts.sessions import open_session
-from shared.db import new_id
+from functions.accounts.sessions import sign_in
+from functions.accounts.single_use import take_token
 from shared.errors import BadCredentials, Conflict
 from shared.platform import Platform
 from shared.tx import Actor, Tx
@@ -34,23 +31,6 @@ from shared.tx import Actor, Tx
 BAD_LINK = "This link is not good any more, or the password is not the one chosen with it; ask for a new link."
 NEW_LINK = "This link is not good any more; ask for a new one."
 NOT_YOURS = "The password is wrong."
-
-
-def make_token(*, tx: Tx, purpose: Purpose, user_id: uuid.UUID | None, data: dict[str, Any] | None = None) -> AccountToken:
-    """A single-use token. Its row holds a hash; the token itself is derived from the signing key when it is needed."""
-    token_id = new_id()
-    token = AccountToken(
-        id=token_id,
-        user_id=user_id,
-        purpose=purpose.value,
-        token_hash=token_hash(derive(tx.settings.signing_key, purpose, token_id)),
-        data=data or {},
-        created_at=tx.now,
-        expires_at=tx.now + TOKEN_LIFETIME[purpose],
-        used_at=None,
-    )
-    repository.add_token(tx, token)
-    return token
 
 
 def may_mail(*, tx: Tx, user_id: uuid.UUID, purpose: Purpose) -> bool:
@@ -64,21 +44,12 @@ def reveal_token(*, tx: Tx, token_id: uuid.UUID, keys: Sequence[str]) -> str | N
     return None if row is None else derived_again(keys, row)
 
 
-def take_token(*, tx: Tx, token: str, purpose: Purpose, detail: str) -> AccountToken:
-    """The row of a token that is good now, locked and marked as used. Raises BadCredentials."""
-    row = repository.token_by_hash(tx, token_hash(token))
-    if row is None or row.purpose != purpose or not row.good(tx.now):
-        raise BadCredentials(detail)
-    repository.use_token(tx, row.id)
-    return row
-
-
 def ask_for(*, tx: Tx, kind: type[VerificationWanted] | type[PasswordForgotten], email: str) -> None:
     """Passes on what somebody asks for an address: the same work whether or not there is an account."""
     tx.publish(kind(normalise_email(email)))
 
 
-def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_agent: str) -> Tokens:
+def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_agent: str) -> Tokens | SecondFactorChallenge:
     """Verifies an address by the mailed token and the password chosen at registration, and opens a session.
 
     The password is asked for again so that nobody can register another's address and have its holder confirm it.
@@ -98,14 +69,14 @@ def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_
         raise BadCredentials(BAD_LINK)
     proven = user
 
-    def use_case(tx: Tx) -> Tokens:
+    def use_case(tx: Tx) -> Tokens | SecondFactorChallenge:
         take_token(tx=tx, token=token, purpose=Purpose.VERIFY, detail=BAD_LINK)
         locked = repository.user_by_id(tx, proven.id, lock=True)
         if locked is None or locked.password_hash != proven.password_hash:
             raise BadCredentials(BAD_LINK)
         repository.update_user(tx, locked.id, email_verified=True)
         repository.spend_tokens(tx, locked.id)
-        return open_session(tx=tx, user=locked, user_agent=user_agent)
+        return sign_in(tx=tx, user=locked, user_agent=user_agent)
 
     tokens = platform.transact(use_case, actor=actor)
     platform.limits.lift("sign_in_account", user.email)

@@ -6,7 +6,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.accounts.domain import AccountSession, AccountToken, RefreshToken, User, UserStatus, Vehicle
-from functions.accounts.tables import account_token, identity, old_session, refresh_token, session, user, vehicle
+from functions.accounts.tables import (
+    account_token,
+    identity,
+    old_session,
+    recovery_code,
+    refresh_token,
+    second_factor,
+    session,
+    user,
+    vehicle,
+)
 from shared.audit import audit_entry
 from shared.db import for_update, insert_new, is_duplicate
 from shared.precompiled import Precompiled
@@ -77,7 +87,7 @@ def lock_administrators(tx: Tx) -> set[uuid.UUID]:
 
 
 _STANDING = Precompiled(
-    sa.select(user.c.role, user.c.status)
+    sa.select(user.c.role, user.c.status, session.c.second_factor_at)
     .join_from(session, user, user.c.id == session.c.user_id)
     .where(
         session.c.id == sa.bindparam("session_id"),
@@ -87,10 +97,11 @@ _STANDING = Precompiled(
 )
 
 
-def standing(tx: Tx, session_id: uuid.UUID, user_id: uuid.UUID) -> tuple[str, str] | None:
-    """(role, status) of the account while the session lives: two primary keys in one read. None where either is gone."""
+def standing(tx: Tx, session_id: uuid.UUID, user_id: uuid.UUID) -> tuple[str, str, bool] | None:
+    """(role, status) of the account while the session lives, and whether a second factor was shown in it: two primary keys in
+    one read. None where either is gone."""
     for row in tx.rows(_STANDING, session_id=session_id, user_id=user_id):
-        return row.role, row.status
+        return row.role, row.status, row.second_factor_at is not None
     return None
 
 
@@ -152,6 +163,15 @@ def refresh_token_by_hash(tx: Tx, token_hash: str) -> RefreshToken | None:
 def rotate(tx: Tx, refresh_token_id: uuid.UUID) -> None:
     """Marks a refresh token as used."""
     tx.execute(sa.update(refresh_token).where(refresh_token.c.id == refresh_token_id).values(rotated_at=tx.now))
+
+
+def child_was_rotated(tx: Tx, parent: RefreshToken) -> bool:
+    """Whether a token that was given for `parent` has been exchanged in turn. Its session is locked by the caller."""
+    columns = refresh_token.c
+    statement = sa.select(columns.id).where(
+        columns.session_id == parent.session_id, columns.parent_id == parent.id, columns.rotated_at.is_not(None)
+    )
+    return tx.execute(statement.limit(1)).first() is not None
 
 
 def add_token(tx: Tx, token: AccountToken) -> None:
@@ -268,7 +288,7 @@ def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
     """Deletes an account and everything of it that this domain holds, stored answers of its calls too."""
     session_ids = sa.select(session.c.id).where(session.c.user_id == user_id)
     tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
-    for table in (session, old_session, account_token, identity, vehicle, idempotency_key):
+    for table in (session, old_session, account_token, identity, vehicle, recovery_code, second_factor, idempotency_key):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
     tx.execute(sa.delete(user).where(user.c.id == user_id))
 

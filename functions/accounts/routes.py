@@ -9,6 +9,7 @@ from functions.accounts import oidc, recovery, service, sessions, user_managemen
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password
+from functions.accounts.refresh_cookie import HandingOver, clear
 from functions.accounts.schemas import (
     Account,
     AccountSession,
@@ -33,9 +34,10 @@ from functions.accounts.schemas import (
     VehicleUpdate,
     VerifyIn,
 )
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from shared.errors import BadCredentials, Conflict, Forbidden, IdempotencyKeyReused, NotFound
-from shared.web.call import Admin, Public, SignedIn, limited
-from shared.web.failures import errors
+from shared.web.call import Admin, Anonymous, SettingUp, SignedIn, limited
+from shared.web.failures import Responses, errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
@@ -43,10 +45,11 @@ router = APIRouter(prefix="/accounts", tags=["accounts"])
 Cursor = Annotated[str | None, Query(max_length=200)]
 MAILED = [limited("mail_address")]
 TRIED = [limited("sign_in_address")]
+CHALLENGE: Responses = {202: {"model": SecondFactorChallenge, "description": "A second factor is asked for"}}
 
 
 @router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED)
-def register(register_in: Register, call: Public) -> Asked:
+def register(register_in: Register, call: Anonymous) -> Asked:
     """Asks for an account of a driver or a station owner. The link in the e-mail opens it; the answer is the same where the
     address has an account, whose holder is told."""
     check_password(register_in.password, email=register_in.email, name=register_in.name)
@@ -56,82 +59,92 @@ def register(register_in: Register, call: Public) -> Asked:
 
 
 @router.post("/verification", status_code=202, response_model=Asked, dependencies=MAILED)
-def ask_for_verification(address: AddressIn, call: Public) -> Asked:
+def ask_for_verification(address: AddressIn, call: Anonymous) -> Asked:
     """Asks for the link that verifies an address once more."""
     call.write(lambda tx: recovery.ask_for(tx=tx, kind=VerificationWanted, email=address.email))
     return Asked()
 
 
-@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
-def verify(verify_in: VerifyIn, call: Public) -> Tokens:
+@router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=CHALLENGE | errors(BadCredentials, Forbidden))
+def verify(verify_in: VerifyIn, call: Anonymous, handing: HandingOver) -> Response:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
-    return recovery.verify(
+    tokens = recovery.verify(
         platform=call.platform,
         actor=call.actor,
         token=verify_in.token,
         password=verify_in.password,
         user_agent=call.user_agent,
     )
+    return handing.over(tokens)
 
 
-@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Forbidden))
-def log_in(login: Login, call: Public) -> Tokens:
-    """Gives an access token for 15 minutes and a refresh token that works once."""
-    return sessions.log_in(
+@router.post("/login", response_model=Tokens, dependencies=TRIED, responses=CHALLENGE | errors(BadCredentials, Forbidden))
+def log_in(login: Login, call: Anonymous, handing: HandingOver) -> Response:
+    """Gives an access token for 15 minutes and a refresh token that works once; or, of an account with a second factor,
+    the challenge that `accounts/login/second-factor` takes with a code."""
+    tokens = sessions.log_in(
         platform=call.platform, actor=call.actor, email=login.email, password=login.password, user_agent=call.user_agent
     )
+    return handing.over(tokens)
 
 
 @router.post("/refresh", response_model=Tokens, responses=errors(BadCredentials))
-def refresh(refresh_in: Refresh, call: Public) -> Tokens:
-    """Exchanges the refresh token for new tokens. A token used twice ends the whole session."""
-    tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=refresh_in.refresh_token, user_agent=call.user_agent))
+def refresh(refresh_in: Refresh, call: Anonymous, handing: HandingOver) -> Response:
+    """Exchanges the refresh token for new tokens. A token used twice, later than 20 seconds after the
+    first time, ends the whole session. By cookie the call needs an `Origin` of ours, and the new token comes by cookie too."""
+    presented = handing.presented(refresh_in.refresh_token)
+    tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=presented, user_agent=call.user_agent))
     if tokens is None:
         raise BadCredentials("This refresh token was used before; the session has been ended. Log in.")
-    return tokens
+    return handing.over(tokens, by_cookie=refresh_in.refresh_token is None)
 
 
 @router.post("/logout", status_code=204)
-def log_out(call: SignedIn) -> None:
-    """Ends the session at once: its refresh tokens and its access tokens."""
+def log_out(call: SettingUp, response: Response) -> None:
+    """Ends the session at once: its refresh tokens, its access tokens, and the cookie where there is one."""
     call.write(lambda tx: sessions.log_out(tx=tx))
+    clear(response)
 
 
 @router.post("/password/forgot", status_code=202, response_model=Asked, dependencies=MAILED)
-def forgot_password(address: AddressIn, call: Public) -> Asked:
+def forgot_password(address: AddressIn, call: Anonymous) -> Asked:
     """Asks for a link to set a new password. The answer is the same whether or not there is an account."""
     call.write(lambda tx: recovery.ask_for(tx=tx, kind=PasswordForgotten, email=address.email))
     return Asked()
 
 
 @router.post("/password/reset", status_code=204, dependencies=TRIED, responses=errors(BadCredentials))
-def reset_password(reset_in: ResetIn, call: Public) -> None:
+def reset_password(reset_in: ResetIn, call: Anonymous) -> None:
     """Sets a new password by the mailed token. Every session ends."""
     recovery.reset(platform=call.platform, actor=call.actor, token=reset_in.token, password=reset_in.password)
 
 
 @router.post("/email/confirm", status_code=204, dependencies=TRIED, responses=errors(BadCredentials, Conflict))
-def confirm_email(confirm_in: EmailConfirm, call: Public) -> None:
+def confirm_email(confirm_in: EmailConfirm, call: Anonymous) -> None:
     """Gives an account the address that the link was mailed to."""
     call.write(lambda tx: recovery.confirm_email(tx=tx, token=confirm_in.token))
 
 
 @router.post("/oidc/start", response_model=OidcStart, dependencies=TRIED, responses=errors(NotFound))
-def start_oidc(call: Public) -> OidcStart:
+def start_oidc(call: Anonymous) -> OidcStart:
     """Begins to sign in by the identity provider: send the browser to `authorization_url`, keep `binding`."""
     return oidc.start(platform=call.platform, actor=call.actor)
 
 
 @router.post(
-    "/oidc/finish", response_model=Tokens, dependencies=TRIED, responses=errors(BadCredentials, Conflict, Forbidden, NotFound)
+    "/oidc/finish",
+    response_model=Tokens,
+    dependencies=TRIED,
+    responses=CHALLENGE | errors(BadCredentials, Conflict, Forbidden, NotFound),
 )
-def finish_oidc(finish_in: OidcFinish, call: Public) -> Tokens:
+def finish_oidc(finish_in: OidcFinish, call: Anonymous, handing: HandingOver) -> Response:
     """Signs in with the `code` and `state` that the provider sent the browser back with."""
-    return oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
+    tokens = oidc.finish(platform=call.platform, actor=call.actor, finish_in=finish_in, user_agent=call.user_agent)
+    return handing.over(tokens)
 
 
 @router.get("/me", response_model=User)
-def get_me(call: SignedIn) -> User:
+def get_me(call: SettingUp) -> User:
     """Your account."""
     return User.model_validate(call.read(lambda tx: service.get_me(tx=tx)))
 

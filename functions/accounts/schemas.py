@@ -118,16 +118,16 @@ class OidcFinish(Input):
 
 
 class Refresh(Input):
-    """The refresh token of the last log-in or refresh."""
+    """The refresh token of the last log-in or refresh; none where it comes by cookie."""
 
-    refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
+    refresh_token: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class Tokens(Output):
     """A log-in: an access token for 15 minutes and a refresh token that works once."""
 
     access_token: str
-    refresh_token: str
+    refresh_token: str | None = Field(description="null where it came in a cookie (`X-Session: cookie`)")
     token_type: Literal["bearer"] = "bearer"
     expires_in: int = Field(description="Seconds the access token is good for")
 

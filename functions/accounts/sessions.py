@@ -1,23 +1,31 @@
 """Use cases of sessions: log in, refresh with rotation, log out, list, revoke; and what confirms every call's token."""
 
 import uuid
+from datetime import datetime
 
 from functions.accounts import repository
 from functions.accounts.domain import (
+    REFRESH_GRACE,
     AccountSession,
+    Purpose,
     RefreshToken,
     User,
     UserStatus,
+    derive,
     new_refresh_token,
     normalise_email,
     session_end,
     token_hash,
 )
 from functions.accounts.passwords import hash_password, is_outdated, verify_password
+from functions.accounts.repository_second_factor import factor_of
 from functions.accounts.schemas import Tokens
+from functions.accounts.second_factor_schemas import SecondFactorChallenge
+from functions.accounts.single_use import make_token
 from shared.db import new_id
-from shared.errors import BadCredentials, Forbidden, NotFound, TokenExpired, Unauthenticated
+from shared.errors import BadCredentials, Forbidden, NotFound, SecondFactorNeeded, TokenExpired, Unauthenticated
 from shared.platform import Platform
+from shared.settings import Settings
 from shared.tx import Actor, Tx
 from shared.web.auth import LIFETIME, issue_access_token
 
@@ -27,9 +35,10 @@ BAD_REFRESH_TOKEN = "The refresh token is not good any more; log in."
 
 
 def confirm(tx: Tx) -> None:
-    """Begins every transaction of a caller with a token: their session lives, account is active, role is still the token's.
+    """Begins every transaction of a caller with a token: their session lives, account is active, role is still the token's, and
+    a second factor was shown where the role must have one (or the call is one of setting it up).
 
-    One read. Raises Unauthenticated, or TokenExpired where a refresh brings the new role.
+    One read. Raises Unauthenticated, SecondFactorNeeded, or TokenExpired where a refresh brings the new role.
     """
     actor = tx.actor
     assert actor.id is not None
@@ -37,15 +46,22 @@ def confirm(tx: Tx) -> None:
     standing = repository.standing(tx, actor.session_id, actor.id)
     if standing is None:
         raise Unauthenticated("This session has ended; log in.")
-    role, status = standing
+    role, status, has_shown_factor = standing
     if status != UserStatus.ACTIVE:
         raise Unauthenticated(SUSPENDED)
     if role != actor.role:
         raise TokenExpired(f"Your role is {role} now; use the refresh token.")
+    if not has_shown_factor and not actor.may_lack_factor and must_have_factor(role, tx.settings):
+        raise SecondFactorNeeded(f"The role {role} needs a second factor: set one up, or sign in again with the one you have.")
 
 
-def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_agent: str) -> Tokens:
-    """A new session. Tries are counted before the password is looked at.
+def must_have_factor(role: str, settings: Settings) -> bool:
+    """Whether this role must show a second factor for anything but setting one up."""
+    return role == "admin" or (role == "owner" and settings.second_factor_for_owners)
+
+
+def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_agent: str) -> Tokens | SecondFactorChallenge:
+    """A new session, or the challenge of a second factor. Tries are counted before the password is looked at.
 
     Raises TooManyRequests (locked), Forbidden (suspended), and BadCredentials after the same work whether or not the account
     exists.
@@ -59,23 +75,39 @@ def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_
     new_hash = hash_password(password) if is_outdated(user.password_hash) else None
     verified = user
 
-    def use_case(tx: Tx) -> Tokens:
+    def use_case(tx: Tx) -> Tokens | SecondFactorChallenge:
         locked = repository.user_by_id(tx, verified.id, lock=True)
         if locked is None or locked.password_hash != verified.password_hash:  # changed while the password was verified
             raise BadCredentials(WRONG_CREDENTIALS)
         if new_hash is not None:
             repository.update_user(tx, locked.id, password_hash=new_hash)
-        return open_session(tx=tx, user=locked, user_agent=user_agent)
+        return sign_in(tx=tx, user=locked, user_agent=user_agent)
 
     tokens = platform.transact(use_case, actor=actor)
     platform.limits.lift("sign_in_account", email)
     return tokens
 
 
-def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
-    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
+def sign_in(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False) -> Tokens | SecondFactorChallenge:
+    """A session of somebody whose password, link or provider was right; the challenge of their second factor where they have
+    one and have not shown the provider theirs. Raises Forbidden for a suspended account."""
+    _check_active(user)
+    factor = factor_of(tx, user.id)
+    if has_shown_factor or factor is None or factor.confirmed_at is None:
+        return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=has_shown_factor)
+    row = make_token(tx=tx, purpose=Purpose.SECOND_FACTOR, user_id=user.id)
+    challenge = derive(tx.settings.signing_key, Purpose.SECOND_FACTOR, row.id)
+    return SecondFactorChallenge(challenge=challenge, expires_in=int((row.expires_at - row.created_at).total_seconds()))
+
+
+def _check_active(user: User) -> None:
     if user.status != UserStatus.ACTIVE:
         raise Forbidden(SUSPENDED)
+
+
+def open_session(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False) -> Tokens:
+    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
+    _check_active(user)
     session = AccountSession(
         id=new_id(),
         user_id=user.id,
@@ -86,14 +118,15 @@ def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
         revoked_for=None,
         user_agent=user_agent,
         address=tx.actor.address,
+        second_factor_at=tx.now if has_shown_factor else None,
     )
     repository.add_session(tx, session)
     return _tokens(tx, user, session.id)
 
 
-def _tokens(tx: Tx, user: User, session_id: uuid.UUID) -> Tokens:
+def _tokens(tx: Tx, user: User, session_id: uuid.UUID, *, parent_id: uuid.UUID | None = None) -> Tokens:
     token = new_refresh_token()
-    repository.add_refresh_token(tx, RefreshToken(new_id(), session_id, token_hash(token), tx.now, None))
+    repository.add_refresh_token(tx, RefreshToken(new_id(), session_id, token_hash(token), tx.now, None, parent_id))
     access_token = issue_access_token(
         key=tx.settings.signing_key, user_id=user.id, role=user.role, session_id=session_id, now=tx.now
     )
@@ -103,20 +136,22 @@ def _tokens(tx: Tx, user: User, session_id: uuid.UUID) -> Tokens:
 def refresh(*, tx: Tx, refresh_token: str, user_agent: str) -> Tokens | None:
     """Rotates a refresh token. None where it was used before.
 
-    The whole session is revoked then; the transaction must commit, so this is no exception. Raises BadCredentials for an
-    unknown, expired or revoked one.
+    The whole session is revoked then; the transaction must commit, so this is no exception. Two who bring a token at once, or
+    a repeat, are no theft: within REFRESH_GRACE of its exchange it gives a fresh pair, unless what it gave was used already.
+    Raises BadCredentials for an unknown, expired or revoked one.
     """
     row = repository.refresh_token_by_hash(tx, token_hash(refresh_token))
     session = repository.session_by_id(tx, row.session_id, lock=True) if row is not None else None
     if row is None or session is None or not session.alive(tx.now):
         raise BadCredentials(BAD_REFRESH_TOKEN)
-    if row.rotated_at is not None:
+    if row.rotated_at is not None and not _in_grace(tx, row, row.rotated_at):
         repository.revoke_session(tx, session.id, reason="reuse")
         return None
     user = repository.user_by_id(tx, session.user_id)
     if user is None or user.status != UserStatus.ACTIVE:
         raise BadCredentials(BAD_REFRESH_TOKEN)
-    repository.rotate(tx, row.id)
+    if row.rotated_at is None:
+        repository.rotate(tx, row.id)
     repository.touch_session(
         tx,
         session.id,
@@ -124,7 +159,12 @@ def refresh(*, tx: Tx, refresh_token: str, user_agent: str) -> Tokens | None:
         user_agent=user_agent or session.user_agent,
         address=tx.actor.address,
     )
-    return _tokens(tx, user, session.id)
+    return _tokens(tx, user, session.id, parent_id=row.id)
+
+
+def _in_grace(tx: Tx, row: RefreshToken, rotated_at: datetime) -> bool:
+    """Whether an exchanged token may come once more. Each repeat counts from the first exchange: none prolongs the grace."""
+    return tx.now - rotated_at <= REFRESH_GRACE and not repository.child_was_rotated(tx, row)
 
 
 def log_out(*, tx: Tx) -> None:

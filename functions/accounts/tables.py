@@ -31,6 +31,7 @@ session = sa.Table(
     sa.Column("revoked_for", Key(16)),
     sa.Column("user_agent", sa.String(255), nullable=False),
     sa.Column("address", sa.String(64)),
+    sa.Column("second_factor_at", UtcDateTime),
     sa.Index("ix_account_session_user", "user_id", "id"),
     sa.Index("ix_account_session_expires", "expires_at"),
 )
@@ -43,7 +44,27 @@ refresh_token = sa.Table(
     sa.Column("token_hash", Key(64), nullable=False, unique=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("rotated_at", UtcDateTime),
+    sa.Column("parent_id", Id),
     sa.Index("ix_refresh_token_session", "session_id"),
+)
+
+second_factor = sa.Table(
+    "second_factor",
+    metadata,
+    sa.Column("user_id", Id, sa.ForeignKey("user_account.id"), primary_key=True),
+    sa.Column("encrypted_secret", sa.LargeBinary, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("confirmed_at", UtcDateTime),
+    sa.Column("last_step", sa.BigInteger),
+)
+
+recovery_code = sa.Table(
+    "recovery_code",
+    metadata,
+    sa.Column("user_id", Id, sa.ForeignKey("user_account.id"), primary_key=True),
+    sa.Column("code_hash", Key(64), primary_key=True),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("used_at", UtcDateTime),
 )
 
 old_session = sa.Table(

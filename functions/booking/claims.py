@@ -142,7 +142,8 @@ def end_hold(
     """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
     repository_claims.release(tx, booking.id)
     canceled = Cancellation(cancellation_reason=reason, who_canceled=who, detail=detail, fee_minor=0)
-    repository.update(tx, booking.id, status=ReservationStatus.CANCELED, canceled=canceled, ended_at=tx.now)
+    ended = {"status": ReservationStatus.CANCELED, "canceled": canceled, "ended_at": tx.now}
+    repository.update(tx, booking.id, revision=booking.revision + 1, **ended)
     if booking.charge_request_id is not None:
         tx.publish(HoldExpired(booking.charge_request_id))
 

@@ -242,6 +242,8 @@ class Booking:
     """When the driver was told that their time is over and they are still there."""
     created_at: datetime
     updated_at: datetime
+    revision: int = 0
+    """Rises with each change that its driver may see: orders what they are told, and is the calendar entry's SEQUENCE."""
 
     def holds(self, now: datetime) -> bool:
         """Whether a PENDING hold still stands at `now`; other states do not lapse."""

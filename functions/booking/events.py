@@ -52,6 +52,8 @@ class BookingSnapshot:
     fee_minor: int | None
     settlement: Settlement | None
     """Of one whose session has ended, or that was missed."""
+    revision: int = 0
+    """The booking's: of two events of a booking the one with the higher is the later word."""
 
     @classmethod
     def of(cls, location: Location, booking: Booking, *, now: datetime, previous: Booking | None = None) -> Self:
@@ -76,6 +78,7 @@ class BookingSnapshot:
             who_canceled=None if canceled is None else canceled.who_canceled,
             fee_minor=None if canceled is None else canceled.fee_minor,
             settlement=booking.settlement,
+            revision=booking.revision,
         )
 
 
@@ -117,6 +120,8 @@ class BookingReminder(BookingEvent):
     """A booking begins soon. It leaves later than it was published, so it may have been overtaken."""
 
     TYPE: ClassVar[str] = "booking_reminder"
+    at_risk: bool = False
+    """Whether its EVSE is out of use and no other has been found."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class HoldExpired(Event):
 
 def reminder_of(event: BookingEvent) -> BookingReminder:
     """The reminder that goes with an event of a booking that stands."""
-    return BookingReminder(**{field.name: getattr(event, field.name) for field in fields(event)})
+    return BookingReminder(**{field.name: getattr(event, field.name) for field in fields(BookingEvent)})
 
 
 def audited(booking: Booking) -> dict[str, Any]:

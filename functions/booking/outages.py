@@ -76,6 +76,14 @@ def cannot_be_used(location: Location, booking: Booking) -> bool:
     return _status(location, booking) in GONE
 
 
+def at_risk(*, tx: Tx, booking_id: uuid.UUID) -> bool:
+    """Whether a booking waits at an EVSE that is certainly out of use."""
+    booking = repository.get(tx, booking_id)
+    if booking is None or booking.status is not ReservationStatus.RESERVED:
+        return False
+    return cannot_be_used(stations.get_location(tx=tx, location_id=booking.location_id), booking)
+
+
 def excuse(location: Location, booking: Booking) -> CanceledReason | None:
     """Why a driver who did not come to a booking does not pay for it, None where they do."""
     status = _status(location, booking)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from functions.accounts import service as accounts
 from functions.booking import claims, repository, repository_claims
@@ -27,7 +27,15 @@ from functions.booking.domain import (
     check_period,
     check_transition,
 )
-from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved, audited, reminder_of
+from functions.booking.events import (
+    BookingCanceled,
+    BookingEvent,
+    BookingRescheduled,
+    BookingReserved,
+    BookingSnapshot,
+    audited,
+    reminder_of,
+)
 from functions.booking.limits import Limits
 from functions.booking.placement import Placement, place
 from functions.booking.quotes import priced
@@ -44,6 +52,7 @@ from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
 from shared.tx import Tx
 
 MINUTE = timedelta(minutes=1)
+Snapshot = TypeVar("Snapshot", bound=BookingSnapshot)
 
 
 def get_owned(*, tx: Tx, booking_id: uuid.UUID, lock: bool = False) -> Booking:
@@ -85,10 +94,12 @@ def claims_on(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: int, stop: int) -
     return repository_claims.claims(tx, evse_ids, start, stop)
 
 
-def stands(*, tx: Tx, booking_id: uuid.UUID, start: datetime) -> bool:
-    """Whether the booking is still RESERVED for `start`: reminders of moved or cancelled ones are not sent."""
+def as_it_stands(*, tx: Tx, kind: type[Snapshot], booking_id: uuid.UUID) -> Snapshot | None:
+    """A booking as events tell it, but as it is now, for messages that leave later than they were thought of."""
     booking = repository.get(tx, booking_id)
-    return booking is not None and booking.status is ReservationStatus.RESERVED and booking.start == start
+    if booking is None:
+        return None
+    return kind.of(stations.get_location(tx=tx, location_id=booking.location_id), booking, now=tx.now)
 
 
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
@@ -275,15 +286,16 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
 
 
 def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
-    """Changes a booking. By an owner or an administrator it leaves an audit entry."""
+    """Changes a locked booking: its revision rises. By an owner or an administrator it leaves an audit entry."""
     if values.get("status") in (ReservationStatus.CANCELED, ReservationStatus.NO_SHOW):
         values["ended_at"] = tx.now
-    repository.update(tx, booking.id, **values)
+    revision = booking.revision + 1
+    repository.update(tx, booking.id, revision=revision, **values)
     if tx.actor.role in AUDITED_ROLES:
         before = {name: getattr(booking, name) for name in values if getattr(booking, name) != values[name]}
         after = {name: values[name] for name in before}
         tx.audit("booking.change", object_type="booking", object_id=booking.id, before=plain(before), after=plain(after))
-    return replace(booking, **values, updated_at=tx.now)
+    return replace(booking, **values, revision=revision, updated_at=tx.now)
 
 
 def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None) -> Booking:

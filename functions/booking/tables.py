@@ -43,6 +43,7 @@ booking = sa.Table(
     sa.Column("overstay_told_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_booking_user", "user_id", "id"),
     sa.Index("ix_booking_user_status", "user_id", "status", "end"),
     sa.Index("ix_booking_location_start", "location_id", "start"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from functions.accounts.account_emails import AccountEmail
 from functions.accounts.recovery import reveal_token
-from functions.notify.domain import NotificationContent
+from functions.notify.records import NotificationContent
 from shared.errors import Undeliverable
 from shared.platform import Platform
 from shared.settings import Settings
@@ -54,6 +54,24 @@ WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "account_linked": (
         "A new way to sign in",
         ("You can sign in to your account by your identity provider from now on.", NOT_YOU),
+    ),
+    "second_factor_added": (
+        "Your account has a second factor",
+        (
+            "Signing in asks for a code of your authenticator app from now on. Keep the recovery codes elsewhere.",
+            NOT_YOU,
+        ),
+    ),
+    "second_factor_removed": (
+        "Your second factor was removed",
+        ("Signing in asks for no code any more. Your other sessions have ended.", NOT_YOU),
+    ),
+    "recovery_code_used": (
+        "A recovery code was used",
+        (
+            "A recovery code stood for your authenticator app. It is void now; make new ones before they run out.",
+            NOT_YOU,
+        ),
     ),
     "account_deleted": (
         "Your account is deleted",

@@ -1,11 +1,8 @@
 """What is told of each event, in words: subject, text, SMS, and the variables of the e-mail. No I/O, no clock."""
 
-import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from functions.booking.domain import NOT_ASSIGNED, NoShowSettlement, SessionSettlement
 from functions.booking.events import (
@@ -20,7 +17,17 @@ from functions.booking.events import (
     SessionOverstayed,
     SessionStopped,
 )
-from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
+from functions.notify.phrases import clock, connector_name, local, period, short, soon, when, zone_name
+from functions.notify.records import NotificationContent
+from functions.operators.events import (
+    LocationApproved,
+    LocationChangeApproved,
+    LocationChangeRejected,
+    LocationDecided,
+    LocationLifted,
+    LocationRejected,
+    LocationSuspended,
+)
 from functions.optimizer.events import ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
@@ -28,65 +35,6 @@ from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from shared.events import Event
 from shared.money import format_money
 
-
-@dataclass(frozen=True)
-class Notification:
-    """An in-app message."""
-
-    id: uuid.UUID
-    """UUIDv7: rises in time, so that an inbox is in order of it."""
-    user_id: uuid.UUID
-    """Whose inbox it is in."""
-    type: str
-    """The type of the event it tells of."""
-    title: str
-    """One line, at most 200 characters."""
-    body: str
-    """The paragraphs of the e-mail in one."""
-    data: dict[str, Any]
-    """The event's payload."""
-    created_at: datetime
-    """When it was put into the inbox."""
-    read_at: datetime | None
-    """When it was first marked as read."""
-
-
-@dataclass(frozen=True)
-class NotificationDelivery:
-    """An e-mail or SMS on its way to an address."""
-
-    id: uuid.UUID
-    """UUIDv7; the sender's idempotency key."""
-    message_id: str
-    """The queue message that it tells of."""
-    user_id: uuid.UUID
-    """Whom it is for."""
-    channel: str
-    """EMAIL or SMS."""
-    address: str
-    """An e-mail address or an E.164 number; empty where nothing of it may stay."""
-    content: dict[str, Any]
-    """What is sent: `text`; of an e-mail `subject` and `html` too, and perhaps `calendar` with `method`, `token_id`, `keep`."""
-    status: str
-    """PENDING, SENT or FAILED."""
-    attempts: int
-    """How often it was tried."""
-    error: str | None
-    """What failed at the last try."""
-    created_at: datetime
-    """When it was recorded."""
-    settled_at: datetime | None
-    """When it was sent or refused for good."""
-
-
-CONNECTOR_NAMES = {
-    "IEC_62196_T1": "Type 1",
-    "IEC_62196_T1_COMBO": "CCS1",
-    "IEC_62196_T2": "Type 2",
-    "IEC_62196_T2_COMBO": "CCS",
-    "CHADEMO": "CHAdeMO",
-    "SAE_J3400": "NACS",
-}
 CANCEL_REASONS = {
     "POWER_OUTAGE": "a power outage at the station",
     "BROKEN_CHARGER": "a broken charger",
@@ -97,50 +45,6 @@ CANCEL_REASONS = {
     "NO_CANCELED": "the offer not being accepted in time",
     "UNKNOWN": None,
 }
-
-
-def connector_name(standard: str) -> str:
-    """What drivers call a connector."""
-    return CONNECTOR_NAMES.get(standard, standard)
-
-
-def local(instant: datetime, zone: str) -> datetime:
-    """An instant in a location's time."""
-    return instant.astimezone(ZoneInfo(zone))
-
-
-def when(instant: datetime, zone: str) -> str:
-    """`Mon 2 Mar 2026, 10:15 CET`."""
-    moment = local(instant, zone)
-    return f"{moment:%a} {moment.day} {moment:%b %Y, %H:%M %Z}"
-
-
-def period(start: datetime, end: datetime, zone: str) -> str:
-    """`Mon 2 Mar 2026, 10:15 to 11:00 CET`; the second zone is named where it differs."""
-    local_start, local_end = local(start, zone), local(end, zone)
-    if local_start.date() != local_end.date():
-        return f"{when(start, zone)} to {when(end, zone)}"
-    if local_start.tzname() != local_end.tzname():
-        return f"{when(start, zone)} to {local_end:%H:%M %Z}"
-    return f"{local_start:%a} {local_start.day} {local_start:%b %Y}, {local_start:%H:%M} to {local_end:%H:%M %Z}"
-
-
-@dataclass(frozen=True)
-class NotificationContent:
-    """What somebody is told of an event, in every channel."""
-
-    subject: str
-    """The e-mail's subject and the in-app title."""
-    lines: tuple[str, ...]
-    """The paragraphs of the e-mail and of the in-app message."""
-    facts: tuple[tuple[str, str], ...]
-    """The e-mail's table, (label, value) a row."""
-    sms: str | None
-    """The text message; None where none is sent."""
-    calendar: str | None = None
-    """The iTIP method of the calendar file (RFC 5546), REQUEST or CANCEL; None without a file."""
-    email: bool = True
-    """Whether an e-mail is sent."""
 
 
 def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
@@ -155,6 +59,22 @@ def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
     total = format_money(quote.total_minor, quote.currency)
     facts.append(("Price", "free of charge" if quote.total_minor == 0 else f"at most {total}"))
     return tuple(facts)
+
+
+def _told(
+    event: BookingEvent,
+    subject: str,
+    lines: tuple[str, ...],
+    sms: str | None,
+    *,
+    actions: tuple[str, ...] = ("see",),
+    calendar: str | None = None,
+    email: bool = True,
+    urgent: bool = False,
+) -> NotificationContent:
+    """What is told of a booking, with its facts."""
+    facts = _facts(event)
+    return NotificationContent(subject, lines, facts, sms, calendar=calendar, email=email, urgent=urgent, actions=actions)
 
 
 def _where(location: LocationSnapshot) -> str:
@@ -174,17 +94,28 @@ def _fee_line(event: BookingEvent, fee_minor: int | None) -> tuple[str, ...]:
     return (f"The terms of the booking charge {format_money(fee_minor, event.quote.currency)} for this.",)
 
 
+def _actions(event: BookingEvent) -> tuple[str, ...]:
+    """What the driver of a booking that stands may do about it now."""
+    change_until = event.start - timedelta(minutes=event.terms.change_until_minutes)
+    movable = not event.terms.change_not_allowed and event.at <= change_until
+    return ("see", "move", "cancel") if movable else ("see", "cancel")
+
+
 def _short(event: BookingEvent) -> str:
-    start = local(event.start, event.location.time_zone)
-    return f"{event.location.name[:40]}, {start:%d %b %H:%M}"
+    return f"{event.location.name[:40]}, {short(event.start, event.location.time_zone)}"
+
+
+def _short_zoned(event: BookingEvent) -> str:
+    return f"{_short(event)} {zone_name(event.location.time_zone)}"
 
 
 def _reserved(event: BookingReserved) -> NotificationContent:
     name = event.location.name
     lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
-    return NotificationContent(
-        f"Booked: {_short(event)}", lines, _facts(event), f"Booked: {_short(event)}. {_price(event)}", "REQUEST"
-    )
+    sms = f"Booked: {_short_zoned(event)}. {_price(event)}"
+    if event.evse_uid != NOT_ASSIGNED:
+        sms = f"{sms} Charger {event.evse_uid}."
+    return _told(event, f"Booked: {_short(event)}", lines, sms, calendar="REQUEST", actions=_actions(event))
 
 
 def _price(event: BookingEvent) -> str:
@@ -202,7 +133,9 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
         f"Your booking was moved from {period(previous.start, previous.end, zone)}.",
         _cancel_line(event),
     )
-    return NotificationContent(f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short(event)}.", "REQUEST")
+    return NotificationContent(
+        f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short_zoned(event)}.", "REQUEST", actions=_actions(event)
+    )
 
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
@@ -213,7 +146,9 @@ def _canceled(event: BookingCanceled) -> NotificationContent:
         f"Your booking at {event.location.name} was cancelled by {canceled_by}{because}.",
         *_fee_line(event, event.fee_minor),
     )
-    return NotificationContent(f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL")
+    return NotificationContent(
+        f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL", actions=("see",)
+    )
 
 
 def _no_show(event: BookingMissed) -> NotificationContent:
@@ -223,26 +158,44 @@ def _no_show(event: BookingMissed) -> NotificationContent:
         *_fee_line(event, fee),
     )
     return NotificationContent(
-        f"Missed: {_short(event)}", lines, _facts(event), f"Missed: {_short(event)}. The slot was given free.", "CANCEL"
+        f"Missed: {_short(event)}",
+        lines,
+        _facts(event),
+        f"Missed: {_short(event)}. The slot was given free.",
+        "CANCEL",
+        actions=("see",),
     )
 
 
 def _reminder(event: BookingReminder) -> NotificationContent:
-    lines = (f"Your charging slot at {event.location.name} begins in an hour.",)
-    return NotificationContent(f"In an hour: {_short(event)}", lines, _facts(event), f"In an hour: {_short(event)}.")
+    left = soon(event.start - event.at)
+    lines = [f"Your charging slot at {event.location.name} begins in {left}."]
+    sms = f"In {left}: {_short_zoned(event)}."
+    if event.at_risk:
+        lines.append(
+            "The charger kept for you is out of order right now. As soon as another one is free we move you to it and tell "
+            "you; if none is by 30 minutes before the start, your booking ends at no cost."
+        )
+        sms = f"{sms} Your charger is out of order; we look for another and tell you."
+    elif event.evse_uid != NOT_ASSIGNED:
+        sms = f"{sms} Charger {event.evse_uid}."
+    return _told(event, f"In {left}: {_short(event)}", tuple(lines), sms, actions=_actions(event))
 
 
 def _revealed(event: EvseRevealed) -> NotificationContent:
     lines = (f"Your charger at {event.location.name} is {event.evse_uid}.",)
-    sms = f"Your charger: {event.evse_uid} at {_short(event)}."
-    return NotificationContent(f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False)
+    sms = f"Your charger: {event.evse_uid} at {_short_zoned(event)}."
+    return NotificationContent(
+        f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False, urgent=True, actions=_actions(event)
+    )
 
 
 def _changed(event: EvseChanged) -> NotificationContent:
     name = event.location.name
     lines = (f"Your charger at {name} has changed: it is {event.evse_uid} now. Time and price stay as they are.",)
-    sms = f"Your charger has changed to {event.evse_uid} at {_short(event)}."
-    return NotificationContent(f"Your charger is now {event.evse_uid}", lines, _facts(event), sms, email=False)
+    sms = f"Your charger has changed to {event.evse_uid} at {_short_zoned(event)}."
+    subject = f"Your charger is now {event.evse_uid}"
+    return _told(event, subject, lines, sms, email=False, urgent=True, actions=_actions(event))
 
 
 def _location(event: LocationDecided, subject: str, sentence: str) -> NotificationContent:
@@ -268,11 +221,21 @@ def _location_lifted(event: LocationLifted) -> NotificationContent:
     return _location(event, "Open again", "The suspension of your location {name} is lifted: drivers can book it again.")
 
 
+def _location_change_approved(event: LocationChangeApproved) -> NotificationContent:
+    return _location(event, "Changed", "What you wanted changed is approved: your location is {name} now.")
+
+
+def _location_change_rejected(event: LocationChangeRejected) -> NotificationContent:
+    return _location(event, "Not changed", "What you wanted changed of {name} was not approved; it stays as it is.")
+
+
 def _stopped(event: SessionStopped) -> NotificationContent:
     settlement = event.settlement if isinstance(event.settlement, SessionSettlement) else event.quote
     total = format_money(settlement.total_minor, settlement.currency)
     lines = (f"Charging at {event.location.name} has ended: {settlement.energy_kwh:g} kWh, {total}.",)
-    return NotificationContent(f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None)
+    return NotificationContent(
+        f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None, actions=("see",)
+    )
 
 
 def _overstayed(event: SessionOverstayed) -> NotificationContent:
@@ -284,12 +247,16 @@ def _overstayed(event: SessionOverstayed) -> NotificationContent:
 
 def _offered(event: ChargeRequestOffered) -> NotificationContent:
     offer = event.offer
-    zone = offer.location.time_zone
+    name, zone = offer.location.name, offer.location.time_zone
     lines = (
-        f"We hold a slot for you at {offer.location.name} until {when(event.expires_at, zone)}.",
-        f"It is {period(offer.start, offer.end, zone)}. Accept it in the app.",
+        f"We hold a slot for you at {name} until {when(event.expires_at, zone)}.",
+        f"It is {period(offer.start, offer.end, zone)}. Accept it until then, or it is given free.",
     )
-    return NotificationContent("An offer waits for you", lines, (), None, email=False)
+    until = clock(local(event.expires_at, zone))
+    sms = f"Held for you until {until}: {name[:40]}, {short(offer.start, zone)} {zone_name(zone)}. Accept it in the app."
+    return NotificationContent(
+        f"An offer waits for you until {until}", lines, (), sms, email=False, urgent=True, actions=("accept",)
+    )
 
 
 def _unsatisfiable(event: ChargeRequestUnsatisfiable) -> NotificationContent:
@@ -355,5 +322,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     LocationRejected: _location_rejected,
     LocationSuspended: _location_suspended,
     LocationLifted: _location_lifted,
+    LocationChangeApproved: _location_change_approved,
+    LocationChangeRejected: _location_change_rejected,
 }
 """By event: the function that says it in words. Each takes the event of its key."""

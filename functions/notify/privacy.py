@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from functions.notify import repository
-from functions.notify.domain import NotificationDelivery
+from functions.notify.records import NotificationDelivery
 from shared.tx import Tx
 
 

@@ -1,18 +1,20 @@
 """E-mails from templates, and the calendar file that goes with a booking."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from functions.booking.events import BookingEvent
-from functions.notify.domain import NotificationContent
+from functions.notify.links import Link, action_links, map_links
+from functions.notify.records import NotificationContent
 from functions.operators.events import LocationDecided
+from functions.optimizer.events import ChargeRequestOffered
 from functions.stations.feed.events import FeedEvent
 from shared.events import Event
+from shared.settings import Settings
 
 SENDER_NAME = "evcharging"
 
@@ -30,55 +32,83 @@ def _templates() -> Any:
     )
 
 
-def html(content: NotificationContent, *, name: str, event: Event | None, public_url: str, link: str | None = None) -> str:
-    """The e-mail's HTML; everything that people typed is escaped."""
-    location = event.location if isinstance(event, BookingEvent | FeedEvent | LocationDecided) else None
-    map_url = None
-    if location is not None:
-        map_url = f"geo:{location.latitude:.6f},{location.longitude:.6f}?q={quote(location.name)}"
+def html(content: NotificationContent, *, name: str, event: Event | None, settings: Settings, link: str | None = None) -> str:
+    """The e-mail's HTML; everything that people typed is escaped. `link`: the one thing to do of an account's e-mail."""
+    actions, ways = _links(content, event, settings)
     document: str = (
         _templates()
         .get_template("message.html")
-        .render(content=content, name=name, map_url=map_url, link=link, public_url=public_url, reference=_booking_id(event))
+        .render(
+            content=content,
+            name=name,
+            actions=actions,
+            ways=ways,
+            link=link,
+            public_url=settings.web_url or settings.public_url,
+            reference=_booking_id(event),
+        )
     )
     return document
+
+
+def _links(content: NotificationContent, event: Event | None, settings: Settings) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
+    """What its reader may do, and the way there."""
+    if event is None:
+        return (), ()
+    place = event.location if isinstance(event, BookingEvent | FeedEvent | LocationDecided) else None
+    if isinstance(event, ChargeRequestOffered):
+        place = event.offer.location
+    ways = () if place is None else tuple(map_links(place, settings))
+    return action_links(event, content.actions, settings), ways
 
 
 def _booking_id(event: Event | None) -> uuid.UUID | None:
     return event.booking_id if isinstance(event, BookingEvent) else None
 
 
-def text(content: NotificationContent, *, name: str, event: Event | None, link: str | None = None) -> str:
+def text(content: NotificationContent, *, name: str, event: Event | None, settings: Settings, link: str | None = None) -> str:
     """The e-mail's plain text."""
     width = max((len(label) for label, _ in content.facts), default=0)
     facts = [f"  {label + ':':<{width + 1}} {value}" for label, value in content.facts]
     booking_id = _booking_id(event)
     reference = [f"Booking {booking_id}"] if booking_id else []
-    links = [link] if link else []
-    parts = [f"Hello {name},", *content.lines, *links, "\n".join(facts), *reference, f"Your {SENDER_NAME} team"]
+    actions, ways = _links(content, event, settings)
+    links = [f"{to.label}: {to.url}" for to in (*actions, *ways)]
+    parts = [
+        f"Hello {name},",
+        *content.lines,
+        link or "",
+        "\n".join(facts),
+        "\n".join(links),
+        *reference,
+        f"Your {SENDER_NAME} team",
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def calendar(content: NotificationContent, *, event: BookingEvent, to: str, sender: str, now: datetime) -> bytes:
+def calendar(content: NotificationContent, *, event: BookingEvent, to: str, settings: Settings) -> bytes:
     """The booking as iCalendar (RFC 5545).
 
-    One UID for its whole life and a SEQUENCE that rises with time let calendars move and remove the same entry.
+    One UID for its whole life and the booking's revision as SEQUENCE let calendars move and remove the same entry, and
+    leave it alone where an older letter comes late.
     """
     from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 
     zone = ZoneInfo(event.location.time_zone)
     entry = Event()
     entry.add("uid", f"{event.booking_id}@evcharging")
-    entry.add("sequence", int(now.timestamp()) - 1_700_000_000)
-    entry.add("dtstamp", now)
+    entry.add("sequence", event.revision)
+    entry.add("dtstamp", event.at)
     entry.add("dtstart", event.start.astimezone(zone))
     entry.add("dtend", event.end.astimezone(zone))
     entry.add("summary", f"Charging at {event.location.name}")
     entry.add("location", event.location.address or event.location.name)
     entry.add("geo", (event.location.latitude, event.location.longitude))
-    entry.add("description", "\n".join([*content.lines, *(f"{label}: {value}" for label, value in content.facts)]))
+    actions, ways = _links(content, event, settings)
+    described = [*content.lines, *(f"{label}: {value}" for label, value in content.facts)]
+    entry.add("description", "\n".join([*described, *(f"{to.label}: {to.url}" for to in (*actions, *ways[:1]))]))
     entry.add("status", "CANCELLED" if content.calendar == "CANCEL" else "CONFIRMED")
-    organizer = vCalAddress(f"mailto:{sender}")
+    organizer = vCalAddress(f"mailto:{settings.email_sender}")
     organizer.params["cn"] = vText(SENDER_NAME)
     entry["organizer"] = organizer
     entry.add("attendee", vCalAddress(f"mailto:{to}"))

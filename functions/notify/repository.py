@@ -5,8 +5,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.notify.domain import Notification, NotificationDelivery
-from functions.notify.tables import delivery, notification
+from functions.notify.order import Told
+from functions.notify.records import Notification, NotificationDelivery
+from functions.notify.tables import delivery, notification, told
+from shared.db import for_update, insert_new
 from shared.tx import Tx
 
 
@@ -21,8 +23,9 @@ def add_delivery(tx: Tx, recorded: NotificationDelivery) -> None:
 
 
 def pending(tx: Tx, message_id: str) -> list[NotificationDelivery]:
-    """What a message still has to send, in order."""
-    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
+    """What a message still has to send and is not held any more, in order."""
+    due = sa.or_(delivery.c.held_until.is_(None), delivery.c.held_until <= tx.now)
+    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING", due)
     return [NotificationDelivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
 
 
@@ -34,6 +37,29 @@ def settle(tx: Tx, delivery_id: uuid.UUID, *, status: str, error: str | None = N
     if forget:
         values |= {"content": {}, "address": ""}
     tx.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(**values))
+
+
+def told_of(tx: Tx, user_id: uuid.UUID, subject: str, *, lock: bool = False) -> Told | None:
+    """How far somebody has been told of a subject; None where they never were."""
+    columns = (told.c.revision, told.c.outside, told.c.reminded_for)
+    statement = sa.select(*columns).where(told.c.user_id == user_id, told.c.subject == subject)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
+    return None if row is None else Told(row.revision, row.outside, row.reminded_for)
+
+
+def lock_told(tx: Tx, user_id: uuid.UUID, subject: str) -> Told:
+    """The same, locked until the transaction ends; the row is made where there is none."""
+    found = told_of(tx, user_id, subject, lock=True)
+    if found is None:
+        insert_new(tx.conn, told, user_id=user_id, subject=subject, **vars(Told()))
+        found = told_of(tx, user_id, subject, lock=True)
+    assert found is not None
+    return found
+
+
+def set_told(tx: Tx, user_id: uuid.UUID, subject: str, now_told: Told) -> None:
+    """Records how far somebody is told; the row must be locked."""
+    tx.execute(sa.update(told).where(told.c.user_id == user_id, told.c.subject == subject).values(**vars(now_told)))
 
 
 def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int | None) -> list[Notification]:
@@ -67,5 +93,5 @@ def deliveries_of(tx: Tx, user_id: uuid.UUID) -> list[NotificationDelivery]:
 
 def erase(tx: Tx, user_id: uuid.UUID) -> None:
     """Deletes a user's messages."""
-    for table in (notification, delivery):
+    for table in (notification, delivery, told):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))

@@ -3,20 +3,22 @@
 import base64
 import logging
 import uuid
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
 from functions.accounts.account_emails import ACCOUNT_EMAILS
-from functions.booking import service as booking
+from functions.accounts.domain import Contact
 from functions.booking.events import BookingEvent, BookingReminder
-from functions.notify import account_emails, rendering, repository
-from functions.notify.domain import RENDERERS, Notification, NotificationContent, NotificationDelivery, NotifiedEvent
-from shared import telemetry
-from shared.adapters.email import Attachment, Email
-from shared.adapters.sms import Sms
+from functions.notify import account_emails, delayed, order, rendering, repository, sending
+from functions.notify.domain import RENDERERS, NotifiedEvent
+from functions.notify.events import MessageDue
+from functions.notify.order import Way
+from functions.notify.records import Notification, NotificationContent, new_delivery
 from shared.db import new_id
-from shared.errors import NotFound, Unavailable, Undeliverable
+from shared.errors import NotFound
 from shared.events import Event
 from shared.platform import Platform
 from shared.tx import Tx
@@ -30,39 +32,93 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: Event) 
     Raises Unavailable while a service is away, so that the bus delivers again.
     """
     platform.consume(lambda tx: _record(tx, message_id=message_id, event=event), consumer=consumer, message_id=message_id)
-    _send_pending(platform, message_id)
+    sending.send_open(platform, message_id)
 
 
 def _record(tx: Tx, *, message_id: str, event: Event) -> None:
-    if isinstance(event, BookingReminder) and not booking.stands(tx=tx, booking_id=event.booking_id, start=event.start):
+    standing = delayed.as_it_stands(tx=tx, event=event)
+    if standing is None:
+        log.info("%s is not told: it is over", event.TYPE)
         return
-    if not isinstance(event, NotifiedEvent):
-        _record_account_email(tx, message_id=message_id, event=event)
+    if not isinstance(standing, NotifiedEvent):
+        _record_account_email(tx, message_id=message_id, event=standing)
         return
-    content = RENDERERS[type(event)](event)
-    user_id = event.user_id
-    contact = accounts.find_contact(tx=tx, user_id=user_id)
+    contact = accounts.find_contact(tx=tx, user_id=standing.user_id)
     if contact is None:
         log.info("%s is not told: the account has been deleted", event.TYPE)
         return
-    repository.add_notification(
-        tx,
-        Notification(
-            id=new_id(),
-            user_id=user_id,
-            type=event.TYPE,
-            title=content.subject[:200],
-            body=" ".join(content.lines),
-            data=event.to_payload(),
-            created_at=tx.now,
-            read_at=None,
-        ),
+    word = order.word_of(standing)
+    told = None if word is None else repository.lock_told(tx, contact.user_id, word.subject)
+    if isinstance(standing, BookingReminder) and told is not None:
+        if told.reminded_for == standing.start:
+            return
+        told = replace(told, reminded_for=standing.start)
+    content = RENDERERS[type(standing)](standing)
+    _add_notification(tx, contact.user_id, standing.TYPE, content, data=standing.to_payload())
+    way = Way.INBOX if delayed.is_over(tx=tx, event=standing) else Way.OUTSIDE
+    if word is not None and told is not None:
+        if way is Way.OUTSIDE:
+            way = order.way_of(standing, word, told, hold=tx.settings.message_hold_s > 0)
+        repository.set_told(tx, contact.user_id, word.subject, order.after(standing, word, told, way))
+    if way is not Way.INBOX:
+        _add_deliveries(tx, contact, content, event=standing, message_id=message_id, word=word, held=way is Way.HELD)
+
+
+def _add_notification(tx: Tx, user_id: uuid.UUID, kind: str, content: NotificationContent, *, data: dict[str, Any]) -> None:
+    notification = Notification(
+        id=new_id(),
+        user_id=user_id,
+        type=kind,
+        title=content.subject[:200],
+        body=" ".join(content.lines),
+        data=data,
+        created_at=tx.now,
+        read_at=None,
     )
-    if content.email:
-        email = _email_content(tx, content, event=event, name=contact.name, to=contact.email)
-        _add_delivery(tx, message_id, user_id, channel="EMAIL", address=contact.email, content=email)
-    if content.sms is not None and contact.phone is not None:
-        _add_delivery(tx, message_id, user_id, channel="SMS", address=contact.phone, content={"text": content.sms})
+    repository.add_notification(tx, notification)
+
+
+def sms_number(contact: Contact) -> str | None:
+    """The number by which somebody may be sent text messages; None where there is none. Every SMS asks here."""
+    return contact.phone
+
+
+def _add_deliveries(
+    tx: Tx,
+    contact: Contact,
+    content: NotificationContent,
+    *,
+    event: Event,
+    message_id: str,
+    word: order.Word | None,
+    held: bool,
+) -> None:
+    """An e-mail and an SMS, as the content wants; what is urgent goes by e-mail where no SMS can be sent."""
+    held_until = tx.now + timedelta(seconds=tx.settings.message_hold_s) if held else None
+    if held_until is not None:
+        tx.publish(MessageDue(message_id), available_at=held_until)
+    add = partial(
+        _add_delivery,
+        tx,
+        message_id=message_id,
+        user_id=contact.user_id,
+        subject=None if word is None else word.subject,
+        revision=None if word is None else word.revision,
+        held_until=held_until,
+    )
+    number = None if content.sms is None else sms_number(contact)
+    email = _email_content(tx, content, event=event, name=contact.name, to=contact.email)
+    if content.email or (content.urgent and number is None):
+        add(channel="EMAIL", address=contact.email, content=email)
+    if number is not None:
+        text: dict[str, Any] = {"text": content.sms}
+        if content.urgent and not content.email:
+            text["otherwise"] = {"address": contact.email, "content": email}
+        add(channel="SMS", address=number, content=text)
+
+
+def _add_delivery(tx: Tx, *, message_id: str, user_id: uuid.UUID, **values: Any) -> None:
+    repository.add_delivery(tx, new_delivery(message_id, user_id, now=tx.now, **values))
 
 
 def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
@@ -71,91 +127,31 @@ def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
         return
     content, link = account_emails.to_content(account_email, settings=tx.settings)
     if account_email.in_app:
-        repository.add_notification(
-            tx,
-            Notification(
-                id=new_id(),
-                user_id=account_email.user_id,
-                type=event.TYPE,
-                title=content.subject,
-                body=" ".join(content.lines),
-                data={},
-                created_at=tx.now,
-                read_at=None,
-            ),
-        )
+        _add_notification(tx, account_email.user_id, event.TYPE, content, data={})
     email: dict[str, Any] = {
         "subject": content.subject,
-        "text": rendering.text(content, name=account_email.name, event=None, link=link),
-        "html": rendering.html(content, name=account_email.name, event=None, public_url=tx.settings.public_url, link=link),
+        "text": rendering.text(content, name=account_email.name, event=None, settings=tx.settings, link=link),
+        "html": rendering.html(content, name=account_email.name, event=None, settings=tx.settings, link=link),
         "keep": account_email.keep,
     }
     if account_email.token_id is not None:
         email["token_id"] = str(account_email.token_id)
-    _add_delivery(tx, message_id, account_email.user_id, channel="EMAIL", address=account_email.to, content=email)
-
-
-def _add_delivery(tx: Tx, message_id: str, user_id: uuid.UUID, *, channel: str, address: str, content: dict[str, Any]) -> None:
-    delivery = NotificationDelivery(
-        id=new_id(),
-        message_id=message_id,
-        user_id=user_id,
-        channel=channel,
-        address=address,
-        content=content,
-        status="PENDING",
-        attempts=0,
-        error=None,
-        created_at=tx.now,
-        settled_at=None,
+    _add_delivery(
+        tx, message_id=message_id, user_id=account_email.user_id, channel="EMAIL", address=account_email.to, content=email
     )
-    repository.add_delivery(tx, delivery)
 
 
 def _email_content(tx: Tx, content: NotificationContent, *, event: Event, name: str, to: str) -> dict[str, Any]:
     email: dict[str, Any] = {
         "subject": content.subject,
-        "text": rendering.text(content, name=name, event=event),
-        "html": rendering.html(content, name=name, event=event, public_url=tx.settings.public_url),
+        "text": rendering.text(content, name=name, event=event, settings=tx.settings),
+        "html": rendering.html(content, name=name, event=event, settings=tx.settings),
     }
     if content.calendar is not None and isinstance(event, BookingEvent):
-        entry = rendering.calendar(content, event=event, to=to, sender=tx.settings.email_sender, now=tx.now)
+        entry = rendering.calendar(content, event=event, to=to, settings=tx.settings)
         email["calendar"] = base64.b64encode(entry).decode()
         email["method"] = content.calendar
     return email
-
-
-def _send_pending(platform: Platform, message_id: str) -> None:
-    deliveries = platform.read(lambda tx: repository.pending(tx, message_id))
-    unavailable: Unavailable | None = None
-    for delivery in deliveries:
-        try:
-            _send(platform, delivery)
-            status, error = "SENT", None
-        except Undeliverable as refused:
-            log.warning("delivery %s refused: %s", delivery.id, refused.detail)
-            status, error = "FAILED", refused.detail
-        except Unavailable as away:
-            unavailable, status, error = away, "PENDING", away.detail
-        telemetry.messages_sent.add(1, {"channel": delivery.channel, "outcome": status})
-        forget = status != "PENDING" and not delivery.content.get("keep", True)
-        platform.transact(partial(repository.settle, delivery_id=delivery.id, status=status, error=error, forget=forget))
-    if unavailable is not None:
-        raise unavailable
-
-
-def _send(platform: Platform, delivery: NotificationDelivery) -> None:
-    content = delivery.content
-    if delivery.channel == "SMS":
-        platform.sms.send(Sms(delivery.address, content["text"]), operation_id=delivery.id)
-        return
-    attachments: tuple[Attachment, ...] = ()
-    if "calendar" in content:
-        content_type = f"text/calendar; charset=utf-8; method={content['method']}"
-        attachments = (Attachment("booking.ics", content_type, base64.b64decode(content["calendar"])),)
-    content = account_emails.with_token(platform, content)
-    email = Email(delivery.address, content["subject"], content["text"], content["html"], attachments)
-    platform.email.send(email, operation_id=delivery.id)
 
 
 def list_inbox(*, tx: Tx, unread: bool, before: uuid.UUID | None, limit: int) -> list[Notification]:

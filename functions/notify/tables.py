@@ -1,4 +1,4 @@
-"""Tables of notify: the in-app inbox, and what was or is to be sent outside."""
+"""Tables of notify: the in-app inbox, what was or is to be sent outside, and how far somebody has been told of what."""
 
 import sqlalchemy as sa
 
@@ -32,6 +32,19 @@ delivery = sa.Table(
     sa.Column("error", sa.String(500)),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("settled_at", UtcDateTime),
+    sa.Column("subject", Key(64)),
+    sa.Column("revision", sa.BigInteger),
+    sa.Column("held_until", UtcDateTime),
     sa.Index("ix_delivery_message", "message_id", "status"),
     sa.Index("ix_delivery_user", "user_id", "id"),
+)
+
+told = sa.Table(
+    "told",
+    metadata,
+    sa.Column("user_id", Id, primary_key=True),
+    sa.Column("subject", Key(64), primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("outside", sa.Boolean, nullable=False),
+    sa.Column("reminded_for", UtcDateTime),
 )

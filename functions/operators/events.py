@@ -29,10 +29,10 @@ class LocationDecided(Event):
     reason: str | None
 
     @classmethod
-    def of(cls, location: Location, *, now: datetime) -> Self:
-        """The event of a location as it is after the decision."""
+    def of(cls, location: Location, *, now: datetime, reason: str | None = None) -> Self:
+        """The event of a location as it is after the decision; the reason is its state's where none is given."""
         name = LocationName(location.id, location.name, location.latitude, location.longitude)
-        return cls(at=now, user_id=location.owner_id, location=name, reason=location.status_reason)
+        return cls(at=now, user_id=location.owner_id, location=name, reason=reason or location.status_reason)
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,17 @@ class LocationLifted(LocationDecided):
     """The suspension has ended."""
 
     TYPE: ClassVar[str] = "location_lifted"
+
+
+@dataclass(frozen=True)
+class LocationChangeApproved(LocationDecided):
+    """What its owner wanted changed of an approved place (name, address) is changed."""
+
+    TYPE: ClassVar[str] = "location_change_approved"
+
+
+@dataclass(frozen=True)
+class LocationChangeRejected(LocationDecided):
+    """What its owner wanted changed of an approved place is not changed."""
+
+    TYPE: ClassVar[str] = "location_change_rejected"

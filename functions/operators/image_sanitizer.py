@@ -3,6 +3,10 @@
 The type is what the bytes are, never what a name or header says. Size in pixels is read from the header of the picture and
 bounded before anything is unpacked. The result is a JPEG of plain pixels: no EXIF (and so no place), no comment, no colour
 profile (profiles are programs of a kind, and decoders of them have had holes), nothing behind the picture.
+
+Memory is what an attacker would spend here: a picture costs what is unpacked of it, and it is scaled down before anything is
+done with it. A JPEG is unpacked at an eighth of its size where that is enough, so that a phone's 50 million pixels are taken;
+PNG and WebP, and progressive JPEG, are unpacked whole. One picture at a time in a process.
 """
 
 import io
@@ -18,11 +22,23 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
-MAX_PIXELS = 24_000_000
+MAX_PIXELS = {"JPEG": 64_000_000, "progressive JPEG": 25_000_000, "PNG": 16_000_000, "WEBP": 12_000_000}
+"""What is taken, by how the picture is packed."""
 MAX_SIDE, THUMBNAIL_SIDE, MIN_SIDE = 1920, 480, 64
 QUALITY = 85
-_decoding = threading.BoundedSemaphore(2)
-"""A picture of the most pixels takes about 150 MB while it is painted: two at a time in a process."""
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What makes a picture upright, by its EXIF orientation (EXIF 2.32, 4.6.5)."""
+_decoding = threading.Lock()
+"""One at a time in a process, whatever calls: the route's bulkhead keeps others from waiting on shared threads."""
 
 
 @dataclass(frozen=True)
@@ -44,45 +60,46 @@ def clean(data: bytes) -> Picture:
     with _decoding:
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                _check_size(*opened.size)
-                painted = _paint(opened)
+                _check_size(opened)
+                full = _paint(opened)
         except UnidentifiedImageError:
             raise Invalid.one("photo", "is not a JPEG, PNG or WebP picture, whatever its name or type says") from None
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise Invalid.one("photo", f"has more than {MAX_PIXELS // 1_000_000} million pixels") from None
+            raise Invalid.one("photo", f"has more than {max(MAX_PIXELS.values()) // 1_000_000} million pixels") from None
         except (OSError, SyntaxError, ValueError, EOFError, struct.error, IndexError, KeyError, TypeError) as error:
             # What Pillow's decoders raise on broken files, by its own documentation and fuzzing reports.
             raise Invalid.one("photo", f"cannot be decoded: {str(error)[:80] or type(error).__name__}") from error
-        full = _shrunk(painted, MAX_SIDE)
-        return Picture(_jpeg(full), _jpeg(_shrunk(painted, THUMBNAIL_SIDE)), *full.size)
+        small = full.copy()
+        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+        return Picture(_jpeg(full), _jpeg(small), *full.size)
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise Invalid.one("photo", f"is {width} x {height}; at most {MAX_PIXELS // 1_000_000} million pixels are taken")
+def _check_size(opened: "Image.Image") -> None:
+    width, height = opened.size
+    packing = "progressive JPEG" if opened.format == "JPEG" and opened.info.get("progressive") else opened.format or ""
+    limit = MAX_PIXELS[packing]
+    if width * height > limit:
+        taken = f"a {packing} may have {limit // 1_000_000} million pixels"
+        hint = "" if packing == "JPEG" else f", a plain JPEG {MAX_PIXELS['JPEG'] // 1_000_000} million"
+        raise Invalid.one("photo", f"is {width} x {height}: {taken}{hint}")
     if min(width, height) < MIN_SIDE:
         raise Invalid.one("photo", f"is {width} x {height}; each side must have at least {MIN_SIDE} pixels")
 
 
 def _paint(opened: "Image.Image") -> "Image.Image":
-    """The first frame, turned as its EXIF says, on white, in a new picture that knows nothing else."""
-    from PIL import Image, ImageOps
+    """The first frame, at most MAX_SIDE a side, turned as its EXIF says, on white, in a new picture that knows nothing
+    else."""
+    from PIL import Image
 
     if opened.format == "JPEG":
         opened.draft("RGB", (MAX_SIDE, MAX_SIDE))  # libjpeg leaves out what would be scaled away
-    turned = ImageOps.exif_transpose(opened)
-    layer = turned.convert("RGBA" if turned.has_transparency_data else "RGB")
+    turn = _TURNS.get(opened.getexif().get(_ORIENTATION, 1))
+    layer = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+    opened.close()  # the unpacked file goes before more is made of it
+    layer.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     painted = Image.new("RGB", layer.size, "white")
     painted.paste(layer, mask=layer.getchannel("A") if layer.mode == "RGBA" else None)
-    return painted
-
-
-def _shrunk(picture: "Image.Image", side: int) -> "Image.Image":
-    from PIL import Image
-
-    smaller = picture.copy()
-    smaller.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return smaller
+    return painted if turn is None else painted.transpose(Image.Transpose[turn])
 
 
 def _jpeg(picture: "Image.Image") -> bytes:

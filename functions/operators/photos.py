@@ -42,13 +42,11 @@ def headers_of(location: Location, photo_id: uuid.UUID, size: str) -> dict[str, 
     }
 
 
-def check_room(*, tx: Tx, location_id: uuid.UUID, if_match: str | None, repeat: bool) -> None:
-    """Whether the caller may add a photo now: asked before its bytes are decoded. What may be a `repeat` of a call that
-    succeeded finds another version and less room than that did."""
+def check_room(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> None:
+    """Whether the caller may add a photo now: asked before its bytes are decoded."""
     location = stations.get_managed(tx=tx, location_id=location_id)
-    if not repeat:
-        service.check_version(tx, location, if_match)
-        _room(tx, location)
+    service.check_version(tx, location, if_match)
+    _room(tx, location)
 
 
 def _room(tx: Tx, location: Location) -> None:

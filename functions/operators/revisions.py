@@ -23,6 +23,7 @@ def location_document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], p
     hours = location.opening_times
     return {
         **{name: getattr(location, name) for name in PLAIN},
+        "proposed": dict(location.proposed or {}),
         "opening_times": None if hours is None else hours.model_dump(mode="json"),
         "booking_terms": location.booking_terms.model_dump(mode="json"),
         "evses": {

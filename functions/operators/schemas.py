@@ -23,7 +23,7 @@ from functions.stations.schemas import (
 from functions.tariffs.domain import Tariff
 from shared.web.call import PREFIX
 from shared.web.conditions import etag_of
-from shared.web.fields import Input, Instant, Output
+from shared.web.fields import Input, Instant, Output, clean_texts
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
 
@@ -73,6 +73,8 @@ class BookingTermsPut(BookingTerms):
 
     supported_access_methods: tuple[AccessMethod, ...] = Field((AccessMethod.OPEN,), min_length=1, max_length=6)
     booking_terms_url: str | None = Field(None, max_length=255, pattern=r'^https://[^\s<>"]+$')
+
+    _clean = field_validator("booking_terms_url", mode="before")(clean_texts)
 
 
 class BlockedTimeCreate(Input):
@@ -191,14 +193,18 @@ class ManagedLocation(Output):
     status: str
     status_reason: str | None
     evses: int
+    proposed: dict[str, str] | None = Field(description="Of an approved place: what waits for an administrator")
     etag: str
 
     @classmethod
     def of(cls, record: Location) -> Self:
         """The answer for a location."""
+        proposed = None if record.proposed is None else dict(record.proposed)
         names = ("id", "owner_id", "name", "address", "city", "status", "status_reason")
         there = [item for item in record.evses if item.status != "REMOVED"]
-        return cls(**{name: getattr(record, name) for name in names}, evses=len(there), etag=etag_of(record.version))
+        return cls(
+            **{name: getattr(record, name) for name in names}, evses=len(there), proposed=proposed, etag=etag_of(record.version)
+        )
 
 
 class TariffPeriodOut(Output):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from functions.booking import displacements
-from functions.operators import repository, revisions
+from functions.operators import proposals, repository, revisions
 from functions.operators.revisions import FieldChange, LocationDocument
 from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
 from functions.stations import service as stations
@@ -23,6 +23,8 @@ from shared.web.conditions import etag_of, matches, version_in
 
 MOVE_KM = 0.25
 """How far an owner may move an approved location: a correction on the map, not another place."""
+NOT_SUBMITTED = ("status", "status_reason", "blocked_times", "proposed")
+"""Members of the document that are no part of what is submitted."""
 FAULTS = OUT_OF_USE - {EvseStatus.REMOVED}
 MAX_EVSES = 200
 MAX_BLOCKED_TIMES = 200
@@ -33,6 +35,11 @@ def document_of(tx: Tx, location: Location) -> LocationDocument:
     """The location as it is compared and submitted."""
     tariffs = stations.tariffs_of(tx=tx, location=location)
     return revisions.location_document(location, tariffs, repository.photos(tx, location.id))
+
+
+def submitted_of(document: LocationDocument) -> LocationDocument:
+    """Those members of a location's document that are submitted."""
+    return {name: value for name, value in document.items() if name not in NOT_SUBMITTED}
 
 
 def check_version(tx: Tx, location: Location, if_match: str | None) -> None:
@@ -125,14 +132,16 @@ def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirm
 def update_location(
     *, tx: Tx, location_id: uuid.UUID, update: LocationUpdate, if_match: str | None, confirmation: str | None = None
 ) -> Location:
-    """Changes what is given. Hours that shrink, or another time zone, displace bookings."""
+    """Changes what is given. Hours that shrink, or another time zone, displace bookings. Name and address of a place that
+    was approved wait for an administrator (`proposals`)."""
     values: dict[str, Any] = update.model_dump(exclude_unset=True, mode="json")
 
     def change(location: Location) -> None:
         _check_place(tx, location, values)
-        if values:
-            point = {name: values.get(name, getattr(location, name)) for name in ("latitude", "longitude")}
-            stations.update_location(tx=tx, location_id=location.id, **values | point)
+        now = proposals.hold_back(tx, location, values, document=submitted_of(document_of(tx, location)))
+        if now:
+            point = {name: now.get(name, getattr(location, name)) for name in ("latitude", "longitude")}
+            stations.update_location(tx=tx, location_id=location.id, **now | point)
 
     return edit(
         tx=tx,

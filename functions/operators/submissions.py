@@ -4,13 +4,22 @@
     SUBMITTED -> DRAFT (withdrawn)
     SUBMITTED -> REJECTED -> SUBMITTED
 
-What lies with the administrators cannot be changed by its owner: they approve what they read.
+Of a place that was approved, name and address wait for a decision too (`proposals`); it stays what it is meanwhile. What lies
+with the administrators cannot be changed by its owner: they approve what they read.
 """
 
 import uuid
 
-from functions.operators import repository, revisions, service
-from functions.operators.events import LocationApproved, LocationDecided, LocationLifted, LocationRejected, LocationSuspended
+from functions.operators import proposals, repository, revisions, service
+from functions.operators.events import (
+    LocationApproved,
+    LocationChangeApproved,
+    LocationChangeRejected,
+    LocationDecided,
+    LocationLifted,
+    LocationRejected,
+    LocationSuspended,
+)
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, Location, Submission
 from functions.stations.enums import LocationStatus
@@ -19,8 +28,6 @@ from shared.errors import WrongState
 from shared.tx import Tx
 
 _S = LocationStatus
-NOT_SUBMITTED = ("status", "status_reason", "blocked_times")
-"""Members of the document that are no part of what is submitted."""
 
 
 def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
@@ -30,7 +37,7 @@ def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
     _must_be(location, _S.DRAFT, _S.REJECTED, what="submitted")
     _must_be_bookable(location)
     after = _become(tx, location, _S.SUBMITTED, action="location.submit")
-    stored = {name: value for name, value in service.document_of(tx, after).items() if name not in NOT_SUBMITTED}
+    stored = service.submitted_of(service.document_of(tx, after))
     repository.add_submission(
         tx, Submission(new_id(), location.id, after.version, stored, tx.now, tx.actor.id, None, None, None, None)
     )
@@ -38,30 +45,40 @@ def submit(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
 
 
 def withdraw(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
-    """Takes a submission back; the location is a draft again."""
+    """Takes a submission back; the location is a draft again. Of an approved place: what waits is not wanted any more."""
     location = stations.get_owned(tx=tx, location_id=location_id)
     service.check_version(tx, location, if_match)
+    if location.proposed:
+        return _settle_change(tx, location, decision="WITHDRAWN")
     _must_be(location, _S.SUBMITTED, what="withdrawn")
-    _decide(tx, location, "WITHDRAWN", None)
+    proposals.close(tx, location, decision="WITHDRAWN", reason=None)
     return _become(tx, location, _S.DRAFT, action="location.withdraw")
 
 
 def approve(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Location:
-    """An administrator lets a submitted location be searched and booked. Approving twice changes nothing."""
+    """An administrator lets a submitted location be searched and booked, or the change of an approved one take effect (only
+    under If-Match: they approve what they read). Approving twice changes nothing."""
     location = _looked_at(tx, location_id, if_match)
+    if location.proposed:
+        service.check_version(tx, location, if_match)
+        return _announced(tx, _settle_change(tx, location, decision="APPROVED"), LocationChangeApproved)
     if location.status == APPROVED:
         return location
     _must_be(location, _S.SUBMITTED, what="approved")
     _must_be_bookable(location)
-    _decide(tx, location, "APPROVED", None)
+    proposals.close(tx, location, decision="APPROVED", reason=None)
     return _announced(tx, _become(tx, location, _S.APPROVED, action="location.approve"), LocationApproved)
 
 
 def reject(*, tx: Tx, location_id: uuid.UUID, reason: str, if_match: str | None = None) -> Location:
-    """An administrator sends a submission back with the reason."""
+    """An administrator sends a submission, or the change of an approved place, back with the reason."""
     location = _looked_at(tx, location_id, if_match)
+    if location.proposed:
+        after = _settle_change(tx, location, decision="REJECTED", reason=reason)
+        tx.publish(LocationChangeRejected.of(after, now=tx.now, reason=reason))
+        return after
     _must_be(location, _S.SUBMITTED, what="rejected")
-    _decide(tx, location, "REJECTED", reason)
+    proposals.close(tx, location, decision="REJECTED", reason=reason)
     return _announced(tx, _become(tx, location, _S.REJECTED, action="location.reject", reason=reason), LocationRejected)
 
 
@@ -120,11 +137,15 @@ def _become(
     return service.apply(tx=tx, before=location, action=action, change=change, confirmation=confirmation, displaces=displaces)
 
 
-def _decide(tx: Tx, location: Location, decision: str, reason: str | None) -> None:
-    """Closes the submission that waits. One that was made before submissions were kept has none."""
-    for latest in repository.submissions(tx, location.id, before=None, limit=1):
-        if latest.decision is None:
-            repository.decide_submission(tx, latest.id, decision=decision, reason=reason)
+def _settle_change(tx: Tx, location: Location, *, decision: str, reason: str | None = None) -> Location:
+    """Ends what waits of an approved place: made where it is approved, forgotten otherwise."""
+    made = dict(location.proposed or {}) if decision == "APPROVED" else {}
+    proposals.close(tx, location, decision=decision, reason=reason)
+
+    def change(locked: Location) -> None:
+        stations.update_location(tx=tx, location_id=locked.id, proposed=None, **made)
+
+    return service.apply(tx=tx, before=location, action=f"location.change_{decision.lower()}", change=change)
 
 
 def _announced(tx: Tx, location: Location, kind: type[LocationDecided]) -> Location:

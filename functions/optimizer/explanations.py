@@ -15,6 +15,24 @@ EXPLANATIONS = {
     "LIMIT_REACHED": "A booking limit of the driver or the station stands in the way.",
 }
 """The sentence for each reason why nothing could be reserved."""
+FALLBACKS = {
+    "NO_HISTORY": "no history of this city yet",
+    "MODEL_MISSING": "no model is there",
+    "MODEL_FAILED": "the model failed",
+    "DEADLINE": "the model took too long",
+    "NOT_FINITE": "the model gave no usable answer",
+    "GUARD": "the model's choice was far worse than the rule's",
+}
+"""Why a rule decided instead of the champion."""
+
+
+def decided_by(policy: str | None, fallback: str | None) -> str | None:
+    """Who decided, and why where it was not the champion: `greedy, no history of this city yet`."""
+    if policy is None or fallback is None:
+        return policy
+    return f"{policy}, {FALLBACKS.get(fallback, fallback)}"
+
+
 LAST_POINT, BID_PRICE, DEMAND = (ROW_FEATURES.index(name) for name in ("last_point", "bid_price", "demand_ahead"))
 CLASS_WORDS = {
     PowerClass.SLOW: "slow",

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 
 from functions.optimizer import service
 from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
-from functions.optimizer.schemas import ChargeRequest, Model, Recommendations, WholeDecision
+from functions.optimizer.schemas import ChargeRequest, Model, ModelUsage, Recommendations, WholeDecision
 from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, WrongState
-from shared.web.call import Public, SignedIn, limited_caller
+from shared.web.call import Admin, Public, SignedIn, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
@@ -88,3 +88,9 @@ def recommend(
 def get_model(call: Public) -> Model:
     """The policy that decides now."""
     return service.describe_model(platform=call.platform)
+
+
+@router.get("/model/usage", response_model=ModelUsage)
+def get_model_usage(call: Admin) -> ModelUsage:
+    """How often the policy decided in a week and how often the rule did instead, and what its challenger would have chosen."""
+    return call.read(lambda tx: service.model_usage(tx=tx, platform=call.platform))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from functions.optimizer.domain import ChargeRequest as Record
 from functions.optimizer.domain import ChargeRequestStatus
+from functions.optimizer.explanations import decided_by
 from functions.optimizer.needs import ChargingNeeds
 from shared.web.fields import AsStored, Output
 
@@ -69,6 +70,7 @@ class ChargeRequest(Output):
     offer_expires_at: datetime | None
     policy: str | None
     fallback: str | None
+    decided_by: str | None = Field(description="The policy, and why where it is not the champion's network")
     decision: AsStored[DecisionSummary] | None
     wish: ChargingNeeds
     created_at: datetime
@@ -88,6 +90,7 @@ class ChargeRequest(Output):
             offer_expires_at=record.offer_expires_at,
             policy=record.policy,
             fallback=record.fallback,
+            decided_by=decided_by(record.policy, record.fallback),
             decision=record.decision,
             wish=record.needs,
             created_at=record.created_at,
@@ -164,7 +167,7 @@ class WholeDecision(Output):
 
 
 class Model(Output):
-    """The policy that decides and how often it did, and the challenger that is watched beside it."""
+    """The policy that decides."""
 
     name: str
     version: str | None
@@ -172,6 +175,12 @@ class Model(Output):
     trained: bool
     loaded_at: datetime | None
     feature_version: int
+
+
+class ModelUsage(Model):
+    """The policy that decides and how often it did, and the challenger that is watched beside it. Counts are at most a minute
+    old."""
+
     metrics: dict[str, Any] | None
     climatology_pools: int
     refused: str | None

@@ -21,7 +21,7 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.optimizer.models.registry import ModelRegistry, describe
 from functions.optimizer.needs import ChargingNeeds
 from functions.optimizer.payloads import ChargeRequestCreate, RecommendationRequest
-from functions.optimizer.schemas import Model, Option, Recommendations, WholeDecision
+from functions.optimizer.schemas import Model, ModelUsage, Option, Recommendations, WholeDecision
 from functions.optimizer.surroundings import RequestingDriver
 from functions.stations import service as stations
 from shared import telemetry
@@ -46,6 +46,19 @@ TRIES = 12
 SHOWN = 10
 
 _registries: "weakref.WeakKeyDictionary[Platform, ModelRegistry]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class _Usage:
+    """What was counted of a week's decisions."""
+
+    challenger: str | None
+    until: float
+    """Until when it is told, in seconds of the monotonic clock."""
+    counts: dict[str, Any]
+
+
+_usages: "weakref.WeakKeyDictionary[Platform, _Usage]" = weakref.WeakKeyDictionary()
 
 
 def policy_registry(platform: Platform) -> ModelRegistry:
@@ -319,25 +332,34 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
 
 
 def describe_model(*, platform: Platform) -> Model:
+    """The policy that serves."""
+    return Model(**describe(policy_registry(platform)), feature_version=FEATURE_VERSION)
+
+
+def model_usage(*, tx: Tx, platform: Platform) -> ModelUsage:
     """The policy that serves, the share of a week's decisions that a rule made instead, and in how many of them its
-    challenger would have chosen the same."""
+    challenger would have chosen the same. A week's decisions are counted once a minute at most."""
     description = describe(policy_registry(platform))
-    week = platform.clock.now() - timedelta(days=7)
-    decided = platform.read(lambda tx: repository.decisions_since(tx, week))
-    shadowed, agreed = 0, 0
-    if description["challenger"] is not None:
-        shadowed, agreed = platform.read(lambda tx: repository.shadowed_since(tx, description["challenger"], week))
+    known = _usages.get(platform)
+    if known is None or known.challenger != description["challenger"] or tx.clock.monotonic() >= known.until:
+        known = _usages[platform] = _count_usage(tx, description["challenger"])
+    return ModelUsage(**description, feature_version=FEATURE_VERSION, **known.counts)
+
+
+def _count_usage(tx: Tx, challenger: str | None) -> "_Usage":
+    week = tx.now - timedelta(days=7)
+    decided = repository.decisions_since(tx, week)
+    shadowed, agreed = (0, 0) if challenger is None else repository.shadowed_since(tx, challenger, week)
     total = sum(count for _, _, count in decided)
     fallbacks: dict[str, int] = {}
     for _, fallback, count in decided:
         if fallback is not None:
             fallbacks[fallback] = fallbacks.get(fallback, 0) + count
-    return Model(
-        **description,
-        feature_version=FEATURE_VERSION,
-        decisions_7d=total,
-        share_fallback_7d=sum(fallbacks.values()) / total if total else None,
-        fallbacks_7d=fallbacks,
-        shadowed_7d=shadowed,
-        share_agreed_7d=agreed / shadowed if shadowed else None,
-    )
+    counts = {
+        "decisions_7d": total,
+        "share_fallback_7d": sum(fallbacks.values()) / total if total else None,
+        "fallbacks_7d": fallbacks,
+        "shadowed_7d": shadowed,
+        "share_agreed_7d": agreed / shadowed if shadowed else None,
+    }
+    return _Usage(challenger, tx.clock.monotonic() + MINUTE.total_seconds(), counts)

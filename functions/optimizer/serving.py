@@ -135,9 +135,18 @@ def decide(
     limits = booking.limits_of(tx=tx, user_id=driver.id)
     around = within_limits(full, limits, driver, needs)
     champion, deadline = registry.current(), platform.settings.decision_deadline_ms
-    known = _climatology_around(champion, around)
+    known, history = _climatology_around(champion, around)
     rows, seen = observe(around.city, requests, around.occupancy, around.rates, known)
-    ranking = rank(champion, rows, seen, clock=platform.clock, deadline_ms=deadline, refusal=registry.refusal, known=known)
+    ranking = rank(
+        champion,
+        rows,
+        seen,
+        clock=platform.clock,
+        deadline_ms=deadline,
+        refusal=registry.refusal,
+        known=known,
+        history=history,
+    )
     shadow, challenger = None, registry.challenger if watched else None
     if challenger is not None and len(ranking.order):
         score = functools.partial(_scores, challenger, around, requests, rows)
@@ -163,22 +172,28 @@ def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: Req
     return limits.refusal(location.booking_terms, location.id, driver.vehicle_id, start, end)
 
 
-def _climatology_around(model: LoadedModel | None, around: Surroundings) -> Climatology:
-    """What a version's tables know of the pools around the driver."""
+HISTORY = 0.5
+"""Of this share of the pools around the driver the tables must tell, for a network to decide there."""
+
+
+def _climatology_around(model: LoadedModel | None, around: Surroundings) -> tuple[Climatology, bool]:
+    """What a version's tables know of the pools around the driver, and whether that is a history of the place: without one
+    the network is behind the greedy rule (docs/learning.md)."""
     if model is None or model.tables is None or not around.pools:
-        return Climatology.unknown(len(around.pools), around.occupancy.slots)
+        return Climatology.unknown(len(around.pools), around.occupancy.slots), False
     locations = {location.id: location for location in around.locations}
     keys = [
         pool_key(location.latitude, location.longitude, pool.standard, pool.power_class)
         for pool, location in ((pool, locations[pool.location_id]) for pool in around.pools)
     ]
     zones = [locations[pool.location_id].time_zone for pool in around.pools]
-    return model.tables.around(keys, zones, around.slot0, around.occupancy.slots)
+    known = model.tables.around(keys, zones, around.slot0, around.occupancy.slots)
+    return known, model.tables.share_known(keys) >= HISTORY
 
 
 def _scores(model: LoadedModel, around: Surroundings, requests: Requests, rows: Candidates) -> np.ndarray:
     """A challenger's scores, by features of its own climatology: [rows]."""
-    known = _climatology_around(model, around)
+    known, _ = _climatology_around(model, around)
     return model.score(rows, features(around.city, requests, around.occupancy, rows, known), known)
 
 

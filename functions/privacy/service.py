@@ -30,7 +30,7 @@ from shared.tx import Actor, Tx
 SECRET_FIELDS = {"password_hash", "token_hash"}
 README = """Everything evcharging holds about you, as JSON; times are UTC, money is in minor units of its currency.
 
-profile.json          your account, and the providers you sign in by
+profile.json          your account, the providers you sign in by, and whether you have a second factor
 vehicles.json         your vehicles
 bookings.json         your bookings, with quote, terms and what was asked of them
 charge_requests.json  what you asked for, and what was decided
@@ -45,7 +45,7 @@ def export(*, tx: Tx) -> bytes:
     me = get_me(tx=tx)
     account = accounts.export(tx=tx, user_id=me.id)
     parts: dict[str, Any] = {
-        "profile": _plain(me) | {"identities": account["identities"]},
+        "profile": _plain(me) | {"identities": account["identities"], "second_factor": account["second_factor"]},
         "vehicles": account["vehicles"],
         "bookings": bookings.export(tx=tx, user_id=me.id),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),

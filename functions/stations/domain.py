@@ -42,7 +42,7 @@ class BookingTerms(BaseModel):
     change_until_minutes: int = Field(60, ge=0, le=10080, description="Changes are free until then before the start")
     cancel_until_minutes: int = Field(60, ge=0, le=10080, description="Cancelling is free until then before the start")
     change_not_allowed: bool = False
-    early_start_minutes: int = Field(10, ge=0, le=60, description="How early a session may start")
+    early_start_minutes: int = Field(15, ge=0, le=60, description="How early a session may start")
     noshow_timeout_minutes: int = Field(15, ge=5, le=120, description="After the start the slot is given away")
     noshow_fee: bool = Field(True, description="Whether a no-show costs the tariff's BOOKING_EXPIRES element")
     late_stop_allowed: bool = False
@@ -131,6 +131,8 @@ class Location:
     version: int = 1
     status_reason: str | None = None
     blocked: tuple[BlockedTime, ...] = ()
+    proposed: Mapping[str, str] | None = None
+    """What its owner would change of an approved place (name, address, city), until an administrator has decided."""
 
     def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
         """Which of `slots` quarter hours from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
@@ -225,7 +227,8 @@ class TariffPeriod:
 
 @dataclass(frozen=True)
 class LocationRecord:
-    """A location to be loaded in bulk from a city folder; `tariffs` maps (standard, power class) to its tariff."""
+    """A location to be loaded in bulk from a city folder; `tariffs` maps (standard, power class) to its tariff, `statuses` the
+    uids of EVSEs that are not AVAILABLE to their status."""
 
     external_id: str
     name: str
@@ -239,6 +242,7 @@ class LocationRecord:
     opening_times: Hours | None
     evses: tuple[tuple[str, tuple[Connector, ...]], ...]
     tariffs: Mapping[tuple[str, str], Tariff] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
     booking_terms: BookingTerms = field(default_factory=BookingTerms)
 
 

@@ -1,14 +1,14 @@
 """Opening times: OCPI Hours in the location's local time, and which quarter hours are open."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from functions.tariffs.domain import LocalTime
 from shared.slots import SLOT
 
 if TYPE_CHECKING:
@@ -31,24 +31,84 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?(?:\s*([ap])\.?m\.?)?", re.ASCII | re.IGNORECASE)
+DAY_MINUTES = 1440
+
+
+def _clock_minutes(text: str) -> tuple[int, int] | None:
+    """The minute of the day that a time of the clock names, 0 to 1440, and its seconds; None where it names none."""
+    found = _CLOCK.fullmatch(text.strip())
+    if found is None:
+        return None
+    hours, minutes, seconds = int(found[1]), int(found[2]), int(found[3] or 0)
+    if found[4]:
+        if not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + (12 if found[4].lower() == "p" else 0)
+    if minutes > 59 or seconds > 59 or hours * 60 + minutes + (seconds > 0) > DAY_MINUTES:
+        return None
+    return hours * 60 + minutes, seconds
+
+
+def _written(minutes: int) -> str:
+    return f"{minutes // 60 % 24:02}:{minutes % 60:02}"
+
+
+def _begin(value: Any) -> Any:
+    """A begin as HH:MM. Raises ValueError."""
+    read = _clock_minutes(value) if isinstance(value, str) else None
+    if read is None or read[0] + (read[1] > 0) >= DAY_MINUTES:
+        raise ValueError(f"{value!r} is not a local time such as 13:45")
+    return _written(read[0] + (read[1] > 0))
+
+
+def _end(value: Any) -> Any:
+    """An end as HH:MM; 24:00, and 23:59 as most write the last minute of a day, are 00:00, the end of the day. Raises
+    ValueError."""
+    read = _clock_minutes(value) if isinstance(value, str) else None
+    if read is None:
+        raise ValueError(f"{value!r} is not a local time such as 13:45")
+    minutes = read[0] + (read[1] == 59)
+    return _written(0 if minutes >= DAY_MINUTES - 1 else minutes)
+
+
 def _minutes(text: str, *, end: bool = False) -> int:
     hours, minutes = text.split(":")
     minutes_of_day = int(hours) * 60 + int(minutes)
-    return 1440 if end and minutes_of_day == 0 else minutes_of_day
+    return DAY_MINUTES if end and minutes_of_day == 0 else minutes_of_day
 
 
 class RegularHours(_Model):
-    """OCPI RegularHours: weekday 1 (Monday) to 7; `period_end` 00:00 is the end of the day; no crossing of midnight."""
+    """OCPI RegularHours: weekday 1 (Monday) to 7, times as the world writes them (8:00, 08:00:00, 8:00 AM), kept as HH:MM;
+    `period_end` 24:00, 23:59 or 00:00 is the end of the day, one before `period_begin` is on the next day."""
 
     weekday: int = Field(ge=1, le=7)
-    period_begin: LocalTime
-    period_end: LocalTime
+    period_begin: Annotated[str, BeforeValidator(_begin)]
+    period_end: Annotated[str, BeforeValidator(_end)]
 
     @model_validator(mode="after")
-    def _ordered(self) -> "RegularHours":
-        if _minutes(self.period_end, end=True) <= _minutes(self.period_begin):
-            raise ValueError("period_end: must be after period_begin; write hours across midnight as two periods")
+    def _some_time(self) -> "RegularHours":
+        if self.period_end == self.period_begin != "00:00":
+            raise ValueError("period_end: must differ from period_begin; a whole day is 00:00 to 24:00")
         return self
+
+    def days(self) -> tuple["RegularHours", ...]:
+        """The period by days: two where it crosses midnight."""
+        if _minutes(self.period_end, end=True) > _minutes(self.period_begin):
+            return (self,)
+        evening = RegularHours(weekday=self.weekday, period_begin=self.period_begin, period_end="00:00")
+        return evening, RegularHours(weekday=self.weekday % 7 + 1, period_begin="00:00", period_end=self.period_end)
+
+
+MAX_PERIODS = 50
+
+
+def _by_days(periods: tuple[RegularHours, ...]) -> tuple[RegularHours, ...]:
+    """Periods none of which crosses midnight, as OCPI has them and as they are stored. Raises ValueError."""
+    split = tuple(part for period in periods for part in period.days())
+    if len(split) > MAX_PERIODS:
+        raise ValueError(f"must have at most {MAX_PERIODS} periods; one across midnight counts as two")
+    return split
 
 
 class ExceptionalPeriod(_Model):
@@ -64,19 +124,43 @@ class ExceptionalPeriod(_Model):
         return self
 
 
+def _nullable(schema: dict[str, Any]) -> None:
+    """Tells in a field's JSON schema that null is taken too."""
+    told = {key: schema.pop(key) for key in ("type", "items", "maxItems") if key in schema}
+    schema["anyOf"] = [told, {"type": "null"}]
+
+
+def _none_is(default: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
+T = TypeVar("T")
+Periods = Annotated[tuple[T, ...], Field(max_length=200, json_schema_extra=_nullable), _none_is(())]
+
+
 class Hours(_Model):
-    """OCPI Hours."""
+    """OCPI Hours. What is null is as if it were left out."""
 
-    twentyfourseven: bool = False
-    regular_hours: Annotated[tuple[RegularHours, ...], Field(max_length=50)] = ()
-    exceptional_openings: Annotated[tuple[ExceptionalPeriod, ...], Field(max_length=200)] = ()
-    exceptional_closings: Annotated[tuple[ExceptionalPeriod, ...], Field(max_length=200)] = ()
+    twentyfourseven: Annotated[bool, Field(json_schema_extra=_nullable), _none_is(False)] = False
+    regular_hours: Annotated[
+        tuple[RegularHours, ...],
+        Field(max_length=MAX_PERIODS, json_schema_extra=_nullable),
+        AfterValidator(_by_days),
+        _none_is(()),
+    ] = ()
+    exceptional_openings: Periods[ExceptionalPeriod] = ()
+    exceptional_closings: Periods[ExceptionalPeriod] = ()
 
-    @model_validator(mode="after")
-    def _one_way(self) -> "Hours":
-        if self.twentyfourseven and self.regular_hours:
-            raise ValueError("regular_hours: must be empty where twentyfourseven is true")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _round_the_clock(cls, value: Any) -> Any:
+        """Where twentyfourseven is true, a week without a gap says nothing more, and many write it."""
+        if isinstance(value, dict) and value.get("twentyfourseven") is True and value.get("regular_hours"):
+            week = cls.model_validate({"regular_hours": value["regular_hours"]})
+            if not _open_quarters(week.regular_hours).all():
+                raise ValueError("regular_hours: must be empty or without a gap where twentyfourseven is true")
+            return {key: item for key, item in value.items() if key != "regular_hours"}
+        return value
 
 
 def is_open(hours: Hours | None, time_zone: str, instant: datetime) -> bool:

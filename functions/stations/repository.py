@@ -130,6 +130,7 @@ def _location(
         version=row.version,
         status_reason=row.status_reason,
         blocked=blocked,
+        proposed=row.proposed,
     )
 
 
@@ -213,12 +214,22 @@ def update_evse(tx: Tx, evse_id: uuid.UUID, *, status: str | None = None, plugs:
         tx.execute(sa.insert(connector), [{"evse_id": evse_id, **vars(plug)} for plug in plugs])
 
 
-def managed(tx: Tx, *, owner_id: uuid.UUID | None, status: str | None, before: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
-    """Ids of locations of an owner (None: of all) in a status (None: every one but REMOVED), newest first, after the
-    cursor."""
+def managed(
+    tx: Tx,
+    *,
+    owner_id: uuid.UUID | None,
+    status: str | None,
+    proposed: bool = False,
+    before: uuid.UUID | None,
+    limit: int,
+) -> list[uuid.UUID]:
+    """Ids of locations of an owner (None: of all) in a status (None: every one but REMOVED), with `proposed` those of which a
+    change waits, newest first, after the cursor."""
     conditions = [location.c.status == status if status is not None else location.c.status != LocationStatus.REMOVED.value]
     if owner_id is not None:
         conditions.append(location.c.owner_id == owner_id)
+    if proposed:
+        conditions.append(location.c.proposed.is_not(None))
     if before is not None:
         conditions.append(location.c.id < before)
     statement = sa.select(location.c.id).where(*conditions).order_by(location.c.id.desc()).limit(limit)
@@ -328,7 +339,8 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
         locations.append(_location_row(new_location, tx.now))
         for uid, plugs in record.evses:
             evse_id = new_id()
-            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})
+            status = record.statuses.get(uid, EvseStatus.AVAILABLE.value)
+            evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": status, "created_at": tx.now})
             connectors += [{"evse_id": evse_id, **vars(plug)} for plug in plugs]
         stored: dict[int, uuid.UUID] = {}
         for (standard, group), document in record.tariffs.items():

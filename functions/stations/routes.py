@@ -18,7 +18,8 @@ def get_location(location_id: uuid.UUID, call: Public, response: Response) -> Lo
 
     def read(tx: Tx) -> LocationOut:
         location = service.get_visible(tx=tx, location_id=location_id)
-        return LocationOut.of(location, service.tariffs_of(tx=tx, location=location))
+        managed = service.manages(tx=tx, location=location)
+        return LocationOut.of(location, service.tariffs_of(tx=tx, location=location), managed=managed)
 
     location = call.read(read)
     response.headers["ETag"] = location.etag

@@ -14,13 +14,18 @@ from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass,
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
 from shared.web.conditions import etag_of
-from shared.web.fields import Input, Output
+from shared.web.fields import Input, Output, clean_texts
+from shared.web.links import no_link
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
-Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-CityName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(no_link)]
+Address = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(no_link)]
+CityName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(no_link)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-Uid = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=36, pattern=r"^[\w*.\-:/ ]+$")]
+Uid = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=36, pattern=r"^[\w*.\-:/ ]+$"),
+    AfterValidator(no_link),
+]
 
 
 @lru_cache(maxsize=1)
@@ -98,6 +103,8 @@ class TariffAssignment(Input):
     tariff: Tariff
     applies_to: AppliesTo = AppliesTo()
 
+    _clean = field_validator("tariff", mode="before")(clean_texts)
+
 
 class TariffsPut(Input):
     """All tariffs of a location; for a pool that several apply to, the first counts."""
@@ -148,7 +155,7 @@ class PoolOut(Output):
     forecast: PoolForecast | None = None
 
 
-MADE = ("pools", "evses")
+MADE = ("pools", "evses", "proposed")
 
 
 class LocationOut(Output):
@@ -171,13 +178,19 @@ class LocationOut(Output):
     pools: list[PoolOut]
     evses: list[EvseOut]
     tariffs: dict[str, Any] = Field(default_factory=dict, description="OCPI tariffs by tariff_id")
+    proposed: dict[str, str] | None = Field(
+        None,
+        description="To those who run it: what waits for an administrator, of a place that is approved",
+        examples=[{"name": "Central Station East"}],
+    )
 
     @classmethod
-    def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff] | None = None) -> "LocationOut":
-        """The answer for a location."""
+    def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff] | None = None, *, managed: bool = False) -> "LocationOut":
+        """The answer for a location; `managed`: to those who run it."""
         return cls(
             **{name: getattr(record, name) for name in cls.model_fields if hasattr(record, name) and name not in MADE},
             etag=etag_of(record.version),
+            proposed=dict(record.proposed) if managed and record.proposed else None,
             pools=pools_of(record),
             evses=[EvseOut.model_validate(evse) for evse in record.evses],
             tariffs={

@@ -54,7 +54,7 @@ def lock_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
 def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """A location as the caller may see it: approved ones everybody, others their owner and administrators."""
     location = get_location(tx=tx, location_id=location_id)
-    if location.status == APPROVED or _manages(tx, location):
+    if location.status == APPROVED or manages(tx=tx, location=location):
         return location
     raise NotFound(f"There is no location {location_id}.")
 
@@ -62,7 +62,7 @@ def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
 def get_managed(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The caller's own location, to be read; administrators read all. Raises NotFound for others'."""
     location = get_location(tx=tx, location_id=location_id)
-    if _manages(tx, location):
+    if manages(tx=tx, location=location):
         return location
     raise NotFound(f"There is no location {location_id}.")
 
@@ -70,12 +70,13 @@ def get_managed(*, tx: Tx, location_id: uuid.UUID) -> Location:
 def get_owned(*, tx: Tx, location_id: uuid.UUID) -> Location:
     """The caller's own location, locked for an edit; administrators may edit all. Raises NotFound for others'."""
     location = lock_location(tx=tx, location_id=location_id)
-    if _manages(tx, location):
+    if manages(tx=tx, location=location):
         return location
     raise NotFound(f"There is no location {location_id}.")
 
 
-def _manages(tx: Tx, location: Location) -> bool:
+def manages(*, tx: Tx, location: Location) -> bool:
+    """Whether the caller runs the location: its owner, an administrator, the platform."""
     if location.status == LocationStatus.REMOVED:
         return tx.actor.role == "system"
     return tx.actor.role in ("admin", "system") or tx.actor.id == location.owner_id
@@ -192,14 +193,21 @@ def create_location(*, tx: Tx, location_in: LocationCreate) -> Location:
 
 
 def list_managed(
-    *, tx: Tx, status: str | None, owner_id: uuid.UUID | None, before: uuid.UUID | None, limit: int
+    *,
+    tx: Tx,
+    status: str | None,
+    owner_id: uuid.UUID | None,
+    proposed: bool = False,
+    before: uuid.UUID | None,
+    limit: int,
 ) -> list[Location]:
-    """The caller's own locations in any state, newest first; administrators see all, or an owner's."""
+    """The caller's own locations in any state, newest first; administrators see all, or an owner's. With `proposed` only those
+    of which a change waits for an administrator."""
     if tx.actor.role == "owner":
         if owner_id is not None and owner_id != tx.actor.id:
             raise Forbidden("owner_id: you see your own locations; leave it out")
         owner_id = tx.actor.id
-    ids = repository.managed(tx, owner_id=owner_id, status=status, before=before, limit=limit)
+    ids = repository.managed(tx, owner_id=owner_id, status=status, proposed=proposed, before=before, limit=limit)
     locations = repository.get_many(tx, ids)
     return [locations[location_id] for location_id in ids]
 

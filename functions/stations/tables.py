@@ -32,6 +32,8 @@ location = sa.Table(
     sa.Column("status_reason", sa.String(500)),
     # The latest end of its blocked times: those of most locations need not be looked for.
     sa.Column("blocked_until", UtcDateTime),
+    # What its owner would change of an approved place, until an administrator has decided.
+    sa.Column("proposed", sa.JSON(none_as_null=True)),
     sa.Index("ix_location_owner", "owner_id", "id"),
     sa.Index("ix_location_status", "status", "id"),
     sa.Index("ix_location_h3_5", "h3_5", "status"),

@@ -56,9 +56,22 @@ class MailboxEmail:
         message.set_content(email.text)
         message.add_alternative(email.html, subtype="html")
         for attachment in email.attachments:
-            maintype, _, rest = attachment.content_type.partition("/")
-            message.add_attachment(attachment.content, maintype=maintype, subtype=rest.split(";")[0], filename=attachment.name)
+            _attach(message, attachment)
         drop(self._folder, at=self._clock.now(), suffix=".eml", content=message.as_bytes())
+
+
+def _attach(message: EmailMessage, attachment: Attachment) -> None:
+    """Adds a file under its whole content type: calendars act by the `method` parameter (RFC 6047)."""
+    declared = EmailMessage()
+    declared["Content-Type"] = attachment.content_type
+    kind = declared["Content-Type"]
+    message.add_attachment(
+        attachment.content,
+        maintype=kind.maintype,
+        subtype=kind.subtype,
+        params=dict(kind.params),
+        filename=attachment.name,
+    )
 
 
 class CommunicationEmail:

@@ -32,6 +32,8 @@ class OidcIdentity:
     subject: str
     email: str | None
     name: str | None
+    has_shown_factor: bool = False
+    """Whether they showed the provider a second factor that counts here (OIDC_SECOND_FACTOR_VALUES)."""
 
 
 class OidcProvider:
@@ -47,6 +49,7 @@ class OidcProvider:
         self.issuer, self._client, self._redirect = issuer, client, redirect
         self._secret = settings.oidc_client_secret
         self._verified_claim = settings.oidc_verified_claim
+        self._factor_values = settings.second_factor_claims
         self._clock = clock
         self._lock = threading.Lock()
         self._metadata: dict[str, Any] = {}
@@ -111,7 +114,15 @@ class OidcProvider:
             raise BadCredentials("The identity provider's answer belongs to another sign-in.")
         is_verified = claims.get(self._verified_claim) in (True, 1, "1", "true", "True")
         email = claims.get("email") if is_verified else None
-        return OidcIdentity(self.issuer, str(claims["sub"]), email, claims.get("name"))
+        return OidcIdentity(self.issuer, str(claims["sub"]), email, claims.get("name"), self._has_shown_factor(claims))
+
+    def _has_shown_factor(self, claims: dict[str, Any]) -> bool:
+        """Whether `amr` (a list of methods) or `acr` (the level reached) says so."""
+        amr = claims.get("amr")
+        said = {item for item in amr if isinstance(item, str)} if isinstance(amr, list) else set()
+        if isinstance(claims.get("acr"), str):
+            said.add(claims["acr"])
+        return not said.isdisjoint(self._factor_values)
 
     def _verified_claims(self, token: str) -> dict[str, Any]:
         import jwt

@@ -92,11 +92,11 @@ class Platform:
         return make_provider(self.settings, self.clock)
 
     def check_revision(self) -> None:
-        """Refuses to work on a database whose revision this code does not know. Once a process."""
+        """Refuses to work on a database whose revision this code may not run on. Once a process."""
         if not self._checked:
-            from shared.revision import require_head
+            from shared.revision import require_compatible
 
-            require_head(self.database)
+            require_compatible(self.database)
             self._checked = True
 
     def transact(self, fn: Callable[[Tx], T], *, actor: Actor = SYSTEM) -> T:

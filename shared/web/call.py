@@ -5,7 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response, Security
@@ -13,12 +13,23 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 
 from shared.audit import AUDITED_ROLES
-from shared.errors import Forbidden, TokenExpired, TooManyRequests, Unauthenticated
+from shared.errors import AppError, Forbidden, SecondFactorNeeded, TokenExpired, TooManyRequests, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
+from shared.web.address import client_address
 from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
 from shared.web.failures import raises
-from shared.web.idempotency import KeyOfCaller, StoredAnswer, remember, replay
+from shared.web.idempotency import (
+    ROUTE_LENGTH,
+    KeyOfCaller,
+    StoredAnswer,
+    find,
+    is_decided,
+    remember,
+    remember_refusal,
+    replay,
+    request_hash,
+)
 
 PREFIX = "/api/v1"
 T = TypeVar("T")
@@ -40,9 +51,11 @@ class Call:
     actor: Actor
     """Who calls."""
     route: str
-    """Method and path, at most 128 characters."""
+    """Method and path."""
     body: bytes
     """The request body as it came."""
+    query: bytes
+    """The query string as it came."""
     idempotency_key: str | None
     """The header, where it was sent."""
     operation: str = "unknown"
@@ -68,31 +81,75 @@ class Call:
             ids = _UUID.findall(self.route)
             object_id = uuid.UUID(ids[-1]) if ids else self.actor.id
             if object_id is not None:
-                recorded = {"call": self.route, "fields": _member_names(self.body)}
+                recorded = {"call": self.route[:128], "fields": _member_names(self.body)}
                 tx.audit(self.operation[:64], object_type="call", object_id=object_id, after=recorded)
         return result
 
     def create(self, fn: Callable[[Tx], BaseModel], *, status: int = 201, location: str | None = None) -> Response:
         """Runs a use case that creates or charges. `location` is a path under the prefix with `{id}`.
 
-        With an Idempotency-Key it has its effect once, and a repeat gets the first answer (header `Idempotency-Replayed`).
-        Raises IdempotencyKeyReused when the key came before with another body. Failures roll back and are not kept.
+        With an Idempotency-Key it has its effect once, and a repeat gets the first answer (header `Idempotency-Replayed`),
+        also where that was a refusal for what there is (`is_decided`). Other failures roll back and are not kept. Raises
+        IdempotencyKeyReused when the key came before with another body or query.
         """
         if self.idempotency_key is None:
             return _response(_answer(self.write(fn), status, location))
-        key = KeyOfCaller(self.actor.id or uuid.UUID(int=0), self.route, self.idempotency_key)
-        create_once = functools.partial(self._create_once, key=key, fn=fn, status=status, location=location)
-        return self.platform.transact(create_once, actor=self.actor)
+        create_once = functools.partial(self._create_once, key=self._key(self.idempotency_key), fn=fn)
+        answer = self.platform.transact(
+            lambda tx: create_once(tx, answer_of=lambda created: _answer(created, status, location)), actor=self.actor
+        )
+        if isinstance(answer, AppError):
+            raise answer
+        return answer
 
-    def _create_once(
-        self, tx: Tx, *, key: KeyOfCaller, fn: Callable[[Tx], BaseModel], status: int, location: str | None
-    ) -> Response:
-        first_answer = replay(tx, key, request_body=self.body)
+    def check(self, fn: Callable[[Tx], object]) -> Response | None:
+        """Runs a read that may refuse before costly work, and before `create`; its refusals count as those of `create`.
+
+        Returns the answer where the Idempotency-Key has one already. Raises as `create`.
+        """
+        if self.idempotency_key is None:
+            self.read(fn)
+            return None
+        key, sent_hash = self._key(self.idempotency_key), self._sent_hash()
+        first_answer = self.read(lambda tx: find(tx, key, sent_hash=sent_hash))
         if first_answer is not None:
             return _response(first_answer, replayed=True)
-        answer = _answer(self._audited(tx, fn), status, location)
+        try:
+            self.read(fn)
+        except AppError as error:
+            refusal = error  # `error` ends with this block
+            if not is_decided(error):
+                raise
+            return self.create(lambda _: _refuse(refusal))
+        return None
+
+    def _key(self, key: str) -> KeyOfCaller:
+        return KeyOfCaller(self.actor.id or uuid.UUID(int=0), self.route[:ROUTE_LENGTH], key)
+
+    def _sent_hash(self) -> str:
+        return request_hash(route=self.route, query=self.query, body=self.body)
+
+    def _create_once(
+        self, tx: Tx, *, key: KeyOfCaller, fn: Callable[[Tx], BaseModel], answer_of: Callable[[BaseModel], StoredAnswer]
+    ) -> Response | AppError:
+        """The answer, or the refusal that is to be raised once it is committed."""
+        first_answer = replay(tx, key, sent_hash=self._sent_hash())
+        if first_answer is not None:
+            return _response(first_answer, replayed=True)
+        try:
+            with tx.savepoint():
+                answer = answer_of(self._audited(tx, fn))
+        except AppError as refusal:
+            if not is_decided(refusal):
+                raise
+            remember_refusal(tx, key, refusal)
+            return refusal
         remember(tx, key, answer)
         return _response(answer)
+
+
+def _refuse(refusal: AppError) -> BaseModel:
+    raise refusal
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -119,20 +176,6 @@ def _response(answer: StoredAnswer, *, replayed: bool = False) -> Response:
     return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
-def client_address(request: Request) -> str | None:
-    """The connection's address.
-
-    On Functions there is none (`request.client` is None): then what the platform's front end wrote last in X-Forwarded-For.
-    What clients write into that header themselves is never believed.
-    """
-    if request.client is not None:
-        return request.client.host
-    last = request.headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
-    if last.startswith("["):
-        return last[1:].split("]")[0][:64]
-    return (last.rsplit(":", 1)[0] if last.count(":") == 1 else last)[:64] or None
-
-
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -140,7 +183,8 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=128,
         pattern=r"^[!-~]+$",
-        description="Visible ASCII of your choice; a repeat with the same key and body gets the first answer, no second effect",
+        description="Visible ASCII of your choice; a repeat with the same key, query and body has no second effect "
+        "and gets the first answer, also where that was a refusal (402, 404, 409, 412)",
     ),
 ]
 
@@ -149,12 +193,17 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 StationCredentials = Annotated[HTTPAuthorizationCredentials | None, Security(_station_bearer)]
 
 
-@raises(Unauthenticated, TokenExpired, Forbidden)
+@raises(Unauthenticated, TokenExpired, Forbidden, SecondFactorNeeded)
 async def public(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
     """A call that needs no token; where one comes it counts (owners see their own locations before they are approved)."""
     if credentials is None:
         return await _call(request, Actor("anonymous", address=client_address(request)), key)
     return await _call(request, _actor(request, credentials), key)
+
+
+async def anonymous(request: Request, key: IdempotencyKey = None) -> Call:
+    """A call that needs no token and heeds none: an expired one must not keep anybody from getting another."""
+    return await _call(request, Actor("anonymous", address=client_address(request)), key)
 
 
 def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor:
@@ -169,14 +218,17 @@ def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor
     )
 
 
-def allow(*roles: str) -> Callable[..., Any]:
-    """A dependency: a call with a valid token of one of `roles` (none given: any role)."""
+def allow(*roles: str, may_lack_factor: bool = False) -> Callable[..., Any]:
+    """A dependency: a call with a valid token of one of `roles` (none given: any role).
 
-    @raises(Unauthenticated, TokenExpired, Forbidden)
+    Who must have a second factor and has shown none is let in by `may_lack_factor` alone.
+    """
+
+    @raises(Unauthenticated, TokenExpired, Forbidden, *(() if may_lack_factor else (SecondFactorNeeded,)))
     async def authorised(request: Request, credentials: Credentials, key: IdempotencyKey = None) -> Call:
         if credentials is None:
             raise Unauthenticated("Send `Authorization: Bearer <access_token>`; accounts/login gives one.")
-        actor = _actor(request, credentials)
+        actor = replace(_actor(request, credentials), may_lack_factor=may_lack_factor)
         if roles and actor.role not in roles:
             raise Forbidden(f"This needs the role {' or '.join(roles)}; yours is {actor.role}.")
         return await _call(request, actor, key)
@@ -199,7 +251,7 @@ async def station(request: Request, credentials: StationCredentials) -> Call:
     return await _call(request, Actor(STATION_KEY, address=client_address(request), key_hash=key_hash), None)
 
 
-@raises(Unauthenticated, TokenExpired, Forbidden)
+@raises(Unauthenticated, TokenExpired, Forbidden, SecondFactorNeeded)
 async def owner_or_station(request: Request, credentials: Credentials, key: StationCredentials) -> Call:
     """A call with the token of an owner or administrator, or with a station key."""
     if key is not None and is_station_key(key.credentials):
@@ -215,8 +267,9 @@ async def _call(request: Request, actor: Actor, key: str | None) -> Call:
     return Call(
         platform=request.app.state.get_platform(),
         actor=actor,
-        route=route[:128],
+        route=route,
         body=await request.body(),
+        query=request.scope["query_string"],
         idempotency_key=key,
         operation=operation,
         user_agent=request.headers.get("user-agent", "")[:255],
@@ -235,7 +288,10 @@ def limited(scope: str) -> Any:
 
 
 Public = Annotated[Call, Depends(public)]
+Anonymous = Annotated[Call, Depends(anonymous)]
 SignedIn = Annotated[Call, Depends(allow())]
+SettingUp = Annotated[Call, Depends(allow(may_lack_factor=True))]
+"""Somebody signed in who may be on the way to the second factor that their role must have."""
 Owner = Annotated[Call, Depends(allow("owner", "admin"))]
 Admin = Annotated[Call, Depends(allow("admin"))]
 Station = Annotated[Call, Depends(station)]

@@ -1,41 +1,36 @@
-"""The edge, outermost middleware: checks before a request is read, telemetry around it, every failure in one shape."""
+"""The edge, outermost middleware: checks before a request is routed, telemetry around it, every failure in one shape."""
 
 import logging
-import re
 import uuid
 
-from fastapi.responses import JSONResponse
 from opentelemetry.trace import Status, StatusCode
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
-from shared.errors import (
-    AppError,
-    BadRequest,
-    PayloadTooLarge,
-    UnsupportedMediaType,
-)
+from shared.errors import AppError, BadRequest, Unauthenticated
 from shared.platform import Platform
-from shared.web.call import PREFIX
-from shared.web.json_body import check_json
+from shared.web.address import address_of
+from shared.web.auth import is_station_key, read_access_token, station_key_hash
+from shared.web.bodies import BodyReader, expected_body, too_large_without_token
+from shared.web.headers import completed, is_personal
+from shared.web.problems import problem_response
 
 log = logging.getLogger(__name__)
-
-WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
-JSON: tuple[str, ...] = ("application/json",)
-PICTURES: tuple[str, ...] = ("image/jpeg", "image/png", "image/webp")
-PHOTO_UPLOAD = re.compile(rf"{PREFIX}/stations/locations/[^/]+/photos")
-"""The one path whose body is no JSON; what the bytes are is looked at there, not believed here."""
+LIMIT = "calls"
+"""The limit of every call, whatever its path; routes may have further ones."""
 
 
 class Edge:
-    """The outermost of our middleware: invocation id, body limits, telemetry, and failures as problem documents.
+    """The outermost of our middleware: invocation id, hosts, limits of calls and bodies, telemetry, headers, failures as
+    problem documents.
 
-    An exception that leaves the app would reach a Functions client as an empty 500.
+    An exception that leaves the app would reach a Functions client as an empty 500. `hosts` are the names by which the API may
+    be called; None where what stands before it looks after that.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] | None = None) -> None:
+        self.app, self._hosts, self._bodies = app, hosts, BodyReader()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
@@ -46,12 +41,15 @@ class Edge:
         storage = scope.get("azure_functions.thread_local_storage")
         platform: Platform = scope["app"].state.get_platform()
         started_at, status, response_began = platform.clock.monotonic(), 500, False
+        https = scope.get("scheme") == "https" or platform.settings.public_url.startswith("https://")
 
         async def watch(message: Message) -> None:
             nonlocal status, response_began
             if message["type"] == "http.response.start":
                 status, response_began = message["status"], True
-                message["headers"] = [*message.get("headers", []), (b"x-invocation-id", invocation_id.encode())]
+                headers = [*message.get("headers", []), (b"x-invocation-id", invocation_id.encode())]
+                personal = is_personal(scope["method"], scope["headers"], status)
+                message["headers"] = completed(headers, personal=personal, https=https)
             await send(message)
 
         with (
@@ -59,10 +57,8 @@ class Edge:
             telemetry.tracer.start_as_current_span(f"{scope['method']} {scope['path']}") as span,
         ):
             try:
-                receive_limited = _limit(receive, self._check_head(scope, platform))
-                if _content_type(scope) == "application/json" and scope["method"] in WITH_BODY:
-                    receive_limited = await _check_body(receive_limited)
-                await self.app(scope, receive_limited, watch)
+                body = await self._admit(scope, receive, platform)
+                await self.app(scope, _replaying(body, receive), watch)
             except Exception as error:
                 if response_began:
                     raise
@@ -78,60 +74,50 @@ class Edge:
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
 
-    @staticmethod
-    def _check_head(scope: Scope, platform: Platform) -> int:
-        """Refuses bodies by what their headers say. Returns how many bytes may come."""
-        content_types, limit = JSON, platform.settings.max_body_bytes
-        if scope["method"] == "POST" and PHOTO_UPLOAD.fullmatch(scope["path"]):
-            content_types, limit = PICTURES, platform.settings.max_photo_bytes
-        headers = {key.lower(): value for key, value in scope["headers"]}
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            raise BadRequest.one("Content-Length", "must be a number")
-        if len(length) > 15 or int(length) > limit:
-            raise _too_large(limit)
-        if scope["method"] not in WITH_BODY or not (int(length) or b"transfer-encoding" in headers):
-            return limit
-        encoding = headers.get(b"content-encoding", b"identity").decode("latin-1").strip().lower()
-        if encoding != "identity":  # no body is ever unpacked, so none can grow
-            raise UnsupportedMediaType.one("Content-Encoding", f"send the body as it is, not {encoding[:40]!r}")
-        content_type = _content_type(scope)
-        if scope["method"] != "DELETE" and content_type not in content_types:
-            raise UnsupportedMediaType.one(
-                "Content-Type", f"must be {' or '.join(content_types)}, not {content_type[:80] or 'absent'}"
-            )
-        charset = _charset(headers.get(b"content-type", b""))
-        if content_type == "application/json" and charset not in ("", "utf-8", "utf8", "us-ascii"):
-            raise UnsupportedMediaType.one("Content-Type", f"JSON is UTF-8, not {charset[:40]!r}")
-        return limit
+    async def _admit(self, scope: Scope, receive: Receive, platform: Platform) -> bytes:
+        """The body of a request that may go on to its route. Raises AppError of any other."""
+        if self._hosts is not None:
+            _check_host(scope, self._hosts)
+        caller, bad_token = _caller(scope, platform)
+        if caller is not None:
+            to_store = platform.limits.hit_in_memory(LIMIT, caller)
+            if to_store is not None:
+                await run_in_threadpool(to_store)
+        return await self._bodies.read(receive, expected_body(scope, platform.settings), no_large=bad_token)
 
 
-def _content_type(scope: Scope) -> str:
-    value = next((value for key, value in scope["headers"] if key.lower() == b"content-type"), b"")
-    return str(value.split(b";")[0].strip().lower().decode("latin-1"))
+def _check_host(scope: Scope, hosts: frozenset[str]) -> None:
+    """A page of a name that somebody made to lead here (DNS rebinding) is of the same origin to a browser."""
+    sent = [value.decode("latin-1").lower() for name, value in scope["headers"] if name.lower() == b"host"]
+    if len(sent) != 1 or _name(sent[0]) not in hosts:
+        raise BadRequest.one("Host", f"must be {' or '.join(sorted(hosts))}")
 
 
-def _charset(content_type: bytes) -> str:
-    for part in content_type.decode("latin-1").lower().split(";")[1:]:
-        name, _, value = part.partition("=")
-        if name.strip() == "charset":
-            return value.strip().strip('"')
-    return ""
+def _name(host: str) -> str:
+    """The host without its port."""
+    name, separator, port = host.rpartition(":")
+    return name if separator and port.isdigit() else host
 
 
-async def _check_body(receive: Receive) -> Receive:
-    """Reads the whole body, checks that it is JSON we take, and hands it on as one message."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            break
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            break
-    body = b"".join(parts)
-    if body:
-        check_json(body)
+def _caller(scope: Scope, platform: Platform) -> tuple[str | None, AppError | None]:
+    """Whom the call counts for, and why their bodies must be small where they must: the account of a valid token, else the
+    address. What a station sends is limited by its feed."""
+    header = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"), "")
+    scheme, _, token = header.partition(" ")
+    address = address_of(scope, platform.settings.proxies) or "unknown"
+    if scheme.lower() != "bearer" or not token:
+        return address, too_large_without_token()
+    try:
+        if is_station_key(token):
+            station_key_hash(token)
+            return None, None
+        settings = platform.settings
+        return str(read_access_token(token, keys=settings.verification_keys, clock=platform.clock).id), None
+    except Unauthenticated as error:
+        return address, error
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
     whole_body: Message | None = {"type": "http.request", "body": body, "more_body": False}
 
     async def replay() -> Message:
@@ -140,34 +126,3 @@ async def _check_body(receive: Receive) -> Receive:
         return await receive() if message is None else message
 
     return replay
-
-
-def _too_large(limit: int) -> PayloadTooLarge:
-    return PayloadTooLarge.one("body", f"may have at most {limit} bytes", limit_bytes=limit)
-
-
-def _limit(receive: Receive, limit: int) -> Receive:
-    received_bytes = 0
-
-    async def limited() -> Message:
-        nonlocal received_bytes
-        message = await receive()
-        received_bytes += len(message.get("body", b""))
-        if received_bytes > limit:
-            raise _too_large(limit)
-        return message
-
-    return limited
-
-
-def problem_response(error: AppError) -> JSONResponse:
-    """The error as an answer: an RFC 9457 problem document with the invocation id, and the headers its status asks for."""
-    document = error.problem() | {"invocation_id": telemetry.invocation_id()}
-    headers = {}
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
-        headers["Retry-After"] = "2"
-    if "retry_after_s" in error.details:
-        headers["Retry-After"] = str(error.details["retry_after_s"])
-    return JSONResponse(document, error.status, headers, media_type="application/problem+json")

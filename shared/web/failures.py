@@ -22,6 +22,7 @@ from shared.errors import (
     PreconditionFailed,
     PreconditionRequired,
     SlotTaken,
+    TooManyRequests,
     Unavailable,
     UnsupportedMediaType,
     every_error,
@@ -29,7 +30,7 @@ from shared.errors import (
 
 F = TypeVar("F", bound=Callable[..., Any])
 Responses = dict[int | str, dict[str, Any]]
-ALWAYS = (AppError, Unavailable)
+ALWAYS = (AppError, Unavailable, TooManyRequests)
 """What any operation may answer."""
 OF_A_BODY = (BadRequest, PayloadTooLarge, UnsupportedMediaType, Invalid)
 OF_PARAMETERS = {

@@ -1,7 +1,8 @@
 """What every payload has in common: instants, text in one form, numbers that are numbers. Pure; docs/input.md says why.
 
-Text is normalised to NFC before its length is counted, in code points, as MariaDB's utf8mb4 columns count. One line of
-text has no control or direction-changing characters. JSON types are not converted: "60" is no number, and true is not 1.
+Text is normalised to NFC before its length is counted, in code points, as MariaDB's utf8mb4 columns count. What nobody sees
+(direction marks, zero-width characters, as pasted from maps and office programs) is taken out; control characters and those
+that turn text round are refused by name. JSON types are not converted: "60" is no number, and true is not 1.
 """
 
 import re
@@ -27,7 +28,15 @@ from pydantic import (
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CONTROL = frozenset({"Cc", "Zl", "Zp", "Cs"})
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_OVERRIDES = frozenset("\u202d\u202e")
+"""LEFT-TO-RIGHT and RIGHT-TO-LEFT OVERRIDE: the text after them reads otherwise than it is written."""
+_UNSEEN = frozenset("\u00ad\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u2060\u2066\u2067\u2068\u2069\ufeff")
+"""Direction marks, embeddings and isolates, zero-width space and joiner of words, soft hyphen, byte order mark."""
+_JOINERS = frozenset("\u200c\u200d")
+"""ZERO WIDTH NON-JOINER and JOINER: Persian, Hindi, Tamil and family emoji are spelt with them, Latin text never is."""
+_CONTROL_NAMES = {"\0": "NUL", "\t": "a tab", "\n": "a line break", "\r": "a line break", "\x1b": "ESC", "\x7f": "DEL"}
+_JOINING_FROM = "\u0590"
+"""From here on are the scripts, marks and pictures that joiners may follow."""
 
 
 def _rfc_3339_text(value: Any) -> Any:
@@ -48,19 +57,44 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339_text), AfterValidat
 
 
 def one_line(text: str) -> str:
-    """The text in NFC. Raises ValueError where it has line breaks, control or direction-changing characters."""
+    """The text in NFC, without invisible characters. Raises ValueError where it has line breaks, other control characters, or
+    overrides of direction."""
     return _clean(text, breaks=False)
+
+
+def clean_texts(value: Any) -> Any:
+    """A JSON value each of whose texts is `one_line`; OCPI's DisplayText (a member `text`) may have line breaks. For documents
+    that are no `Plain`. Raises ValueError."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, list):
+        return [clean_texts(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _clean(item, breaks=True) if key == "text" and isinstance(item, str) else clean_texts(item)
+            for key, item in value.items()
+        }
+    return value
 
 
 def _clean(text: str, *, breaks: bool) -> str:
     if text.isascii() and text.isprintable():
         return text
+    kept: list[str] = []
     for position, char in enumerate(text):
-        if breaks and char in "\n\t":
+        if char in _UNSEEN or (char in _JOINERS and not (kept and kept[-1] >= _JOINING_FROM and kept[-1] not in _JOINERS)):
             continue
-        if unicodedata.category(char) in _CONTROL or char in _BIDI:
-            raise ValueError(f"must not contain control or direction-changing characters (U+{ord(char):04X} at {position})")
-    return unicodedata.normalize("NFC", text)
+        if (unicodedata.category(char) in _CONTROL and not (breaks and char in "\n\t")) or char in _OVERRIDES:
+            raise ValueError(f"must not contain {_name(char)} (U+{ord(char):04X} at {position})")
+        kept.append(char)
+    if kept and kept[-1] in _JOINERS:
+        kept.pop()
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def _name(char: str) -> str:
+    """What a character that is refused is called; control characters have no name in Unicode itself."""
+    return _CONTROL_NAMES.get(char) or unicodedata.name(char, "") or "a control character"
 
 
 @lru_cache(maxsize=2048)

@@ -124,8 +124,8 @@ def test_a_route_lets_in_whom_its_rule_names(scene: Scene, clock: ManualClock, r
     before = fingerprint(scene.world)
 
     garbage = {"Authorization": "Bearer not.a.token"}
-    answer = send(scene, route, rule, fill(route, others), headers=garbage)
     if not rule.blind:
+        answer = send(scene, route, rule, fill(route, others), headers=garbage)
         assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED"), "a token that is not ours"
     if "nobody" not in rule.who:
         for ids in (others, missing):

@@ -249,33 +249,6 @@ def test_a_no_show_frees_the_slot_and_costs_the_terms_fee(world: World, clock: M
     assert (refused.status_code, refused.json()["code"]) == (409, "WRONG_STATE")
 
 
-def test_an_idempotency_key_has_one_effect(world: World) -> None:
-    driver, place = world.user(), world.location(evses=5)
-    body = {"location_id": place, "connector": TYPE2, "start": "2026-03-02T10:00:00Z", "duration_minutes": 60}
-    first = driver.post("/booking/bookings", body, key="k1")
-    again = driver.post("/booking/bookings", body, key="k1")
-    assert (first.status_code, again.status_code) == (201, 201)
-    assert again.json() == first.json()
-    assert again.headers["location"] == first.headers["location"]
-    assert "idempotency-replayed" not in first.headers
-    assert again.headers["idempotency-replayed"] == "true"
-    assert world.scalar(CLAIMS) == 4
-    other = driver.post("/booking/bookings", body | {"duration_minutes": 30}, key="k1")
-    assert (other.status_code, other.json()["code"]) == (409, "IDEMPOTENCY_KEY_REUSED")
-    own = world.user().post("/booking/bookings", body, key="k1")
-    assert own.json()["id"] != first.json()["id"], "keys are a user's own"
-
-
-def test_a_refusal_is_not_kept_under_the_key(world: World) -> None:
-    place = world.location(evses=1)
-    blocker, driver = world.user(), world.user()
-    taken = blocker.book(place, "10:00").json()
-    body = {"location_id": place, "connector": TYPE2, "start": "2026-03-02T10:00:00Z", "duration_minutes": 60}
-    assert driver.post("/booking/bookings", body, key="k").status_code == 409
-    blocker.post(f"/booking/bookings/{taken['id']}/cancel")
-    assert driver.post("/booking/bookings", body, key="k").status_code == 201
-
-
 def test_nobody_sees_or_touches_another_drivers_booking(world: World) -> None:
     made = world.user().book(world.location(), "10:00").json()
     stranger = world.user()

@@ -25,6 +25,7 @@ from shared.clock import ManualClock
 from shared.db import new_id
 from tests.api.test_optimizer import ask, wish
 from tests.support import policies
+from tests.support.policies import usage
 from tests.support.world import API, TYPE2, Person, World
 from tests.unit.optimizer.test_policy import BROKEN
 
@@ -45,6 +46,10 @@ def two_places(world: World) -> tuple[str, str]:
     return near, world.location(name="Museumplein", latitude=52.1, longitude=5.121, evses=2)
 
 
+STADHUIS, NEAR, FAR = (52.09, 5.12), (52.0912, 5.121), (52.1, 5.121)
+"""Where the locations of these tests are."""
+
+
 def peak_tables(hour: int) -> Tables:
     """The near location is worth a lot around an hour of the local day."""
     values = np.zeros((1, 2, 3, 96), dtype=np.float32)
@@ -54,7 +59,7 @@ def peak_tables(hour: int) -> Tables:
 
 
 def test_all_that_was_weighed_is_stored_and_read_by_its_owner_and_admins(world: World) -> None:
-    policies.put(world.platform.blobs, "7", policies.version("7"))
+    policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of(NEAR, FAR)))
     near, far = two_places(world)
     driver = world.user()
     found = ask(world, driver, weights={"wait": 2, "price": 1, "distance": 1, "duration": 0})
@@ -117,8 +122,25 @@ def test_without_a_model_the_decision_says_who_decided(world: World) -> None:
     driver = world.user()
     stored = whole(driver, ask(world, driver))
     assert (stored["policy"], stored["version"], stored["fallback"]) == ("greedy", None, "MODEL_MISSING")
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["share_fallback_7d"], model["fallbacks_7d"]) == (1.0, {"MODEL_MISSING": 1})
+
+
+def test_without_a_history_of_the_city_the_rule_decides_and_the_answer_says_why(world: World) -> None:
+    """The network was 16 % behind greedy where it knew nothing of the pools; of few of them is as good as nothing."""
+    nowhere = policies.history_of((48.1, 11.5))
+    for tables in (None, nowhere):
+        policies.put(world.platform.blobs, "7", policies.version("7", CAUTIOUS, tables=tables))
+        policy_registry(world.platform).refresh()
+        two_places(world)
+        driver = world.user()
+        found = ask(world, driver)
+        assert (found["policy"], found["fallback"]) == ("greedy", "NO_HISTORY")
+        assert found["decided_by"] == "greedy, no history of this city yet"
+        assert whole(driver, found)["version"] == "7"
+    policies.put(world.platform.blobs, "8", policies.version("8", tables=policies.history_of(NEAR, FAR)))
+    policy_registry(world.platform).refresh()
+    assert ask(world, world.user())["decided_by"] == "8"
 
 
 def test_what_cannot_be_served_is_a_decision_too(world: World) -> None:
@@ -146,7 +168,7 @@ def test_an_option_that_the_limits_refuse_is_not_a_candidate(world: World) -> No
 
 def test_a_challenger_is_stored_counted_and_shown(world: World, clock: ManualClock) -> None:
     blobs = world.platform.blobs
-    policies.put(blobs, "7", policies.version("7"))
+    policies.put(blobs, "7", policies.version("7", tables=policies.history_of(NEAR, FAR)))
     policies.put(blobs, "8", policies.version("8", CAUTIOUS), path=challenger_path())
     two_places(world)
     driver = world.user()
@@ -155,11 +177,11 @@ def test_a_challenger_is_stored_counted_and_shown(world: World, clock: ManualClo
     assert (first["policy"], shadow["version"], shadow["agrees"]) == ("7", "8", False)
     assert shadow["row"] != first["chosen_row"]
     assert shadow["cost"] == first["candidates"]["cost"][shadow["row"]]
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["challenger"], model["challenger_refused"]) == ("7", "8", None)
     assert (model["shadowed_7d"], model["share_agreed_7d"]) == (1, 0.0)
     clock.advance(timedelta(days=8))
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["shadowed_7d"], model["share_agreed_7d"]) == (0, None)
 
 
@@ -170,7 +192,7 @@ def test_a_challenger_that_agrees_is_counted_as_such(world: World) -> None:
     world.location(evses=3)
     for _ in range(2):
         ask(world, world.user())
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["shadowed_7d"], model["share_agreed_7d"]) == (2, 1.0)
 
 
@@ -186,14 +208,14 @@ def test_recommendations_are_not_watched(world: World) -> None:
 @pytest.mark.parametrize("case", ["truncated", "tampered", "other features", "opset in the graph", "NaN weights"])
 def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_why(world: World, case: str) -> None:
     blobs = world.platform.blobs
-    policies.put(blobs, "7", policies.version("7"))
+    policies.put(blobs, "7", policies.version("7", tables=policies.history_of(STADHUIS)))
     world.location(evses=3)
     assert ask(world, world.user())["policy"] == "7"
     make, why = BROKEN[case]
     policies.put(blobs, "1", make())
     policy_registry(world.platform).refresh()
     assert ask(world, world.user())["policy"] == "7"
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["kind"], model["metrics"]) == ("7", "network", {"busy": {"ratio": 1.05}})
     assert why in model["refused"]
     assert model["share_fallback_7d"] == 0.0
@@ -201,7 +223,7 @@ def test_a_refused_champion_leaves_the_old_one_deciding_and_the_model_page_says_
 
 @pytest.mark.parametrize(
     ("tables", "when"),
-    [(None, "others"), (peak_tables(9), "the morning peak"), (peak_tables(15), "others")],
+    [(policies.history_of(NEAR, FAR), "others"), (peak_tables(9), "the morning peak"), (peak_tables(15), "others")],
     ids=["nothing known", "in the peak", "away from the peak"],
 )
 def test_a_network_that_keeps_the_last_charger_free_says_for_whom(world: World, tables: Tables | None, when: str) -> None:
@@ -231,7 +253,7 @@ def test_the_static_bid_price_serves_as_champion(world: World) -> None:
     found = ask(world, driver)
     assert (found["policy"], found["fallback"]) == ("p", None)
     assert driver.get(f"/booking/bookings/{found['booking_id']}").json()["location_id"] == far, "the near one is dear now"
-    model = world.client.get(f"{API}/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["kind"], model["climatology_pools"]) == ("p", "rule", 1)
 
 

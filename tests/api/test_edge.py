@@ -92,6 +92,9 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         POST /accounts/me/password, POST /accounts/me/email, GET /accounts/me/sessions, DELETE /accounts/me/sessions,
         DELETE /accounts/me/sessions/{session_id}, GET /accounts/me/export, POST /accounts/me/deletion, GET /accounts/users,
         GET /accounts/users/{user_id}, PATCH /accounts/users/{user_id},
+        POST /accounts/login/second-factor, GET /accounts/me/second-factor, POST /accounts/me/second-factor,
+        POST /accounts/me/second-factor/confirm, POST /accounts/me/second-factor/recovery-codes,
+        POST /accounts/me/second-factor/removal, POST /accounts/users/{user_id}/second-factor/removal,
         POST /accounts/login, POST /accounts/refresh, POST /accounts/logout, GET /accounts/me,
         PATCH /accounts/me, GET /accounts/me/vehicles, POST /accounts/me/vehicles, PATCH /accounts/me/vehicles/{vehicle_id},
         DELETE /accounts/me/vehicles/{vehicle_id}, GET /stations/locations, POST /stations/locations,
@@ -122,7 +125,7 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         POST /optimizer/charge-requests/{request_id}/accept, POST /optimizer/charge-requests/{request_id}/cancel,
         GET /optimizer/charge-requests/{request_id}/decision, POST /optimizer/recommendations,
         GET /optimizer/forecasts/reliability, GET /optimizer/forecasts/{location_id},
-        GET /optimizer/model, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
+        GET /optimizer/model, GET /optimizer/model/usage, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
         GET /notify/dead-letters, POST /notify/dead-letters/{message_id}/send-again, POST /payments/quotes, GET /health
     """
     assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from app.asgi import create_app
 from app.migrate import upgrade
 from app.openapi import operations, resolve
 from app.process import make_platform
 from functions.accounts.tables import vehicle
+from functions.stations.schemas import TariffsPut
 from shared.clock import ManualClock
 from shared.db import metadata
 from shared.platform import Platform
@@ -72,7 +74,7 @@ def problem(answer: Any, *, statuses: tuple[int, ...] = (400, 413, 415, 422)) ->
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """One platform for all of them: what is refused changes nothing."""
-    instance = make_platform(Settings(data_dir=tmp_path_factory.mktemp("input")), ManualClock(MONDAY_EIGHT))
+    instance = make_platform(Settings(data_dir=tmp_path_factory.mktemp("input"), rate_limits=False), ManualClock(MONDAY_EIGHT))
     upgrade(instance.database)
     yield instance
     instance.close()
@@ -378,6 +380,47 @@ def test_hostile_text_is_only_text(world: World, text: str) -> None:
     mine = vehicle.c.id == uuid.UUID(made.json()["id"])
     assert world.scalar(sa.select(vehicle.c.name).where(mine)) == made.json()["name"]
     assert made.headers["content-type"] == JSON
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("\u200eStation\u200f West", "Station West"),
+        ("\u202aStation\u202c \u2068West\u2069", "Station West"),
+        ("Station\u200b West\ufeff", "Station West"),
+        ("Sta\u200dtion Wes\u200ct", "Station West"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("க்\u200cஷ क्\u200dष", "க்\u200cஷ क्\u200dष"),
+    ],
+)
+def test_what_nobody_sees_is_taken_out_and_joiners_stay_where_they_spell(world: World, typed: str, kept: str) -> None:
+    made = world.user("owner").post("/stations/locations", PLACE | {"name": typed, "address": typed, "city": typed})
+    assert made.status_code == 201, made.text
+    assert [made.json()[name] for name in ("name", "address", "city")] == [kept] * 3
+
+
+@pytest.mark.parametrize(
+    ("char", "name"),
+    [("\x1b", "ESC"), ("\n", "a line break"), ("\u202e", "RIGHT-TO-LEFT OVERRIDE"), ("\x85", "a control character")],
+)
+def test_a_control_character_is_refused_by_its_name(world: World, char: str, name: str) -> None:
+    answer = world.user("owner").post("/stations/locations", PLACE | {"name": f"Station{char}West"})
+    assert problem(answer) == ["name"]
+    assert f"must not contain {name} (U+{ord(char):04X} at 7)" in answer.json()["detail"]
+
+
+def test_a_text_of_invisible_characters_alone_is_empty(world: World) -> None:
+    assert problem(world.user("owner").post("/stations/locations", PLACE | {"name": "\u200b\u200e \u200d"})) == ["name"]
+
+
+def test_a_tariffs_texts_are_cleaned_like_any_other(world: World) -> None:
+    component = {"type": "ENERGY", "price": 0.3}
+    alt_text = [{"language": "en\u200e", "text": "Cheap\u200b\nat night"}]
+    tariff = {"id": "T\u200f1", "currency": "EUR", "elements": [{"price_components": [component]}], "tariff_alt_text": alt_text}
+    read = TariffsPut.model_validate({"tariffs": [{"tariff": tariff}]}).tariffs[0].tariff
+    assert (read.id, read.tariff_alt_text) == ("T1", ({"language": "en", "text": "Cheap\nat night"},))
+    with pytest.raises(ValidationError, match="NUL"):
+        TariffsPut.model_validate({"tariffs": [{"tariff": tariff | {"id": "T\0"}}]})
 
 
 def test_text_is_kept_in_one_form_and_counted_in_it(world: World) -> None:

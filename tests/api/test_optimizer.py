@@ -12,6 +12,7 @@ from functions.stations.domain import BookingTerms
 from functions.stations.opening import Hours
 from shared.clock import ManualClock
 from tests.support import policies
+from tests.support.policies import usage
 from tests.support.world import CCS, CHADEMO, TYPE2, Person, World
 
 CLAIMS = sa.select(sa.func.count()).select_from(slot_claim)
@@ -41,8 +42,8 @@ def ask(world: World, person: Person, **changes: Any) -> dict[str, Any]:
     return ask_with(world, person, wish(**changes))
 
 
-def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
-    policies.put(world.platform.blobs, "7", policies.version("7"))
+def test_a_request_is_decided_booked_and_confirmed(world: World, clock: ManualClock) -> None:
+    policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of((52.09, 5.12))))
     driver, place = world.user(phone="+31612345678"), world.location()
     found = ask(world, driver)
     assert found["status"] == "RESERVED"
@@ -55,10 +56,12 @@ def test_a_request_is_decided_booked_and_confirmed(world: World) -> None:
     assert chosen["start"] == "2026-03-02T08:15:00+00:00"
     assert sum(chosen["cost_terms"].values()) == pytest.approx(chosen["cost"], abs=1e-5)
     titles = [item["title"] for item in driver.get("/notify/inbox").json()["items"]]
-    assert titles == ["Booked: Stadhuis, 02 Mar 09:15"]
+    assert titles == ["Booked: Stadhuis, Mon 2 Mar, 09:15"]
+    clock.advance(timedelta(minutes=1))
+    world.drain()
     sent = sorted(path.suffix for path in (world.platform.settings.data_dir / "mailbox").iterdir())
     assert sent == [".eml", ".json"]
-    model = world.client.get("/api/v1/optimizer/model").json()
+    model = usage(world)
     assert (model["version"], model["trained"]) == ("7", True)
     assert (model["decisions_7d"], model["share_fallback_7d"]) == (1, 0.0)
 

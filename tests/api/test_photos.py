@@ -1,6 +1,8 @@
 """Photos over HTTP: sent as bytes, kept in Blob, served with headers that let them be pictures and nothing else."""
 
+import asyncio
 import io
+import threading
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 from functions.operators import photos
+from functions.operators.photo_routes import DECODING
 from shared.clock import ManualClock
 from shared.errors import Unavailable
 from tests.api.test_stations import build
@@ -96,6 +99,38 @@ def test_a_photo_may_be_larger_than_other_bodies_and_not_too_large(world: World,
         headers=owner.headers() | {"Content-Type": "application/json"},
     )
     assert answer.status_code == 413
+
+
+def test_photos_that_wait_keep_nobody_else_waiting(world: World, owner: Person) -> None:
+    """Decoding has threads and a queue of its own: above it the answer is 503, and every other route answers."""
+    place, go_on = world.location(), threading.Event()
+    places = DECODING.threads + DECODING.waiting
+    jam = [asyncio.new_event_loop() for _ in range(places)]
+    waiting = [threading.Thread(target=loop.run_until_complete, args=(DECODING.run(lambda: go_on.wait(60)),)) for loop in jam]
+    try:
+        for thread in waiting:
+            thread.start()
+        while DECODING.free:
+            pass
+        answer = send(owner, place, picture())
+        assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")
+        assert answer.headers["retry-after"] == "2"
+        assert world.client.get(f"{API}/stations/locations/{place}").status_code == 200
+    finally:
+        go_on.set()
+        for thread in waiting:
+            thread.join(60)
+        for loop in jam:
+            loop.close()
+    assert send(owner, place, picture()).status_code == 201
+
+
+def test_an_account_sends_so_many_photos_an_hour(world: World, owner: Person) -> None:
+    place = world.location()
+    allowed = world.platform.settings.photos_per_hour
+    answers = [send(owner, place, SCRIPT) for _ in range(allowed + 1)]
+    assert {answer.status_code for answer in answers[:-1]} == {422}
+    assert (answers[-1].status_code, answers[-1].json()["limit"]) == (429, "photos")
 
 
 def test_a_location_has_ten_at_most(world: World, owner: Person) -> None:

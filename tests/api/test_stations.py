@@ -149,6 +149,19 @@ def test_bad_locations_name_the_field(world: World, changes: dict[str, Any], fie
     assert [item["field"] for item in answer.json()["errors"]] == [field]
 
 
+def test_hours_as_the_world_writes_them_are_taken_and_booked_across_midnight(world: World) -> None:
+    day = [{"weekday": number, "period_begin": "6:00", "period_end": "23:59"} for number in (1, 2)]
+    night = {"weekday": 2, "period_begin": "00:00:00", "period_end": "2:00 AM"}
+    hours = {"twentyfourseven": None, "regular_hours": [*day, night], "exceptional_closings": None}
+    made = world.user("owner").post("/stations/locations", PLACE | {"opening_times": hours})
+    assert made.status_code == 201, made.text
+    place = world.location(hours=Hours.model_validate(made.json()["opening_times"]))
+    late = world.user().book(place, "22:30", minutes=120)
+    assert late.status_code == 201, "Monday 23:30 to Tuesday 01:30 in Amsterdam"
+    assert world.user().book(place, "21:45").status_code == 201
+    assert world.user().book(place, "2026-03-03T02:00:00Z").status_code == 422, "03:00 in Amsterdam"
+
+
 def test_bad_evses_and_tariffs_name_the_field(world: World) -> None:
     owner = world.user("owner")
     location_id = build(owner)

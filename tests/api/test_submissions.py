@@ -141,3 +141,67 @@ def test_a_draft_is_deleted_without_a_word_to_anybody(world: World, owner: Perso
     assert owner.delete(f"/stations/locations/{location_id}", if_match="*").status_code == 204
     assert owner.get(f"/stations/locations/{location_id}").status_code == 404
     assert world.drain() == 0
+
+
+def test_an_approved_place_is_renamed_by_an_administrators_decision(world: World, owner: Person) -> None:
+    """Once any sentence could be written into the name of an approved place, and went by SMS to everybody who booked there."""
+    admin, driver = world.user("admin"), world.user("driver")
+    path = f"/stations/locations/{approved(owner, admin)}"
+    edited = owner.patch(path, {"name": "Stadhuis Oost", "address": "Plein 2", "latitude": 52.0901}, if_match="*")
+    assert edited.status_code == 200, edited.text
+    answer = edited.json()
+    assert (answer["name"], answer["address"], answer["latitude"]) == ("Stadhuis", "Plein 1", 52.0901)
+    assert answer["proposed"] == {"name": "Stadhuis Oost", "address": "Plein 2"}
+    assert owner.get(path).json()["proposed"] == answer["proposed"]
+    assert (driver.get(path).json()["name"], driver.get(path).json()["proposed"]) == ("Stadhuis", None)
+    (waiting,) = admin.get("/stations/managed-locations", proposed=True).json()["items"]
+    assert (waiting["id"], waiting["status"], waiting["proposed"]) == (answer["id"], "APPROVED", answer["proposed"])
+    submitted = admin.get(f"{path}/submissions").json()["items"][0]
+    changes = {item["field"]: (item["before"], item["after"]) for item in submitted["changes"]}
+    assert {"name": ("Stadhuis", "Stadhuis Oost"), "address": ("Plein 1", "Plein 2")}.items() <= changes.items()
+    assert admin.post(f"{path}/approve").status_code == 428, "they approve what they read"
+    assert admin.post(f"{path}/approve", if_match='"1"').status_code == 412
+    approved_now = admin.post(f"{path}/approve", if_match=answer["etag"]).json()
+    assert (approved_now["name"], approved_now["address"], approved_now["status"]) == ("Stadhuis Oost", "Plein 2", "APPROVED")
+    assert approved_now["proposed"] is None
+    assert driver.get(path).json()["name"] == "Stadhuis Oost"
+    assert admin.get("/stations/managed-locations", proposed=True).json()["items"] == []
+    world.drain()
+    letter = owner.get("/notify/inbox").json()["items"][0]
+    assert letter["type"] == "location_change_approved"
+    assert "Stadhuis Oost" in letter["body"]
+
+
+def test_a_change_that_waits_is_replaced_taken_back_or_refused(world: World, owner: Person) -> None:
+    admin = world.user("admin")
+    path = f"/stations/locations/{approved(owner, admin)}"
+
+    def decisions() -> list[str | None]:
+        return [item["decision"] for item in owner.get(f"{path}/submissions").json()["items"]]
+
+    assert owner.patch(path, {"name": "A"}, if_match="*").json()["proposed"] == {"name": "A"}
+    tag = owner.patch(path, {"city": "Zeist"}, if_match="*").headers["etag"]
+    assert owner.get(path).json()["proposed"] == {"name": "A", "city": "Zeist"}
+    assert decisions() == [None, "WITHDRAWN", "APPROVED"]
+    assert owner.patch(path, {"city": "Zeist"}, if_match="*").headers["etag"] == tag, "the same again is no change"
+    assert owner.patch(path, {"city": "Utrecht"}, if_match="*").json()["proposed"] == {"name": "A"}
+    assert owner.post(f"{path}/withdraw", if_match="*").json()["proposed"] is None
+    assert decisions() == ["WITHDRAWN", "WITHDRAWN", "WITHDRAWN", "APPROVED"]
+    owner.patch(path, {"name": "B"}, if_match="*")
+    refused = admin.post(f"{path}/reject", {"reason": "The sign says something else."})
+    assert (refused.json()["name"], refused.json()["status"], refused.json()["proposed"]) == ("Stadhuis", "APPROVED", None)
+    assert decisions()[0] == "REJECTED"
+    world.drain()
+    letter = owner.get("/notify/inbox").json()["items"][0]
+    assert letter["type"] == "location_change_rejected"
+    assert "The sign says something else." in letter["body"]
+    assert admin.patch(path, {"name": "C"}, if_match="*").json()["name"] == "C", (
+        "an administrator's own change waits for nobody"
+    )
+
+
+def approved(owner: Person, admin: Person) -> str:
+    location_id = build(owner)
+    owner.post(f"/stations/locations/{location_id}/submit", if_match="*")
+    assert admin.post(f"/stations/locations/{location_id}/approve").json()["status"] == "APPROVED"
+    return location_id

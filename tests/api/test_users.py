@@ -1,5 +1,6 @@
 """Administrators: who there is, suspending and roles that take effect at the next request, and that one always stays."""
 
+import re
 import threading
 import uuid
 from typing import Any
@@ -7,13 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from app.migrate import upgrade
-from app.process import make_platform
 from functions.accounts.tables import session, user
 from shared.audit import audit_entry
-from shared.clock import ManualClock
-from shared.settings import Settings
+from tests.support.authenticator import Authenticator, set_up
 from tests.support.people import PASSWORD, bearer, log_in, newcomer
+from tests.support.stack_fixtures import DATA_KEY
 from tests.support.world import API, Person, World
 
 
@@ -91,6 +90,9 @@ def test_a_promoted_account_has_its_new_role_after_a_refresh(world: World) -> No
     user_id = me_of(world, tokens).json()["id"]
     admin.patch(f"/accounts/users/{user_id}", {"role": "admin"})
     fresh = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": tokens["refresh_token"]}).json()
+    refused = world.client.get(f"{API}/accounts/users", headers=bearer(fresh))
+    assert (refused.status_code, refused.json()["code"]) == (403, "SECOND_FACTOR_NEEDED"), "the role asks for more"
+    set_up(world, fresh)
     assert world.client.get(f"{API}/accounts/users", headers=bearer(fresh)).status_code == 200
 
 
@@ -112,21 +114,6 @@ def test_an_empty_change_changes_nothing(world: World) -> None:
     assert admin.patch(f"/accounts/users/{admin.id}", {"role": "admin", "status": None}).status_code == 200
     changes = sa.select(sa.func.count()).select_from(audit_entry).where(audit_entry.c.action == "user.update")
     assert world.scalar(changes) == 0
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def any_world(request: pytest.FixtureRequest, tmp_path: Any, clock: ManualClock) -> Any:
-    from fastapi.testclient import TestClient
-
-    from app.asgi import create_app
-
-    url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
-    given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": "a secret of the tests, 32 bytes or more"}
-    platform = make_platform(Settings.model_validate(given), clock)
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield World(platform, client)
-    platform.close()
 
 
 def test_two_administrators_who_remove_each_other_at_once_leave_one(any_world: World) -> None:
@@ -163,14 +150,19 @@ def test_the_command_makes_an_administrator_on_any_database(
     monkeypatch.setenv("DATA_DIR", str(settings.data_dir))
     if settings.database_url is not None:
         monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("DATA_KEYS", DATA_KEY)
     monkeypatch.setenv("EMAIL", "Root@Example.org")
     old = newcomer(any_world, email="root@example.org")
     admin.main()
     said = capsys.readouterr().out
-    password = said.split()[-1]
+    password, secret = (re.findall(rf"{word} (\S+)$", said, re.MULTILINE)[0] for word in ("password", "secret"))
     assert me_of(any_world, old).status_code == 401, "sessions of before end"
     assert log_in(any_world.client, email="root@example.org", password=PASSWORD).status_code == 401
-    tokens = log_in(any_world.client, email="root@example.org", password=password).json()
+    asked = log_in(any_world.client, email="root@example.org", password=password)
+    assert asked.status_code == 202, "the second factor comes with the account"
+    app = Authenticator(secret, any_world.platform.clock)
+    proof = {"challenge": asked.json()["challenge"], "code": app.code()}
+    tokens = any_world.client.post(f"{API}/accounts/login/second-factor", json=proof).json()
     assert me_of(any_world, tokens).json()["role"] == "admin"
     assert any_world.client.get(f"{API}/accounts/users", headers=bearer(tokens)).status_code == 200
 

@@ -114,6 +114,7 @@ class Cluster:
                 "COMMUNICATION_ENDPOINT": self.communication.endpoint,
                 "COMMUNICATION_KEY": self.communication.key,
                 "JWT_SECRET": SECRET,
+                "MESSAGE_HOLD_S": "0",
                 "LOG_LEVEL": "WARNING",
             }
             mine = {name.lower(): value for name, value in settings.items()}

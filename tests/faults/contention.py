@@ -38,7 +38,7 @@ class ScenarioResult:
     killed: int
     """Server processes that were killed."""
     late: int
-    """Attempts that were refused at last though an earlier sending had succeeded."""
+    """Attempts that got no answer while things were broken though an earlier sending had been decided."""
     poison: int
     """Poison messages put in."""
     seconds: float

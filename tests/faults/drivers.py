@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2 as httpx
 
+from shared.web.idempotency import DECIDED
 from tests.support.world import API, TYPE2, Person
 
 QUARTER = timedelta(minutes=15)
@@ -44,6 +45,11 @@ class Attempt:
     def won(self) -> bool:
         """Whether the answer said that it is done."""
         return self.status is not None and self.status < 300
+
+    @property
+    def decided(self) -> bool:
+        """Whether the answer is the one that the key keeps."""
+        return self.won or self.status in DECIDED
 
     @property
     def unknown(self) -> bool:
@@ -110,7 +116,7 @@ class ContendingDriver:
         self.attempts: list[Attempt] = []
         self.bookings: dict[str, BookingAnswer] = {}
         self.unresolved: set[str] = set()
-        """Bookings with a change of which the answer was lost and the repeat refused: left alone until all is quiet."""
+        """Bookings with a change of which no answer came: left alone until all is quiet."""
         self.requests: dict[str, dict[str, Any]] = {}
         """Charge requests by id, as they were last told."""
         self.quotes: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -229,13 +235,12 @@ class ContendingDriver:
         self.attempts.append(attempt)
         hurried = self._hurries and self.rng.random() < 0.04
         self._until_answered(attempt, hurried=hurried)
-        if attempt.unknown or (attempt.lost and not attempt.won):
-            # Nobody knows whether the first sending is still under way: only when all is quiet the key tells for good.
+        if not attempt.decided:
             if about is not None:
                 self.unresolved.add(about)
             return
         self._remember(attempt)
-        if attempt.won and self.rng.random() < 0.04:
+        if self.rng.random() < 0.04:
             self._repeat(attempt)
 
     def _until_answered(self, attempt: Attempt, *, hurried: bool = False) -> None:
@@ -272,22 +277,21 @@ class ContendingDriver:
             return
         if answer.status_code == 503:
             return
-        same = (answer.status_code, _document(answer)) == (attempt.status, attempt.answer)
+        same = (answer.status_code, kept(_document(answer))) == (attempt.status, kept(attempt.answer))
         if not same or answer.headers.get("idempotency-replayed") != "true":
             self.violations.append(f"a repeat with the same key got another answer: {attempt}, then {answer.text[:200]}")
 
     def find_out(self) -> int:
-        """When all is quiet: asks again for everything whose outcome is not known. Returns how many had happened after all."""
+        """When all is quiet: asks again for everything whose outcome is not known. Returns how many were decided after all."""
         late = 0
         for attempt in self.attempts:
-            if not (attempt.unknown or (attempt.lost and not attempt.won)):
+            if attempt.decided:
                 continue
-            known = not attempt.unknown
             self._until_answered(attempt)
             if attempt.unknown:
                 self.violations.append(f"no answer even when all was quiet: {attempt}")
                 continue
-            late += known and attempt.replayed
+            late += attempt.replayed
             self._remember(attempt)
         return late
 
@@ -354,3 +358,8 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         return {"code": f"NOT_JSON {answer.text[:100]!r}"}
     return document if isinstance(document, dict) else {"code": "NOT_AN_OBJECT"}
+
+
+def kept(document: dict[str, Any]) -> dict[str, Any]:
+    """What a key keeps of an answer: all but the invocation that gave it."""
+    return {name: value for name, value in document.items() if name != "invocation_id"}

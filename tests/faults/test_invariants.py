@@ -80,7 +80,9 @@ class ContentionRun:
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContentionRun]:
-    platform = make_platform(Settings(data_dir=tmp_path_factory.mktemp("contention")), ManualClock(MONDAY_EIGHT))
+    platform = make_platform(
+        Settings(data_dir=tmp_path_factory.mktemp("contention"), message_hold_s=0), ManualClock(MONDAY_EIGHT)
+    )
     upgrade(platform.database)
     with TestClient(create_app(lambda: platform)) as client:
         yield ContentionRun(World(platform, client))

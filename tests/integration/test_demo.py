@@ -32,7 +32,7 @@ def test_make_demo_shows_the_request_its_candidates_the_booking_and_the_messages
         "The wish",
         "202 QUEUED",
         "The candidates",
-        "the trained policy",
+        "ranked by the rule greedy, no history of this city yet",
         "The choice",
         "is RESERVED",
         "The messages",
@@ -41,13 +41,13 @@ def test_make_demo_shows_the_request_its_candidates_the_booking_and_the_messages
         assert part in shown, shown
 
 
-def test_a_day_of_a_city_is_replayed_beside_first_come(tmp_path: Path) -> None:
+def test_a_day_of_a_city_is_replayed_beside_the_worlds_without_a_platform(tmp_path: Path) -> None:
     generate_city(tmp_path, seed=5, stations=6, days=1)
     shown = run(CITY=str(tmp_path))
     assert "Synthetic" in shown
-    assert "first come, nearest station" in shown
-    rows = {line.split("  ")[0]: line.split() for line in shown.splitlines()}
-    served, total = int(rows["served"][1]), int(rows["served"][3])
+    rows = {line.split("  ")[0]: line.split("  ")[1:] for line in shown.splitlines() if " of " in line and " km" in line}
+    assert list(rows) == ["platform", "live map", "first come", "live map, recorded stays", "first come, recorded stays"]
+    served, total = (int(number) for number in next(cell for cell in rows["platform"] if " of " in cell).split(" of "))
     assert served > 0.8 * total > 0
 
 

@@ -20,6 +20,7 @@ from shared.db import Database, Id, Key, UtcDateTime, insert_new, new_id
 from shared.errors import CommitUnknown, Unavailable
 from shared.platform import Platform
 from shared.revision import current, head
+from tests.support.key_races import a_late_first_sending_is_told_what_the_repeat_was, twins_get_one_answer
 from tests.support.stack_fixtures import platform_on
 from tests.support.world import TYPE2, World
 
@@ -196,3 +197,8 @@ def test_a_connection_that_comes_back_is_rolled_back_only_where_something_is_ope
     assert database.transact(rollbacks) == first + 1
     count = "SELECT COUNT(*) FROM inbox_message WHERE consumer = 'left'"
     assert database.read(lambda conn: conn.exec_driver_sql(count).scalar()) == 0
+
+
+def test_a_key_has_one_answer_whatever_comes_late_or_twice(mariadb_world: World) -> None:
+    a_late_first_sending_is_told_what_the_repeat_was(mariadb_world)
+    twins_get_one_answer(mariadb_world)

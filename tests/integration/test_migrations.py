@@ -296,7 +296,7 @@ def test_the_functions_app_refuses_an_unknown_revision(unknown: str, tmp_path: P
     use_platform(platform)
     try:
         with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-            for path in ("/health", "/stations/locations?lat=52&lon=5", "/optimizer/model"):
+            for path in ("/health", "/stations/locations?lat=52&lon=5", f"/optimizer/forecasts/{new_id()}"):
                 answer = client.get(API + path)
                 assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE"), path
                 assert "from the future" in answer.json()["detail"]

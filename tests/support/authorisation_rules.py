@@ -17,11 +17,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.accounts import repository as account_rows
+from functions.accounts import repository_second_factor as factor_rows
 from functions.accounts import service as accounts
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
-from functions.notify.domain import Notification
+from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
 from functions.operators import service as editing
 from functions.operators.schemas import BlockedTimeCreate
@@ -39,6 +40,7 @@ SIGNED_IN = frozenset({"driver", "owner", "admin"})
 OWNERS = frozenset({"owner", "admin"})
 ADMINS = frozenset({"admin"})
 STATIONS = frozenset({"station_key"})
+EVERYBODY = ANYBODY | STATIONS
 NONE: frozenset[str] = frozenset()
 
 
@@ -230,6 +232,7 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "charge_request": _charge_request,
     "session": _session,
     "user": lambda world, _: str(world.user().id),
+    "equipped_user": lambda world, person: _equipped_user(world, person),
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
 OBJECTS = {
@@ -304,6 +307,28 @@ def _password(scene: Scene, person: Person) -> str:
     return "a horse of 4 batteries"
 
 
+def _code(scene: Scene, person: Person) -> dict[str, Any]:
+    """Gives a person a second factor, and the code it shows."""
+    from tests.support.authenticator import equip
+
+    return {"code": equip(scene.world, person).code()}
+
+
+def _first_code(scene: Scene, person: Person) -> dict[str, Any]:
+    """The same, of a factor that is only begun."""
+    body = _code(scene, person)
+    scene.world.platform.transact(lambda tx: factor_rows.update_factor(tx, person.id, confirmed_at=None))
+    return body
+
+
+def _equipped_user(world: World, _person: Person) -> str:
+    from tests.support.authenticator import equip
+
+    user = world.user()
+    equip(world, user)
+    return str(user.id)
+
+
 def _newcomer(_scene: Scene, _person: Person) -> dict[str, Any]:
     return {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"}
 
@@ -322,19 +347,33 @@ EVSE = {"uid": "E9", "connectors": [{"standard": TYPE2, "power_type": "AC_3_PHAS
 
 RULES: dict[str, Rule] = {
     # accounts
-    "POST /accounts/register": Rule(ANYBODY, body=_newcomer, status=202),
-    "POST /accounts/verification": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
-    "GET /accounts/verify": Rule(ANYBODY | STATIONS, blind=True),
-    "POST /accounts/verify": Rule(ANYBODY, body={"token": "unknown", "password": "any"}, status=401),
-    "POST /accounts/login": Rule(ANYBODY, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
-    "POST /accounts/password/forgot": Rule(ANYBODY, body={"email": "nobody@example.org"}, status=202),
-    "GET /accounts/password/reset": Rule(ANYBODY | STATIONS, blind=True),
-    "POST /accounts/password/reset": Rule(ANYBODY, body={"token": "unknown", "password": "a horse of 4"}, status=401),
-    "GET /accounts/email/confirm": Rule(ANYBODY | STATIONS, blind=True),
-    "POST /accounts/email/confirm": Rule(ANYBODY, body={"token": "unknown"}, status=401),
-    "POST /accounts/oidc/start": Rule(ANYBODY, status=404),
-    "POST /accounts/oidc/finish": Rule(ANYBODY, body={"code": "c", "state": "s", "binding": "b"}, status=404),
-    "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
+    "POST /accounts/register": Rule(EVERYBODY, blind=True, body=_newcomer, status=202),
+    "POST /accounts/verification": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/verify": Rule(EVERYBODY, blind=True),
+    "POST /accounts/verify": Rule(EVERYBODY, blind=True, body={"token": "unknown", "password": "any"}, status=401),
+    "POST /accounts/login": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org", "password": "wrong"}, status=401),
+    "POST /accounts/login/second-factor": Rule(
+        EVERYBODY, blind=True, body={"challenge": "unknown", "code": "123456"}, status=401
+    ),
+    "GET /accounts/me/second-factor": Rule(SIGNED_IN),
+    "POST /accounts/me/second-factor": Rule(SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}),
+    "POST /accounts/me/second-factor/confirm": Rule(SIGNED_IN, body=_first_code),
+    "POST /accounts/me/second-factor/recovery-codes": Rule(SIGNED_IN, body=_code),
+    "POST /accounts/me/second-factor/removal": Rule(SIGNED_IN, body=_code, status=204),
+    "POST /accounts/users/{user_id}/second-factor/removal": Rule(
+        ADMINS, ids={"user_id": "equipped_user"}, body={"reason": "Lost their phone"}, status=204
+    ),
+    "POST /accounts/password/forgot": Rule(EVERYBODY, blind=True, body={"email": "nobody@example.org"}, status=202),
+    "GET /accounts/password/reset": Rule(EVERYBODY, blind=True),
+    "POST /accounts/password/reset": Rule(
+        EVERYBODY, blind=True, body={"token": "unknown", "password": "a horse of 4"}, status=401
+    ),
+    "GET /accounts/email/confirm": Rule(EVERYBODY, blind=True),
+    "POST /accounts/email/confirm": Rule(EVERYBODY, blind=True, body={"token": "unknown"}, status=401),
+    "POST /accounts/oidc/start": Rule(EVERYBODY, blind=True, status=404),
+    "POST /accounts/oidc/finish": Rule(EVERYBODY, blind=True, body={"code": "c", "state": "s", "binding": "b"}, status=404),
+    "POST /accounts/refresh": Rule(EVERYBODY, blind=True, body={"refresh_token": "unknown"}, status=401),
+    "GET /booking/page": Rule(EVERYBODY, blind=True),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
     "GET /accounts/audit": Rule(ADMINS),
     "GET /accounts/me": Rule(SIGNED_IN),
@@ -474,6 +513,7 @@ RULES: dict[str, Rule] = {
     "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
     "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
     "GET /optimizer/model": Rule(ANYBODY),
+    "GET /optimizer/model/usage": Rule(ADMINS),
     "GET /optimizer/forecasts/reliability": Rule(ADMINS),
     "GET /optimizer/forecasts/{location_id}": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
@@ -489,10 +529,10 @@ RULES: dict[str, Rule] = {
         body=_an_hour_somewhere,
     ),
     # the root
-    "GET /health": Rule(ANYBODY | STATIONS, blind=True),
-    "GET /docs": Rule(ANYBODY | STATIONS, blind=True),
-    "GET /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
-    "HEAD /openapi.json": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /health": Rule(EVERYBODY, blind=True),
+    "GET /docs": Rule(EVERYBODY, blind=True),
+    "GET /openapi.json": Rule(EVERYBODY, blind=True),
+    "HEAD /openapi.json": Rule(EVERYBODY, blind=True),
 }
 MOUNTS = {"/docs/assets"}
 """Folders of files that everybody may read."""

@@ -27,6 +27,7 @@ from shared.db import new_id
 from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
 from tests.support import people
+from tests.support.authenticator import equip
 from tests.support.authorisation_rules import OBJECTS, RULES, Rule, Scene, StationKeyHolder
 from tests.support.world import API, TYPE2, Person, World
 
@@ -38,7 +39,12 @@ SHOWN = 2
 WHOLE = 4
 """Numbers that stay together: the four weights."""
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-SECRET = re.compile(r"(evcsk_\w{38}|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w-])[\w-]{43}(?![\w-]))")
+SVG = re.compile(r"<svg .*?</svg>")
+CODE = re.compile(r'"code": "\d{6}"')
+SECRET = re.compile(
+    r"((?<![A-Z2-7])[A-Z2-7]{32}(?![A-Z2-7])|[a-z2-7]{6}(-[a-z2-7]{6}){3}"
+    r"|evcsk_\w{38}|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w-])[\w-]{43}(?![\w-]))"
+)
 PASSWORD = "a horse of 4 batteries"
 
 Example = dict[str, Any]
@@ -59,6 +65,14 @@ def _account(world: World) -> str:
 def _refresh(world: World) -> dict[str, Any]:
     tokens = world.client.post(f"{API}/accounts/login", json={"email": _account(world), "password": PASSWORD}).json()
     return {"refresh_token": tokens["refresh_token"]}
+
+
+def _challenge(world: World) -> dict[str, Any]:
+    email = _account(world)
+    user_id = world.scalar(user_table.select().with_only_columns(user_table.c.id).where(user_table.c.email == email))
+    app = equip(world, Person(world, user_id, "driver"))
+    asked = world.client.post(f"{API}/accounts/login", json={"email": email, "password": PASSWORD}).json()
+    return {"challenge": asked["challenge"], "code": app.code()}
 
 
 def _verification(world: World) -> dict[str, Any]:
@@ -97,6 +111,7 @@ WISH = {
 }
 BODIES: dict[str, Make] = {
     "POST /accounts/login": lambda world: {"email": _account(world), "password": PASSWORD},
+    "POST /accounts/login/second-factor": _challenge,
     "POST /accounts/refresh": _refresh,
     "POST /accounts/verify": _verification,
     "POST /accounts/password/reset": _reset,
@@ -217,6 +232,7 @@ def _plain(example: Example) -> Example:
     def stable(match: re.Match[str]) -> str:
         return seen.setdefault(match[0], f"01959a3c-7000-7000-8000-{len(seen) + 1:012d}")
 
+    text = CODE.sub('"code": "123456"', SVG.sub("<svg/>", text))
     plain: Example = json.loads(SECRET.sub("secret", UUID.sub(stable, text)))
     return plain
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION
 from functions.optimizer.core.objective import PROBLEM_VERSION
-from functions.optimizer.models.climatology import Tables
+from functions.optimizer.models.climatology import Tables, pool_key
 from functions.optimizer.models.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, champion_path, version_path
 from shared.adapters.blobs import BlobStore
+from tests.support.world import TYPE2, World
 
 
 def weights_of(**values: float) -> np.ndarray:
@@ -99,9 +100,23 @@ def common(name: str) -> dict[str, Any]:
     }
 
 
+def history_of(*places: tuple[float, float], standard: str = TYPE2, power_class: str = "FAST") -> Tables:
+    """Tables that tell of a pool at each of the places, and say that nothing ever happens there: a network decides there."""
+    keys = tuple(pool_key(latitude, longitude, standard, power_class) for latitude, longitude in places)
+    return Tables(keys, np.zeros((len(keys), 2, 3, 96), dtype=np.float32))
+
+
 def put(blobs: BlobStore, name: str, files: dict[str, bytes], *, path: str | None = champion_path()) -> None:
     """Puts a version into a store as it is, broken or not, and a pointer at it last (None: no pointer)."""
     for file, data in files.items():
         blobs.write(version_path(name, file), data)
     if path is not None:
         blobs.write(path, json.dumps({"version": name}).encode())
+
+
+def usage(world: World) -> dict[str, Any]:
+    """What administrators are told of the policy and of the week's decisions."""
+    answer = world.user("admin").get("/optimizer/model/usage")
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document

@@ -25,6 +25,7 @@ from shared.settings import Settings
 from tests.support.world import World
 
 SECRET = "a secret of the tests, 32 bytes or more"
+DATA_KEY = "dGVzdHMtb2Ytc2VhbGluZy0zMi1ieXRlcy1sb25nISE="
 SHORT_QUEUE = "short-lived"
 _numbers = itertools.count(1)
 
@@ -56,7 +57,7 @@ def mariadb_url(mariadb: Mariadb) -> Iterator[str]:
 
 def platform_on(url: str, folder: Path, clock: Clock, **settings: Any) -> Platform:
     """A platform on a database of a server, whatever its revision."""
-    own: dict[str, Any] = {"data_dir": folder, "database_url": url, "jwt_secret": SECRET}
+    own: dict[str, Any] = {"data_dir": folder, "database_url": url, "jwt_secret": SECRET, "data_keys": DATA_KEY}
     return make_platform(Settings.model_validate(own | settings), clock)
 
 
@@ -82,6 +83,18 @@ def mariadb_world(mariadb_platform: Platform) -> Iterator[World]:
     """The API of `mariadb_platform` with shortcuts."""
     with TestClient(create_app(lambda: mariadb_platform), raise_server_exceptions=False) as client:
         yield World(mariadb_platform, client)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    """The API on a fresh SQLite file, and on an empty MariaDB."""
+    url = None if request.param == "sqlite" else request.getfixturevalue("mariadb_url")
+    given = {"data_dir": tmp_path / "data", "database_url": url, "jwt_secret": SECRET, "data_keys": DATA_KEY}
+    platform = make_platform(Settings.model_validate(given), clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
 
 
 @pytest.fixture(scope="session")

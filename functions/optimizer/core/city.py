@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
-from functions.stations.domain import Connector
-from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType, power_class
+from functions.stations.domain import UNUSABLE, Connector
+from functions.stations.enums import ConnectorFormat, ConnectorType, EvseStatus, PowerClass, PowerType, power_class
 from functions.stations.opening import Hours
+from functions.stations.schemas import Country, Currency, TimeZone, Uid
 from functions.tariffs.domain import Tariff
 from shared.errors import FieldError, Invalid
+from shared.web.fields import one_line
 
 STANDARD_BIT = {standard.value: number for number, standard in enumerate(ConnectorType)}
 """Each connector standard is a bit of an int64; the order is ConnectorType's."""
@@ -129,7 +131,8 @@ class City:
 
 @dataclass(frozen=True)
 class FolderLocation:
-    """A row of locations.csv with its EVSEs: (evse_id, connectors)."""
+    """A row of locations.csv with its EVSEs: (evse_id, connectors). `city`, `country`, `time_zone` and `currency` are empty
+    where the folder's count; `uids` and `statuses` (OCPI's words) are by evse_id, of those for which evses.csv says one."""
 
     location_id: str
     name: str
@@ -138,6 +141,16 @@ class FolderLocation:
     longitude: float
     opening_times: Hours | None
     evses: tuple[tuple[str, tuple[Connector, ...]], ...]
+    city: str = ""
+    country: str = ""
+    time_zone: str = ""
+    currency: str = ""
+    uids: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+    def usable(self) -> tuple[tuple[str, tuple[Connector, ...]], ...]:
+        """The EVSEs that can be booked, by their status."""
+        return tuple(item for item in self.evses if EvseStatus(self.statuses.get(item[0], "AVAILABLE")) not in UNUSABLE)
 
 
 @dataclass(frozen=True)
@@ -183,7 +196,7 @@ def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> 
     """
     groups: dict[tuple[int, str, str], dict[str, float]] = {}
     for number, location in enumerate(folder.locations):
-        for evse_id, connectors in location.evses:
+        for evse_id, connectors in location.usable():
             for connector in connectors:
                 key = (number, connector.standard, power_class(connector.max_power_kw).value)
                 group = groups.setdefault(key, {})
@@ -203,6 +216,16 @@ def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> 
         price_unit=price_unit,
         evse_ids=[list(groups[key]) for key in keys],
     )
+
+
+ZONE, CURRENCY, COUNTRY = TypeAdapter(TimeZone), TypeAdapter(Currency), TypeAdapter(Country)
+UID, CITY_NAME = TypeAdapter(Uid), TypeAdapter(Annotated[str, AfterValidator(one_line)])
+OWN: dict[str, TypeAdapter[str]] = {"country": COUNTRY, "time_zone": ZONE, "currency": CURRENCY}
+"""What a location may have of its own, as the API checks it."""
+
+
+def _said(error: ValidationError) -> str:
+    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
 
 
 class _Rows:
@@ -236,6 +259,18 @@ class _Rows:
             raise self.wrong(line, name, f"{row[name]!r} is not one of OCPI's words") from None
         return value
 
+    def text(self, line: int, row: dict[str, str], name: str) -> str:
+        try:
+            return one_line(row.get(name, ""))
+        except ValueError as error:
+            raise self.wrong(line, name, str(error)) from None
+
+    def checked(self, line: int, row: dict[str, str], name: str, kind: TypeAdapter[str]) -> str:
+        try:
+            return kind.validate_python(row[name])
+        except ValidationError as error:
+            raise self.wrong(line, name, _said(error)) from None
+
     def wrong(self, line: int, name: str, what: str) -> Invalid:
         where = f"{self.path.name} line {line}, {name}"
         return Invalid(f"{where}: {what}", fields=[FieldError(where, what)])
@@ -248,11 +283,15 @@ def load_city(folder: Path) -> CityFolder:
     connectors = _connectors(folder / "connectors.csv")
     evses = _evses(folder / "evses.csv", connectors)
     locations = _locations(folder / "locations.csv", evses, hours)
-    tariffs, assigned, default = _tariffs(folder / "tariffs.json")
+    tariffs, assigned, default = _tariffs(folder / "tariffs.json", connectors)
     centre = settings.get("centre", {})
-    for name in ("name", "time_zone", "currency"):
+    for name, kind in (("name", CITY_NAME), ("time_zone", ZONE), ("currency", CURRENCY)):
         if not isinstance(settings.get(name), str):
             raise Invalid.one(f"city.toml {name}", "must be given")
+        try:
+            settings[name] = kind.validate_python(settings[name])
+        except ValidationError as error:
+            raise Invalid.one(f"city.toml {name}", _said(error)) from None
     if not isinstance(centre, dict) or not {"latitude", "longitude"} <= set(centre):
         raise Invalid.one("city.toml centre", "must have latitude and longitude")
     return CityFolder(
@@ -307,9 +346,18 @@ def _connectors(path: Path) -> dict[str, list[Connector]]:
     return connectors
 
 
-def _evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, list[tuple[str, tuple[Connector, ...]]]]:
+@dataclass
+class _Evses:
+    """The EVSEs of a location, as evses.csv has them."""
+
+    evses: list[tuple[str, tuple[Connector, ...]]] = field(default_factory=list)
+    uids: dict[str, str] = field(default_factory=dict)
+    statuses: dict[str, str] = field(default_factory=dict)
+
+
+def _evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, _Evses]:
     rows = _Rows(path, ("evse_id", "location_id"))
-    evses: dict[str, list[tuple[str, tuple[Connector, ...]]]] = {}
+    evses: dict[str, _Evses] = {}
     seen: set[str] = set()
     for line, row in rows:
         if row["evse_id"] in seen:
@@ -317,11 +365,16 @@ def _evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, list
         if row["evse_id"] not in connectors:
             raise rows.wrong(line, "evse_id", f"{row['evse_id']!r} has no connector")
         seen.add(row["evse_id"])
-        evses.setdefault(row["location_id"], []).append((row["evse_id"], tuple(connectors[row["evse_id"]])))
+        group = evses.setdefault(row["location_id"], _Evses())
+        group.evses.append((row["evse_id"], tuple(connectors[row["evse_id"]])))
+        if row.get("uid"):
+            group.uids[row["evse_id"]] = rows.checked(line, row, "uid", UID)
+        if row.get("status"):
+            group.statuses[row["evse_id"]] = rows.word(line, row, "status", EvseStatus)
     return evses
 
 
-def _locations(path: Path, evses: dict[str, Any], hours: dict[str, Any]) -> tuple[FolderLocation, ...]:
+def _locations(path: Path, evses: dict[str, _Evses], hours: dict[str, Any]) -> tuple[FolderLocation, ...]:
     rows = _Rows(path, ("location_id", "name", "address", "latitude", "longitude"))
     locations: dict[str, FolderLocation] = {}
     for line, row in rows:
@@ -332,14 +385,19 @@ def _locations(path: Path, evses: dict[str, Any], hours: dict[str, Any]) -> tupl
             opening = Hours.model_validate(hours[location_id]) if location_id in hours else None
         except ValidationError as error:
             raise Invalid.one(f"opening_times.json {location_id}", str(error.errors()[0]["msg"])) from error
+        own = evses.get(location_id, _Evses())
         locations[location_id] = FolderLocation(
             location_id=location_id,
-            name=row["name"],
-            address=row["address"],
+            name=rows.text(line, row, "name"),
+            address=rows.text(line, row, "address"),
             latitude=rows.number(line, row, "latitude", -90, 90),
             longitude=rows.number(line, row, "longitude", -180, 180),
             opening_times=opening,
-            evses=tuple(evses.get(location_id, ())),
+            evses=tuple(own.evses),
+            city=rows.text(line, row, "city"),
+            uids=own.uids,
+            statuses=own.statuses,
+            **{name: rows.checked(line, row, name, kind) for name, kind in OWN.items() if row.get(name)},
         )
     unknown = sorted(set(evses) - set(locations))
     if unknown:
@@ -347,7 +405,9 @@ def _locations(path: Path, evses: dict[str, Any], hours: dict[str, Any]) -> tupl
     return tuple(locations.values())
 
 
-def _tariffs(path: Path) -> tuple[dict[str, Tariff], dict[tuple[str, str], str], str | None]:
+def _tariffs(
+    path: Path, connectors: Mapping[str, Sequence[Connector]]
+) -> tuple[dict[str, Tariff], dict[tuple[str, str], str], str | None]:
     document = _json(path, {"tariffs": []})
     if isinstance(document, list):
         document = {"tariffs": document, "default": [item.get("id") for item in document[:1]]}
@@ -361,8 +421,10 @@ def _tariffs(path: Path) -> tuple[dict[str, Tariff], dict[tuple[str, str], str],
             raise Invalid.one(f"tariffs.json tariffs.{number}.{where}", str(first["msg"])) from error
         tariffs[tariff.id] = tariff
     assigned = {}
+    # Both ids may have a slash.
+    plugs = {f"{evse}/{plug.connector_id}": (evse, plug.connector_id) for evse, own in connectors.items() for plug in own}
     for name, ids in document.get("connectors", {}).items():
-        evse, _, connector = name.rpartition("/")
+        evse, connector = plugs.get(name) or name.rpartition("/")[::2]
         if not ids or ids[0] not in tariffs:
             raise Invalid.one(f"tariffs.json connectors.{name}", f"{ids!r} names no tariff of the file")
         assigned[evse, connector] = ids[0]

@@ -119,6 +119,10 @@ class Tables:
     def _index(self) -> dict[str, int]:
         return {key: number for number, key in enumerate(self.keys)}
 
+    def share_known(self, keys: Sequence[str]) -> float:
+        """Of how many of the pools [P] the tables tell, from 0 to 1."""
+        return sum(key in self._index for key in keys) / max(1, len(keys))
+
     def around(self, keys: Sequence[str], zones: Sequence[str], slot0: int, slots: int) -> Climatology:
         """The core's climatology of pools [P] by key and IANA zone, over `slots` from `slot0` on: each slot has its local
         quarter hour's value of its local kind of day, so the day the clocks go back has an hour twice. Zeros for pools that are

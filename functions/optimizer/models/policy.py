@@ -174,10 +174,11 @@ def rank(
     deadline_ms: float,
     refusal: str | None = None,
     known: Climatology | None = None,
+    history: bool = True,
 ) -> Ranking:
     """Ranks the rows of one request (B = 1) by the champion, by greedy where it cannot: MODEL_MISSING, MODEL_FAILED,
-    DEADLINE, NOT_FINITE, or GUARD (its choice is more than half a rejection worse than greedy's). `known` is for rules
-    (LoadedModel.score)."""
+    DEADLINE, NOT_FINITE, or GUARD (its choice is more than half a rejection worse than greedy's); and a network only where
+    the city has a `history` that bears it out, else NO_HISTORY. `known` is for rules (LoadedModel.score)."""
     count = int(rows.mask[0].sum())
     by_cost = -rows.cost[0, :count]
     version = None if model is None else model.manifest.version
@@ -190,6 +191,8 @@ def rank(
     if model is None:
         log.warning("the greedy rule decides: %s", refusal or "no model is loaded")
         return ruled("MODEL_MISSING")
+    if model.session is not None and not history:
+        return ruled("NO_HISTORY")
     try:
         scores = model.score(rows, features, known)
     except Exception:

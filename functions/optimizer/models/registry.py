@@ -241,7 +241,7 @@ def _gives_way(blobs: BlobStore, pointer: bytes, shipped: Path, expected: Expect
 
 
 def describe(registry: ModelRegistry) -> dict[str, Any]:
-    """What serves and what is watched, for `GET optimizer/model`."""
+    """What serves and what is watched, for `GET optimizer/model` and its usage."""
     model, challenger = registry.current(), registry.challenger
     watched = {
         "refused": registry.refusal,

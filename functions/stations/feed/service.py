@@ -90,6 +90,12 @@ def _state(evse: EvseFeedState, contact: FeedContact | None, changes: list[Chang
     )
 
 
+def silent_since(*, tx: Tx, location_id: uuid.UUID) -> datetime | None:
+    """Since when nothing is heard of a location's feed; None while it is heard, and where there is none."""
+    contact = repository.feeds_of(tx, [location_id]).get(location_id)
+    return None if contact is None else contact.silent_since
+
+
 def out_of_use(*, tx: Tx) -> dict[uuid.UUID, uuid.UUID]:
     """Every EVSE that was bookable and is not now (broken, removed, silent), and its location."""
     return repository.in_states(tx, sorted(OUT_OF_USE))

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from app import sweeps
-from app.process import use_platform
-from devhost.host.server import Host
+from app.process import make_platform, use_platform
+from devhost.host.server import Host, free_port
 from shared import outbox
 from shared.clock import ManualClock
 from shared.platform import Platform
+from shared.settings import Settings
 from tests.support.world import World
 
 
@@ -24,9 +27,11 @@ def page(platform: Platform) -> Iterator[TestClient]:
     use_platform(None)
 
 
-def test_the_mailbox_shows_mail_sms_and_calendar(page: TestClient, world: World) -> None:
+def test_the_mailbox_shows_mail_sms_and_calendar(page: TestClient, world: World, clock: ManualClock) -> None:
     driver = world.user(phone="+31612345678")
     driver.book(world.location(name="<b>Stadhuis</b>"), "10:00")
+    world.drain()
+    clock.advance(timedelta(minutes=1))
     world.drain()
     overview = page.get("/dev").text
     assert "&lt;b&gt;Stadhuis" in overview
@@ -45,15 +50,28 @@ def test_only_messages_of_the_mailbox_are_shown(page: TestClient, name: str) -> 
     assert page.get(f"/dev/mailbox/{name}").status_code == 404
 
 
+HERE = {"origin": "http://127.0.0.1:7071", "sec-fetch-site": "same-origin"}
+FOREIGN: list[dict[str, str]] = [
+    {},
+    {"origin": "null"},
+    {"origin": "https://evil.example"},
+    {"origin": "https://127.0.0.1:7071"},
+    {"origin": "http://127.0.0.1:7072"},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "none"},
+    HERE | {"sec-fetch-site": "same-site"},
+]
+
+
 def test_run_now_runs_and_a_foreign_page_cannot_press_it(page: TestClient) -> None:
-    here = {"origin": "http://127.0.0.1:7071", "sec-fetch-site": "same-origin"}
+    here = HERE
     before = sweeps.last_runs["assign_evses"].runs
     pressed = page.post("/dev/sweeps/assign_evses/run", headers=here, follow_redirects=False)
     assert pressed.status_code == 303
     assert sweeps.last_runs["assign_evses"].runs == before + 1
     row = page.get("/dev").text.split("<code>assign_evses</code>")[1].split("</tr>")[0]
     assert f'<td class="number">{before + 1}</td>' in row
-    for foreign in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}):
+    for foreign in FOREIGN:
         assert page.post("/dev/sweeps/assign_evses/run", headers=foreign).status_code == 403
     assert page.post("/dev/sweeps/nothing/run", headers=here).status_code == 404
 
@@ -65,6 +83,41 @@ def test_a_dead_letter_is_shown_and_sent_again(page: TestClient, platform: Platf
     assert "boom" in shown
     assert "&lt;i&gt;" in shown
     clock.advance(timedelta(seconds=1))
-    assert page.post(f"/dev/dead-letters/{message.id}/send-again", follow_redirects=False).status_code == 303
+    again = f"/dev/dead-letters/{message.id}/send-again"
+    assert page.post(again).status_code == 403, "nobody says where the press comes from"
+    assert page.post(again, headers=HERE, follow_redirects=False).status_code == 303
     assert platform.database.read(outbox.counts)[outbox.NOTIFY]["PENDING"] == 1
-    assert page.post(f"/dev/dead-letters/{message.id}/send-again").status_code == 404
+    assert page.post(again, headers=HERE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:7071", "127.0.0.1.evil.example", "", "localhost@evil.example", "[::1"]
+)
+def test_a_name_that_somebody_made_to_lead_here_is_refused_everywhere(page: TestClient, host: str) -> None:
+    for path in ("/dev", "/api/v1/health", "/api/v1/stations/locations", "/api/v1/docs", "/nothing"):
+        answer = page.get(path, headers={"host": host})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Host"), path
+        assert answer.json()["invocation_id"] == answer.headers["x-invocation-id"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7071", "LOCALHOST", "localhost:1", "[::1]:7071", "box.lan", "box.lan:80"])
+def test_its_own_names_and_those_of_the_setting_are_answered(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("DEVHOST_HOSTS", "box.lan, other.lan")
+    with TestClient(Host(platform, port=0).app()) as client:
+        assert client.get("/api/v1/health", headers={"host": host}).status_code == 200
+
+
+def test_what_a_client_claims_changes_no_address(tmp_path: Path, clock: ManualClock) -> None:
+    """Over a real server: it must not read X-Forwarded-For itself, as uvicorn does of calls from this machine."""
+    platform = make_platform(Settings(data_dir=tmp_path / "data", calls_per_minute=2), clock)
+    host = Host(platform, port=free_port())
+    host.prepare()
+    host.serve_in_thread()
+    try:
+        claims = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(3)]
+        answers = [httpx.get(f"{host.url}/api/v1/health", headers=claim) for claim in claims]
+    finally:
+        host.stop()
+    assert [answer.status_code for answer in answers] == [200, 200, 429]

@@ -1,19 +1,26 @@
 """What drivers are told: every event, in the location's time, with nothing that people typed left unescaped."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import available_timezones
 
 import icalendar
 import pytest
+from pydantic import ValidationError
 
 from functions.booking.events import BookingCanceled, BookingEvent, BookingReserved
 from functions.notify import rendering
-from functions.notify.domain import RENDERERS, period, when
+from functions.notify.domain import RENDERERS
+from functions.notify.phrases import period, when, zone_name
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
 from shared.events import Event
+from shared.settings import Settings
 
 E = TypeVar("E", bound=Event)
+SETTINGS = Settings(data_dir=Path("unused"), map_url="https://map.test/{latitude}/{longitude}")
 START, END = datetime(2026, 3, 29, 0, 30, tzinfo=UTC), datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 PAYLOAD: dict[str, Any] = {
     "at": "2026-03-28T12:00:00+00:00",
@@ -78,25 +85,51 @@ def test_every_event_is_rendered_as_email_and_text_message(kind: type[Event]) ->
     event = event_of(kind)
     content = RENDERERS[kind](event)
     assert content.subject
-    html = rendering.html(content, name="<b>Ada</b>", event=event, public_url="http://127.0.0.1")
+    html = rendering.html(content, name="<b>Ada</b>", event=event, settings=SETTINGS)
     assert "<script>" not in html
     assert "<b>Ada" not in html
-    assert "https://" not in html, "nothing is loaded from elsewhere"
-    text = rendering.text(content, name="Ada", event=event)
+    assert not re.search(r"src=|<link|<script|url\(", html), "nothing is loaded from elsewhere"
+    text = rendering.text(content, name="Ada", event=event, settings=SETTINGS)
     assert all(line in text for line in content.lines)
     if content.sms is not None:
         assert len(content.sms) <= 160
 
 
 def test_times_are_in_the_locations_zone_over_a_clock_change() -> None:
-    assert period(START, END, "Europe/Amsterdam") == "Sun 29 Mar 2026, 01:30 CET to 03:30 CEST"
-    assert when(datetime(2026, 7, 1, 10, tzinfo=UTC), "Europe/London") == "Wed 1 Jul 2026, 11:00 BST"
+    assert period(START, END, "Europe/Amsterdam") == "Sun 29 Mar 2026, 01:30 (UTC+1) to 03:30 (UTC+2) Amsterdam time"
+    assert when(datetime(2026, 7, 1, 10, tzinfo=UTC), "Europe/London") == "Wed 1 Jul 2026, 11:00 London time"
+
+
+def test_an_hour_that_comes_twice_is_told_with_its_offset() -> None:
+    first, again = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert when(first, "Europe/Amsterdam") == "Sun 25 Oct 2026, 02:30 (UTC+2) Amsterdam time"
+    assert when(again, "Europe/Amsterdam") == "Sun 25 Oct 2026, 02:30 (UTC+1) Amsterdam time"
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [
+        ("Europe/Amsterdam", "Amsterdam time"),
+        ("America/Sao_Paulo", "Sao Paulo time"),
+        ("America/Argentina/Buenos_Aires", "Buenos Aires time"),
+        ("Asia/Calcutta", "Kolkata time"),
+        ("UTC", "UTC"),
+        ("Etc/GMT+3", "GMT+3"),
+    ],
+)
+def test_a_zone_is_called_by_its_city(zone: str, name: str) -> None:
+    assert zone_name(zone) == name
+
+
+def test_every_zone_has_a_name_that_is_no_bare_offset() -> None:
+    unnamed = {zone for zone in available_timezones() - {"Factory"} if not zone_name(zone)[0].isalpha()}
+    assert unnamed == set()
 
 
 def test_a_confirmation_names_deadline_price_connector_and_charger() -> None:
     event = event_of(BookingReserved)
-    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event)
-    assert "cancel without cost until Sun 29 Mar 2026, 00:30 CET" in text
+    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
+    assert "cancel without cost until Sun 29 Mar 2026, 00:30 Amsterdam time" in text
     assert "at most €12.34" in text
     assert "CCS, 150 kW" in text
     assert "told 30 minutes before the start" in text
@@ -120,10 +153,9 @@ def test_close_to_the_start_no_free_cancel_is_promised() -> None:
     [(BookingReserved, "REQUEST", "CONFIRMED"), (BookingCanceled, "CANCEL", "CANCELLED")],
 )
 def test_the_calendar_entry_is_read_back(kind: type[BookingEvent], method: str, status: str) -> None:
-    event = event_of(kind)
+    event = event_of(kind, revision=3)
     content = RENDERERS[kind](event)
-    now = datetime(2026, 3, 28, 12, tzinfo=UTC)
-    ical = rendering.calendar(content, event=event, to="ada@example.org", sender="noreply@x.test", now=now)
+    ical = rendering.calendar(content, event=event, to="ada@example.org", settings=SETTINGS)
     calendar = icalendar.Calendar.from_ical(ical)
     (entry,) = calendar.walk("VEVENT")
     assert calendar["METHOD"] == method
@@ -132,5 +164,44 @@ def test_the_calendar_entry_is_read_back(kind: type[BookingEvent], method: str, 
     assert entry.decoded("DTSTART") == START
     assert entry.decoded("DTEND") == END
     assert len(entry.walk("VALARM")) == (1 if method == "REQUEST" else 0)
-    later = rendering.calendar(content, event=event, to="a@b.c", sender="x@y.z", now=datetime(2026, 3, 28, 13, tzinfo=UTC))
-    assert icalendar.Calendar.from_ical(later).walk("VEVENT")[0].decoded("SEQUENCE") > entry.decoded("SEQUENCE")
+
+
+def test_a_calendar_entry_is_ordered_by_the_bookings_revision_and_stamped_by_the_event() -> None:
+    for revision in (0, 7):
+        event = event_of(BookingReserved, revision=revision)
+        ical = rendering.calendar(RENDERERS[BookingReserved](event), event=event, to="a@b.c", settings=SETTINGS)
+        entry = icalendar.Calendar.from_ical(ical).walk("VEVENT")[0]
+        assert entry["SEQUENCE"] == revision
+        assert entry.decoded("DTSTAMP") == event.at
+
+
+def test_a_letter_shows_the_way_by_https_and_by_geo() -> None:
+    event = event_of(BookingReserved)
+    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
+    assert "Show the way: https://map.test/52.090000/5.120000" in text
+    assert "geo:52.090000,5.120000?q=52.090000,5.120000(Caf%C3%A9%20%3Cscript%3E" in text
+    html = rendering.html(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
+    assert 'href="https://map.test/52.090000/5.120000"' in html
+
+
+@pytest.mark.parametrize(
+    "url", ["http://map.test/{latitude}/{longitude}", "https://map.test/{latitude}", "geo:{latitude},{longitude}"]
+)
+def test_a_map_address_that_cannot_show_the_way_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="map_url"):
+        Settings(map_url=url)
+
+
+@pytest.mark.parametrize(
+    ("web_url", "page", "mark"),
+    [
+        (None, "http://127.0.0.1:7071/api/v1/booking/page#{id}", "/"),
+        ("https://app.example.org/", "https://app.example.org/bookings/{id}", "#"),
+    ],
+)
+def test_links_to_act_lead_to_the_web_application_or_to_the_page_that_works(web_url: str | None, page: str, mark: str) -> None:
+    event = event_of(BookingReserved)
+    settings = Settings(web_url=web_url)
+    text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=settings)
+    for label, action in (("See the booking", ""), ("Move it", f"{mark}move"), ("Cancel it", f"{mark}cancel")):
+        assert f"{label}: {page.format(id=event.booking_id)}{action}\n" in text

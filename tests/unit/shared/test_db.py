@@ -1,5 +1,6 @@
 """The database on SQLite: types mean the same after a round trip, writes are all or nothing, readers do not wait."""
 
+import ssl
 import threading
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from shared import outbox
-from shared.db import Database, Id, Key, UtcDateTime, insert_new, is_transient, new_id
+from shared.db import Database, Id, Key, UtcDateTime, insert_new, is_transient, new_id, verified_tls
 from shared.platform import Platform
 
 scratch = sa.MetaData()
@@ -125,3 +126,28 @@ def test_a_delayed_message_waits_and_a_dead_one_can_be_revived(platform: Platfor
     assert [item.last_error for item in platform.database.read(outbox.dead_letters)] == ["boom"]
     assert platform.database.transact(lambda conn: outbox.revive(conn, message.id, now=now))
     assert [item.id for item in due(now)] == [message.id]
+
+
+@pytest.mark.parametrize(
+    "address", ["mysql+pymysql://u:p@127.0.0.1/x", "mysql+pymysql://u@localhost:3307/x", "mysql+pymysql://u@/x?unix_socket=/s"]
+)
+def test_a_server_on_this_machine_needs_no_tls(address: str) -> None:
+    assert verified_tls(sa.make_url(address)) == {}
+
+
+def test_any_other_server_is_verified_by_certificate_and_name() -> None:
+    context = verified_tls(sa.make_url("mysql+pymysql://u:p@db.example.test/x?charset=utf8mb4"))["ssl"]
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.cert_store_stats()["x509_ca"] > 50
+    engine = Database("mysql+pymysql://u:p@db.example.test/x").engine
+    _, options = engine.dialect.create_connect_args(engine.url)
+    assert engine.url.host == "db.example.test"
+    assert "ssl" not in options, "what the address says does not replace it"
+    engine.dispose()
+
+
+def test_tls_words_in_the_address_are_refused() -> None:
+    """`ssl_ca` beside `ssl_verify_identity` switched the check of the name off, in the driver's way of packing them."""
+    with pytest.raises(ValueError, match="DATABASE_URL: leave out ssl_ca, ssl_verify_identity"):
+        verified_tls(sa.make_url("mysql+pymysql://u@db.example.test/x?ssl_ca=a&ssl_verify_identity=true"))

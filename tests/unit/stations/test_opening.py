@@ -78,15 +78,20 @@ def test_midnight_is_the_end_of_a_day() -> None:
     ("hours", "message"),
     [
         ({"regular_hours": [{"weekday": 8, "period_begin": "07:00", "period_end": "09:00"}]}, "weekday"),
-        ({"regular_hours": [{"weekday": 1, "period_begin": "22:00", "period_end": "06:00"}]}, "two periods"),
-        ({"regular_hours": [{"weekday": 1, "period_begin": "7:00", "period_end": "09:00"}]}, "local time"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": "08:00", "period_end": "08:00"}]}, "whole day"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": "24:00", "period_end": "09:00"}]}, "local time"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": "13:00 PM", "period_end": "20:00"}]}, "local time"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": "seven", "period_end": "09:00"}]}, "local time"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": 7, "period_end": "09:00"}]}, "local time"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": "07:60", "period_end": "09:00"}]}, "local time"),
+        ({"regular_hours": [{"weekday": 1, "period_begin": "22:00", "period_end": "06:00"}] * 26}, "at most 50"),
         ({"regular_hours": [{"weekday": 1, "period_begin": "07:00", "period_end": "25:00"}]}, "local time"),
         (
             {
                 "twentyfourseven": True,
                 "regular_hours": [{"weekday": 1, "period_begin": "07:00", "period_end": "09:00"}],
             },
-            "empty",
+            "without a gap",
         ),
         ({"open": True}, "Extra inputs"),
     ],
@@ -94,6 +99,57 @@ def test_midnight_is_the_end_of_a_day() -> None:
 def test_bad_hours_say_what_is_wrong(hours: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Hours.model_validate(hours)
+
+
+def week_of(begin: str, end: str, days: range = range(1, 8)) -> Hours:
+    return Hours.model_validate({"regular_hours": [{"weekday": day, "period_begin": begin, "period_end": end} for day in days]})
+
+
+@pytest.mark.parametrize("end", ["23:59", "24:00", "00:00", "23:59:59", "24:00:00", "11:59 PM"])
+def test_a_day_until_its_last_minute_joins_the_next(end: str) -> None:
+    for start in ("2026-03-02T00:00+00:00", "2026-03-28T00:00+00:00", "2026-10-24T00:00+00:00"):
+        assert open_slots(week_of("00:00", end), ZONE, at(start), 2 * 100).all()
+    assert is_open(week_of("0:00", end), ZONE, at("2026-03-02T23:59:30+01:00"))
+
+
+@pytest.mark.parametrize(("begin", "end"), [("22:00", "06:00"), ("22:00:00", "6:00"), ("10:00 PM", "6:00 a.m.")])
+def test_hours_across_midnight_are_read_and_kept_by_days(begin: str, end: str) -> None:
+    night = week_of(begin, end, range(7, 8))
+    kept = [(item.weekday, item.period_begin, item.period_end) for item in night.regular_hours]
+    assert kept == [(7, "22:00", "00:00"), (1, "00:00", "06:00")], "OCPI has no period across midnight, nor has older code"
+    slots = open_slots(night, ZONE, at("2026-03-01T21:00+01:00"), 44)
+    assert [number for number in range(44) if slots[number]] == list(range(4, 36)), "Sunday 22:00 to Monday 06:00"
+    assert Hours.model_validate(night.model_dump(mode="json")) == night
+
+
+def test_lists_that_are_null_are_empty() -> None:
+    hours = Hours.model_validate(
+        {"twentyfourseven": None, "regular_hours": None, "exceptional_openings": None, "exceptional_closings": None}
+    )
+    assert hours == Hours()
+
+
+def test_round_the_clock_may_be_said_twice_and_has_exceptions() -> None:
+    closing = [{"period_begin": "2026-03-02T10:00:00Z", "period_end": "2026-03-02T11:00:00Z"}]
+    week = [{"weekday": day, "period_begin": "00:00", "period_end": "23:59"} for day in range(1, 8)]
+    hours = Hours.model_validate({"twentyfourseven": True, "regular_hours": week, "exceptional_closings": closing})
+    assert (hours.twentyfourseven, hours.regular_hours) == (True, ())
+    assert open_slots(hours, ZONE, at("2026-03-02T09:45+00:00"), 6).tolist() == [True, *[False] * 4, True]
+
+
+@settings(max_examples=100, deadline=None)
+@given(begin=st.integers(0, 1439), end=st.integers(0, 1439), day=st.integers(1, 7), zone=st.sampled_from([ZONE, "UTC"]))
+def test_a_period_of_any_ends_is_open_between_them(begin: int, end: int, day: int, zone: str) -> None:
+    if begin == end != 0:
+        return
+    hours = week_of(f"{begin // 60}:{begin % 60:02}", f"{end // 60}:{end % 60:02}", range(day, day + 1))
+    last = end if end not in (0, 1439) else 1440
+    length = (last - begin) % 1440 or 1440
+    monday = datetime(2026, 6, 1, tzinfo=ZoneInfo(zone))
+    first = (day - 1) * 1440 + begin
+    for minute in (first - 1, first, first + length - 1, first + length):
+        inside = first <= minute < first + length
+        assert is_open(hours, zone, monday + MINUTE * (minute % (7 * 1440))) is inside, minute
 
 
 MINUTE = timedelta(minutes=1)

@@ -5,8 +5,8 @@ from alembic import op
 
 from shared.db import Id, Key, LongText, UtcDateTime
 
-revision = "0009"
-down_revision = "0007"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,35 @@
+"""The models that ship with the code, put into the store of models: `python -m app.ship`, a step of the deployment.
+
+Where somebody has published a version of their own it serves on. Running it again changes nothing.
+"""
+
+import sys
+
+from functions.forecast.model import FORECAST
+from functions.optimizer.models.manifest import POLICY
+from functions.optimizer.models.registry import install_shipped
+from shared.adapters.blobs import BlobStore
+from shared.errors import AppError
+
+
+def ship(blobs: BlobStore) -> dict[str, bool]:
+    """Installs both models. By the name of each: whether what ships was put there now."""
+    return {expected.name: install_shipped(blobs, expected) for expected in (POLICY, FORECAST)}
+
+
+def main() -> None:
+    """The command of the deployment. Exits 1 with a sentence where it cannot."""
+    from shared.platform import Platform
+
+    platform = Platform()
+    try:
+        for name, is_new in ship(platform.blobs).items():
+            print(f"{name}: {'put into the store' if is_new else 'the store has a version that serves on'}")
+    except AppError as error:
+        sys.exit(f"not shipped: {error.detail}")
+    finally:
+        platform.close()
+
+
+if __name__ == "__main__":
+    main()

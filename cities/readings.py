@@ -1,0 +1,93 @@
+"""Numbers and local times as exports write them. What can be read two ways is read as the rest of its file is."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+Order = Literal["DMY", "MDY", "YMD"]
+FIRST_YEAR, LAST_YEAR = 1990, 2100
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d{1,3}((\.\d{3})*|\d*),\d+", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
+_UNIT = re.compile(r"\s*kwh?\Z", re.ASCII | re.IGNORECASE)
+_DATE = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{2,4})", re.ASCII)
+_TIME = re.compile(r"(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d+)?)?\s*(?:([ap])\.?\s?m\.?)?", re.ASCII | re.IGNORECASE)
+
+
+def number(value: Any) -> float:
+    """A number as people write it: `1,012.4`, `1 012,4`, `12,5`, `7 kW`. Raises ValueError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    text = _UNIT.sub("", re.sub(r"(?<=\d)[\s'’](?=\d{3}\b)", "", str(value).strip()))
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    elif _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(".", "").replace(",", ".")
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{str(value)[:40]!r} is not a number")
+    return float(text)
+
+
+def date_order(dates: Iterable[str]) -> Order:
+    """In which order a file's dates have day, month and year: as those that can be read in one way alone have them, in doubt
+    the day first."""
+    votes = {"DMY": 0, "MDY": 0}
+    for text in dates:
+        found = _DATE.match(text.strip())
+        if found is not None and len(found[1]) < 3:
+            first, second = int(found[1]), int(found[2])
+            votes["DMY"] += first > 12 >= second
+            votes["MDY"] += second > 12 >= first
+    return "MDY" if votes["MDY"] > votes["DMY"] else "DMY"
+
+
+def clock_time(date: str, time: str, order: Order) -> datetime:
+    """A local date and time, without a zone. A date that its file's order does not allow is read in the order that it allows
+    itself. Raises ValueError."""
+    found, clock = _DATE.fullmatch(date.strip()), _TIME.fullmatch(time.strip())
+    if found is None or clock is None:
+        raise ValueError(f"{date} {time}"[:60] + " is not a date and time")
+    first, second, third = found[1], int(found[2]), found[3]
+    if len(first) > 2:
+        year, months = int(first), [(second, int(third))]
+    else:
+        year = int(third) + (2000 if len(third) == 2 else 0)
+        months = [(second, int(first)), (int(first), second)]
+        if order == "MDY":
+            months.reverse()
+    month, day = next((pair for pair in months if pair[0] <= 12), months[0])
+    hour, minute, seconds = int(clock[1]), int(clock[2]), int(clock[3] or 0)
+    if clock[4]:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"{time[:20]!r} is not a time")
+        hour = hour % 12 + (12 if clock[4].lower() == "p" else 0)
+    if not FIRST_YEAR <= year < LAST_YEAR:
+        raise ValueError(f"{date[:20]!r} is not a date of our time")
+    whole_day = (hour, minute, seconds) == (24, 0, 0)
+    return datetime(year, month, day, 0 if whole_day else hour, minute, seconds) + timedelta(days=whole_day)
+
+
+def instant(text: str) -> datetime | None:
+    """An instant with an offset, ISO 8601 or as HTTP writes it (RFC 5322); None for any other text."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            found = read(text.strip())
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+        if found.tzinfo is not None and FIRST_YEAR <= found.year < LAST_YEAR:
+            return found
+    return None
+
+
+def between(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Two local times of one session with their offsets. Where a clock change makes a time happen twice, or not at all, it is
+    the first, unless the session then ended before it began: a night that ends in the repeated hour."""
+    pairs = [
+        (start.replace(tzinfo=zone, fold=begun), end.replace(tzinfo=zone, fold=ended)) for begun in (0, 1) for ended in (0, 1)
+    ]
+    first, last = next((pair for pair in pairs if pair[1].astimezone(UTC) >= pair[0].astimezone(UTC)), pairs[0])
+    # Times that a clock change leaves out have an offset that their zone never had there: as instants they are what is meant.
+    return first.astimezone(UTC).astimezone(zone), last.astimezone(UTC).astimezone(zone)

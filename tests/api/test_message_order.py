@@ -1,0 +1,221 @@
+"""The last word somebody has from outside the app is the last state, in whatever order and however often messages come."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import icalendar
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devhost.host.pages import MailboxMessage, mailbox
+from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved, EvseRevealed
+from functions.booking.sweeps import assign_evses
+from functions.notify import service as notify
+from functions.stations.feed.events import FeedBack, FeedSilent
+from shared.adapters.sms import Sms
+from shared.clock import ManualClock
+from shared.errors import Undeliverable
+from shared.platform import Platform
+from tests.support.world import World
+from tests.unit.notify.test_domain import event_of
+
+NUMBER = "+31612345678"
+LIFE: tuple[type[BookingEvent], ...] = (BookingReserved, BookingRescheduled, EvseRevealed, BookingCanceled)
+WAIT = len(LIFE)
+
+
+def to(world: World, user_id: uuid.UUID) -> list[MailboxMessage]:
+    """The e-mails of somebody, oldest first."""
+    mails = [message for message in mailbox(world.platform, limit=1000) if message.to == f"{user_id}@example.org"]
+    return sorted(mails, key=lambda message: message.name)
+
+
+def texts(world: World) -> list[str]:
+    """Every SMS, oldest first."""
+    return [message.text for message in reversed(mailbox(world.platform, limit=1000)) if message.kind == "SMS"]
+
+
+def sequence(message: MailboxMessage) -> int:
+    assert message.calendar is not None
+    return int(str(icalendar.Calendar.from_ical(message.calendar).walk("VEVENT")[0]["SEQUENCE"]))
+
+
+def wait(world: World, clock: ManualClock, seconds: int = 60) -> None:
+    """Lets time pass; what is due then goes out."""
+    world.drain()
+    clock.advance(timedelta(seconds=seconds))
+    world.drain()
+
+
+def life(user_id: uuid.UUID, **changes: Any) -> list[BookingEvent]:
+    """A booking's events, as they happened."""
+    values = {"user_id": str(user_id), "booking_id": str(uuid.uuid4()), "fee_minor": 0} | changes
+    return [event_of(kind, **values, revision=revision) for revision, kind in enumerate(LIFE)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.permutations([*range(len(LIFE)), WAIT, 0, 1, WAIT, 3]), operator=st.booleans())
+def test_whatever_the_order_of_deliveries_letters_rise_and_end_with_the_last_state(
+    world: World, clock: ManualClock, steps: Sequence[int], operator: bool
+) -> None:
+    driver = world.user()
+    events = life(driver.id, who_canceled="CPO" if operator else "MSP", reason="UNKNOWN")
+    for step in steps:
+        if step == WAIT:
+            wait(world, clock)
+            continue
+        event = events[step]
+        message_id = f"{event.booking_id}/{event.revision}"
+        notify.handle(world.platform, consumer="send_notifications", message_id=message_id, event=event)
+    wait(world, clock)
+    assert len(driver.get("/notify/inbox").json()["items"]) == len(LIFE), "the app has them all, each once"
+    letters = [sequence(message) for message in to(world, driver.id) if message.calendar is not None]
+    assert letters == sorted(set(letters))
+    outside = to(world, driver.id)
+    if outside or operator:
+        assert outside[-1].calendar is not None
+        assert sequence(outside[-1]) == 3, "whoever was told anything is told the end"
+
+
+def test_a_late_confirmation_does_not_bring_a_cancelled_entry_back(world: World, clock: ManualClock) -> None:
+    driver = world.user(phone=NUMBER)
+    reserved, _, _, canceled = life(driver.id, who_canceled="CPO")
+    for message_id, event in (("2", canceled), ("1", reserved)):
+        notify.handle(world.platform, consumer="send_notifications", message_id=message_id, event=event)
+    wait(world, clock)
+    assert [message.subject.split(":")[0] for message in to(world, driver.id)] == ["Cancelled"]
+    assert len(texts(world)) == 1
+    kinds = [item["type"] for item in driver.get("/notify/inbox").json()["items"]]
+    assert sorted(kinds) == ["booking_canceled", "booking_reserved"], "the app keeps what was overtaken"
+
+
+def test_each_change_that_a_driver_sees_raises_the_revision(world: World, clock: ManualClock) -> None:
+    driver = world.user()
+    booked = driver.book(world.location(), "10:00").json()
+    driver.post(f"/booking/bookings/{booked['id']}/reschedule", {"start": "2026-03-02T12:00:00Z"})
+    driver.post(f"/booking/bookings/{booked['id']}/cancel")
+    world.drain()
+    told = driver.get("/notify/inbox").json()["items"]
+    assert [(item["type"], item["data"]["revision"]) for item in told] == [
+        ("booking_canceled", 2),
+        ("booking_rescheduled", 1),
+        ("booking_reserved", 0),
+    ]
+
+
+def test_sixty_bookings_taken_back_at_once_make_no_message_outside(world: World, clock: ManualClock) -> None:
+    driver, place = world.user(phone=NUMBER), world.location(tariff=None)
+    for number in range(60):
+        booked = driver.book(place, "12:00").json()
+        assert driver.post(f"/booking/bookings/{booked['id']}/cancel").status_code == 200
+        if number % 20 == 0:
+            world.drain()
+    wait(world, clock)
+    assert texts(world) == []
+    assert to(world, driver.id) == []
+
+
+def test_a_booking_that_stands_for_a_minute_is_told_and_so_is_its_end(world: World, clock: ManualClock) -> None:
+    driver = world.user(phone=NUMBER)
+    booked = driver.book(world.location(), "12:00").json()
+    world.drain()
+    assert texts(world) == []
+    wait(world, clock)
+    driver.post(f"/booking/bookings/{booked['id']}/cancel")
+    world.drain()
+    assert [text.split(":")[0] for text in texts(world)] == ["Booked", "Cancelled"]
+    assert [message.subject.split(":")[0] for message in to(world, driver.id)] == ["Booked", "Cancelled"]
+
+
+def test_a_booking_taken_back_at_a_cost_is_told_though_nobody_heard_of_it(world: World, clock: ManualClock) -> None:
+    driver = world.user()
+    booked = driver.book(world.location(), "08:30").json()
+    canceled = driver.post(f"/booking/bookings/{booked['id']}/cancel").json()
+    assert canceled["canceled"]["fee_minor"] > 0
+    wait(world, clock)
+    assert [message.subject.split(":")[0] for message in to(world, driver.id)] == ["Cancelled"]
+
+
+def test_a_booking_moved_within_the_minute_is_told_once_as_it_is(world: World, clock: ManualClock) -> None:
+    driver = world.user(phone=NUMBER)
+    booked = driver.book(world.location(), "10:00").json()
+    driver.post(f"/booking/bookings/{booked['id']}/reschedule", {"start": "2026-03-02T12:00:00Z"})
+    wait(world, clock)
+    (text,) = texts(world)
+    assert "13:00 Amsterdam time" in text
+
+
+def test_silence_that_is_over_calls_nobody(world: World) -> None:
+    owner = world.user("owner")
+    for number, kind in enumerate((FeedBack, FeedSilent)):
+        event = event_of(kind, user_id=str(owner.id))
+        notify.handle(world.platform, consumer="send_notifications", message_id=str(number), event=event)
+    assert [message.subject.split(":")[0] for message in to(world, owner.id)] == ["Heard again"]
+    assert len(owner.get("/notify/inbox").json()["items"]) == 2
+
+
+class Refusing:
+    """A service that takes no SMS to anybody."""
+
+    def send(self, sms: Sms, *, operation_id: uuid.UUID) -> None:
+        raise Undeliverable(f"{sms.to} is not to be had ({operation_id}).")
+
+
+@pytest.mark.parametrize("phone", [None, NUMBER])
+def test_the_charger_reaches_who_cannot_be_sent_an_sms_by_email(
+    world: World, platform: Platform, clock: ManualClock, phone: str | None
+) -> None:
+    vars(platform)["sms"] = Refusing()
+    driver = world.user(phone=phone)
+    revealed = life(driver.id, evse_uid="E7")[2]
+    notify.handle(platform, consumer="send_notifications", message_id="1", event=revealed)
+    (mail,) = to(world, driver.id)
+    assert "E7" in mail.subject
+
+
+def test_the_charger_goes_by_sms_alone_where_that_can_be_sent(world: World) -> None:
+    driver = world.user(phone=NUMBER)
+    revealed = life(driver.id, evse_uid="E7")[2]
+    notify.handle(world.platform, consumer="send_notifications", message_id="1", event=revealed)
+    assert [bool(re.search("E7", text)) for text in texts(world)] == [True]
+    assert to(world, driver.id) == []
+
+
+def test_reminders_tell_the_booking_as_it_stands_once(world: World, clock: ManualClock) -> None:
+    driver = world.user(phone=NUMBER)
+    booked = driver.book(world.location(), "12:00").json()
+    for start in ("14:00", "12:00", "15:00", "12:00"):
+        moved = driver.post(f"/booking/bookings/{booked['id']}/reschedule", {"start": f"2026-03-02T{start}:00Z"})
+        assert moved.status_code == 200
+    wait(world, clock)
+    clock.jump(datetime.fromisoformat("2026-03-02T11:00:00+00:00"))
+    world.drain()
+    clock.jump(datetime.fromisoformat("2026-03-02T15:00:00+00:00"))
+    world.drain()
+    reminders = [text for text in texts(world) if text.startswith("In ")]
+    assert reminders == ["In an hour: Stadhuis, Mon 2 Mar, 13:00 Amsterdam time."]
+
+
+def test_a_reminder_that_comes_late_says_how_soon_and_names_the_charger(world: World, clock: ManualClock) -> None:
+    driver = world.user(phone=NUMBER)
+    driver.book(world.location(), "12:00")
+    wait(world, clock)
+    clock.jump(datetime.fromisoformat("2026-03-02T11:35:00+00:00"))
+    assign_evses(world.platform)
+    world.drain()
+    (reminder,) = [text for text in texts(world) if text.startswith("In ")]
+    assert reminder.startswith("In 25 minutes: ")
+    assert "Charger E" in reminder
+
+
+def test_a_reminder_that_comes_after_the_start_is_not_sent(world: World, clock: ManualClock) -> None:
+    driver = world.user(phone=NUMBER)
+    driver.book(world.location(), "12:00")
+    wait(world, clock)
+    clock.jump(datetime.fromisoformat("2026-03-02T12:05:00+00:00"))
+    world.drain()
+    assert [text for text in texts(world) if text.startswith("In ")] == []
