@@ -64,7 +64,7 @@ def arrive(*, tx: Tx, location: Location, booking: Booking, by: Authorisation, v
         if moved is None:
             start = booking.start.isoformat()
             raise Conflict("The EVSE is still taken or out of use until then; your booking starts as planned.", start=start)
-        booking = moved
+        booking, theirs = moved, None
     if theirs is not None:
         repository_sessions.update(tx, theirs.id, booking_id=booking.id, auth=by.value)
         return _fulfil(tx, booking, arrived_by=by)

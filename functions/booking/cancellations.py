@@ -30,7 +30,8 @@ def cancel_booking(
     """Ends a booking and frees its claims in the same transaction.
 
     By its driver it costs what the terms say: late the fee of a late cancel; once its start has passed it is a miss, NO_SHOW
-    with that fee, since their place was kept and they did not come. At a charger that is out of use neither costs anything.
+    with that fee, since their place was kept and they did not come. At a charger that is out of use, or that
+    somebody else is still at, neither costs anything.
     By anybody else, or with a `cause`, it is the operator's side's and free. Raises WrongState, Invalid for a reason that is
     the other side's.
     """
@@ -46,7 +47,7 @@ def cancel_booking(
 
 
 def _by_driver(tx: Tx, location: Location, booking: Booking, reason: CanceledReason) -> Booking:
-    costs = booking.status is ReservationStatus.RESERVED and outages.excuse(location, booking) is None
+    costs = booking.status is ReservationStatus.RESERVED and outages.excuse(tx, location, booking) is None
     if costs and booking.begun(tx.now):
         return sessions.miss(tx=tx, location=location, booking=booking)
     late = costs and booking.left_late(tx.now) is not None

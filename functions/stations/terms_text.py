@@ -9,13 +9,10 @@ from functions.tariffs.pricing import booking_fee
 from shared.money import format_money
 
 ACCESS = {
-    AccessMethod.OPEN: "the place is open to everybody",
-    AccessMethod.TOKEN: "a charge card or app",
     AccessMethod.LICENSE_PLATE: "your licence plate",
     AccessMethod.ACCESS_CODE: "an access code",
-    AccessMethod.INTERCOM: "the intercom",
-    AccessMethod.PARKING_TICKET: "a parking ticket",
 }
+"""The ways in that the platform itself opens (functions/booking/access.py). Of what it cannot keep the terms say nothing."""
 
 
 def span(minutes: int) -> str:
@@ -70,7 +67,7 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, 
         said.append("You can stay after the booked end while nobody else has booked.")
     else:
         said.append("Please leave by the booked end: the next driver may have booked.")
-    said.append(_access(terms))
+    said += _access(terms)
     if terms.booking_terms_url:
         said.append(f"The operator's own terms: {terms.booking_terms_url}")
     return said
@@ -99,11 +96,10 @@ def _cost(tariffs: list[Tariff], kind: BookingRestriction, currency: str) -> str
     return f"{format_money(fees[0], currency)} to {format_money(fees[-1], currency)}, by charger"
 
 
-def _access(terms: BookingTerms) -> str:
+def _access(terms: BookingTerms) -> list[str]:
     # Stored terms may be older than the list of words.
-    methods = [word for word in terms.supported_access_methods if word in AccessMethod.__members__]
-    ways = [ACCESS[AccessMethod(word)] for word in methods if word != AccessMethod.OPEN]
-    if not ways:
-        return "You need nothing to get in: the place is open to everybody."
-    joined = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
-    return f"You get in with {joined}."
+    methods = [AccessMethod(word) for word in terms.supported_access_methods if word in AccessMethod.__members__]
+    if not set(methods) - {AccessMethod.OPEN}:
+        return ["You need nothing to get in: the place is open to everybody."]
+    ways = [ACCESS[method] for method in methods if method in ACCESS]
+    return [f"You get in with {' or '.join(ways)}."] if ways else []

@@ -56,8 +56,9 @@ def test_every_line_runs_as_it_stands(served: str, world: World) -> None:
         if "key" in answer and "KEY" not in known:
             known |= {"KEY": answer["key"], "KEY_ID": answer["id"]}
         said.setdefault(answer.get("outcome") or line.split("/api/v1/")[1].split()[0], []).append(done.stdout)
-    assert len(LINES) == 9
+    assert len(LINES) == 11
     assert "CHANGED" in said, "the report of the page is taken"
+    assert "OPENED" in said, "and that of a session"
     assert station.shown() == {"E0": "AVAILABLE", "E1": "AVAILABLE"}, "the last line ended the feed"
 
 

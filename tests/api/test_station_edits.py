@@ -219,7 +219,7 @@ def test_terms_are_told_in_sentences_before_they_are_set(world: World, owner: Pe
         "noshow_fee": False,
         "min_lead_minutes": 30,
         "booking_horizon_days": 1,
-        "supported_access_methods": ["ACCESS_CODE", "LICENSE_PLATE"],
+        "supported_access_methods": ["ACCESS_CODE", "INTERCOM", "LICENSE_PLATE"],
         "open_bookings_per_driver": 1,
         "change_not_allowed": True,
         "booking_terms_url": "https://example.org/terms",
@@ -227,6 +227,7 @@ def test_terms_are_told_in_sentences_before_they_are_set(world: World, owner: Pe
     preview = owner.post(f"{path}/preview", terms).json()["sentences"]
     assert "You can cancel free of charge until 1 day before the start; after that it costs €2.42." in preview
     assert "You get in with an access code or your licence plate." in preview
+    assert not [sentence for sentence in preview if "intercom" in sentence], "what nobody here can keep is not said"
     assert "You can have 1 open booking at most when you book here." in preview
     assert "You can book up to 1 day ahead, and 30 minutes before the start at the latest." in preview
     assert "You cannot move a booking; cancel it and book anew." in preview

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.booking.charging import UNSEEN_STAYS
 from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE
 from shared.slots import slot_after, slot_of
 
@@ -192,10 +193,12 @@ class ReferenceModel:
 
     def canceled(self, item: ReferenceBooking, now: datetime) -> None:
         """By its driver; late it costs what the terms say, and after the start it is a miss."""
-        if item.status == "RESERVED" and item.begun(now):
+        begun = item.begun(now)
+        kept = item.status == "RESERVED" and not (begun and self._somebody_charges(item))
+        if kept and begun:
             self.missed(item, now)
             return
-        late = item.status == "RESERVED" and now > item.start - CANCEL_UNTIL
+        late = kept and now > item.start - CANCEL_UNTIL
         item.status, item.slots, item.fee = "CANCELED", set(), item.fee_of(CANCEL_FEE) if late else 0
         self.over(item)
         self.announce(item, "booking_canceled", now, reminder=False)
@@ -228,23 +231,62 @@ class ReferenceModel:
         item.revealed = item.start - now <= REVEAL_BEFORE
         self.announce(item, "booking_reserved", now)
 
-    def may_start(self, item: ReferenceBooking, now: datetime) -> str:
-        """What an attempt to start charging must answer: a status code and an error code."""
+    def may_start(self, item: ReferenceBooking, now: datetime) -> set[str]:
+        """What an attempt to start charging may answer: status codes and error codes. 200 may be at another EVSE."""
         if item.status != "RESERVED":
-            return "409 WRONG_STATE"
+            return {"409 WRONG_STATE"}
         if now < item.start - EARLY:
-            return "409 TERMS_REFUSE"
+            return {"409 TERMS_REFUSE"}
         if now >= item.end:
-            return "409 WRONG_STATE"
+            return {"409 WRONG_STATE"}
+        if self.may_charge_where_it_is(item, now):
+            return {"200"}
+        refusal = "409 SLOT_TAKEN" if self.who_charges_at(item, now) else "409 CONFLICT"
+        if item.place.evses == 1:
+            return {refusal}
+        wanted = set(range(slot_of(now), slot_of(item.end)))
+        there = [other for other in self.bookings.values() if other.place is item.place and other.evse != item.evse]
+        free = not any(other.slots & wanted or (other.started and not other.stopped) for other in there)
+        return {"200"} if free else {"200", refusal}
+
+    def who_charges_at(self, item: ReferenceBooking, now: datetime) -> ReferenceBooking | None:
+        """Whose session runs at the booking's EVSE; one whose time is over for an hour is thought to be gone."""
+        others = (other for other in self.bookings.values() if other is not item and other.evse == item.evse)
+        charging = next((other for other in others if other.started and not other.stopped), None)
+        return None if charging is None or self.is_gone(charging, now) else charging
+
+    def _somebody_charges(self, item: ReferenceBooking) -> bool:
+        return any(
+            other.evse == item.evse and other.started is not None and other.stopped is None
+            for other in self.bookings.values()
+            if other is not item
+        )
+
+    def is_gone(self, item: ReferenceBooking, now: datetime) -> bool:
+        """Whether a session that was not stopped is over for so long that the next driver is believed."""
+        return now - item.end >= UNSEEN_STAYS
+
+    def may_charge_where_it_is(self, item: ReferenceBooking, now: datetime) -> bool:
+        """Whether the booking's own EVSE is to be had from now on."""
         early = set(range(slot_of(now), slot_of(item.start)))
         others = (other for other in self.bookings.values() if other is not item and other.evse == item.evse)
-        return "409 CONFLICT" if any(other.slots & early for other in others) else "200"
+        return self.who_charges_at(item, now) is None and not any(other.slots & early for other in others)
 
     def began(self, item: ReferenceBooking, now: datetime) -> None:
-        """Charging: the slots before the start are the driver's too where they came early."""
+        """Charging: the slots before the start are the driver's too where they came early. At another EVSE they have it from
+        now on, and are told."""
+        for other in [*self.bookings.values()]:
+            unstopped = other is not item and other.evse == item.evse and other.started and not other.stopped
+            if unstopped and self.is_gone(other, now):
+                self.ended(other, other.end)
+        first = slot_of(now)
+        if self.may_charge_where_it_is(item, now):
+            item.slots |= set(range(first, slot_of(item.start)))
+        else:
+            item.slots, item.evse = set(range(first, slot_of(item.end))), None
+            self.events[("evse_changed", item.id)] += 1
         item.status, item.started, item.revealed = "FULFILLED", now, True
         self.over(item)
-        item.slots |= set(range(slot_of(now), slot_of(item.start)))
 
     def ended(self, item: ReferenceBooking, now: datetime) -> None:
         """Charging has ended: what is left is free."""
@@ -257,7 +299,13 @@ class ReferenceModel:
         for place in self.places.values():
             self.end_lapsed(place, now)
         for item in self.bookings.values():
-            if item.status == "RESERVED" and item.miss_at is not None and item.miss_at <= now:
+            if item.status != "RESERVED" or item.miss_at is None or item.miss_at > now:
+                continue
+            if self._somebody_charges(item):
+                item.status, item.slots, item.fee = "CANCELED", set(), 0
+                self.over(item)
+                self.announce(item, "booking_canceled", now, reminder=False)
+            else:
                 self.missed(item, now)
         for item in self.bookings.values():
             if item.status == "RESERVED" and not item.revealed and item.start <= now + REVEAL_BEFORE:

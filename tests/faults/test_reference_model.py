@@ -232,7 +232,7 @@ class BookingLifecycle(RuleBasedStateMachine):
         item = self.booking(pick)
         expected = self.reference.may_start(item, self.now)
         answer, _ = self.post(item.driver, f"/booking/bookings/{item.id}/start", None)
-        assert answer == expected
+        assert answer in expected
         if answer == "200":
             self.reference.began(item, self.now)
 

@@ -1,0 +1,199 @@
+"""Never two sessions on one EVSE: who stays is told, who comes gets another EVSE or alternatives, and nobody pays for that."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from functions.booking.overstay import watch_sessions
+from functions.booking.sweeps import assign_evses, sweep_no_shows
+from functions.booking.tables import charging_session, slot_claim
+from functions.stations.domain import BookingTerms
+from shared.clock import ManualClock
+from shared.outbox import outbox_message
+from tests.support.stations_feed import Station, instant
+from tests.support.world import Person, World
+
+RUNNING = sa.select(charging_session.c.running_evse_id).where(charging_session.c.status == "ACTIVE")
+
+
+def at(clock: ManualClock, time: str) -> None:
+    clock.jump(datetime.fromisoformat(instant(time)))
+
+
+def book(world: World, place: str, start: str, minutes: int = 30) -> tuple[Person, str]:
+    driver = world.user()
+    made = driver.book(place, start, minutes=minutes)
+    assert made.status_code == 201, made.text
+    return driver, f"/booking/bookings/{made.json()['id']}"
+
+
+def told(world: World, kind: str) -> int:
+    return int(world.scalar(sa.select(sa.func.count()).where(outbox_message.c.type == kind)))
+
+
+def running(world: World) -> list[Any]:
+    return world.platform.read(lambda tx: list(tx.execute(RUNNING).scalars()))
+
+
+def stays(world: World, clock: ManualClock, place: str) -> tuple[Person, str]:
+    """Somebody who came at ten, whose time ended at half past, and who is still there."""
+    driver, path = book(world, place, "10:00")
+    at(clock, "10:00")
+    assert driver.post(f"{path}/start").json()["reservation_status"] == "FULFILLED"
+    return driver, path
+
+
+def test_who_comes_to_an_evse_that_is_still_taken_gets_another_of_the_pool(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=2)
+    _, first = stays(world, clock, place)
+    driver, path = book(world, place, "10:30")
+    assign_evses(world.platform)
+    before = driver.get(path).json()
+    at(clock, "10:31")
+    began = driver.post(f"{path}/start").json()
+    assert (before["evse_uid"], began["evse_uid"]) == ("E0", "E1")
+    assert began["reservation_status"] == "FULFILLED"
+    assert told(world, "evse_changed") == 1
+    assert len(set(running(world))) == 2
+    assert first != path
+
+
+def test_where_no_other_is_free_they_are_told_with_alternatives(world: World, clock: ManualClock) -> None:
+    place, near = world.location(evses=1), world.location(evses=1, name="Next door", latitude=52.091)
+    stays(world, clock, place)
+    driver, path = book(world, place, "10:30")
+    at(clock, "10:31")
+    refused = driver.post(f"{path}/start")
+    assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN")
+    assert near in {item["location_id"] for item in refused.json()["alternatives"]}
+    assert len(running(world)) == 1
+    at(clock, "10:46")
+    assert sweep_no_shows(world.platform) == 1
+    ended = driver.get(path).json()
+    assert (ended["reservation_status"], ended["canceled"]["fee_minor"]) == ("CANCELED", 0)
+    assert (ended["canceled"]["who_canceled"], ended["canceled"]["cancellation_reason"]) == ("CPO", "BLOCKED")
+
+
+def test_who_stays_is_told_once(world: World, clock: ManualClock) -> None:
+    driver, _ = stays(world, clock, world.location(evses=1))
+    at(clock, "10:29")
+    watch_sessions(world.platform)
+    assert told(world, "session_overstayed") == 0
+    at(clock, "10:30")
+    watch_sessions(world.platform)
+    watch_sessions(world.platform)
+    assert told(world, "session_overstayed") == 1
+    world.drain()
+    assert driver.get("/notify/inbox").json()["items"][0]["title"].startswith("Please move your car")
+
+
+def test_who_may_stay_while_nobody_else_has_booked_is_told_when_somebody_has(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=1, terms=BookingTerms(late_stop_allowed=True))
+    stays(world, clock, place)
+    book(world, place, "11:15")
+    at(clock, "10:30")
+    watch_sessions(world.platform)
+    assert told(world, "session_overstayed") == 0
+    at(clock, "11:00")
+    watch_sessions(world.platform)
+    assert told(world, "session_overstayed") == 1
+
+
+def test_who_stays_takes_what_is_next_and_gives_it_back(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=1)
+    driver, path = stays(world, clock, place)
+    at(clock, "10:31")
+    watch_sessions(world.platform)
+    refused = world.user().book(place, "10:45", minutes=15)
+    assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN")
+    at(clock, "10:33")
+    assert driver.post(f"{path}/stop").status_code == 200
+    assert world.scalar(sa.select(sa.func.count()).select_from(slot_claim)) == 3, "10:00 to 10:45"
+    assert world.user().book(place, "10:45", minutes=15).status_code == 201
+
+
+def test_who_is_next_is_moved_before_they_are_told_their_evse(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=2)
+    stays(world, clock, place)
+    driver, path = book(world, place, "11:00")
+    at(clock, "10:30")
+    watch_sessions(world.platform)
+    assign_evses(world.platform)
+    assert driver.get(path).json()["evse_uid"] == "E1"
+    assert told(world, "evse_changed") == 0, "they knew of none"
+
+
+def test_the_next_driver_may_say_that_nobody_is_there(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=1)
+    first, forgotten = stays(world, clock, place)
+    driver, path = book(world, place, "10:30")
+    at(clock, "10:31")
+    assert driver.post(f"{path}/start", {"vacant": True}).json()["reservation_status"] == "FULFILLED"
+    assert len(running(world)) == 1
+    ended = first.get(forgotten).json()
+    assert ended["session"]["stopped_at"] == "2026-03-02T10:30:00Z"
+    assert ended["settlement"]["total_minor"] == ended["quote"]["expected_minor"]
+
+
+def test_a_station_that_speaks_is_believed_more_than_who_says_that_nobody_is_there(world: World, clock: ManualClock) -> None:
+    station = Station.at(world, evses=1)
+    first, stayed = book(world, station.location, "10:00")
+    driver, path = book(world, station.location, "10:30")
+    at(clock, "10:00")
+    station.report("E0", "CHARGING", "10:00")
+    assert first.post(f"{stayed}/start").json()["reservation_status"] == "FULFILLED"
+    at(clock, "10:31")
+    station.heartbeat()
+    refused = driver.post(f"{path}/start", {"vacant": True})
+    assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN")
+
+
+def test_an_early_start_takes_another_evse_where_its_own_is_taken(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=2)
+    other, other_path = book(world, place, "10:00")
+    driver, path = book(world, place, "10:30")
+    at(clock, "10:05")
+    other.post(f"{other_path}/start")
+    assign_evses(world.platform)
+    assert driver.get(path).json()["evse_uid"] == "E0", "packed behind the other"
+    at(clock, "10:22")
+    early = driver.post(f"{path}/start")
+    assert early.status_code == 200, early.text
+    assert (early.json()["reservation_status"], early.json()["evse_uid"]) == ("FULFILLED", "E1")
+
+
+def test_an_early_start_stands_as_planned_where_nothing_is_free(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=1)
+    book(world, place, "10:00")
+    driver, path = book(world, place, "10:30")
+    at(clock, "10:22")
+    early = driver.post(f"{path}/start")
+    assert (early.status_code, early.json()["code"]) == (409, "CONFLICT")
+    assert driver.get(path).json()["reservation_status"] == "RESERVED"
+
+
+@pytest.mark.parametrize("late_stop_allowed", [True, False])
+def test_the_station_is_told_until_when_the_evse_may_be_used(world: World, clock: ManualClock, late_stop_allowed: bool) -> None:
+    station = Station.at(world, evses=1, terms=BookingTerms(late_stop_allowed=late_stop_allowed))
+    station.report("E0", "AVAILABLE", "08:00")
+    driver, path = book(world, station.location, "10:00")
+    book(world, station.location, "11:15")
+    at(clock, "10:00")
+    station.heartbeat()
+    driver.post(f"{path}/start")
+    body = {"status": "ACTIVE", "start_date_time": instant("10:00"), "kwh": 0, "last_updated": instant("10:00")}
+    answer = station.call("PUT", f"/stations/evses/{station.evses['E0']}/sessions/1", body).json()
+    assert answer["allowed_until"] == ("2026-03-02T11:15:00Z" if late_stop_allowed else "2026-03-02T10:30:00Z")
+
+
+def test_a_forgotten_session_that_nobody_can_see_is_not_thought_to_stay_for_a_day(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=1)
+    stays(world, clock, place)
+    driver, path = book(world, place, "13:00")
+    at(clock, "12:00")
+    watch_sessions(world.platform)
+    assert world.user().book(place, "12:15", minutes=15).status_code == 201
+    clock.advance(timedelta(hours=1))
+    assert driver.post(f"{path}/start").json()["reservation_status"] == "FULFILLED"
