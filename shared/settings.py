@@ -69,6 +69,26 @@ class Settings(BaseSettings):
     account_mails_per_address: int = Field(
         30, ge=1, description="Registrations, forgotten passwords and repeated verifications an address may ask for in an hour."
     )
+    sms_countries: str = Field(
+        "AT,BE,BG,CH,CY,CZ,DE,DK,EE,ES,FI,FR,GB,GR,HR,HU,IE,IS,IT,LI,LT,LU,LV,MT,NL,NO,PL,PT,RO,SE,SI,SK",
+        pattern="^[A-Z]{2}(,[A-Z]{2})*$",
+        description="Countries whose mobile numbers get SMS: ISO 3166-1, two letters, comma separated.",
+    )
+    phone_codes_per_address: int = Field(
+        20, ge=1, description="Codes to prove a phone number that an address may ask for in an hour."
+    )
+    phone_codes_per_account: int = Field(
+        5, ge=1, description="Codes to prove a phone number that an account may ask for in a day."
+    )
+    phone_codes_per_number: int = Field(
+        5, ge=1, description="Codes that may be asked for one number in an hour, by whichever accounts."
+    )
+    sms_per_number_hour: int = Field(10, ge=1, description="SMS that a number gets in an hour.")
+    sms_per_number_day: int = Field(30, ge=1, description="SMS that a number gets in a day.")
+    sms_per_account_day: int = Field(40, ge=1, description="SMS that an account gets in a day, whatever its numbers.")
+    sms_per_hour: int = Field(
+        2000, ge=1, description="SMS that the platform sends in an hour; above it none, and an error `SMS_CEILING` in the log."
+    )
     oidc_issuer: str | None = Field(
         None, description="Issuer of an OpenID Connect provider (Entra External ID). Unset: sign-in by password alone."
     )
@@ -95,6 +115,11 @@ class Settings(BaseSettings):
         None, description="Azure Monitor. Unset: telemetry stays in the process."
     )
     log_level: str = Field("INFO", description="Level of the root logger.")
+
+    @cached_property
+    def sms_country_codes(self) -> frozenset[str]:
+        """The countries whose mobile numbers get SMS."""
+        return frozenset(self.sms_countries.split(","))
 
     @cached_property
     def database_address(self) -> str:

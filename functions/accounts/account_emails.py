@@ -1,4 +1,4 @@
-"""Which e-mail an account's event asks for: to whom it goes, and the token of its link where it has one.
+"""Which e-mail or SMS an account's event asks for: to whom it goes, and the token or code that it carries.
 
 This runs in the consumer of the event, after the answer: so the answer takes as long for an address without an account.
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions.accounts import repository
+from functions.accounts import repository, repository_phones
 from functions.accounts.domain import Purpose, User, UserStatus
 from functions.accounts.events import (
     AccountDeleted,
@@ -18,6 +18,9 @@ from functions.accounts.events import (
     EmailChangeWanted,
     PasswordChanged,
     PasswordForgotten,
+    PhoneChanged,
+    PhoneProofWanted,
+    PhoneTaken,
     VerificationWanted,
 )
 from functions.accounts.recovery import make_token, may_mail
@@ -45,6 +48,25 @@ class AccountEmail:
     """Whether it is in the in-app inbox too."""
     keep: bool = True
     """False where nothing of it may stay once it is sent."""
+
+
+@dataclass(frozen=True)
+class AccountSms:
+    """A code that is to be sent to a number; nothing of it stays once it is sent."""
+
+    user_id: uuid.UUID
+    """Whose account wants the number."""
+    to: str
+    """The number, E.164."""
+    verification_id: uuid.UUID
+    """The row that the code is derived from."""
+
+
+def _phone_proof(tx: Tx, event: PhoneProofWanted) -> AccountSms | None:
+    verification = repository_phones.by_id(tx, event.verification_id)
+    if verification is None or verification.expires_at <= tx.now:
+        return None
+    return AccountSms(verification.user_id, verification.number, verification.id)
 
 
 def _linked(tx: Tx, kind: str, user: User, purpose: Purpose, *, to: str | None = None) -> AccountEmail | None:
@@ -96,10 +118,14 @@ def _email_wanted(tx: Tx, event: EmailChangeWanted) -> AccountEmail | None:
     return _linked(tx, "confirm_email", user, Purpose.EMAIL, to=event.email)
 
 
-def _about(kind: str) -> Callable[[Tx, PasswordChanged | EmailChanged | AccountLinked], AccountEmail | None]:
+Told = PasswordChanged | EmailChanged | PhoneChanged | PhoneTaken | AccountLinked
+"""What was done to an account, and its holder must hear of."""
+
+
+def _about(kind: str) -> Callable[[Tx, Told], AccountEmail | None]:
     """An e-mail that tells holders what was done to their account; it is in their inbox too."""
 
-    def account_email(tx: Tx, event: PasswordChanged | EmailChanged | AccountLinked) -> AccountEmail | None:
+    def account_email(tx: Tx, event: Told) -> AccountEmail | None:
         user = repository.user_by_id(tx, event.user_id)
         if user is None:
             return None
@@ -113,14 +139,17 @@ def _deleted(_tx: Tx, event: AccountDeleted) -> AccountEmail | None:
     return AccountEmail("account_deleted", event.user_id, event.email, event.name, keep=False)
 
 
-ACCOUNT_EMAILS: Mapping[type[Event], Callable[[Tx, Any], AccountEmail | None]] = {
+ACCOUNT_EMAILS: Mapping[type[Event], Callable[[Tx, Any], AccountEmail | AccountSms | None]] = {
     AccountRegistered: _registered,
     VerificationWanted: _verification,
     PasswordForgotten: _forgotten,
     EmailChangeWanted: _email_wanted,
     PasswordChanged: _about("password_changed"),
     EmailChanged: _about("email_changed"),
+    PhoneProofWanted: _phone_proof,
+    PhoneChanged: _about("phone_changed"),
+    PhoneTaken: _about("phone_taken"),
     AccountLinked: _about("account_linked"),
     AccountDeleted: _deleted,
 }
-"""By an account's event: the e-mail it asks for, None where nobody is to be told."""
+"""By an account's event: the e-mail or SMS it asks for, None where nobody is to be told."""

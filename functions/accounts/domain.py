@@ -44,6 +44,10 @@ TOKEN_LIFETIME = {
     Purpose.OIDC: timedelta(minutes=10),
     Purpose.NOTICE: timedelta(hours=1),
 }
+CODE_LIFETIME = timedelta(minutes=10)
+"""How long the code sent to a phone number is good."""
+CODE_TRIES = 5
+"""Wrong codes after which a new one must be asked for."""
 MAILS_AN_HOUR = 5
 """E-mails of one purpose that an account gets in an hour; what is asked for beyond is answered alike and not sent."""
 
@@ -59,7 +63,7 @@ class User:
     name: str
     """As they want to be called."""
     phone: str | None
-    """E.164; without one no SMS is sent."""
+    """E.164; nothing is sent to it unless `phone_verified_at` is set."""
     role: str
     """`driver`, `owner` or `admin`."""
     password_hash: str = field(repr=False)
@@ -70,6 +74,8 @@ class User:
     """When it was registered."""
     status: str = UserStatus.ACTIVE.value
     """A UserStatus."""
+    phone_verified_at: datetime | None = None
+    """When a code sent to the number was given back; None of a number from before that was asked."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,30 @@ class Contact:
     phone: str | None
     name: str
     email_verified: bool
+    phone_verified_at: datetime | None = None
+
+    @property
+    def sms_number(self) -> str | None:
+        """The number that SMS may be sent to: only one that a code has proven."""
+        return None if self.phone_verified_at is None else self.phone
+
+
+@dataclass(frozen=True)
+class PhoneVerification:
+    """A number whose holder is to give back the code that was sent to it; one of an account at a time."""
+
+    user_id: uuid.UUID
+    """Whose account wants the number."""
+    id: uuid.UUID
+    """UUIDv7; the code is derived from it and the signing key."""
+    number: str
+    """E.164."""
+    tries: int
+    """Wrong codes that were given."""
+    created_at: datetime
+    """When it was asked for."""
+    expires_at: datetime
+    """From when on the code is refused."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +159,8 @@ class AccountSession:
     """How the device's browser names itself."""
     address: str | None
     """The network address it last came from."""
+    proven_at: datetime | None = None
+    """When the identity provider last asked its person who they are; None of a log-in by password, or where it does not say."""
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be refreshed."""
@@ -201,6 +233,12 @@ def derive(key: str, purpose: str, row_id: uuid.UUID) -> str:
     """
     digest = hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + row_id.bytes, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def phone_code(key: str, verification_id: uuid.UUID) -> str:
+    """The six digits that prove a number; only the holder of `key` can make them."""
+    digest = hmac.new(key.encode(), b"evcharging phone\0" + verification_id.bytes, hashlib.sha256).digest()
+    return f"{int.from_bytes(digest) % 1_000_000:06}"
 
 
 def derived_again(keys: Sequence[str], row: AccountToken) -> str | None:

@@ -123,6 +123,7 @@ def _take_over_unverified(tx: Tx, user: User, *, name: str) -> User:
         "password_hash": NO_PASSWORD,
         "email_verified": True,
         "phone": None,
+        "phone_verified_at": None,
     }
     repository.update_user(tx, user.id, **values)
     repository.spend_tokens(tx, user.id)

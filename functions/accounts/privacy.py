@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from functions.accounts import repository
+from functions.accounts import repository, repository_phones
 from functions.accounts.domain import User
 from functions.accounts.user_management import check_administrator_left
 from shared.errors import Unauthenticated
@@ -11,8 +11,10 @@ from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
-    """The parts of the account's export by name: identities, vehicles, sessions, audit entries about the person."""
+    """The parts of the account's export by name: identities, vehicles, sessions, audit entries about the person, and the phone
+    number that waits for its code."""
     return {
+        "phone_to_confirm": repository_phones.of_user(tx, user_id),
         "identities": repository.identities_of(tx, user_id),
         "vehicles": repository.vehicles_of(tx, user_id, after=None, limit=None),
         "sessions": repository.sessions_of(tx, user_id, alive=False, before=None, limit=None),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.accounts import oidc, recovery, service, sessions, user_management
+from functions.accounts import oidc, phones, recovery, service, sessions, user_management
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.passwords import check_password, hash_password
@@ -21,6 +21,9 @@ from functions.accounts.schemas import (
     OidcFinish,
     OidcStart,
     PasswordChange,
+    PhoneAsked,
+    PhoneCode,
+    PhoneIn,
     Refresh,
     Register,
     ResetIn,
@@ -33,7 +36,15 @@ from functions.accounts.schemas import (
     VehicleUpdate,
     VerifyIn,
 )
-from shared.errors import BadCredentials, Conflict, Forbidden, IdempotencyKeyReused, NotFound
+from shared.errors import (
+    BadCredentials,
+    Conflict,
+    Forbidden,
+    IdempotencyKeyReused,
+    NotFound,
+    TooManyRequests,
+    WrongState,
+)
 from shared.web.call import Admin, Public, SignedIn, limited
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
@@ -138,7 +149,7 @@ def get_me(call: SignedIn) -> User:
 
 @router.patch("/me", response_model=User)
 def update_me(update: UserUpdate, call: SignedIn) -> User:
-    """Changes your name or phone number."""
+    """Changes your name."""
     return User.model_validate(call.write(lambda tx: service.update_me(tx=tx, update=update)))
 
 
@@ -153,6 +164,31 @@ def change_email(change: EmailChange, call: SignedIn) -> Asked:
     """Asks for a link at another address; your account has it once the link is followed."""
     recovery.ask_for_email(platform=call.platform, actor=call.actor, email=change.email, password=change.password)
     return Asked()
+
+
+@router.post(
+    "/me/phone",
+    status_code=202,
+    response_model=PhoneAsked,
+    dependencies=[limited("phone_address")],
+    responses=errors(BadCredentials, TooManyRequests),
+)
+def ask_for_phone(phone_in: PhoneIn, call: SignedIn) -> PhoneAsked:
+    """Sends a code of six digits to a mobile number; your account has it once the code is confirmed, and until then keeps the
+    one it has."""
+    return PhoneAsked.model_validate(phones.ask(platform=call.platform, actor=call.actor, phone_in=phone_in))
+
+
+@router.post("/me/phone/confirm", response_model=User, dependencies=TRIED, responses=errors(WrongState))
+def confirm_phone(confirm_in: PhoneCode, call: SignedIn) -> User:
+    """Proves the number by its code: from now on it gets your text messages. Another account that had it loses it."""
+    return User.model_validate(phones.confirm(platform=call.platform, actor=call.actor, code=confirm_in.code))
+
+
+@router.delete("/me/phone", status_code=204)
+def remove_phone(call: SignedIn) -> None:
+    """Takes your number off your account: no more text messages."""
+    call.write(lambda tx: phones.remove(tx=tx))
 
 
 @router.get("/me/sessions", response_model=Page[AccountSession])

@@ -24,7 +24,6 @@ def _email(value: str) -> str:
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 """A password to be set; passwords.py says which ones are refused."""
 Given = Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
@@ -44,7 +43,6 @@ class Register(Input):
     email: Email = Field(examples=["ada@example.org"])
     password: Password = Field(examples=["correct horse battery"])
     name: Name = Field(examples=["Ada"])
-    phone: Phone | None = None
     role: Literal["driver", "owner"] = "driver"
 
 
@@ -101,6 +99,31 @@ class EmailConfirm(Input):
     token: LinkToken
 
 
+class PhoneIn(Input):
+    """A mobile number as it is dialled, and the present password."""
+
+    number: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40)] = Field(
+        examples=["06 1234 5678"], description="International (+31612345678), or as it is dialled in `country`"
+    )
+    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] | None = Field(
+        None, examples=["NL"], description="ISO 3166-1, two letters: where a number without + belongs"
+    )
+    password: Given | None = None
+
+
+class PhoneAsked(Output):
+    """A code is on its way to `number` (E.164); it is good until `expires_at`."""
+
+    number: str
+    expires_at: datetime
+
+
+class PhoneCode(Input):
+    """The code that was sent to the number."""
+
+    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{6}$")] = Field(examples=["123456"])
+
+
 class OidcStart(Output):
     """Where to send the browser, and what the client keeps until it comes back. `binding` never leaves the client."""
 
@@ -139,6 +162,7 @@ class User(Output):
     email: str
     name: str
     phone: str | None
+    phone_verified_at: datetime | None = Field(description="When a code proved the number; without that no SMS is sent to it")
     role: str
     email_verified: bool
     created_at: datetime
@@ -171,10 +195,9 @@ class AccountUpdate(Input):
 
 
 class UserUpdate(Input):
-    """What a user may change of their own account; `phone: null` removes the number."""
+    """What a user may change of their own account. The phone number has a way of its own: accounts/me/phone."""
 
     name: Name | None = None
-    phone: Phone | None = None
 
 
 class VehicleCreate(Input):

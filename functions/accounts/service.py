@@ -24,7 +24,8 @@ def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
     email = normalise_email(register_in.email)
     values: dict[str, Any] = {
         "name": register_in.name,
-        "phone": register_in.phone,
+        "phone": None,
+        "phone_verified_at": None,
         "role": register_in.role,
         "password_hash": password_hash,
         "created_at": tx.now,
@@ -36,7 +37,7 @@ def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
 
 def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None) -> User:
     """The account of `email`, made or brought to this password and role, verified and active; its sessions end. For
-    operators' commands, not for routes."""
+    operators' commands, not for routes: they vouch for address and phone."""
     email, hashed = normalise_email(email), hash_password(password)
     user = repository.user_by_email(tx, email, lock=True)
     if user is None:
@@ -49,6 +50,7 @@ def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phon
             password_hash=hashed,
             email_verified=True,
             created_at=tx.now,
+            phone_verified_at=None if phone is None else tx.now,
         )
         repository.add_user(tx, user)
         tx.audit("user.create", object_type="user", object_id=user.id, after={"role": role})
@@ -78,7 +80,7 @@ def get_me(*, tx: Tx) -> User:
 
 
 def update_me(*, tx: Tx, update: UserUpdate) -> User:
-    """Changes the caller's name or phone."""
+    """Changes the caller's name."""
     me = get_me(tx=tx)
     values = update.model_dump(exclude_unset=True)
     if values.get("name", "") is None:
@@ -91,7 +93,9 @@ def update_me(*, tx: Tx, update: UserUpdate) -> User:
 def find_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact | None:
     """How to reach a user; None where the account has been deleted since."""
     user = repository.user_by_id(tx, user_id)
-    return None if user is None else Contact(user.id, user.email, user.phone, user.name, user.email_verified)
+    if user is None:
+        return None
+    return Contact(user.id, user.email, user.phone, user.name, user.email_verified, user.phone_verified_at)
 
 
 def get_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle:

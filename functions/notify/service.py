@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
-from functions.accounts.account_emails import ACCOUNT_EMAILS
+from functions.accounts.account_emails import ACCOUNT_EMAILS, AccountSms
 from functions.booking import service as booking
 from functions.booking.events import BookingEvent, BookingReminder
-from functions.notify import account_emails, rendering, repository
+from functions.notify import account_emails, rendering, repository, sms_budget
 from functions.notify.domain import RENDERERS, Notification, NotificationContent, NotificationDelivery, NotifiedEvent
 from shared import telemetry
 from shared.adapters.email import Attachment, Email
@@ -61,13 +61,17 @@ def _record(tx: Tx, *, message_id: str, event: Event) -> None:
     if content.email:
         email = _email_content(tx, content, event=event, name=contact.name, to=contact.email)
         _add_delivery(tx, message_id, user_id, channel="EMAIL", address=contact.email, content=email)
-    if content.sms is not None and contact.phone is not None:
-        _add_delivery(tx, message_id, user_id, channel="SMS", address=contact.phone, content={"text": content.sms})
+    if content.sms is not None and contact.sms_number is not None:
+        _add_delivery(tx, message_id, user_id, channel="SMS", address=contact.sms_number, content={"text": content.sms})
 
 
 def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
     account_email = ACCOUNT_EMAILS[type(event)](tx, event)
     if account_email is None:
+        return
+    if isinstance(account_email, AccountSms):
+        code = {"text": account_emails.CODE_TEXT, "verification_id": str(account_email.verification_id), "keep": False}
+        _add_delivery(tx, message_id, account_email.user_id, channel="SMS", address=account_email.to, content=code)
         return
     content, link = account_emails.to_content(account_email, settings=tx.settings)
     if account_email.in_app:
@@ -147,7 +151,9 @@ def _send_pending(platform: Platform, message_id: str) -> None:
 def _send(platform: Platform, delivery: NotificationDelivery) -> None:
     content = delivery.content
     if delivery.channel == "SMS":
-        platform.sms.send(Sms(delivery.address, content["text"]), operation_id=delivery.id)
+        text = account_emails.with_code(platform, content)
+        sms_budget.spend(platform, delivery)
+        platform.sms.send(Sms(delivery.address, text), operation_id=delivery.id)
         return
     attachments: tuple[Attachment, ...] = ()
     if "calendar" in content:

@@ -45,7 +45,7 @@ def export(*, tx: Tx) -> bytes:
     me = get_me(tx=tx)
     account = accounts.export(tx=tx, user_id=me.id)
     parts: dict[str, Any] = {
-        "profile": _plain(me) | {"identities": account["identities"]},
+        "profile": _plain(me) | {part: account[part] for part in ("identities", "phone_to_confirm")},
         "vehicles": account["vehicles"],
         "bookings": bookings.export(tx=tx, user_id=me.id),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.host.pages import mailbox
-from functions.accounts.tables import account_token, identity, refresh_token, session, user, vehicle
+from functions.accounts.tables import account_token, identity, phone_verification, refresh_token, session, user, vehicle
 from functions.booking.tables import booking, slot_claim
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
@@ -46,7 +46,8 @@ def settled(world: World) -> dict[str, Any]:
     assert call(world, "POST", "/booking/bookings", tokens, place).status_code == 201
     assert call(world, "POST", "/optimizer/charge-requests", tokens, WISH).status_code == 202
     world.drain()
-    call(world, "PATCH", "/accounts/me", tokens, {"phone": "+31612345678"})
+    asked = call(world, "POST", "/accounts/me/phone", tokens, {"number": "+31612345678", "password": PASSWORD})
+    assert asked.status_code == 202, asked.text
     return tokens
 
 
@@ -118,7 +119,8 @@ def test_a_deleted_account_leaves_bookings_of_nobody(world: World, clock: Manual
     assert log_in(world.client).status_code == 401
     assert world.client.post(f"{API}/accounts/refresh", json={"refresh_token": tokens["refresh_token"]}).status_code == 401
 
-    for table in (user, session, refresh_token, account_token, identity, vehicle, notification, idempotency_key, decision):
+    of_the_account = (user, session, refresh_token, account_token, phone_verification, identity, vehicle)
+    for table in (*of_the_account, notification, idempotency_key, decision):
         assert world.scalar(sa.select(sa.func.count()).select_from(table)) == 0, table.name
     rows = world.platform.read(lambda tx: tx.execute(sa.select(booking)).all())
     assert len(rows) == 2

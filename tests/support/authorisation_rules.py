@@ -339,6 +339,13 @@ RULES: dict[str, Rule] = {
         body=lambda scene, person: {"email": "new@example.org", "password": _password(scene, person)},
         status=202,
     ),
+    "POST /accounts/me/phone": Rule(
+        SIGNED_IN,
+        body=lambda scene, person: {"number": "06 1234 5678", "country": "NL", "password": _password(scene, person)},
+        status=202,
+    ),
+    "POST /accounts/me/phone/confirm": Rule(SIGNED_IN, body={"code": "123456"}, status=409),
+    "DELETE /accounts/me/phone": Rule(SIGNED_IN, status=204),
     "GET /accounts/me/sessions": Rule(SIGNED_IN),
     "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),
     "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),

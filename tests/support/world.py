@@ -52,9 +52,13 @@ class World:
     owner_id: uuid.UUID = field(default_factory=new_id)
 
     def user(self, role: str = "driver", *, phone: str | None = None) -> "Person":
-        """An account with a token; its password is nobody's."""
+        """An account with a token; its phone is proven, its password is nobody's."""
         user_id = new_id()
-        account = User(user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, self.platform.clock.now())
+        now = self.platform.clock.now()
+        proven_at = None if phone is None else now
+        account = User(
+            user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, now, phone_verified_at=proven_at
+        )
         self.platform.transact(lambda tx: account_rows.add_user(tx, account))
         person = Person(self, user_id, role)
         person.session()
