@@ -21,6 +21,7 @@ from cities.__main__ import print_report
 from devhost.replay.seed import DEMO, Seeded, seed
 from shared import telemetry
 from shared.errors import AppError
+from shared.local_files import data_folder, write_private
 from shared.platform import Platform
 from shared.settings import Settings
 
@@ -58,9 +59,7 @@ def _secret(data_dir: Path) -> str:
     """The signing key of a full stack, made once and kept beside its data."""
     path = data_dir / "jwt.key"
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        write_private(path, secrets.token_urlsafe(48).encode())
     return path.read_text()
 
 
@@ -128,6 +127,7 @@ def main() -> None:
     kind = os.environ.get("STACK") or "embedded"
     city = Path(os.environ["CITY"]) if os.environ.get("CITY") else None
     _check_port(port)
+    data_folder(data_dir)
     telemetry.configure_logging(os.environ.get("LOG_LEVEL") or "INFO", formatter=ShortFormatter())
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -4,8 +4,10 @@ import secrets
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.local_files import data_folder
 
 
 class Settings(BaseSettings):
@@ -100,6 +102,19 @@ class Settings(BaseSettings):
     oidc_verified_claim: str = Field(
         "email_verified", description="Claim that says the provider has verified the e-mail address (Entra: `xms_edov`)."
     )
+    fresh_sign_in_minutes: int = Field(
+        10,
+        ge=1,
+        le=1440,
+        description="Minutes after a sign-in at the provider in which an account without a password does what is sensitive.",
+    )
+    legal_terms_file: FilePath | None = Field(
+        None, description="Markdown of the terms of use. Unset: the text that is shipped."
+    )
+    legal_privacy_file: FilePath | None = Field(
+        None, description="Markdown of the privacy notice. Unset: the text that is shipped."
+    )
+    legal_imprint_file: FilePath | None = Field(None, description="Markdown of the imprint. Unset: the text that is shipped.")
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
     )
@@ -140,7 +155,7 @@ class Settings(BaseSettings):
             raise ValueError("JWT_SECRET: must be set when DATABASE_URL is")
         path = self.data_dir / "jwt.key"
         if not path.exists():
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            data_folder(self.data_dir)
             draft = path.with_name(f".jwt.{secrets.token_hex(4)}")
             draft.touch(mode=0o600)
             draft.write_text(secrets.token_urlsafe(48))

@@ -17,6 +17,7 @@ from functions.stations.domain import LocationRecord
 from functions.stations.enums import ConnectorType, power_class
 from functions.tariffs.domain import Tariff
 from shared.errors import Conflict
+from shared.local_files import write_private
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -145,8 +146,7 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
         longitude=loaded.longitude,
     )
     path = data_dir / MARK
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(vars(seeded), indent=1) + "\n")
+    write_private(path, (json.dumps(vars(seeded), indent=1) + "\n").encode())
     return seeded, report
 
 
@@ -160,6 +160,7 @@ def _demo_accounts(tx: Tx, password: str) -> None:
             name=name,
             role=role,
             phone="+31600000000" if role == "driver" else None,
+            accepts=True,
         )
         if role == "driver":
             vehicle = VehicleCreate(

@@ -39,7 +39,7 @@ class AccountEmail:
     to: str
     """The address it goes to."""
     name: str
-    """How they are addressed."""
+    """How they are addressed; empty where nobody has shown that the address is theirs."""
     token_id: uuid.UUID | None = None
     """The row of its link's token; None without a link."""
     page: str | None = None
@@ -74,14 +74,20 @@ def _linked(tx: Tx, kind: str, user: User, purpose: Purpose, *, to: str | None =
         return None
     data = {} if to is None else {"email": to}
     token = make_token(tx=tx, purpose=purpose, user_id=user.id, data=data)
-    return AccountEmail(kind, user.id, to or user.email, user.name, token.id, purpose.value)
+    name = _name(user, to or user.email)
+    return AccountEmail(kind, user.id, to or user.email, name, token.id, purpose.value)
+
+
+def _name(user: User, to: str) -> str:
+    """The name, for an address that its holder has proven; what a stranger typed is mailed to nobody."""
+    return user.name if user.email_verified and to == user.email else ""
 
 
 def _exists(tx: Tx, user: User) -> AccountEmail | None:
     if not may_mail(tx=tx, user_id=user.id, purpose=Purpose.NOTICE):
         return None
     make_token(tx=tx, purpose=Purpose.NOTICE, user_id=user.id)
-    return AccountEmail("account_exists", user.id, user.email, user.name)
+    return AccountEmail("account_exists", user.id, user.email, _name(user, user.email))
 
 
 def _registered(tx: Tx, event: AccountRegistered) -> AccountEmail | None:

@@ -4,12 +4,15 @@ import base64
 import hashlib
 import hmac
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
 
 IDLE_LIFETIME = timedelta(days=30)
 """A session that is not refreshed for so long has ended."""
@@ -78,6 +81,19 @@ class User:
     """When a code sent to the number was given back; None of a number from before that was asked."""
 
 
+def nobodys(email: str) -> dict[str, Any]:
+    """What an account becomes when its address is proven by another way than the password chosen at registration.
+
+    Whoever registered it may have been a stranger: name, phone and role are what they typed, and none of it stays.
+    """
+    return {"name": name_of(email), "phone": None, "phone_verified_at": None, "role": "driver", "email_verified": True}
+
+
+def name_of(email: str) -> str:
+    """What somebody is called who has not said: the part of the address before the @."""
+    return email.split("@")[0][:120]
+
+
 @dataclass(frozen=True)
 class Contact:
     """How to reach a user."""
@@ -111,6 +127,26 @@ class PhoneVerification:
     """When it was asked for."""
     expires_at: datetime
     """From when on the code is refused."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Somebody accepted a version of a text."""
+
+    id: uuid.UUID
+    """UUIDv7."""
+    user_id: uuid.UUID
+    """Who; an id that stands for nobody once they have left."""
+    document: str
+    """`terms` or `privacy`."""
+    version: str
+    """The text's version."""
+    text_hash: str
+    """SHA-256 of the text."""
+    accepted_at: datetime
+    """When."""
+    address_hash: str | None
+    """The network address it came from, hashed with the signing key; None where it is not known or they have left."""
 
 
 @dataclass(frozen=True)
@@ -211,9 +247,23 @@ def session_end(created_at: datetime, now: datetime) -> datetime:
     return min(now + IDLE_LIFETIME, created_at + WHOLE_LIFETIME)
 
 
+def parse_email(email: str) -> str:
+    """An address in the one form in which it is stored and compared, wherever it comes from: NFC, lower case, a domain in
+    letters and not in punycode. Raises ValueError for what is none."""
+    try:
+        # Deliverability is not asked for: it would look up names on the network. `.test` is allowed for demos and tests.
+        valid = validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an e-mail address: {error}") from error
+    return unicodedata.normalize("NFC", valid.lower())
+
+
 def normalise_email(email: str) -> str:
-    """The form in which an address is stored and compared."""
-    return email.strip().lower()
+    """The same, for what is only looked for: what is no address stays as it is, and nobody has it."""
+    try:
+        return parse_email(email)
+    except ValueError:
+        return email.strip().lower()
 
 
 def new_refresh_token() -> str:
@@ -233,6 +283,11 @@ def derive(key: str, purpose: str, row_id: uuid.UUID) -> str:
     """
     digest = hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + row_id.bytes, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def keyed_hash(key: str, purpose: str, text: str) -> str:
+    """A hash by which the holder of `key` alone can tell whether a text was this one."""
+    return hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + text.encode(), hashlib.sha256).hexdigest()
 
 
 def phone_code(key: str, verification_id: uuid.UUID) -> str:

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from functions.accounts import repository, repository_phones
+from functions.accounts import repository, repository_consents, repository_phones
 from functions.accounts.domain import User
 from functions.accounts.user_management import check_administrator_left
 from shared.errors import Unauthenticated
@@ -11,9 +11,10 @@ from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
-    """The parts of the account's export by name: identities, vehicles, sessions, audit entries about the person, and the phone
-    number that waits for its code."""
+    """The parts of the account's export by name: identities, vehicles, sessions, audit entries about the person, the phone
+    number that waits for its code, and the texts they accepted."""
     return {
+        "consents": repository_consents.of_user(tx, user_id),
         "phone_to_confirm": repository_phones.of_user(tx, user_id),
         "identities": repository.identities_of(tx, user_id),
         "vehicles": repository.vehicles_of(tx, user_id, after=None, limit=None),
@@ -33,6 +34,11 @@ def lock_account(*, tx: Tx, seen: User) -> User:
     if user is None or user.password_hash != seen.password_hash:
         raise Unauthenticated("The account has changed meanwhile; try again.")
     return user
+
+
+def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> None:
+    """Keeps which texts were accepted for the bookings that stay, of nobody: not the address they came from."""
+    repository_consents.pseudonymise(tx, user_id, pseudonym)
 
 
 def erase(*, tx: Tx, user_id: uuid.UUID) -> None:

@@ -15,6 +15,7 @@ from functions.accounts.domain import (
 )
 from functions.accounts.tables import (
     account_token,
+    consent,
     identity,
     old_session,
     phone_verification,
@@ -284,7 +285,7 @@ def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
     """Deletes an account and everything of it that this domain holds, stored answers of its calls too."""
     session_ids = sa.select(session.c.id).where(session.c.user_id == user_id)
     tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
-    for table in (session, old_session, account_token, phone_verification, identity, vehicle, idempotency_key):
+    for table in (session, old_session, account_token, phone_verification, consent, identity, vehicle, idempotency_key):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
     tx.execute(sa.delete(user).where(user.c.id == user_id))
 
@@ -306,6 +307,7 @@ def prune(tx: Tx, *, sessions_before: Any, tokens_before: Any, unverified_before
     )
     user_ids = list(tx.execute(never_verified.limit(limit)).scalars())
     if user_ids:
-        tx.execute(sa.delete(account_token).where(account_token.c.user_id.in_(user_ids)))
+        for table in (account_token, phone_verification, consent):
+            tx.execute(sa.delete(table).where(table.c.user_id.in_(user_ids)))
         tx.execute(sa.delete(user).where(user.c.id.in_(user_ids)))
     return count + len(user_ids)

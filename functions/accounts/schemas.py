@@ -4,25 +4,16 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from functions.accounts.domain import UserStatus
+from functions.accounts.domain import UserStatus, parse_email
+from functions.accounts.legal_texts import Document
 from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.enums import ConnectorType
 from shared.energy import CONSUMPTION_KWH_PER_KM
 from shared.web.fields import Input, Output
 
-
-def _email(value: str) -> str:
-    try:
-        # Deliverability is not asked for: it would look up names on the network. `.test` is allowed for demos and tests.
-        return validate_email(value, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"is not an e-mail address: {error}") from error
-
-
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(parse_email)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 """A password to be set; passwords.py says which ones are refused."""
@@ -30,6 +21,8 @@ Given = Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_
 """A password to be compared."""
 LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Role = Literal["driver", "owner", "admin"]
+Version = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+"""Of a legal text."""
 Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[60.0])]
 Consumption = Annotated[float, Field(gt=0.01, le=5, examples=[0.18])]
 Power = Annotated[float, Field(ge=0.1, le=1000, examples=[100.0])]
@@ -44,6 +37,10 @@ class Register(Input):
     password: Password = Field(examples=["correct horse battery"])
     name: Name = Field(examples=["Ada"])
     role: Literal["driver", "owner"] = "driver"
+    accept_terms: Version | None = Field(
+        None,
+        description="The version of the terms that was shown and accepted; without it they are asked for at the first booking",
+    )
 
 
 class Login(Input):
@@ -80,7 +77,7 @@ class ResetIn(Input):
 
 
 class PasswordChange(Input):
-    """The present password (none where the account has none yet) and the new one."""
+    """The present password (none where the account has none yet and its holder has just signed in) and the new one."""
 
     current_password: Given | None = None
     new_password: Password
@@ -166,6 +163,41 @@ class User(Output):
     role: str
     email_verified: bool
     created_at: datetime
+
+
+class TextVersion(Output):
+    """A legal text in its present version; `accounts/{document}` shows it."""
+
+    document: Document
+    version: str
+    title: str
+
+
+class LegalTexts(Output):
+    """Every legal text there is."""
+
+    items: list[TextVersion]
+
+
+class Me(User):
+    """Your account, and the texts whose present version you have not accepted yet: a new booking needs the terms."""
+
+    to_accept: list[TextVersion]
+
+
+class ConsentIn(Input):
+    """The version of a text that was shown and accepted."""
+
+    document: Literal["terms", "privacy"]
+    version: Version
+
+
+class Consent(Output):
+    """A version of a text that you accepted."""
+
+    document: Literal["terms", "privacy"]
+    version: str
+    accepted_at: datetime
 
 
 class AccountSession(Output):

@@ -6,7 +6,7 @@ Beside it: sessions.py, recovery.py (links), oidc.py (providers), user_managemen
 import uuid
 from typing import Any
 
-from functions.accounts import repository
+from functions.accounts import consents, repository
 from functions.accounts.domain import Contact, User, UserStatus, Vehicle, normalise_email
 from functions.accounts.events import AccountRegistered
 from functions.accounts.passwords import hash_password
@@ -19,7 +19,8 @@ from shared.tx import Tx
 def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
     """Opens an account, or does as much work where the address has one, and leaves it to the e-mail to say which.
 
-    An account that nobody verified is nobody's yet: its figures are replaced. `functions/accounts/account_emails.py` writes.
+    Raises TermsChanged where other terms were accepted than the present ones. An account that nobody verified is nobody's yet:
+    its figures are replaced. `functions/accounts/account_emails.py` writes.
     """
     email = normalise_email(register_in.email)
     values: dict[str, Any] = {
@@ -32,12 +33,15 @@ def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
     }
     if not repository.replace_unverified(tx, email, **values):
         repository.add_user(tx, User(id=new_id(), email=email, email_verified=False, **values))
+    consents.record_registration(tx=tx, email=email, accept_terms=register_in.accept_terms)
     tx.publish(AccountRegistered(email))
 
 
-def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None) -> User:
+def ensure_user(
+    *, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None, accepts: bool = False
+) -> User:
     """The account of `email`, made or brought to this password and role, verified and active; its sessions end. For
-    operators' commands, not for routes: they vouch for address and phone."""
+    operators' commands, not for routes: they vouch for address and phone, and with `accepts` for a new account's consents."""
     email, hashed = normalise_email(email), hash_password(password)
     user = repository.user_by_email(tx, email, lock=True)
     if user is None:
@@ -53,6 +57,8 @@ def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phon
             phone_verified_at=None if phone is None else tx.now,
         )
         repository.add_user(tx, user)
+        if accepts:
+            consents.accept_for(tx=tx, user_ids=[user.id])
         tx.audit("user.create", object_type="user", object_id=user.id, after={"role": role})
         return user
     active = UserStatus.ACTIVE.value

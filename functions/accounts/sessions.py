@@ -1,6 +1,7 @@
 """Use cases of sessions: log in, refresh with rotation, log out, list, revoke; and what confirms every call's token."""
 
 import uuid
+from datetime import datetime
 
 from functions.accounts import repository
 from functions.accounts.domain import (
@@ -72,8 +73,9 @@ def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_
     return tokens
 
 
-def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
-    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
+def open_session(*, tx: Tx, user: User, user_agent: str, proven_at: datetime | None = None) -> Tokens:
+    """A new session of somebody who has proven who they are, at a provider at `proven_at`. Raises Forbidden for a suspended
+    account."""
     if user.status != UserStatus.ACTIVE:
         raise Forbidden(SUSPENDED)
     session = AccountSession(
@@ -86,6 +88,7 @@ def open_session(*, tx: Tx, user: User, user_agent: str) -> Tokens:
         revoked_for=None,
         user_agent=user_agent,
         address=tx.actor.address,
+        proven_at=proven_at,
     )
     repository.add_session(tx, session)
     return _tokens(tx, user, session.id)

@@ -7,7 +7,16 @@ from fastapi import APIRouter, Response
 from functions.booking import service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
-from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    LimitReached,
+    NotFound,
+    SlotTaken,
+    TermsChanged,
+    TermsRefuse,
+    WrongState,
+)
 from shared.web.call import SignedIn
 from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
@@ -19,7 +28,7 @@ router = APIRouter(prefix="/booking", tags=["booking"])
     "/bookings",
     status_code=201,
     response_model=Booking,
-    responses=errors(NotFound, SlotTaken, LimitReached, IdempotencyKeyReused),
+    responses=errors(NotFound, TermsChanged, SlotTaken, LimitReached, IdempotencyKeyReused),
 )
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
     """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.booking import claims, repository, repository_claims
 from functions.booking.domain import (
@@ -94,8 +95,10 @@ def stands(*, tx: Tx, booking_id: uuid.UUID, start: datetime) -> bool:
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     """Claims a place in a pool: RESERVED, or PENDING until `hold_until`.
 
-    Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
+    Raises Invalid, TermsChanged, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
     """
+    if tx.actor.id == request.user_id:
+        consents.require_terms(tx=tx)
     vehicle_kw = request.vehicle_kw
     if request.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)

@@ -55,7 +55,8 @@ def text(content: NotificationContent, *, name: str, event: Event | None, link: 
     booking_id = _booking_id(event)
     reference = [f"Booking {booking_id}"] if booking_id else []
     links = [link] if link else []
-    parts = [f"Hello {name},", *content.lines, *links, "\n".join(facts), *reference, f"Your {SENDER_NAME} team"]
+    greeting = f"Hello {name}," if name else "Hello,"
+    parts = [greeting, *content.lines, *links, "\n".join(facts), *reference, f"Your {SENDER_NAME} team"]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

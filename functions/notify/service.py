@@ -58,7 +58,7 @@ def _record(tx: Tx, *, message_id: str, event: Event) -> None:
             read_at=None,
         ),
     )
-    if content.email:
+    if content.email and contact.email_verified:
         email = _email_content(tx, content, event=event, name=contact.name, to=contact.email)
         _add_delivery(tx, message_id, user_id, channel="EMAIL", address=contact.email, content=email)
     if content.sms is not None and contact.sms_number is not None:

@@ -32,6 +32,7 @@ from functions.stations.tables import evse, location
 from shared import outbox
 from shared.db import new_id
 from shared.tx import Tx
+from tests.support.people import TERMS
 from tests.support.world import TYPE2, Person, World
 
 ANYBODY = frozenset({"nobody", "driver", "owner", "admin"})
@@ -327,7 +328,12 @@ RULES: dict[str, Rule] = {
     "POST /accounts/refresh": Rule(ANYBODY, body={"refresh_token": "unknown"}, status=401),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
     "GET /accounts/audit": Rule(ADMINS),
+    "GET /accounts/legal": Rule(ANYBODY),
+    "GET /accounts/terms": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /accounts/privacy": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /accounts/imprint": Rule(ANYBODY | STATIONS, blind=True),
     "GET /accounts/me": Rule(SIGNED_IN),
+    "POST /accounts/me/consents": Rule(SIGNED_IN, body={"document": "terms", "version": TERMS}, status=201),
     "PATCH /accounts/me": Rule(SIGNED_IN, body={"name": "Ada L."}),
     "POST /accounts/me/password": Rule(
         SIGNED_IN,
