@@ -229,7 +229,8 @@ class AccountToken:
     token_hash: str
     """SHA-256."""
     data: dict[str, Any]
-    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` (`oidc`)."""
+    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` and
+    whether it is to be asked anew (`oidc`)."""
     created_at: datetime
     """When it was made."""
     expires_at: datetime

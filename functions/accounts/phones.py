@@ -72,7 +72,7 @@ def confirm(*, platform: Platform, actor: Actor, code: str) -> User:
 def _confirm(tx: Tx, code: str) -> User | AppError:
     me = get_me(tx=tx)
     repository.lock_user(tx, me.id)
-    waiting = repository_phones.of_user(tx, me.id)
+    waiting = repository_phones.of_user(tx, me.id, lock=True)
     if waiting is None or waiting.tries >= CODE_TRIES or waiting.expires_at <= tx.now:
         return WrongState(NO_CODE)
     if not _is_right(code, waiting, tx.settings.verification_keys):

@@ -16,9 +16,10 @@ def replace(tx: Tx, verification: PhoneVerification) -> None:
     tx.execute(sa.insert(phone_verification).values(**vars(verification)))
 
 
-def of_user(tx: Tx, user_id: uuid.UUID) -> PhoneVerification | None:
-    """What an account has to prove."""
-    row = tx.execute(sa.select(phone_verification).where(phone_verification.c.user_id == user_id)).one_or_none()
+def of_user(tx: Tx, user_id: uuid.UUID, *, lock: bool = False) -> PhoneVerification | None:
+    """What an account has to prove; locked, as it is now and not as the transaction began."""
+    statement = sa.select(phone_verification).where(phone_verification.c.user_id == user_id)
+    row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else PhoneVerification(**row._asdict())
 
 

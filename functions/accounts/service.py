@@ -6,8 +6,8 @@ Beside it: sessions.py, recovery.py (links), oidc.py (providers), user_managemen
 import uuid
 from typing import Any
 
-from functions.accounts import consents, repository
-from functions.accounts.domain import Contact, User, UserStatus, Vehicle, normalise_email
+from functions.accounts import consents, repository, repository_consents
+from functions.accounts.domain import Contact, User, UserStatus, Vehicle, nobodys, normalise_email
 from functions.accounts.events import AccountRegistered
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import Register, UserUpdate, VehicleCreate, VehicleUpdate
@@ -62,6 +62,9 @@ def ensure_user(
         tx.audit("user.create", object_type="user", object_id=user.id, after={"role": role})
         return user
     active = UserStatus.ACTIVE.value
+    if not user.email_verified:
+        repository.update_user(tx, user.id, **nobodys(email) | {"name": name})
+        repository_consents.delete(tx, user.id)
     repository.update_user(tx, user.id, password_hash=hashed, role=role, email_verified=True, status=active)
     repository.revoke_sessions(tx, user.id, reason="operator")
     before, after = {"role": user.role, "status": user.status}, {"role": role, "status": active}

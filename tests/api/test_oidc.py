@@ -151,9 +151,10 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
 def test_a_claim_that_is_no_instant_is_refused(linked: World, issuer: OidcIssuer, name: str) -> None:
     values: list[Any] = ["soon", True, float("nan"), float("inf"), -1, 10**400, [1], {}]
-    values += {"exp": [None], "auth_time": [int(linked.platform.clock.now().timestamp()) + 61]}.get(name, [])
+    if name == "auth_time":
+        values.append(int(linked.platform.clock.now().timestamp()) + 61)
     for value in values:
-        issuer.behaviour.tamper = lambda claims, value=value: claims | {name: value}  # type: ignore[misc]
+        issuer.behaviour.tamper = lambda claims, value=value: claims | {name: value}
         answer = sign_in(linked)
         assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), (value, answer.text)
     assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
@@ -161,7 +162,7 @@ def test_a_claim_that_is_no_instant_is_refused(linked: World, issuer: OidcIssuer
 
 def test_a_subject_that_names_nobody_is_refused(linked: World, issuer: OidcIssuer) -> None:
     for subject in ("", "   \n", "x" * 256, "x" * 600, "zo\u00eb", 7, None, ["x"]):
-        issuer.behaviour.tamper = lambda claims, subject=subject: claims | {"sub": subject}  # type: ignore[misc]
+        issuer.behaviour.tamper = lambda claims, subject=subject: claims | {"sub": subject}
         answer = sign_in(linked)
         assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), (subject, answer.text)
     assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0

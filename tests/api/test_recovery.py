@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.host.pages import mailbox
-from functions.accounts.tables import account_token, session, user
+from functions.accounts import service
+from functions.accounts.tables import account_token, consent, session, user
 from functions.notify.tables import delivery
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
@@ -374,3 +375,12 @@ def test_any_characters_make_a_password(world: World, password: str) -> None:
     assert log_in(world.client, password=password).status_code == 200
     assert log_in(world.client, password=password.upper()).status_code == 401
     assert log_in(world.client, password=password[:-1]).status_code == 401
+
+
+def test_an_operators_command_keeps_nothing_of_what_a_stranger_typed(world: World) -> None:
+    register(world.client, name=TYPED)
+    world.platform.transact(lambda tx: tx.execute(sa.update(user).values(phone="+31612345678")))
+    values = {"email": ADA["email"], "password": "a new horse 5", "name": "Administrator", "role": "admin"}
+    made = world.platform.transact(lambda tx: service.ensure_user(tx=tx, **values))
+    assert (made.name, made.phone, made.role, made.email_verified) == ("Administrator", None, "admin", True)
+    assert world.scalar(sa.select(sa.func.count()).select_from(consent)) == 0

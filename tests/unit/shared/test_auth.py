@@ -13,7 +13,7 @@ from shared.errors import TokenExpired, Unauthenticated
 from shared.web.auth import ALGORITHM, AUDIENCE, ISSUER, TYPE, key_id, read_access_token
 
 KEY = "a key of the tests that is long enough"
-ODD = ("1772438400", True, None, float("nan"), float("inf"), -1, 10**400, [1], {})
+ODD: tuple[Any, ...] = ("1772438400", True, None, float("nan"), float("inf"), -1, 10**400, [1], {})
 
 
 def signed(clock: ManualClock, **changes: Any) -> str:
