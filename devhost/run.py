@@ -23,6 +23,7 @@ from cities.__main__ import print_report
 from devhost.replay.seed import DEMO, Seeded, seed
 from shared import telemetry
 from shared.errors import AppError
+from shared.local_files import data_folder, write_private
 from shared.platform import Platform
 from shared.settings import Settings
 
@@ -59,9 +60,7 @@ def _check_port(port: int) -> None:
 def _kept(path: Path, make: Callable[[], str]) -> str:
     """A key of a full stack, made once and kept beside its data."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(make())
+        write_private(path, make().encode())
     return path.read_text()
 
 
@@ -134,6 +133,7 @@ def main() -> None:
     kind = os.environ.get("STACK") or "embedded"
     city = Path(os.environ["CITY"]) if os.environ.get("CITY") else None
     _check_port(port)
+    data_folder(data_dir)
     telemetry.configure_logging(os.environ.get("LOG_LEVEL") or "INFO", formatter=ShortFormatter())
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

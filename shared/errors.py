@@ -7,6 +7,8 @@
     │   ├── TokenExpired             401  TOKEN_EXPIRED
     │   └── BadCredentials           401  BAD_CREDENTIALS
     ├── Forbidden                    403  FORBIDDEN
+    │   ├── FreshSignInNeeded        403  FRESH_SIGN_IN_NEEDED
+    │   ├── TermsChanged             403  TERMS_CHANGED
     │   └── SecondFactorNeeded       403  SECOND_FACTOR_NEEDED
     ├── NotFound                     404  NOT_FOUND
     ├── MethodNotAllowed             405  METHOD_NOT_ALLOWED
@@ -121,6 +123,19 @@ class SecondFactorNeeded(Forbidden):
     """The role must show a second factor, and this session has not."""
 
     code, title = "SECOND_FACTOR_NEEDED", "A second factor is needed"
+
+
+class FreshSignInNeeded(Forbidden):
+    """The account has no password to ask for: its holder must have signed in at the provider a moment ago."""
+
+    code, title = "FRESH_SIGN_IN_NEEDED", "This needs a fresh sign-in"
+
+
+class TermsChanged(Forbidden):
+    """The present version of a legal text is not accepted; `document` and `version` say which. No conflict: it is never kept
+    under an Idempotency-Key, so the same call succeeds once the text is accepted."""
+
+    code, title = "TERMS_CHANGED", "The present terms are not accepted yet"
 
 
 class NotFound(AppError):

@@ -30,7 +30,8 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-NAME = re.compile(r"[\w.\-]+\.(eml|json)")
+NAME = re.compile(r"\w[\w.\-]*\.(eml|json)")
+"""Of a message; a draft that is being written begins with a dot."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,16 @@ def mailbox(platform: Platform, limit: int = 50) -> list[MailboxMessage]:
     """The newest messages of the mailbox."""
     folder = platform.settings.data_dir / "mailbox"
     files = sorted((path for path in folder.glob("*") if NAME.fullmatch(path.name)), reverse=True)
-    return [read_message(path) for path in files[:limit]]
+    return [message for message in map(_readable, files[:limit]) if message is not None]
+
+
+def _readable(path: Path) -> MailboxMessage | None:
+    """A message, or None of what is none: one broken file must not close the mailbox."""
+    try:
+        return read_message(path)
+    except (ValueError, KeyError, TypeError, LookupError, OSError) as error:
+        log.warning("%s of the mailbox cannot be read: %s", path.name, error)
+        return None
 
 
 def dev_router(platform: Platform, timers: Timers) -> APIRouter:
@@ -162,6 +172,7 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
 
 def _message(platform: Platform, name: str) -> MailboxMessage:
     path = platform.settings.data_dir / "mailbox" / name
-    if not NAME.fullmatch(name) or not path.exists():
+    message = _readable(path) if NAME.fullmatch(name) and path.exists() else None
+    if message is None:
         raise NotFound(f"There is no message {name}.")
-    return read_message(path)
+    return message

@@ -36,7 +36,9 @@ class ReplayDriver:
         self._client, self._clock = client, clock
         email = f"driver{number}@replay.test"
         platform.transact(
-            lambda tx: accounts.ensure_user(tx=tx, email=email, password=PASSWORD, name=f"Driver {number}", role="driver")
+            lambda tx: accounts.ensure_user(
+                tx=tx, email=email, password=PASSWORD, name=f"Driver {number}", role="driver", accepts=True
+            )
         )
         self._take(client.post(f"{API}/accounts/login", json={"email": email, "password": PASSWORD}))
 

@@ -18,6 +18,7 @@ from functions.stations.domain import ENGAGED, LocationRecord
 from functions.stations.enums import ConnectorType, EvseStatus, power_class
 from functions.tariffs.domain import Tariff
 from shared.errors import Conflict
+from shared.local_files import write_private
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -158,8 +159,7 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
         admin_secret=admin_secret,
     )
     path = data_dir / MARK
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(vars(seeded), indent=1) + "\n")
+    write_private(path, (json.dumps(vars(seeded), indent=1) + "\n").encode())
     return seeded, report
 
 
@@ -175,6 +175,7 @@ def _demo_accounts(tx: Tx, password: str) -> str:
             name=name,
             role=role,
             phone="+31600000000" if role == "driver" else None,
+            accepts=True,
         )
         if role == "driver":
             vehicle = VehicleCreate(

@@ -18,7 +18,16 @@ from functions.booking.schemas import (
     Statuses,
     To,
 )
-from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    LimitReached,
+    NotFound,
+    SlotTaken,
+    TermsChanged,
+    TermsRefuse,
+    WrongState,
+)
 from shared.web.call import SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
@@ -31,7 +40,7 @@ router = APIRouter(prefix="/booking", tags=["booking"])
     status_code=201,
     response_model=Booking,
     dependencies=[limited_caller("book")],
-    responses=errors(NotFound, SlotTaken, LimitReached, IdempotencyKeyReused),
+    responses=errors(NotFound, TermsChanged, SlotTaken, LimitReached, IdempotencyKeyReused),
 )
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
     """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.accounts.domain import normal_plate
 from functions.booking import claims, repository, repository_claims
@@ -111,8 +112,10 @@ def as_it_stands(*, tx: Tx, kind: type[Snapshot], booking_id: uuid.UUID) -> Snap
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     """Claims a place in a pool: RESERVED, or PENDING until `hold_until`.
 
-    Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
+    Raises Invalid, TermsChanged, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
     """
+    if tx.actor.id == request.user_id:
+        consents.require_terms(tx=tx)
     vehicle_kw, car = request.vehicle_kw, Car(request.vehicle_id)
     if request.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)

@@ -75,7 +75,7 @@ def text(content: NotificationContent, *, name: str, event: Event | None, settin
     actions, ways = _links(content, event, settings)
     links = [f"{to.label}: {to.url}" for to in (*actions, *ways)]
     parts = [
-        f"Hello {name},",
+        f"Hello {name}," if name else "Hello,",
         *content.lines,
         link or "",
         "\n".join(facts),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.booking import cancellations
 from functions.booking import service as booking
@@ -82,7 +83,8 @@ def _needs(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool = False
 
 
 def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeRequest:
-    """Stores a charge request and queues it, in one transaction."""
+    """Stores a charge request and queues it, in one transaction. Raises TermsChanged: it may become a booking."""
+    consents.require_terms(tx=tx)
     request_id = new_id()
     needs = _needs(tx, request_in, auto_book=request_in.auto_book)
     repository.insert(

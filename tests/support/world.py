@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from app.process import use_platform
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import triggers
+from functions.accounts import consents
 from functions.accounts import repository as account_rows
 from functions.accounts.domain import AccountSession, User, session_end
 from functions.stations import service as stations
@@ -20,6 +21,7 @@ from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
 from shared.db import new_id
 from shared.platform import Platform
+from shared.tx import Tx
 from shared.web.auth import issue_access_token
 
 API = "/api/v1"
@@ -52,10 +54,19 @@ class World:
     owner_id: uuid.UUID = field(default_factory=new_id)
 
     def user(self, role: str = "driver", *, phone: str | None = None) -> "Person":
-        """An account with a token; its password is nobody's."""
+        """An account with a token that has accepted the terms; its phone is proven, its password is nobody's."""
         user_id = new_id()
-        account = User(user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, self.platform.clock.now())
-        self.platform.transact(lambda tx: account_rows.add_user(tx, account))
+        now = self.platform.clock.now()
+        proven_at = None if phone is None else now
+        account = User(
+            user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, now, phone_verified_at=proven_at
+        )
+
+        def use_case(tx: Tx) -> None:
+            account_rows.add_user(tx, account)
+            consents.accept_for(tx=tx, user_ids=[user_id])
+
+        self.platform.transact(use_case)
         person = Person(self, user_id, role)
         person.session()
         return person
