@@ -211,9 +211,9 @@ def replay_city(city: Path, *, overlaid: int = 1) -> None:
 
 
 def _model(host: Host) -> str:
-    from functions.optimizer.service import describe_model
+    from functions.optimizer.service import model_usage
 
-    model = describe_model(platform=host.platform)
+    model = host.platform.read(lambda tx: model_usage(tx=tx, platform=host.platform))
     share = 0.0 if model.share_fallback_7d is None else model.share_fallback_7d
     return f"{model.name} {model.version} ({'trained' if model.trained else 'untrained: greedy on the objective'}), by rule {share:.0%}"
 

@@ -12,7 +12,7 @@ from app.migrate import upgrade
 from app.process import use_platform
 from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.host.discovery import Triggers, discover
-from devhost.host.pages import dev_router
+from devhost.host.pages import dev_router, front_router
 from devhost.host.timers import Timers
 from functions.forecast.model import FORECAST
 from functions.optimizer.models.manifest import POLICY
@@ -74,6 +74,7 @@ class Host:
         from app.asgi import create_app
 
         app = create_app(lambda: self.platform, hosts=allowed_hosts())
+        app.include_router(front_router())
         app.include_router(dev_router(self.platform, self.timers))
         return app
 
