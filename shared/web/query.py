@@ -12,8 +12,8 @@ async def check_query(request: Request) -> None:
     """Raises Invalid naming each parameter that the request's operation does not take."""
     if not request.scope["query_string"]:
         return
-    route = request.scope["route"]
-    known = _known(getattr(route, "original_route", route))
+    route: APIRoute = request.scope["route"]
+    known = _known(route)
     unknown = [name[:64].encode("utf-8", "replace").decode() for name in request.query_params if name not in known]
     if unknown:
         takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"

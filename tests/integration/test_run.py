@@ -107,7 +107,7 @@ def test_it_starts_answers_stops_and_keeps_its_data(tmp_path: Path) -> None:
     again = Running(tmp_path)
     try:
         bookings = httpx.get(again.url("/api/v1/booking/bookings"), headers=log_in(again), timeout=20).json()["items"]
-        assert sorted(item["id"] for item in bookings) == sorted([request["booking_id"], booking.split()[-1]])
+        assert sorted(item["id"] for item in bookings) == sorted([str(request["booking_id"]), booking.split()[-1]])
     finally:
         assert again.stop() == 0
 
