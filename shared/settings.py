@@ -221,6 +221,12 @@ class Settings(BaseSettings):
     )
     feed_updates_per_minute: int = Field(60, ge=1, description="State changes taken of one EVSE in a minute.")
     feed_history_days: int = Field(35, ge=1, description="Days that changes of EVSE states are kept for the forecast.")
+    tile_url: str | None = Field(
+        None, description="Map tiles for clients, with {z}, {x} and {y}. Unset: clients draw a ground of their own."
+    )
+    tile_attribution: str = Field("", description="What must stand beside a map of those tiles.")
+    support_email: str | None = Field(None, description="Address that clients show where people need help.")
+    demo: bool = Field(False, description="`true` where what is shown is made up; clients say so.")
     applicationinsights_connection_string: SecretStr | None = Field(
         None, description="Azure Monitor. Unset: telemetry stays in the process."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import sweeps
@@ -32,6 +32,14 @@ _templates = Environment(
 )
 NAME = re.compile(r"\w[\w.\-]*\.(eml|json)")
 """Of a message; a draft that is being written begins with a dot."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place to go on to, and what is there."""
+
+    path: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -93,18 +101,44 @@ def _readable(path: Path) -> MailboxMessage | None:
         return None
 
 
+LINKS = (
+    Link("/api/v1/docs", "the API, to read and to try"),
+    Link("/dev", "what goes on inside: mailbox, queues, dead letters, sweeps, timers"),
+    Link("/api/v1/openapi.json", "the API's contract"),
+    Link("/api/v1/config", "what a client needs to know of this installation"),
+    Link("/api/v1/health", "whether it is well"),
+)
+
+
+def _page(name: str, **values: Any) -> HTMLResponse:
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+    # Under `no-referrer`, which is sent by default, a browser writes `Origin: null` when a button is pressed.
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
+    return HTMLResponse(_templates.get_template(name).render(**values), headers=headers)
+
+
+def front_router() -> APIRouter:
+    """`/`: what this is and where to go on; a page for browsers, JSON for programs."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def front(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return _page("index.html", links=LINKS)
+        return JSONResponse({"name": "evcharging", "links": {link.path: link.what for link in LINKS}})
+
+    return router
+
+
 def dev_router(platform: Platform, timers: Timers) -> APIRouter:
     """The pages."""
     router = APIRouter(prefix="/dev", include_in_schema=False)
 
     def page(name: str, **values: Any) -> HTMLResponse:
-        content = _templates.get_template(name).render(now=platform.clock.now(), **values)
-        policy = (
-            "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'"
-        )
-        # Under `no-referrer`, which is sent by default, a browser writes `Origin: null` when a button is pressed.
-        return HTMLResponse(content, headers={"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"})
+        return _page(name, now=platform.clock.now(), **values)
 
     def check_origin(request: Request) -> None:
         """A page of another site must not press our buttons. Every browser says where a press comes from."""

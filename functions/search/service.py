@@ -71,8 +71,8 @@ def search(
     while len(items) < limit:
         nearest = stations.locations_near(
             tx=tx,
-            latitude=query.lat,
-            longitude=query.lon,
+            latitude=query.latitude,
+            longitude=query.longitude,
             radius_km=query.radius_km,
             standards=standards,
             min_power_kw=query.min_power_kw,

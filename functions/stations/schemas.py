@@ -262,8 +262,8 @@ class Availability(Output):
 class NearbyQuery(Input):
     """What is searched for, and where."""
 
-    lat: float = Field(ge=-90, le=90)
-    lon: float = Field(ge=-180, le=180)
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
     radius_km: float = Field(10, gt=0, le=200)
     connector: ConnectorType | None = None
     min_power_kw: float = Field(0, ge=0, le=4000)

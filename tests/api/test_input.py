@@ -46,6 +46,7 @@ WITH_BODY = [
     for method, path, operation in OPERATIONS
     if JSON in operation.get("requestBody", {}).get("content", {})
 ]
+EVERY = [pytest.param(method, path, id=named(method, path)) for method, path, _ in OPERATIONS]
 PARAMETERS = [
     pytest.param(method, path, item, id=f"{named(method, path)} {item['in']} {item['name']}")
     for method, path, operation in OPERATIONS
@@ -448,6 +449,17 @@ def test_names_in_letters_are_escaped(world: World, clock: ManualClock) -> None:
     (page,) = (page for page in pages if "onerror" in page)
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; Söhne" in page
     assert "<img" not in page
+
+
+@pytest.mark.parametrize(("method", "path"), EVERY)
+def test_an_unknown_parameter_is_refused_by_its_name(world: World, admin: Person, method: str, path: str) -> None:
+    known = {part["name"]: "52" for part in required_query(path, method)}
+    media = next(iter(DOCUMENT["paths"][path][method.lower()].get("requestBody", {}).get("content", {JSON: None})))
+    headers = caller(world, admin, method, path).headers() | ({} if method == "GET" else {"content-type": media})
+    content = {} if method == "GET" else {"content": b"{}"}
+    answer = world.client.request(method, filled(path), params=known | {"Radius": "5"}, headers=headers, **content)  # type: ignore[arg-type]
+    assert problem(answer, statuses=(422,)) == ["Radius"]
+    assert "is no parameter of this operation" in answer.json()["detail"]
 
 
 def test_an_unknown_parameter_or_method_is_told(world: World, admin: Person) -> None:

@@ -198,7 +198,7 @@ class ContendingDriver:
             "energy_kwh": self.rng.choice((4, 8, 15)),
             "earliest_departure": departure.isoformat(),
             "latest_finish": (departure + timedelta(hours=3)).isoformat(),
-            "origin": {"lat": self.place[1], "lon": self.place[2]},
+            "origin": {"latitude": self.place[1], "longitude": self.place[2]},
             "auto_book": self.rng.random() < 0.6,
         }
         self.send(Attempt(self.person.id, "ask", "/optimizer/charge-requests", body))

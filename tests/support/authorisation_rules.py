@@ -543,6 +543,7 @@ RULES: dict[str, Rule] = {
     ),
     # the root
     "GET /health": Rule(EVERYBODY, blind=True),
+    "GET /config": Rule(EVERYBODY, blind=True),
     "GET /docs": Rule(EVERYBODY, blind=True),
     "GET /openapi.json": Rule(EVERYBODY, blind=True),
     "HEAD /openapi.json": Rule(EVERYBODY, blind=True),

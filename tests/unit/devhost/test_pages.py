@@ -144,3 +144,12 @@ def test_what_a_client_claims_changes_no_address(tmp_path: Path, clock: ManualCl
     finally:
         host.stop()
     assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+def test_the_front_page_leads_on_and_every_link_is_there(page: TestClient) -> None:
+    shown = page.get("/", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert shown.headers["content-type"].startswith("text/html")
+    links = page.get("/").json()["links"]
+    for path in links:
+        assert f'href="{path}"' in shown.text
+        assert page.get(path).status_code == 200, path
