@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cities.readings import number
 from cities.regions import named_zone
 from functions.tariffs.domain import Tariff
 
@@ -127,8 +128,6 @@ MAX_QUANTITY = 200
 
 
 def _number(value: Any) -> Any:
-    from cities.readings import number
-
     try:
         return number(value)
     except ValueError:
