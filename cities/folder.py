@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -104,6 +105,9 @@ class ImportReport:
     _reasons: Counter[str] = field(default_factory=Counter)
     _remarks: Counter[str] = field(default_factory=Counter)
     _rows: IO[str] = field(default_factory=_kept_rows, repr=False)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self._rows.close)
 
     def leave_out(self, file: str, line: int, reason: str) -> None:
         """Records a row that was not used."""
