@@ -216,11 +216,12 @@ def _use_code(tx: Tx, factor: SecondFactor, code: str) -> None:
 
 
 def _takes(tx: Tx, factor: SecondFactor, code: str) -> bool:
-    """Whether the code is good now, and from now on no more."""
+    """Whether the code is good now, and from now on no more. The secret is sealed anew, by today's key."""
     secret = open_sealed(factor.encrypted_secret, owner_id=factor.user_id, settings=tx.settings)
     step = totp.matching_step(secret, code, now=tx.now, after=factor.last_step)
     if step is not None:
-        factors.update_factor(tx, factor.user_id, last_step=step)
+        sealed = seal(secret, owner_id=factor.user_id, settings=tx.settings)
+        factors.update_factor(tx, factor.user_id, last_step=step, encrypted_secret=sealed)
     return step is not None
 
 

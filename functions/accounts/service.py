@@ -1,6 +1,7 @@
 """Use cases of accounts: who somebody is, and their vehicles. None commits.
 
-Beside it: sessions.py, recovery.py (links), oidc.py (providers), user_management.py (administrators), privacy.py.
+Beside it: sessions.py, second_factor.py, recovery.py (links), oidc.py (providers), user_management.py (administrators),
+privacy.py.
 """
 
 import uuid

@@ -19,6 +19,7 @@ from devhost.stack.oidc import OidcIssuer
 from functions.accounts.tables import account_token, identity, session, user
 from shared.clock import ManualClock
 from shared.settings import Settings
+from tests.support.authenticator import set_up
 from tests.support.people import bearer, link, log_in, mail_subjects, newcomer, register, visit
 from tests.support.world import API, World
 
@@ -383,4 +384,68 @@ def test_settings_that_would_not_be_safe_are_refused(tmp_path: Path, changes: di
     platform = make_platform(Settings.model_validate({"data_dir": tmp_path} | good | changes))
     with pytest.raises(ValueError, match=told):
         assert platform.oidc
+    platform.close()
+
+
+def with_factor_values(issuer: OidcIssuer, tmp_path: Path, clock: ManualClock, values: str | None) -> World:
+    """A world whose provider's second factor counts where its token says one of `values`; Ada has a factor of ours too."""
+    settings = {"data_dir": tmp_path / "data", "oidc_second_factor_values": values}
+    platform = make_platform(Settings.model_validate(settings | issuer.settings()), clock)
+    upgrade(platform.database)
+    client = TestClient(create_app(lambda: platform), raise_server_exceptions=False)
+    world = World(platform, client)
+    set_up(world, newcomer(world))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "counts"),
+    [
+        (None, {"amr": ["pwd", "mfa"]}, False),
+        ("mfa", {"amr": ["pwd", "mfa"]}, True),
+        ("mfa, c2", {"acr": "c2"}, True),
+        ("mfa", {"amr": ["pwd"], "acr": "1"}, False),
+        ("mfa", {}, False),
+        ("mfa", {"amr": "mfa"}, False),
+        ("mfa", {"amr": [["mfa"], None, 1], "acr": ["mfa"]}, False),
+        ("", {"amr": [""], "acr": ""}, False),
+    ],
+)
+def test_the_providers_second_factor_counts_where_the_setting_says_so(
+    issuer: OidcIssuer, tmp_path: Path, clock: ManualClock, values: str | None, said: dict[str, Any], counts: bool
+) -> None:
+    world = with_factor_values(issuer, tmp_path, clock, values)
+    issuer.behaviour.claims = SOMEBODY | said
+    answer = sign_in(world)
+    assert answer.status_code == (200 if counts else 202), answer.text
+    if counts:
+        state = world.client.get(f"{API}/accounts/me/second-factor", headers=bearer(answer.json())).json()
+        assert state["shown"] is True
+    else:
+        assert set(answer.json()) == {"challenge", "expires_in"}
+    world.platform.close()
+
+
+def test_a_provider_that_says_nothing_of_a_factor_is_asked_for_ours(
+    issuer: OidcIssuer, tmp_path: Path, clock: ManualClock
+) -> None:
+    """An administrator who signs in by the provider alone has shown none, and is let in to set one up only."""
+    settings = {"data_dir": tmp_path / "data", "oidc_second_factor_values": "mfa"} | issuer.settings()
+    platform = make_platform(Settings.model_validate(settings), clock)
+    upgrade(platform.database)
+    world = World(platform, TestClient(create_app(lambda: platform), raise_server_exceptions=False))
+    sign_in(world)
+    platform.transact(lambda tx: tx.execute(sa.update(user).values(role="admin")))
+    weak = sign_in(world).json()
+    refused = world.client.get(f"{API}/accounts/users", headers=bearer(weak))
+    assert (refused.status_code, refused.json()["code"]) == (403, "SECOND_FACTOR_NEEDED")
+    issuer.behaviour.claims = SOMEBODY | {"amr": ["mfa"]}
+    strong = sign_in(world).json()
+    assert world.client.get(f"{API}/accounts/users", headers=bearer(strong)).status_code == 200
+    clock.advance(timedelta(minutes=16))
+    weak = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": weak["refresh_token"]}).json()
+    stale = world.client.post(f"{API}/accounts/me/second-factor", json={}, headers=bearer(weak))
+    assert (stale.status_code, stale.json()["code"]) == (401, "BAD_CREDENTIALS"), "no password, and no fresh sign-in"
+    issuer.behaviour.claims = SOMEBODY
+    set_up(world, sign_in(world).json(), password=None)
     platform.close()
