@@ -3,16 +3,23 @@
 import uuid
 from typing import Any
 
-from functions.booking import repository
+from functions.booking import repository, repository_sessions
 from functions.booking.cancellations import cancel_booking
 from functions.booking.domain import Booking, BookingFilter, CancellationCause
 from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
-    """Every booking of a user with what was asked of it, newest first."""
+    """Every booking of a user with what was asked of it and its charging sessions, newest first."""
     bookings = repository.of_user(tx, user_id, wanted=BookingFilter(), before=None, limit=None)
-    return [vars(booking) | {"booking_requests": repository.requests_of(tx, booking.id)} for booking in bookings]
+    sessions: dict[uuid.UUID | None, list[dict[str, Any]]] = {}
+    for session in repository_sessions.sessions_of(tx, [booking.id for booking in bookings]):
+        values = [vars(value) for value in repository_sessions.values_of(tx, session.id)]
+        sessions.setdefault(session.booking_id, []).append(vars(session) | {"meter_values": values})
+    return [
+        vars(booking) | {"booking_requests": repository.requests_of(tx, booking.id), "sessions": sessions.get(booking.id, [])}
+        for booking in bookings
+    ]
 
 
 def open_bookings(*, tx: Tx, user_id: uuid.UUID) -> list[Booking]:

@@ -231,10 +231,16 @@ def _reminder(event: BookingReminder) -> NotificationContent:
 
 
 def _revealed(event: EvseRevealed) -> NotificationContent:
-    lines = (f"Your charger at {event.location.name} is {event.evse_uid}.",)
+    # The code itself is in no message: messages are kept, it is not.
+    code = ("Your access code is in the app, with the booking.",) if _by_code(event) else ()
+    lines = (f"Your charger at {event.location.name} is {event.evse_uid}.", *code)
     sms = f"Your charger: {event.evse_uid} at {_short_zoned(event)}."
     subject = f"Your charger: {event.evse_uid}"
     return _told(event, subject, lines, sms, email=False, urgent=True, actions=_actions(event))
+
+
+def _by_code(event: EvseRevealed) -> bool:
+    return "ACCESS_CODE" in event.terms.supported_access_methods
 
 
 def _changed(event: EvseChanged) -> NotificationContent:
@@ -279,6 +285,9 @@ def _location_change_rejected(event: LocationChangeRejected) -> NotificationCont
 def _stopped(event: SessionStopped) -> NotificationContent:
     settlement = event.settlement if isinstance(event.settlement, SessionSettlement) else event.quote
     total = format_money(settlement.total_minor, settlement.currency)
+    if isinstance(settlement, SessionSettlement) and not settlement.metered:
+        lines = (f"Charging at {event.location.name} has ended. Nobody metered it: it costs what was expected, {total}.",)
+        return NotificationContent(f"Charged for {total}", lines, _facts(event), None, actions=("see",))
     lines = (f"Charging at {event.location.name} has ended: {settlement.energy_kwh:g} kWh, {total}.",)
     return _told(event, f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, None)
 

@@ -7,6 +7,7 @@ import httpx2 as httpx
 import pytest
 import sqlalchemy as sa
 
+from functions.booking import privacy
 from functions.booking.overstay import watch_sessions
 from functions.booking.sweeps import sweep_no_shows
 from functions.booking.tables import charging_session, meter_value, slot_claim
@@ -297,6 +298,15 @@ def test_a_station_that_was_cut_off_sends_what_it_kept(station: Station, clock: 
     assert corrected["settlement"]["total_minor"] == round(3 * 40 * 1.21) < bill["total_minor"], "lower than was expected"
     assert taken(meter(station, "10:22", 7, status="COMPLETED", end_date_time=instant("10:20")))["outcome"] == "CLOSED"
     assert driver.get(path).json() == corrected, "and never higher"
+
+
+def test_a_copy_of_ones_data_has_what_was_metered(station: Station, clock: ManualClock) -> None:
+    driver, _ = begun(station, clock)
+    at(clock, "10:30")
+    taken(meter(station, "10:30", 4))
+    (copy,) = station.world.platform.read(lambda tx: privacy.export(tx=tx, user_id=driver.id))
+    ((value, last),) = [session["meter_values"] for session in copy["sessions"]]
+    assert (value["kwh"], last["kwh"]) == (0, 4)
 
 
 def test_a_key_of_another_place_reports_nothing_here(station: Station, clock: ManualClock) -> None:
