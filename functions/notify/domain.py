@@ -40,20 +40,21 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from functions.stations.terms_text import span
+from functions.tariffs.pricing import Quote
 from shared.events import Event
 from shared.money import format_money
 
 ADDRESS = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}(?:/|\b)|@|\+?\d[\d ().-]{6,}", re.IGNORECASE)
 """What looks like an address or a number to call: an operator's words with one in them reach no driver's letter."""
 CANCEL_REASONS = {
-    "POWER_OUTAGE": "a power outage at the station",
-    "BROKEN_CHARGER": "a broken charger",
-    "FULL": "a full station",
-    "BLOCKED": "the charger not being open to drivers then",
-    "TRAFFIC": "traffic",
-    "BROKEN_VEHICLE": "a broken vehicle",
-    "NO_CANCELED": "an offer that was not accepted in time",
-    "UNKNOWN": None,
+    "POWER_OUTAGE": " because of a power outage at the station",
+    "BROKEN_CHARGER": " because of a broken charger",
+    "FULL": " because the station is full",
+    "BLOCKED": " because the charger cannot be used at that time",
+    "TRAFFIC": " because of traffic",
+    "BROKEN_VEHICLE": " because of a broken vehicle",
+    "NO_CANCELED": " because the offer was not accepted in time",
+    "UNKNOWN": "",
 }
 
 CANCEL_CAUSES = {
@@ -66,23 +67,25 @@ CANCEL_CAUSES = {
 
 def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
     location, quote = event.location, event.quote
-    evse = event.evse_uid
+    evse, over = event.evse_uid, isinstance(event, BookingCanceled | BookingMissed | SessionStopped)
     facts = [
         ("Where", _where(location)),
         ("When", period(event.start, event.end, location.time_zone)),
         ("Connector", f"{connector_name(event.connector)}, {event.power_kw:g} kW"),
-        ("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse),
     ]
-    total = format_money(quote.total_minor, quote.currency)
-    facts.append(("Price", "free of charge" if quote.total_minor == 0 else _expected(event, total)))
+    if evse != NOT_ASSIGNED or not over:
+        facts.append(("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse))
+    if not over:
+        facts.append(("Price", "free of charge" if quote.total_minor == 0 else _figures(quote, format_money)))
     return tuple(facts)
 
 
-def _expected(event: BookingEvent, total: str) -> str:
-    quote = event.quote
+def _figures(quote: Quote, written: Callable[[int, str], str]) -> str:
+    """What is expected, where it is less than the most, and the most."""
+    most = f"at most {written(quote.total_minor, quote.currency)}"
     if quote.expected_minor == quote.total_minor:
-        return f"at most {total}"
-    return f"about {format_money(quote.expected_minor, quote.currency)}, at most {total}"
+        return most
+    return f"about {written(quote.expected_minor, quote.currency)}, {most}"
 
 
 def _told(
@@ -173,7 +176,8 @@ def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    return f"At most {format_money(quote.total_minor, quote.currency)}."
+    figures = _figures(quote, format_money)
+    return f"{figures[0].upper()}{figures[1:]}."
 
 
 def _rescheduled(event: BookingRescheduled) -> NotificationContent:
@@ -202,9 +206,8 @@ def _canceled_line(event: BookingCanceled) -> str:
     canceled = f"Your booking at {event.location.name} was cancelled"
     if event.cause is not None:
         return f"{canceled} {CANCEL_CAUSES[event.cause]}, at no cost to you."
-    reason = CANCEL_REASONS.get(event.reason or "UNKNOWN")
     canceled_by = "you" if event.who_canceled == "MSP" else "the operator"
-    return f"{canceled} by {canceled_by}{f' because of {reason}' if reason else ''}."
+    return f"{canceled} by {canceled_by}{CANCEL_REASONS[event.reason or 'UNKNOWN']}."
 
 
 def _no_show(event: BookingMissed) -> NotificationContent:

@@ -1,8 +1,10 @@
 """What drivers are told: every event, in the location's time, with nothing that people typed left unescaped."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -139,7 +141,7 @@ def test_a_confirmation_names_deadline_price_connector_and_charger() -> None:
 def test_a_text_message_names_the_charger_where_it_is_known() -> None:
     sms = RENDERERS[BookingReserved](event_of(BookingReserved, evse_uid="E7")).sms
     assert sms is not None
-    assert sms.endswith("At most €12.34. Charger E7.")
+    assert sms.endswith(". Charger E7.")
 
 
 def test_a_cancellation_says_who_and_why_and_what_it_costs() -> None:
@@ -171,6 +173,28 @@ def test_the_operators_own_reason_is_quoted_unless_it_sends_its_reader_elsewhere
 def test_close_to_the_start_no_free_cancel_is_promised() -> None:
     content = RENDERERS[BookingReserved](event_of(BookingReserved, at="2026-03-29T00:00:00+00:00"))
     assert "too close to the start" in content.lines[1]
+
+
+def with_fees(event: BookingReserved, late_cancel_minor: int, no_show_minor: int) -> BookingReserved:
+    fees = SimpleNamespace(late_cancel_minor=late_cancel_minor, no_show_minor=no_show_minor)
+    return replace(event, quote=event.quote.model_copy(update={"fees": fees}))
+
+
+def test_a_letter_names_what_cancelling_late_and_not_coming_cost() -> None:
+    event = with_fees(event_of(BookingReserved), 242, 605)
+    lines = RENDERERS[BookingReserved](event).lines
+    assert lines[1] == "You can cancel free of charge until Sun 29 Mar 2026, 00:30 Amsterdam time; after that it costs €2.42."
+    assert lines[2].endswith("your place is given free, and it costs €6.05.")
+    late = RENDERERS[BookingReserved](replace(event, at=event.start)).lines
+    assert late[1] == "It is too close to the start to cancel free of charge: cancelling it costs €2.42."
+
+
+def test_a_letter_names_no_cost_that_does_not_exist() -> None:
+    for at in (PAYLOAD["at"], START.isoformat()):
+        lines = RENDERERS[BookingReserved](with_fees(event_of(BookingReserved, at=at), 0, 0)).lines
+        assert lines[1] == "You can cancel free of charge at any time before the start."
+        assert lines[2].endswith("your place is given free.")
+        assert "cost" not in " ".join(lines)
 
 
 def test_who_moved_late_is_not_promised_a_free_cancel() -> None:
