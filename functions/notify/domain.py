@@ -25,7 +25,7 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from shared.events import Event
-from shared.money import format_money
+from shared.money import format_money, plain_money
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,7 @@ def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    major = quote.total_minor / 100
-    return f"At most {major:.2f} {quote.currency}."
+    return f"At most {plain_money(quote.total_minor, quote.currency)}."
 
 
 def _rescheduled(event: BookingRescheduled) -> NotificationContent:

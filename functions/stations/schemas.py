@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from babel.numbers import is_currency
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from functions.stations.domain import BookingTerms, Location
 from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
+from shared.money import known_currency
 from shared.web.conditions import etag_of
 from shared.web.fields import Input, Output
 
@@ -34,14 +34,8 @@ def _known_zone(value: str) -> str:
     return value
 
 
-def _known_currency(value: str) -> str:
-    if not is_currency(value):
-        raise ValueError(f"{value!r} is not an ISO 4217 currency such as EUR")
-    return value
-
-
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
-Currency = Annotated[str, AfterValidator(_known_currency)]
+Currency = Annotated[str, AfterValidator(known_currency)]
 
 
 class LocationCreate(Input):

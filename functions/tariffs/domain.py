@@ -8,8 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from babel.numbers import is_currency
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from shared.money import known_currency
 
 
 class TariffDimensionType(StrEnum):
@@ -143,17 +144,11 @@ class TariffElement(_Model):
     restrictions: TariffRestrictions | None = None
 
 
-def _currency(value: str) -> str:
-    if not is_currency(value):
-        raise ValueError(f"{value!r} is not an ISO 4217 currency such as EUR")
-    return value
-
-
 class Tariff(_Model):
     """OCPI Tariff. For each dimension the first element that counts and prices it is used."""
 
     id: str = Field(min_length=1, max_length=36)
-    currency: Annotated[str, AfterValidator(_currency)]
+    currency: Annotated[str, AfterValidator(known_currency)]
     type: str | None = Field(None, max_length=32)
     tariff_alt_text: tuple[dict[str, str], ...] = ()
     min_price: PriceLimit | None = None
