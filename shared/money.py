@@ -1,7 +1,7 @@
 """Money: integer minor units with an ISO 4217 currency, and how a person reads it.
 
-The exponents are ISO's and frozen here. CLDR's digits, which Babel knows, say how many are usually shown; they differ (HUF, IDR,
-COP) and change with its releases, and stored amounts must not.
+The exponents are ISO's and frozen here. CLDR's digits, which Babel knows, say how many are usually shown; they differ (HUF,
+IDR, COP) and change with its releases, and stored amounts must not.
 """
 
 from copy import copy
@@ -52,11 +52,20 @@ def to_major(minor: int, currency: str) -> float:
 
 def format_money(minor: int, currency: str, locale: str = "en_GB") -> str:
     """`1234, EUR` as `€12.34`; digits by ISO 4217, the rest by the locale."""
+    return _formatted(_exact(minor, currency), currency, locale, more=0)
+
+
+def format_rate(major: float, currency: str, locale: str = "en_GB") -> str:
+    """A price a unit, major units: `0.4235, EUR` as `€0.4235`, with two digits more than amounts where it has them."""
+    return _formatted(Decimal(repr(major)), currency, locale, more=2)
+
+
+def _formatted(major: Decimal, currency: str, locale: str, *, more: int) -> str:
     known = Locale.parse(locale)
     pattern = copy(known.currency_formats["standard"])
     digits = minor_digits(currency)
-    pattern.frac_prec = (digits, digits)
-    text: str = pattern.apply(_exact(minor, currency), known, currency=currency, currency_digits=False)
+    pattern.frac_prec = (digits, digits + more)
+    text: str = pattern.apply(major, known, currency=currency, currency_digits=False)
     return text
 
 

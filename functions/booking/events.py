@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from functions.booking.domain import NOT_ASSIGNED, Booking, CanceledReason, ReservationStatus, Settlement, WhoCanceled
 from functions.stations.domain import BookingTerms, Location
 from functions.stations.events import LocationSnapshot
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.events import Event
 
 

@@ -30,16 +30,17 @@ from functions.booking.domain import (
 from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved, audited, reminder_of
 from functions.booking.limits import Limits
 from functions.booking.placement import Placement, place
-from functions.booking.quotes import priced
+from functions.booking.quotes import EnergyWish, priced, tariff_for, wish_of
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
 from functions.tariffs.domain import BookingRestriction
-from functions.tariffs.pricing import Quote, booking_fee
+from functions.tariffs.fees import cancellation_fee, no_show_fee
+from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
-from shared.energy import session_energy, session_minutes
-from shared.errors import Invalid, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.energy import session_minutes
+from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, TermsRefuse, WrongState
 from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
 from shared.tx import Tx
 
@@ -96,10 +97,10 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
 
     Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
     """
-    vehicle_kw = request.vehicle_kw
+    vehicle_kw, battery_kwh = request.vehicle_kw, request.battery_kwh
     if request.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)
-        vehicle_kw = vehicle.max_power_kw
+        vehicle_kw, battery_kwh = vehicle.max_power_kw, vehicle.battery_kwh
         if request.standard not in vehicle.standards:
             standards = ", ".join(vehicle.standards)
             raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
@@ -111,19 +112,24 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
     limits = limits_of(tx=tx, user_id=request.user_id)
     first_full: tuple[Pool, range] | None = None
+    unpriced: PriceNotKnown | None = None
     for pool in pools:
         minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
         end = request.start + SLOT * whole_slots(minutes)
         slots = check_period(request.start, end)
         _check_allowed(tx, limits, location, location.booking_terms, request.vehicle_id, slots)
+        try:
+            tariff_id = stations.tariff_at(tx=tx, pool=pool, at=request.start)
+        except PriceNotKnown as error:
+            unpriced = unpriced or error
+            continue
         placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is None:
             first_full = first_full or (pool, slots)
             continue
-        fitting = session_energy((end - request.start) / MINUTE, pool.power_kw, vehicle_kw)
-        energy = fitting if request.energy_kwh is None else min(request.energy_kwh, fitting)
-        placed = _placed_period(tx, location, placement, pool.tariff_id, location.booking_terms, request.start, end, energy)
-        booking = _new_booking(tx, location, pool, placed, request, vehicle_kw)
+        wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
+        placed = _placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
+        booking = _new_booking(tx, location, pool, placed, request, wish)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -132,7 +138,9 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         if booking.status is ReservationStatus.RESERVED:
             announce(tx, location, booking, BookingReserved)
         return booking
-    assert first_full is not None
+    if first_full is None:
+        assert unpriced is not None
+        raise unpriced
     telemetry.claims_lost.add(1, {"where": "occupied"})
     raise SlotTaken(
         f"No {request.standard} is free at {location.name} over the whole period.",
@@ -149,6 +157,8 @@ class _PlacedPeriod:
     end: datetime
     energy_kwh: float
     """What fits into the period, at most what was asked for."""
+    energy_limit_kwh: float | None
+    tariff_id: uuid.UUID | None
     evse_id: uuid.UUID
     evse_uid: str
     quote: Quote
@@ -165,23 +175,26 @@ def _placed_period(
     terms: BookingTerms,
     start: datetime,
     end: datetime,
-    energy_kwh: float,
+    wish: EnergyWish,
 ) -> _PlacedPeriod:
     """The middle that reserving and rescheduling share: EVSE, quote and instants of a placement that was found."""
+    quote = priced(tx, location, tariff_id, start, end, wish, terms)
     return _PlacedPeriod(
         start=start,
         end=end,
-        energy_kwh=round(energy_kwh, 3),
+        energy_kwh=round(quote.energy_kwh, 3),
+        energy_limit_kwh=wish.energy_limit_kwh,
+        tariff_id=tariff_id,
         evse_id=placement.evse_id,
         evse_uid=next(evse.uid for evse in location.evses if evse.id == placement.evse_id),
-        quote=priced(tx, location, tariff_id, start, end, energy_kwh),
+        quote=quote,
         no_show_at=start + timedelta(minutes=terms.noshow_timeout_minutes),
         revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
     )
 
 
 def _new_booking(
-    tx: Tx, location: Location, pool: Pool, placed: _PlacedPeriod, request: ReservationRequest, vehicle_kw: float | None
+    tx: Tx, location: Location, pool: Pool, placed: _PlacedPeriod, request: ReservationRequest, wish: EnergyWish
 ) -> Booking:
     held = request.hold_until is not None
     return Booking(
@@ -192,9 +205,10 @@ def _new_booking(
         power_class=pool.power_class,
         power_kw=pool.power_kw,
         vehicle_id=request.vehicle_id,
-        vehicle_kw=vehicle_kw,
+        vehicle_kw=wish.vehicle_kw,
+        need_kwh=wish.need_kwh,
+        battery_kwh=wish.battery_kwh,
         charge_request_id=request.charge_request_id,
-        tariff_id=pool.tariff_id,
         status=ReservationStatus.PENDING if held else ReservationStatus.RESERVED,
         terms=location.booking_terms,
         hold_expires_at=request.hold_until,
@@ -286,10 +300,18 @@ def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
     return replace(booking, **values, updated_at=tx.now)
 
 
-def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None) -> Booking:
-    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile.
+def reschedule_booking(
+    *,
+    tx: Tx,
+    booking_id: uuid.UUID,
+    start: datetime,
+    duration_minutes: float | None = None,
+    energy_limit_kwh: float | None = None,
+) -> Booking:
+    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. Its quote is
+    made anew for the new period.
 
-    Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
+    Raises WrongState, TermsRefuse, LimitReached, SlotTaken, PriceNotKnown (the booking then stands as it was).
     """
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
     location, booking = lock_booking(tx, booking_id)
@@ -305,9 +327,7 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)
     claims.release_lapsed(tx, location.id)
-    energy = booking.energy_kwh
-    if duration_minutes is not None:
-        energy = round(min(energy, session_energy(minutes, booking.power_kw, booking.vehicle_kw)), 3)
+    wish = wish_of(booking, energy_limit_kwh)
     limits = limits_of(tx=tx, user_id=booking.user_id, moving=booking.id)
     _check_allowed(tx, limits, location, terms, booking.vehicle_id, slots, moved=True)
     pool = location.pool_of(booking.standard, booking.power_class)
@@ -321,7 +341,8 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
             f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
             alternatives=alternatives,
         )
-    placed = _placed_period(tx, location, placement, booking.tariff_id, terms, start, end, energy)
+    tariff_id = tariff_for(tx, booking, pool, start)
+    placed = _placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
     moved = change(tx, booking, **vars(placed))
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
@@ -366,10 +387,17 @@ def end_booking(
 
 
 def frozen_fee(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
-    """The fee of the frozen tariff for a late cancel or a no-show, minor units."""
+    """The fee of the frozen quote for a late cancel or a no-show, minor units; of an older quote that of the frozen tariff."""
+    late, fees = kind is BookingRestriction.BOOKING_CANCELLATION_FEES, booking.quote.fees
+    if fees is not None:
+        return fees.late_cancel_minor if late else fees.no_show_minor
     if booking.tariff_id is None:
         return 0
-    return booking_fee(stations.get_tariff(tx=tx, tariff_id=booking.tariff_id), kind)
+    tariff = stations.get_tariff(tx=tx, tariff_id=booking.tariff_id)
+    time_zone = stations.get_location(tx=tx, location_id=booking.location_id).time_zone
+    if late:
+        return cancellation_fee(tariff, time_zone=time_zone, start=booking.start, end=booking.end)
+    return no_show_fee(tariff, time_zone=time_zone, start=booking.start, kept_until=booking.no_show_at)
 
 
 def reveal(*, tx: Tx, booking: Booking) -> Booking:

@@ -3,7 +3,7 @@
 import pytest
 from iso4217 import Currency
 
-from shared.money import CURRENCIES, format_money, known_currency, minor_digits, plain_money, to_major
+from shared.money import CURRENCIES, format_money, format_rate, known_currency, minor_digits, plain_money, to_major
 
 
 def test_every_currency_in_force_has_the_exponent_of_iso_4217() -> None:
@@ -24,6 +24,11 @@ def test_every_currency_in_force_has_the_exponent_of_iso_4217() -> None:
 def test_a_stored_amount_reads_the_same_for_ever(minor: int, currency: str, shown: str, plain: str) -> None:
     assert format_money(minor, currency) == shown
     assert plain_money(minor, currency) == plain
+
+
+def test_a_rate_has_two_digits_more_where_it_needs_them() -> None:
+    assert [format_rate(rate, "EUR") for rate in (0.4235, 0.5, 6.0)] == ["€0.4235", "€0.50", "€6.00"]
+    assert format_rate(55.5, "JPY") == "JP¥55.5"
 
 
 def test_major_units_follow_the_exponent() -> None:
