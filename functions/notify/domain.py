@@ -29,8 +29,9 @@ from functions.optimizer.events import (
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
+from functions.tariffs.quotes import Quote
 from shared.events import Event
-from shared.money import format_money
+from shared.money import format_money, plain_money
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,16 @@ def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
         ("Connector", f"{connector_name(event.connector)}, {event.power_kw:g} kW"),
         ("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse),
     ]
-    total = format_money(quote.total_minor, quote.currency)
-    facts.append(("Price", "free of charge" if quote.total_minor == 0 else f"at most {total}"))
+    facts.append(("Price", "free of charge" if quote.total_minor == 0 else _figures(quote, format_money)))
     return tuple(facts)
+
+
+def _figures(quote: Quote, written: Callable[[int, str], str]) -> str:
+    """What is expected, where it is less than the most, and the most."""
+    most = f"at most {written(quote.total_minor, quote.currency)}"
+    if quote.expected_minor == quote.total_minor:
+        return most
+    return f"about {written(quote.expected_minor, quote.currency)}, {most}"
 
 
 def _where(location: LocationSnapshot) -> str:
@@ -204,8 +212,8 @@ def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    major = quote.total_minor / 100
-    return f"At most {major:.2f} {quote.currency}."
+    figures = _figures(quote, plain_money)
+    return f"{figures[0].upper()}{figures[1:]}."
 
 
 def _rescheduled(event: BookingRescheduled) -> NotificationContent:

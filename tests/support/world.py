@@ -74,8 +74,10 @@ class World:
         tariff: Tariff | None = FLAT_TARIFF,
         plugs: Sequence[Sequence[tuple[str, float]]] | None = None,
         time_zone: str = "Europe/Amsterdam",
+        free_of_charge: bool | None = None,
     ) -> str:
-        """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE). Its id."""
+        """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE), free of charge where it has no
+        tariff unless `free_of_charge` says otherwise. Its id."""
         lists = plugs or [[(standard, power_kw)]] * evses
         evse_records = tuple(
             (
@@ -102,6 +104,7 @@ class World:
             evses=evse_records,
             tariffs={} if tariff is None else dict.fromkeys(pools, tariff),
             booking_terms=terms or BookingTerms(),
+            free_of_charge=tariff is None if free_of_charge is None else free_of_charge,
         )
         (location_id,) = self.platform.transact(
             lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record])
