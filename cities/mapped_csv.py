@@ -152,7 +152,7 @@ def _write(writer: CityWriter, places: _Places, map_: ImportMap, report: ImportR
 
 def _sessions(paths: list[Path], columns: SessionsMap, written: _Written, report: ImportReport) -> Iterator[CitySession]:
     seen: set[str] = set()
-    dates = [columns.columns[name] for name in ("start", "start_date", "end", "end_date") if name in columns.columns]  # type: ignore[index]
+    dates = [columns.columns[name] for name in ("start", "start_date", "end", "end_date") if name in columns.columns]
     for path in paths:
         order = columns.dates or date_order(row.values.get(name, "") for row in rows(path) for name in dates)
         for row in rows(path, report):
@@ -184,7 +184,7 @@ def _session(
     if not 0 <= energy <= MAX_KWH:
         return "energy out of range"
     seen.add(number_)
-    return CitySession(number_, evse, *times, energy)
+    return CitySession(number_, evse, times[0], times[1], energy)
 
 
 def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> Any:

@@ -40,9 +40,9 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from functions.stations.terms_text import span
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.events import Event
-from shared.money import format_money
+from shared.money import format_money, plain_money
 
 ADDRESS = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}(?:/|\b)|@|\+?\d[\d ().-]{6,}", re.IGNORECASE)
 """What looks like an address or a number to call: an operator's words with one in them reach no driver's letter."""
@@ -176,7 +176,7 @@ def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    figures = _figures(quote, format_money)
+    figures = _figures(quote, plain_money)
     return f"{figures[0].upper()}{figures[1:]}."
 
 

@@ -143,7 +143,7 @@ def read_evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, 
 
 def read_tariffs(
     path: Path, connectors: Mapping[str, Sequence[Connector]]
-) -> tuple[dict[str, Tariff], dict[tuple[str, str], str], str | None]:
+) -> tuple[dict[str, Tariff], dict[tuple[str, str], tuple[str, ...]], str | None]:
     document = read_json(path, {"tariffs": []})
     if isinstance(document, list):
         document = {"tariffs": document, "default": [item.get("id") for item in document[:1]]}
@@ -161,9 +161,9 @@ def read_tariffs(
     plugs = {f"{evse}/{plug.connector_id}": (evse, plug.connector_id) for evse, own in connectors.items() for plug in own}
     for name, ids in document.get("connectors", {}).items():
         evse, connector = plugs.get(name) or name.rpartition("/")[::2]
-        if not ids or ids[0] not in tariffs:
+        if not ids or any(item not in tariffs for item in ids):
             raise Invalid.one(f"tariffs.json connectors.{name}", f"{ids!r} names no tariff of the file")
-        assigned[evse, connector] = ids[0]
+        assigned[evse, connector] = tuple(ids)
     default = next(iter(document.get("default", [])), None)
     if default is not None and default not in tariffs:
         raise Invalid.one("tariffs.json default", f"{default!r} names no tariff of the file")
