@@ -95,6 +95,7 @@ def _owned(world: World, person: Person, *, status: str) -> str:
         opening_times=None,
         evses=(("E1", (plug,)),),
         tariffs={},
+        free_of_charge=True,
     )
 
     def make(tx: Tx) -> str:

@@ -144,6 +144,23 @@ def test_a_text_message_names_the_charger_where_it_is_known() -> None:
     assert sms.endswith(". Charger E7.")
 
 
+@pytest.mark.parametrize(
+    ("minor", "currency", "said"),
+    [(171, "JPY", "At most 171 JPY."), (123400, "HUF", "At most 1234.00 HUF."), (12345, "KWD", "At most 12.345 KWD.")],
+)
+def test_a_text_message_names_the_price_in_the_currencys_own_units(minor: int, currency: str, said: str) -> None:
+    """171 yen read 1.71."""
+    event = event_of(BookingReserved, quote=PAYLOAD["quote"] | {"total_minor": minor, "currency": currency})
+    assert said in str(RENDERERS[BookingReserved](event).sms)
+
+
+def test_what_is_expected_is_said_before_the_most() -> None:
+    event = event_of(BookingReserved, quote=PAYLOAD["quote"] | {"expected_minor": 484})
+    content = RENDERERS[BookingReserved](event)
+    assert "About 4.84 EUR, at most 12.34 EUR." in str(content.sms)
+    assert ("Price", "about €4.84, at most €12.34") in content.facts
+
+
 def test_a_cancellation_says_who_and_why_and_what_it_costs() -> None:
     content = RENDERERS[BookingCanceled](event_of(BookingCanceled))
     assert "cancelled by the operator because of a broken charger" in content.lines[0]

@@ -50,7 +50,11 @@ def test_on_sqlite_a_key_is_made_once_and_kept_for_its_owner(tmp_path: Path) -> 
     assert first.sealing_keys != (first.signing_key,)
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "short", "a" * 44, f"{OLD},x", OLD[:-1]])
+@pytest.mark.parametrize(
+    "keys",
+    ["", " , ", "short", "a" * 44, f"{OLD},x", OLD[:-1]],
+    ids=["empty", "blank", "short", "other letters", "second", "cut"],
+)
 def test_a_key_that_is_none_is_refused_by_name(keys: str) -> None:
     with pytest.raises(ValueError, match="DATA_KEYS"):
         _ = keyed(keys).sealing_keys
