@@ -134,7 +134,9 @@ class _Bytes:
     def __init__(self, raw: IO[bytes]) -> None:
         head = raw.read(2)
         raw.seek(0)
-        self._file: Any = gzip.GzipFile(fileobj=raw) if head == b"\x1f\x8b" else raw
+        self._file: Any = raw
+        if head == b"\x1f\x8b":
+            self._file = gzip.GzipFile(fileobj=raw)
         mark = self._file.peek(4)[:4]
         if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise BrokenError("it is UTF-16, and must be UTF-8")

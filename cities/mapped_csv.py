@@ -4,6 +4,7 @@ beside it (`import.toml`, cities/column_map.py). A row is a connector; rows of o
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def _write(writer: CityWriter, places: _Places, map_: ImportMap, report: ImportR
 
 def _sessions(paths: list[Path], columns: SessionsMap, written: _Written, report: ImportReport) -> Iterator[CitySession]:
     seen: set[str] = set()
-    dates = [columns.columns[name] for name in ("start", "start_date", "end", "end_date") if name in columns.columns]  # type: ignore[index]
+    dates = [columns.columns[name] for name in ("start", "start_date", "end", "end_date") if name in columns.columns]
     for path in paths:
         order = columns.dates or date_order(row.values.get(name, "") for row in rows(path) for name in dates)
         for row in rows(path, report):
@@ -187,9 +188,9 @@ def _session(
     return CitySession(number_, evse, *times, energy)
 
 
-def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> Any:
+def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> tuple[datetime, datetime] | str:
     """Start and end with their offsets, or why there are none."""
-    found = []
+    found: list[datetime] = []
     for name in ("start", "end"):
         text = values.get(name) or f"{values.get(f'{name}_date', '')} {values.get(f'{name}_time', '')}".strip()
         if not text:

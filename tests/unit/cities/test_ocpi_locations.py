@@ -246,7 +246,12 @@ def test_members_of_2_1_1_are_read(tmp_path: Path) -> None:
 
 def test_opening_times_as_the_world_writes_them(tmp_path: Path) -> None:
     week = [{"weekday": day, "period_begin": "0:00", "period_end": "23:59", "note": "x"} for day in range(1, 8)]
-    nothing = {"twentyfourseven": False, "regular_hours": None, "exceptional_openings": [], "exceptional_closings": None}
+    nothing: dict[str, Any] = {
+        "twentyfourseven": False,
+        "regular_hours": None,
+        "exceptional_openings": [],
+        "exceptional_closings": None,
+    }
     office = [{"weekday": 1, "period_begin": "8:00", "period_end": "18:00:00"}]
     closing = {"period_begin": "2026-12-25T00:00:00", "period_end": "2026-12-26T00:00:00Z"}
     found = Imported(
