@@ -134,11 +134,10 @@ class _Bytes:
     def __init__(self, raw: IO[bytes]) -> None:
         head = raw.read(2)
         raw.seek(0)
-        file: Any = raw
+        self._file: Any = raw
         if head == b"\x1f\x8b":
-            file = gzip.GzipFile(fileobj=raw)
-        self._file = file
-        mark = file.peek(4)[:4]
+            self._file = gzip.GzipFile(fileobj=raw)
+        mark = self._file.peek(4)[:4]
         if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise BrokenError("it is UTF-16, and must be UTF-8")
         if mark.startswith(codecs.BOM_UTF8):

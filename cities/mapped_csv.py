@@ -4,6 +4,7 @@ beside it (`import.toml`, cities/column_map.py). A row is a connector; rows of o
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -187,9 +188,9 @@ def _session(
     return CitySession(number_, evse, times[0], times[1], energy)
 
 
-def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> Any:
+def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> tuple[datetime, datetime] | str:
     """Start and end with their offsets, or why there are none."""
-    found = []
+    found: list[datetime] = []
     for name in ("start", "end"):
         text = values.get(name) or f"{values.get(f'{name}_date', '')} {values.get(f'{name}_time', '')}".strip()
         if not text:
