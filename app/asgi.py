@@ -32,7 +32,7 @@ from shared.errors import (
 from shared.platform import Platform
 from shared.web.call import PREFIX
 from shared.web.cors import Cors
-from shared.web.edge import Edge
+from shared.web.edge import REFUSAL, Edge
 from shared.web.problems import problem_response
 
 log = logging.getLogger(__name__)
@@ -177,6 +177,7 @@ async def _on_app_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, AppError)
     if error.status >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error.detail)
+    request.scope[REFUSAL] = error.code
     return problem_response(error)
 
 

@@ -31,6 +31,11 @@ claims_lost = _meter.create_counter("evcharging.claims.lost", "1", "Reservations
 messages_sent = _meter.create_counter("evcharging.messages.sent", "1", "E-mails and SMS, by channel and outcome")
 
 
+security = logging.getLogger("evcharging.security")
+"""Who signed in and who was refused, with from where: what somebody looks at after an attack. No names, addresses of mail or
+secrets."""
+
+
 @dataclass(frozen=True)
 class Invocation:
     """The request or message being worked on; `storage` is the Functions worker's thread-local, None elsewhere."""

@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from shared.errors import Invalid, Unavailable
+from shared.web.bulkhead import Bulkhead
 
 MIN_LENGTH, MAX_LENGTH = 8, 128
 AT_ONCE = 4
@@ -18,6 +19,10 @@ WAIT_S = 10.0
 CONTEXT_WORDS = ("evcharging", "charging", "charger", "electric", "password")
 """Words of this platform that may not be most of a password (ASVS V6.1.2)."""
 
+HASHING = Bulkhead(
+    "passwords", threads=AT_ONCE, waiting=60, busy="Too many people are signing in right now; try again in a moment."
+)
+"""Where routes that hash run, so that a flood of sign-ins keeps nobody else waiting (test_bulkheads.py walks the routes)."""
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _places = threading.BoundedSemaphore(AT_ONCE)
 

@@ -9,7 +9,7 @@ from functions.accounts import consents, oidc, phones, recovery, service, sessio
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.legal_texts import Document, current
-from functions.accounts.passwords import check_password, hash_password
+from functions.accounts.passwords import HASHING, check_password, hash_password
 from functions.accounts.refresh_cookie import HandingOver, clear
 from functions.accounts.schemas import (
     Account,
@@ -54,6 +54,7 @@ from shared.errors import (
     TooManyRequests,
     WrongState,
 )
+from shared.web.bulkhead import apart
 from shared.web.call import Admin, Anonymous, Public, SettingUp, SignedIn, limited
 from shared.web.failures import Responses, errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
@@ -67,6 +68,7 @@ CHALLENGE: Responses = {202: {"model": SecondFactorChallenge, "description": "A 
 
 
 @router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED, responses=errors(TermsChanged))
+@apart(HASHING)
 def register(register_in: Register, call: Anonymous) -> Asked:
     """Asks for an account of a driver or a station owner. The link in the e-mail opens it; the answer is the same where the
     address has an account, whose holder is told."""
@@ -84,6 +86,7 @@ def ask_for_verification(address: AddressIn, call: Anonymous) -> Asked:
 
 
 @router.post("/verify", response_model=Tokens, dependencies=TRIED, responses=CHALLENGE | errors(BadCredentials, Forbidden))
+@apart(HASHING)
 def verify(verify_in: VerifyIn, call: Anonymous, handing: HandingOver) -> Response:
     """Verifies the address by the mailed token and the password chosen at registration, and signs in."""
     tokens = recovery.verify(
@@ -97,6 +100,7 @@ def verify(verify_in: VerifyIn, call: Anonymous, handing: HandingOver) -> Respon
 
 
 @router.post("/login", response_model=Tokens, dependencies=TRIED, responses=CHALLENGE | errors(BadCredentials, Forbidden))
+@apart(HASHING)
 def log_in(login: Login, call: Anonymous, handing: HandingOver) -> Response:
     """Gives an access token for 15 minutes and a refresh token that works once; or, of an account with a second factor,
     the challenge that `accounts/login/second-factor` takes with a code."""
@@ -132,6 +136,7 @@ def forgot_password(address: AddressIn, call: Anonymous) -> Asked:
 
 
 @router.post("/password/reset", status_code=204, dependencies=TRIED, responses=errors(BadCredentials))
+@apart(HASHING)
 def reset_password(reset_in: ResetIn, call: Anonymous) -> None:
     """Sets a new password by the mailed token. Every session ends."""
     recovery.reset(platform=call.platform, actor=call.actor, token=reset_in.token, password=reset_in.password)
@@ -190,12 +195,14 @@ def update_me(update: UserUpdate, call: SignedIn) -> User:
 
 
 @router.post("/me/password", status_code=204, responses=errors(BadCredentials, FreshSignInNeeded))
+@apart(HASHING)
 def change_password(change: PasswordChange, call: SignedIn) -> None:
     """Changes your password; your other sessions end."""
     recovery.change_password(platform=call.platform, actor=call.actor, current=change.current_password, new=change.new_password)
 
 
 @router.post("/me/email", status_code=202, response_model=Asked, responses=errors(BadCredentials, FreshSignInNeeded))
+@apart(HASHING)
 def change_email(change: EmailChange, call: SignedIn) -> Asked:
     """Asks for a link at another address; your account has it once the link is followed."""
     recovery.ask_for_email(platform=call.platform, actor=call.actor, email=change.email, password=change.password)
@@ -209,6 +216,7 @@ def change_email(change: EmailChange, call: SignedIn) -> Asked:
     dependencies=[limited("phone_address")],
     responses=errors(BadCredentials, FreshSignInNeeded, TooManyRequests),
 )
+@apart(HASHING)
 def ask_for_phone(phone_in: PhoneIn, call: SignedIn) -> PhoneAsked:
     """Sends a code of six digits to a mobile number; your account has it once the code is confirmed, and until then keeps the
     one it has."""

@@ -12,9 +12,11 @@ from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.enums import ConnectorType
 from shared.energy import CONSUMPTION_KWH_PER_KM
 from shared.web.fields import Input, Output
+from shared.web.links import no_link
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(parse_email)]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(no_link)]
+CarName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(no_link)]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 """A password to be set; passwords.py says which ones are refused."""
 Given = Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
@@ -235,7 +237,7 @@ class UserUpdate(Input):
 class VehicleCreate(Input):
     """A vehicle's figures."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = "My car"
+    name: CarName = "My car"
     plate: Plate | None = None
     battery_kwh: Kwh
     consumption_kwh_per_km: Consumption = CONSUMPTION_KWH_PER_KM
@@ -251,7 +253,7 @@ class VehicleCreate(Input):
 class VehicleUpdate(Input):
     """What is to change; absent fields stay."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] | None = None
+    name: CarName | None = None
     plate: Plate | None = None
     battery_kwh: Kwh | None = None
     consumption_kwh_per_km: Consumption | None = None

@@ -5,6 +5,7 @@ import uuid
 from fastapi import APIRouter, Response
 
 from functions.accounts import second_factor
+from functions.accounts.passwords import HASHING
 from functions.accounts.refresh_cookie import HandingOver
 from functions.accounts.schemas import Tokens
 from functions.accounts.second_factor_schemas import (
@@ -18,6 +19,7 @@ from functions.accounts.second_factor_schemas import (
     SecondFactorState,
 )
 from shared.errors import BadCredentials, Conflict, Forbidden, TooManyRequests, WrongState
+from shared.web.bulkhead import apart
 from shared.web.call import Admin, Anonymous, SettingUp, SignedIn, limited
 from shared.web.failures import errors
 
@@ -52,6 +54,7 @@ def get_second_factor(call: SettingUp) -> SecondFactorState:
 
 
 @router.post("/me/second-factor", response_model=SecondFactorEnrolment, responses=BY_CODE)
+@apart(HASHING)
 def begin_second_factor(begin_in: SecondFactorBegin, call: SettingUp) -> SecondFactorEnrolment:
     """Begins to set up an authenticator app: its secret, shown this once. A code of it confirms it within the hour."""
     return second_factor.begin(platform=call.platform, actor=call.actor, password=begin_in.password)

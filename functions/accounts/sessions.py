@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from functions.accounts import repository
 from functions.accounts.domain import (
@@ -22,6 +23,7 @@ from functions.accounts.repository_second_factor import factor_of
 from functions.accounts.schemas import Tokens
 from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from functions.accounts.single_use import make_token
+from shared import telemetry
 from shared.db import new_id
 from shared.errors import BadCredentials, Forbidden, NotFound, SecondFactorNeeded, TokenExpired, Unauthenticated
 from shared.platform import Platform
@@ -127,6 +129,9 @@ def open_session(
         proven_at=proven_at,
     )
     repository.add_session(tx, session)
+    told: dict[str, Any] = {"user_id": str(user.id), "role": user.role, "address": session.address}
+    told |= {"session_id": str(session.id), "second_factor": has_shown_factor, "by_provider": proven_at is not None}
+    telemetry.security.info("signed in", extra=told)
     return _tokens(tx, user, session.id)
 
 

@@ -2,9 +2,11 @@
 
 from fastapi import APIRouter, Response
 
+from functions.accounts.passwords import HASHING
 from functions.privacy import service
 from functions.privacy.schemas import Deletion
 from shared.errors import BadCredentials, Conflict, FreshSignInNeeded, WrongState
+from shared.web.bulkhead import apart
 from shared.web.call import SignedIn
 from shared.web.failures import errors
 
@@ -24,6 +26,7 @@ def export_me(call: SignedIn) -> Response:
 
 
 @router.post("/me/deletion", status_code=204, responses=errors(BadCredentials, FreshSignInNeeded, Conflict, WrongState))
+@apart(HASHING)
 def delete_me(deletion: Deletion, call: SignedIn) -> None:
     """Deletes your account. 409 lists what stands in the way; open bookings are cancelled where you say so."""
     service.delete(

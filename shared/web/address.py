@@ -8,6 +8,9 @@ from starlette.types import Scope
 from shared.platform import Platform
 from shared.settings import TrustedProxies
 
+CALLER = "evcharging.caller"
+"""Where a request's scope has its Actor, once one is known."""
+
 
 def client_address(request: HTTPConnection) -> str | None:
     """The address of a request's client by the platform's settings, None where nobody tells it."""

@@ -16,7 +16,7 @@ from shared.audit import AUDITED_ROLES
 from shared.errors import AppError, Forbidden, SecondFactorNeeded, TokenExpired, TooManyRequests, Unauthenticated
 from shared.platform import Platform
 from shared.tx import Actor, Tx
-from shared.web.address import client_address
+from shared.web.address import CALLER, client_address
 from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
 from shared.web.failures import raises
 from shared.web.idempotency import (
@@ -262,6 +262,7 @@ async def owner_or_station(request: Request, credentials: Credentials, key: Stat
 
 
 async def _call(request: Request, actor: Actor, key: str | None) -> Call:
+    request.scope[CALLER] = actor
     await check_query(request)
     route = f"{request.method} {request.url.path}"
     domain = request.url.path.removeprefix(f"{PREFIX}/").split("/")[0]

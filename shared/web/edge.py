@@ -10,13 +10,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.errors import AppError, BadRequest, Unauthenticated
 from shared.platform import Platform
-from shared.web.address import address_of
+from shared.web.address import CALLER, address_of
 from shared.web.auth import is_station_key, read_access_token, station_key_hash
 from shared.web.bodies import BodyReader, expected_body, too_large_without_token
 from shared.web.headers import completed, is_personal
 from shared.web.problems import problem_response
 
 log = logging.getLogger(__name__)
+REFUSED = frozenset({401, 403, 429})
+REFUSAL = "evcharging.refusal"
+"""Where a request's scope has the code of its refusal."""
 LIMIT = "calls"
 """The limit of every call, whatever its path; routes may have further ones."""
 
@@ -65,11 +68,14 @@ class Edge:
                 problem = error if isinstance(error, AppError) else AppError()
                 if not isinstance(error, AppError):
                     log.exception("%s %s failed", scope["method"], scope["path"])
+                scope[REFUSAL] = problem.code
                 await problem_response(problem)(scope, receive, watch)
             route = getattr(scope.get("route"), "path", "unmatched")
             labels = {"route": route, "method": scope["method"], "status": status}
             telemetry.requests.add(1, labels)
             telemetry.request_ms.record((platform.clock.monotonic() - started_at) * 1000, labels)
+            if status in REFUSED:
+                _tell_of_refusal(scope, platform, route=route, status=status)
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
@@ -84,6 +90,21 @@ class Edge:
             if to_store is not None:
                 await run_in_threadpool(to_store)
         return await self._bodies.read(receive, expected_body(scope, platform.settings), no_large=bad_token)
+
+
+def _tell_of_refusal(scope: Scope, platform: Platform, *, route: str, status: int) -> None:
+    """A line of the security log: what was refused, to whom, from where. Of the path only its pattern: it may have ids."""
+    actor = scope.get(CALLER)
+    extra = {
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "code": scope.get(REFUSAL),
+        "user_id": str(actor.id) if actor is not None and actor.id is not None else None,
+        "role": None if actor is None else actor.role,
+        "address": address_of(scope, platform.settings.proxies),
+    }
+    telemetry.security.warning("refused", extra=extra)
 
 
 def _check_host(scope: Scope, hosts: frozenset[str]) -> None:
