@@ -95,7 +95,7 @@ def stands(*, tx: Tx, booking_id: uuid.UUID, start: datetime) -> bool:
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     """Claims a place in a pool: RESERVED, or PENDING until `hold_until`.
 
-    Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
+    Raises Invalid, LimitReached, TermsRefuse, PriceNotKnown, and SlotTaken with the nearest alternatives in time and place.
     """
     vehicle_kw, battery_kwh = request.vehicle_kw, request.battery_kwh
     if request.vehicle_id is not None:
