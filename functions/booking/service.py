@@ -111,7 +111,8 @@ def as_it_stands(*, tx: Tx, kind: type[Snapshot], booking_id: uuid.UUID) -> Snap
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     """Claims a place in a pool: RESERVED, or PENDING until `hold_until`.
 
-    Raises Invalid, TermsChanged, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
+    Raises Invalid, TermsChanged, LimitReached, TermsRefuse, PriceNotKnown, and SlotTaken with the nearest alternatives in time
+    and place.
     """
     if tx.actor.id == request.user_id:
         consents.require_terms(tx=tx)

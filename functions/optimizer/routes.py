@@ -8,7 +8,16 @@ from fastapi import APIRouter, Query, Response
 from functions.optimizer import service
 from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
 from functions.optimizer.schemas import ChargeRequest, Model, ModelUsage, Recommendations, WholeDecision
-from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsChanged, WrongState
+from shared.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    LimitReached,
+    NotFound,
+    PriceNotKnown,
+    SlotTaken,
+    TermsChanged,
+    WrongState,
+)
 from shared.web.call import Admin, Public, SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
@@ -56,7 +65,7 @@ def get_decision(request_id: uuid.UUID, call: SignedIn) -> WholeDecision:
 @router.post(
     "/charge-requests/{request_id}/accept",
     response_model=ChargeRequest,
-    responses=errors(SlotTaken, TermsChanged, WrongState, LimitReached, IdempotencyKeyReused),
+    responses=errors(SlotTaken, PriceNotKnown, TermsChanged, WrongState, LimitReached, IdempotencyKeyReused),
 )
 def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
     """Takes an offer: the held one is confirmed; another is reserved if it is still free."""

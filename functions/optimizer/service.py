@@ -34,6 +34,7 @@ from shared.errors import (
     Invalid,
     LimitReached,
     NotFound,
+    PriceNotKnown,
     SlotTaken,
     TermsRefuse,
     Unauthenticated,
@@ -177,6 +178,8 @@ def optimize(platform: Platform, *, consumer: str, message_id: str, request_id: 
                 platform.consume(attempt, consumer=consumer, message_id=message_id)
             except SlotTaken:
                 telemetry.claims_lost.add(1, {"where": "optimizer"})
+            except PriceNotKnown:  # its tariff went since the look
+                continue
             except (LimitReached, TermsRefuse, Invalid, NotFound) as error:
                 refused = error
             else:
@@ -316,7 +319,7 @@ def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reaso
 
 def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequest:
     """Takes an offer: 0 confirms the hold; another is reserved, and only then the hold let go. Raises WrongState once the
-    hold has run out, SlotTaken where another offer has gone."""
+    hold has run out, SlotTaken where another offer has gone, PriceNotKnown where its price has."""
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, request_id=request_id).user_id)
     request = get_owned(tx=tx, request_id=request_id, lock=True)
     if request.status is not ChargeRequestStatus.OFFERED:

@@ -28,6 +28,7 @@ from shared.tx import Tx
 MEDIAN_SESSION_KWH = 7.2
 """The session whose price makes the price unit: the median of ElaadNL's public charging (cities/elaad.py)."""
 MAX_REACH_KM = 300.0
+PRICED = frozenset({PriceKnowledge.TARIFF, PriceKnowledge.FREE})
 _tables = RateTables()
 
 
@@ -83,9 +84,10 @@ def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
         if reach > 0
         else []
     )
-    locations = tuple(location for _, location in near)
-    every = (pool for location in locations for pool in location.pools())
-    pools = tuple(pool for pool in every if pool.price is not PriceKnowledge.NOT_KNOWN)
+    offered = [(location, [pool for pool in location.pools() if pool.price in PRICED]) for _, location in near]
+    # The core knows no location without a pool.
+    locations = tuple(location for location, its in offered if its)
+    pools = tuple(pool for _, its in offered for pool in its)
     location_index = {location.id: index for index, location in enumerate(locations)}
     slot0 = slot_of(tx.now)
     horizon = _horizon(needs, pools, slot0)

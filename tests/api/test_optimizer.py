@@ -10,6 +10,7 @@ from functions.booking.sweeps import release_expired_holds
 from functions.booking.tables import slot_claim
 from functions.stations.domain import BookingTerms
 from functions.stations.opening import Hours
+from functions.stations.tables import evse
 from shared.clock import ManualClock
 from tests.support import policies
 from tests.support.policies import usage
@@ -276,3 +277,12 @@ def test_requests_are_a_drivers_own_and_listed_by_pages(world: World) -> None:
     assert stranger.get(f"/optimizer/charge-requests/{made[0]}").status_code == 404
     assert stranger.post(f"/optimizer/charge-requests/{made[0]}/cancel").status_code == 404
     assert stranger.post(f"/optimizer/charge-requests/{made[0]}/accept").status_code == 404
+
+
+def test_a_lone_place_that_is_out_of_order_is_no_fault_of_ours(world: World) -> None:
+    """No pool at all around the driver was a 500."""
+    world.location(evses=1)
+    world.platform.transact(lambda tx: tx.execute(sa.update(evse).values(status="OUTOFORDER")))
+    answer = world.user().post("/optimizer/recommendations", wish())
+    assert answer.status_code == 200
+    assert answer.json()["items"] == []
