@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp ## start the platform with its demo city on 127.0.0.1:707
 demo: $(VENV)/run.stamp ## show one charge request from wish to confirmation; with CITY=DIR replay a real day of it (DAYS=4: four laid on one)
 	@$(BIN)/python -m devhost.demo
 
-import: $(VENV)/run.stamp ## make a city folder TO=DIR of the exports in FROM=DIR (ChargePlace Scotland, ACN-Data, OCPI)
+import: $(VENV)/run.stamp ## make a city folder TO=DIR of the exports in FROM=DIR (OCPI, GeoJSON, CSV by a map, ChargePlace Scotland, ACN-Data; docs/importing.md)
 	@if [ -z "$(FROM)" ] || [ -z "$(TO)" ]; then echo "make import FROM=folder-of-exports TO=city-folder"; exit 2; fi
 	@$(BIN)/python -m cities import "$(FROM)" "$(TO)"
 

@@ -47,6 +47,7 @@ DESCRIPTION = (
 def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | None = None) -> FastAPI:
     """The app over the platform that `get_platform` gives (at the first request, not before). `hosts` are the names it may be
     called by; None for any."""
+    from app.root import router as root
     from functions.accounts.pages import router as account_pages
     from functions.accounts.routes import router as accounts
     from functions.accounts.second_factor_routes import router as second_factors
@@ -104,6 +105,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         payments,
         notify,
         dead_letters,
+        root,
     ):
         app.include_router(router, prefix=PREFIX)
     _add_root(app)
@@ -159,13 +161,6 @@ def _add_root(app: FastAPI) -> None:
         )
         page.headers["Content-Security-Policy"] = _docs_policy(page.body)
         return page
-
-    @app.get(f"{PREFIX}/health", tags=["root"])
-    def health(request: Request) -> JSONResponse:
-        """Whether the process can reach its database and the database is of this code's revision."""
-        platform: Platform = request.app.state.get_platform()
-        platform.read(lambda tx: tx.conn.exec_driver_sql("SELECT 1").scalar())
-        return JSONResponse({"status": "ok", "time": platform.clock.now().isoformat()})
 
 
 def _docs_policy(page: bytes | memoryview) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP functions: one a URL prefix over the one FastAPI app, and one for docs, openapi.json and health."""
+"""The HTTP functions: one a URL prefix over the one FastAPI app, and one for docs, openapi.json, health and config."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from shared import telemetry
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 DOMAINS = ("accounts", "booking", "notify", "optimizer", "payments", "stations")
-ROOT_ROUTE = r"{page:regex(^(docs|openapi\.json|health)$)}/{*rest}"
+ROOT_ROUTE = r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}"
 
 
 def http_blueprint(api: Any) -> func.Blueprint:

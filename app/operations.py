@@ -43,7 +43,9 @@ def outbox_id_of(message: func.ServiceBusMessage) -> uuid.UUID | None:
 
 
 def keep_dead_letter(platform: Platform, queue: str, message: func.ServiceBusMessage) -> None:
-    """Keeps what the bus gave up on, once, as a dead letter that administrators see."""
+    """Keeps what the bus gave up on, once, as a dead letter that administrators see; whoever waits for it is told."""
+    from app import subscriptions
+
     properties = properties_of(message)
     reason = message.dead_letter_reason or properties.get("DeadLetterReason") or "dead-lettered"
     why = message.dead_letter_error_description or properties.get("DeadLetterErrorDescription")
@@ -54,17 +56,30 @@ def keep_dead_letter(platform: Platform, queue: str, message: func.ServiceBusMes
         payload = {"not_json": body.decode("utf-8", "replace")[:10_000]}
     message_id = outbox_id_of(message) or uuid.uuid5(NOT_OURS, f"{queue} {message.message_id} {message.sequence_number}")
 
+    event_type = (message.subject or "unknown")[:64]
+
     def keep(tx: Tx) -> bool:
-        return outbox.keep_dead(
+        kept = outbox.keep_dead(
             tx.conn,
             message_id,
             queue=queue,
-            event_type=(message.subject or "unknown")[:64],
+            event_type=event_type,
             payload=payload,
             deliveries=message.delivery_count or 0,
             reason=f"{reason}: {why}" if why else reason,
             now=tx.now,
         )
+        if kept:
+            subscriptions.lose(tx, queue=queue, message_id=str(message_id), event_type=event_type, payload=payload)
+        return kept
 
     if platform.transact(keep):
         log.error("message %s of %s is a dead letter: %s", message_id, queue, why or reason)
+
+
+def bury(tx: Tx, message: outbox.Message, *, error: str) -> None:
+    """Makes a message of the embedded bus that failed too often a dead letter; whoever waits for it is told."""
+    from app import subscriptions
+
+    outbox.dead_letter(tx.conn, message.id, error=error, now=tx.now)
+    subscriptions.lose(tx, queue=message.queue, message_id=str(message.id), event_type=message.type, payload=message.payload)

@@ -2,7 +2,8 @@
 its effect once for ever, by an inbox row under the handler's name."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from functions.stations.feed import events as feed
 from shared.events import Event
 from shared.outbox import CHARGE_REQUESTS, NOTIFY
 from shared.platform import Platform
+from shared.tx import Tx
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,26 @@ class Handler:
 
     name: str
     function: str
+    lost: str | None = None
+    """A function `lost(tx, *, message_id, event)` that settles what an event was to do that will not be delivered; None:
+    nobody waits for it."""
 
     def run(self, platform: Platform, *, message_id: str, event: Event) -> None:
         """Handles an event."""
-        module, _, name = self.function.partition(":")
-        getattr(importlib.import_module(module), name)(platform, consumer=self.name, message_id=message_id, event=event)
+        _function(self.function)(platform, consumer=self.name, message_id=message_id, event=event)
 
 
-DECIDE = (CHARGE_REQUESTS, Handler("optimize_charge_request", "functions.optimizer.service:handle"))
-TELL = (NOTIFY, Handler("send_notifications", "functions.notify.service:handle"))
-SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle"))
+def _function(path: str) -> Callable[..., None]:
+    module, _, name = path.partition(":")
+    function: Callable[..., None] = getattr(importlib.import_module(module), name)
+    return function
+
+
+LOST_REQUEST, LOST_LETTER = "functions.optimizer.outcomes:lost", "functions.notify.service:lost"
+DECIDE = (CHARGE_REQUESTS, Handler("optimize_charge_request", "functions.optimizer.service:handle", LOST_REQUEST))
+FOLLOW = (CHARGE_REQUESTS, Handler("follow_reservation", "functions.optimizer.outcomes:handle", LOST_REQUEST))
+TELL = (NOTIFY, Handler("send_notifications", "functions.notify.service:handle", LOST_LETTER))
+SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle", "functions.notify.sending:lost"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountRegistered: (TELL,),
@@ -44,10 +58,14 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.EmailChangeWanted: (TELL,),
     accounts.PasswordChanged: (TELL,),
     accounts.EmailChanged: (TELL,),
+    accounts.PhoneProofWanted: (TELL,),
+    accounts.PhoneChanged: (TELL,),
+    accounts.PhoneTaken: (TELL,),
     accounts.AccountLinked: (TELL,),
     accounts.SecondFactorAdded: (TELL,),
     accounts.SecondFactorRemoved: (TELL,),
     accounts.RecoveryCodeUsed: (TELL,),
+    accounts.AccountSuspended: (TELL,),
     accounts.AccountDeleted: (TELL,),
     booking.BookingReserved: (TELL,),
     booking.BookingRescheduled: (TELL,),
@@ -59,6 +77,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.SessionStopped: (TELL,),
     booking.SessionOverstayed: (TELL,),
     booking.HoldExpired: (DECIDE,),
+    booking.ReservationEnded: (FOLLOW,),
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),
     notify.MessageDue: (SEND,),
@@ -71,6 +90,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     optimizer.ChargeRequested: (DECIDE,),
     optimizer.ChargeRequestOffered: (TELL,),
     optimizer.ChargeRequestUnsatisfiable: (TELL,),
+    optimizer.ChargeRequestFailed: (TELL,),
     optimizer.ChargeRequestExpired: (TELL,),
 }
 """By event: the queues it goes to, and the handlers that take it there."""
@@ -84,10 +104,27 @@ QUEUES: Mapping[str, Sequence[str]] = {
 def dispatch(platform: Platform, *, queue: str, message_id: str, event_type: str, payload: dict[str, Any]) -> None:
     """Hands a message to each handler of its event on this queue. Raises ValueError for what is none of ours."""
     platform.check_revision()  # what newer code wrote waits for newer code: it is not judged by this one
+    event = _event_of(queue, event_type, payload)
+    for subscribed, handler in SUBSCRIPTIONS[type(event)]:
+        if subscribed == queue:
+            handler.run(platform, message_id=message_id, event=event)
+
+
+def _event_of(queue: str, event_type: str, payload: dict[str, Any]) -> Event:
     kind = EVENTS.get(event_type)
     if kind is None or queue not in QUEUES[event_type]:
         raise ValueError(f"type: {event_type!r} is not an event of the queue {queue}")
-    event = kind.of_payload(payload)
-    for subscribed, handler in SUBSCRIPTIONS[kind]:
-        if subscribed == queue:
-            handler.run(platform, message_id=message_id, event=event)
+    return kind.of_payload(payload)
+
+
+def lose(tx: Tx, *, queue: str, message_id: str, event_type: str, payload: Any) -> None:
+    """Settles a message that will not be delivered, in the transaction that keeps it as a dead letter: whoever waits for its
+    effect hears that there is none. What is no event of ours concerns nobody."""
+    try:
+        event = _event_of(queue, event_type, payload if isinstance(payload, dict) else {})
+    except ValueError as error:
+        log.warning("dead letter %s of %s: nobody can be told: %s", message_id, queue, error)
+        return
+    for subscribed, handler in SUBSCRIPTIONS[type(event)]:
+        if subscribed == queue and handler.lost is not None:
+            _function(handler.lost)(tx, message_id=message_id, event=event)

@@ -55,6 +55,7 @@ SWEEPS: dict[str, Sweep] = {
     "sweep_no_shows": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:sweep_no_shows"),
     "rehouse_bookings": Sweep(Cadence.EVERY_MINUTE, "functions.booking.outages:rehouse_bookings"),
     "assign_evses": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:assign_evses"),
+    "fail_overdue_requests": Sweep(Cadence.EVERY_MINUTE, "functions.optimizer.outcomes:fail_overdue_requests"),
     "mark_stale_feeds": Sweep(Cadence.EVERY_MINUTE, "functions.stations.feed.silence:mark_stale_feeds"),
     "prune_accounts": Sweep(Cadence.HOURLY, "functions.accounts.sweeps:prune_accounts"),
     "forecast_availability": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.sweep:forecast_availability"),

@@ -5,33 +5,26 @@ and power follow from the model and the connector number by the rule in `outlet`
 exports do not name connectors. Contains public sector information licensed under the Open Government Licence v3.0.
 """
 
-import csv
-import gzip
-import io
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from cities.csv_rows import Row, columns, csv_files, rows
 from cities.folder import CityConnector, CityLocation, CitySession, ImportReport, ReportProgress, write_city, write_report
+from cities.readings import Order, between, clock_time, date_order, number
+from shared.web.fields import one_line
 
 ZONE = ZoneInfo("Europe/London")
 HEADER = ("Charging event", "CP ID", "Connector", "Start Date", "Start Time", "End Date", "End Time", "Total kWh")
 LOCATIONS = ("Latitude", "Longitude", "Location", "CP ID")
 MAX_HOURS = 24 * 14
+BATTERY_KWH, MAX_KWH = 200.0, 2000.0
+FREE = {"id": "FREE", "currency": "GBP", "elements": [{"price_components": [{"type": "FLAT", "price": 0, "step_size": 1}]}]}
+"""Dundee's sessions cost nothing: a tariff that says so, since without one the price is not known."""
 IMPLAUSIBLE = ("ends before it starts", "longer than 14 days", "kWh out of range")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A charging event as it stands in an export."""
-
-    file: str
-    line: int
-    values: dict[str, str]
 
 
 def recognise(folder: Path) -> bool:
@@ -39,46 +32,14 @@ def recognise(folder: Path) -> bool:
     return bool(event_files(folder)) and location_file(folder) is not None
 
 
-def _text(path: Path) -> str:
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252")
-
-
-def _header(path: Path) -> list[str]:
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
-        first = file.readline().decode("utf-8-sig", errors="replace")
-    return next(csv.reader([first]), [])
-
-
-def _csv_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.name.endswith((".csv", ".csv.gz")))
-
-
 def event_files(folder: Path) -> list[Path]:
     """The exports of charging events in a folder."""
-    return [path for path in _csv_files(folder) if set(HEADER) <= {name.strip() for name in _header(path)}]
+    return [path for path in csv_files(folder) if set(HEADER) <= columns(path)]
 
 
 def location_file(folder: Path) -> Path | None:
     """The list of charge points with coordinates."""
-    return next((path for path in _csv_files(folder) if set(LOCATIONS) <= {name.strip() for name in _header(path)}), None)
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    reader = csv.DictReader(io.StringIO(_text(path)))
-    for values in reader:
-        yield Row(
-            path.name,
-            reader.line_num,
-            {
-                (key or "").strip(): (value or "").strip()
-                for key, value in values.items()
-                if isinstance(value, str) or value is None
-            },
-        )
+    return next((path for path in csv_files(folder) if set(LOCATIONS) <= columns(path)), None)
 
 
 def outlet(model: str, connector: str) -> tuple[str, str, str, float] | None:
@@ -92,6 +53,8 @@ def outlet(model: str, connector: str) -> tuple[str, str, str, float] | None:
     power_named = re.search(r"(\d+(?:\.\d+)?)\s*kw", text)
     if "dual outlet" in text or "single outlet" in text:
         power = float(power_named.group(1)) if power_named else 7.0
+        if not 0.1 <= power <= 4000:
+            return None
         return "IEC_62196_T2", "SOCKET", "AC_1_PHASE" if power <= 7.4 else "AC_3_PHASE", power
     if "rapid" in text or "raption" in text:
         kinds = {
@@ -103,67 +66,99 @@ def outlet(model: str, connector: str) -> tuple[str, str, str, float] | None:
     return None
 
 
-def _instant(date: str, time: str) -> datetime | None:
-    for pattern in ("%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"):
-        try:
-            return datetime.strptime(f"{date} {time}", pattern).replace(tzinfo=ZONE)
-        except ValueError:
-            continue
-    return None
+def _dates(path: Path) -> Order:
+    """In which order the file writes day, month and year."""
+    return date_order(row.values[name] for row in rows(path) for name in ("Start Date", "End Date") if name in row.values)
 
 
-def _session(row: Row, seen: set[str]) -> CitySession | str:
+def _times(values: dict[str, str], order: Order) -> tuple[datetime, datetime] | str:
+    """Start and end with their offsets, or why there are none."""
+    try:
+        start = clock_time(values["Start Date"], values["Start Time"], order)
+    except ValueError:
+        return "start is not a time"
+    try:
+        end = clock_time(values["End Date"], values["End Time"], order)
+    except ValueError:
+        return "end is not a time" if values["End Date"] else "no end"
+    first, last = between(start, end, ZONE)
+    if last.timestamp() < first.timestamp():
+        return "ends before it starts"
+    if last.timestamp() - first.timestamp() > MAX_HOURS * 3600:
+        return "longer than 14 days"
+    return first, last
+
+
+def _session(row: Row, seen: set[str], order: Order) -> CitySession | str:
     """The session of a row, or why it is none."""
     values = row.values
+    missing = next((name for name in HEADER if name not in values), None)
+    if missing is not None:
+        return f"row too short: it has no {missing}"
     if not values["Charging event"]:
         return "no event id"
     if values["Charging event"] in seen:
         return "duplicate event"
     if not values["CP ID"]:
         return "no CP ID"
-    if not values["Connector"]:
+    if not re.fullmatch(r"\d{1,3}", values["Connector"], re.ASCII):
         return "no connector number"
-    start = _instant(values["Start Date"], values["Start Time"])
-    end = _instant(values["End Date"], values["End Time"])
-    if start is None:
-        return "start is not a time"
-    if end is None:
-        return "no end" if not values["End Date"] else "end is not a time"
-    if end.timestamp() < start.timestamp():
-        return "ends before it starts"
-    if end.timestamp() - start.timestamp() > MAX_HOURS * 3600:
-        return "longer than 14 days"
+    times = _times(values, order)
+    if isinstance(times, str):
+        return times
     try:
-        energy = float(values["Total kWh"])
+        energy = number(values["Total kWh"])
     except ValueError:
         return "kWh is not a number"
-    if not 0 <= energy <= 200:
+    if not 0 <= energy <= most_kwh(values, times):
         return "kWh out of range"
     seen.add(values["Charging event"])
     evse = f"{values['CP ID']}-{values['Connector']}"
-    return CitySession(values["Charging event"], evse, start, end, energy)
+    return CitySession(values["Charging event"], evse, *times, energy)
+
+
+def most_kwh(values: dict[str, str], times: tuple[datetime, datetime]) -> float:
+    """What a session may have drawn: what no battery is above, or what its outlet gives in its time."""
+    kind = outlet(values.get("Model", ""), values["Connector"])
+    hours = (times[1] - times[0]).total_seconds() / 3600
+    return min(MAX_KWH, max(BATTERY_KWH, hours * kind[3] if kind else 0.0))
+
+
+@cache
+def _site(text: str) -> str:
+    """A site's name, nothing where it is none that could be shown."""
+    try:
+        return one_line(text)
+    except ValueError:
+        return ""
 
 
 def _points(path: Path, report: ImportReport) -> dict[str, tuple[float, float, str, str]]:
     """Coordinates, site and address by CP ID."""
     points = {}
-    for row in _rows(path):
-        cp_id = re.sub(r"\D", "", row.values["CP ID"])
+    for row in rows(path, report):
+        cp_id = re.sub(r"\D", "", row.values.get("CP ID", ""))
         try:
-            point = float(row.values["Latitude"]), float(row.values["Longitude"])
+            point = float(row.values.get("Latitude", "")), float(row.values.get("Longitude", ""))
         except ValueError:
             report.leave_out(row.file, row.line, "charge point without coordinates")
             continue
         if not (-90 <= point[0] <= 90 and -180 <= point[1] <= 180) or point == (0.0, 0.0):
             report.leave_out(row.file, row.line, "charge point's coordinates are off the globe")
             continue
-        points[cp_id] = (*point, row.values["Location"], row.values.get("Address", ""))
+        try:
+            texts = [one_line(row.values.get(name, "")) for name in ("Location", "Address")]
+        except ValueError as error:
+            report.leave_out(row.file, row.line, f"charge point's text: {error}")
+            continue
+        points[cp_id] = (*point, texts[0], texts[1])
     return points
 
 
 def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
-    """Makes a city folder of the exports. Charging was free of charge in them (Cost is 0 or empty), so there is no
-    tariff. Local times get their offset; a time that a clock change makes ambiguous is taken as the first."""
+    """Makes a city folder of the exports. Charging was free of charge in them (Cost is 0 or empty), and the tariff says so.
+    Local times get their offset; of a time that a clock change repeats the first is meant, unless the session then ended
+    before it began. Raises ValueError where no session could be used."""
     report = ImportReport("ChargePlace Scotland")
     listed = location_file(source)
     assert listed is not None
@@ -174,11 +169,12 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
     sites: dict[str, Counter[str]] = {}
     models: dict[str, Counter[str]] = {}
     paid = 0
-    for number, path in enumerate(files):
-        progress(path.name, number, len(files))
-        for row in _rows(path):
+    for done, path in enumerate(files):
+        progress(path.name, done, len(files))
+        order = _dates(path)
+        for row in rows(path, report):
             report.rows += 1
-            session = _session(row, seen)
+            session = _session(row, seen, order)
             if isinstance(session, str):
                 report.leave_out(row.file, row.line, session)
                 continue
@@ -186,11 +182,13 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
             if cp_id not in points:
                 report.leave_out(row.file, row.line, f"charge point has no coordinates: CP ID {cp_id}")
                 continue
-            if outlet(row.values["Model"], row.values["Connector"]) is None:
-                report.leave_out(row.file, row.line, f"outlet not known: {row.values['Model']}, {row.values['Connector']}")
+            if outlet(row.values.get("Model", ""), row.values["Connector"]) is None:
+                report.leave_out(
+                    row.file, row.line, f"outlet not known: {row.values.get('Model', '')}, {row.values['Connector']}"
+                )
                 continue
-            paid += row.values["Cost"] not in ("", "0", "0.0", "0.00")
-            sites.setdefault(cp_id, Counter())[row.values["Site"] or points[cp_id][2]] += 1
+            paid += row.values.get("Cost", "") not in ("", "0", "0.0", "0.00")
+            sites.setdefault(cp_id, Counter())[_site(row.values.get("Site", "")) or points[cp_id][2]] += 1
             models.setdefault(session.evse_id, Counter())[row.values["Model"]] += 1
             sessions.append(session)
     progress("done", len(files), len(files))
@@ -201,8 +199,11 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
         f"{readable} events have all their fields; {readable - report.kept} of them are implausible and left out, "
         f"{empty} kept ones drew nothing or lasted less than a minute"
     )
+    if not sessions:
+        write_report(target, report)
+        raise ValueError(f"none of {report.rows:,} rows could be used; see {target / 'import-report.csv'}")
     _write(target, report, points, sites, models, sessions)
-    report.notes.append(f"{paid} of {report.kept} sessions name a cost; the city has no tariff, charging is free in it")
+    report.notes.append(f"{paid:,} of {report.kept:,} sessions name a cost; the city's tariff says that charging is free")
     write_report(target, report)
     return report
 
@@ -221,8 +222,8 @@ def _write(
         members.setdefault(site, []).append(cp_id)
     location_of: dict[str, str] = {}
     locations = []
-    for number, (site, cp_ids) in enumerate(sorted(members.items())):
-        location = f"CPS{number + 1:03d}"
+    for place, (site, cp_ids) in enumerate(sorted(members.items()), 1):
+        location = f"CPS{place:03d}"
         latitude = sum(points[cp_id][0] for cp_id in cp_ids) / len(cp_ids)
         longitude = sum(points[cp_id][1] for cp_id in cp_ids) / len(cp_ids)
         locations.append(
@@ -252,9 +253,11 @@ def _write(
         connectors=connectors,
         evses=evses,
         sessions=sessions,
+        tariffs={"tariffs": [FREE], "default": [FREE["id"]]},
         source={
             "what": "ChargePlace Scotland charging events, Dundee City Council open data",
             "licence": "Contains public sector information licensed under the Open Government Licence v3.0",
             "rule": "each outlet (CP ID and connector number) is an EVSE; standard and power by model and number",
         },
+        free_of_charge=True,
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cities.readings import number
 from cities.regions import named_zone
 from functions.tariffs.domain import Tariff
 
@@ -105,7 +106,9 @@ def location_fields(row: Mapping[str, Any], locations: LocationsMap | None) -> d
 def location_object(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Our fields of a charge point as an OCPI Location with its EVSEs of one connector: as many as `quantity` says."""
     names = ("id", "country_code", "party_id", "name", "address", "city", "country", "time_zone", "currency")
-    point = {name: fields[name] for name in ("latitude", "longitude") if name in fields}
+    # Degrees have no thousands: a comma in them is a decimal one.
+    degrees = {name: fields[name] for name in ("latitude", "longitude") if name in fields}
+    point = {name: value.replace(",", ".") if isinstance(value, str) else value for name, value in degrees.items()}
     return {name: fields[name] for name in names if name in fields} | {"coordinates": point, "evses": _evses(fields)}
 
 
@@ -127,8 +130,6 @@ MAX_QUANTITY = 200
 
 
 def _number(value: Any) -> Any:
-    from cities.readings import number
-
     try:
         return number(value)
     except ValueError:

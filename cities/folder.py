@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -104,6 +105,9 @@ class ImportReport:
     _reasons: Counter[str] = field(default_factory=Counter)
     _remarks: Counter[str] = field(default_factory=Counter)
     _rows: IO[str] = field(default_factory=_kept_rows, repr=False)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self._rows.close)
 
     def leave_out(self, file: str, line: int, reason: str) -> None:
         """Records a row that was not used."""
@@ -257,9 +261,10 @@ class CityWriter:
         source: Mapping[str, str],
         generated: bool = False,
         default_tariffs: Sequence[str] = (),
+        free_of_charge: bool = False,
     ) -> None:
-        """Puts the folder in place. What stood in its files is replaced, what it has no longer is gone. Raises ValueError
-        where there is no location."""
+        """Puts the folder in place. What stood in its files is replaced, what it has no longer is gone. `free_of_charge`: where
+        there is no tariff charging costs nothing; else its price is not known. Raises ValueError where there is no location."""
         if not self.locations:
             raise ValueError("a city has at least one location")
         settings = {
@@ -268,6 +273,7 @@ class CityWriter:
             "currency": currency,
             "country": country,
             "generated": generated,
+            "free_of_charge": free_of_charge,
             "centre": {
                 "latitude": round(self._latitude / self.locations, 6),
                 "longitude": round(self._longitude / self.locations, 6),
@@ -327,9 +333,11 @@ def write_city(
     tariffs: Mapping[str, Any] | None = None,
     source: Mapping[str, str],
     generated: bool = False,
+    free_of_charge: bool = False,
 ) -> None:
-    """Writes a city folder; `evses` maps evse_id to location_id. `sessions` are written as they come. What stood in the
-    folder's files is replaced."""
+    """Writes a city folder; `evses` maps evse_id to location_id. `sessions` are written as they come. `free_of_charge`:
+    charging costs nothing where there is no tariff, else its price is not known. What stood in the folder's files is
+    replaced."""
     plugs: dict[str, list[CityConnector]] = {}
     for item in connectors:
         plugs.setdefault(item.evse_id, []).append(item)
@@ -354,6 +362,7 @@ def write_city(
             source=source,
             generated=generated,
             default_tariffs=(tariffs or {}).get("default", ()),
+            free_of_charge=free_of_charge,
         )
 
 

@@ -4,23 +4,26 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from cities import acn, chargeplace, ocpi_locations
+from cities import acn, chargeplace, mapped_csv, ocpi_locations
 from cities.folder import ImportReport, ReportProgress
 from functions.optimizer.core.city import load_city, load_sessions
 
 Importer = Callable[..., ImportReport]
 FORMATS: dict[str, tuple[Callable[[Path], bool], Importer]] = {
+    "CSV by a column map": (mapped_csv.recognise, mapped_csv.import_city),
     "ChargePlace Scotland": (chargeplace.recognise, chargeplace.import_city),
     "ACN-Data": (acn.recognise, acn.import_city),
     "OCPI Locations": (ocpi_locations.recognise, ocpi_locations.import_city),
 }
 CITY_FOLDER = "city folder"
+STREAMED = "OCPI Locations"
+"""What may be larger than memory is not read again; its rows were checked as they were written."""
 
 
 def recognise(folder: Path) -> str | None:
     """The name of the format a folder is in; None where it is none of ours. Raises FileNotFoundError."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder")
+        raise FileNotFoundError(f"{folder} is not a folder; put the exports into one")
     if (folder / "city.toml").exists():
         return CITY_FOLDER
     return next((name for name, (is_it, _) in FORMATS.items() if is_it(folder)), None)
@@ -38,5 +41,6 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
         evses = sum(len(location.evses) for location in city.locations)
         return ImportReport(CITY_FOLDER, rows=kept, kept=kept, locations=len(city.locations), evses=evses)
     report = FORMATS[format_name][1](source, target, progress=progress)
-    load_city(target)
+    if format_name != STREAMED:
+        load_city(target)
     return report

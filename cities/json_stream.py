@@ -4,7 +4,6 @@ packed or not. Memory holds one object.
 
 import codecs
 import gzip
-import io
 import math
 import zlib
 from collections.abc import Callable, Iterator
@@ -60,7 +59,7 @@ def _parsed(raw: IO[bytes]) -> Iterator[tuple[str, Any]]:
     a byte a level in the file takes far more in memory."""
     depth = 0
     try:
-        for event, value in ijson.basic_parse(_unpacked(raw), multiple_values=True, buf_size=BUFFER):
+        for event, value in ijson.basic_parse(_Bytes(raw), multiple_values=True, buf_size=BUFFER):
             step = STEPS.get(event)
             if step is not None:
                 depth += step
@@ -128,17 +127,27 @@ def _built(event: str, value: Any, events: Iterator[tuple[str, Any]]) -> Any:
     return top
 
 
-def _unpacked(raw: IO[bytes]) -> IO[bytes]:
-    """The file's text without a byte order mark, unpacked where it is packed, whatever its name says."""
-    head = raw.read(2)
-    raw.seek(0)
-    file: Any = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if head == b"\x1f\x8b" else raw
-    mark = file.peek(4)[:4]
-    if mark.startswith(codecs.BOM_UTF8):
-        file.read(3)
-    elif mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise BrokenError("it is UTF-16, and must be UTF-8")
-    return file
+class _Bytes:
+    """The file's text without a byte order mark, unpacked where it is packed, whatever its name says; what comes before a fault
+    in packed data is read before the fault is met. Raises BrokenError."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        head = raw.read(2)
+        raw.seek(0)
+        file: Any = raw
+        if head == b"\x1f\x8b":
+            file = gzip.GzipFile(fileobj=raw)
+        self._file = file
+        mark = file.peek(4)[:4]
+        if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise BrokenError("it is UTF-16, and must be UTF-8")
+        if mark.startswith(codecs.BOM_UTF8):
+            self._file.read(3)
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes; none at the end."""
+        found: bytes = self._file.read1(size) if size else b""
+        return found
 
 
 def _where(path_: Path) -> Path_:

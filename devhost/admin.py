@@ -20,10 +20,13 @@ from shared.tx import Tx
 
 def main() -> None:
     """Reads EMAIL and the settings from the environment."""
+    given = os.environ.get("EMAIL", "").strip()
+    if not given:
+        sys.exit("Say whose account: make admin EMAIL=you@example.org")
     try:
-        email = validate_email(os.environ.get("EMAIL", ""), check_deliverability=False).normalized
+        email = validate_email(given, check_deliverability=False).normalized
     except EmailNotValidError as error:
-        sys.exit(f"EMAIL: {error}")
+        sys.exit(f"EMAIL={given}: {error} Say it as: make admin EMAIL=you@example.org")
     password = secrets.token_urlsafe(12)
     platform = make_platform()
     try:

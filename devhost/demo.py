@@ -144,7 +144,7 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
         "(told 30 minutes before the start)"
     )
     console.print(
-        f"             {_local(booking['period']['start'], zone)} to {_local(booking['period']['end'], zone)}, at most {format_money(quote['total_minor'], quote['currency'])}:"
+        f"             {_local(booking['period']['start'], zone)} to {_local(booking['period']['end'], zone)}, about {format_money(quote['expected_minor'], quote['currency'])}, at most {format_money(quote['total_minor'], quote['currency'])}:"
     )
     for line in quote["elements"]:
         console.print(

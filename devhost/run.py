@@ -23,6 +23,7 @@ from cities.__main__ import print_report
 from devhost.replay.seed import DEMO, Seeded, seed
 from shared import telemetry
 from shared.errors import AppError
+from shared.local_files import data_folder, write_private
 from shared.platform import Platform
 from shared.settings import Settings
 
@@ -59,9 +60,7 @@ def _check_port(port: int) -> None:
 def _kept(path: Path, make: Callable[[], str]) -> str:
     """A key of a full stack, made once and kept beside its data."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(make())
+        write_private(path, make().encode())
     return path.read_text()
 
 
@@ -110,14 +109,19 @@ def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
         console.print("\nTry it in another terminal:\n")
         body = (
             '{"battery_kwh": 60, "soc": 0.3, "connectors": ["IEC_62196_T2_COMBO"], "max_power_kw": 100, "energy_kwh": 20, '
-            f'"origin": {{"lat": {seeded.latitude}, "lon": {seeded.longitude}}}, "earliest_departure": "{soon:%Y-%m-%dT%H:%M:00Z}"}}'
+            f'"origin": {{"latitude": {seeded.latitude}, "longitude": {seeded.longitude}}}, "earliest_departure": "{soon:%Y-%m-%dT%H:%M:00Z}"}}'
         )
         json_header = "-H 'Content-Type: application/json'"
         token = 'import json,sys;print(json.load(sys.stdin)["access_token"])'
+        told = (
+            'import json,sys;r=json.load(sys.stdin);o=(r["decision"] or {}).get("offers") or [{}];'
+            'print(r["status"],"booking",r["booking_id"]);print(o[0].get("location_name"),o[0].get("start"),"to",o[0].get("end"));'
+            'print(r["explanation"])'
+        )
         for line in (
             f'TOKEN=$(curl -s {api}/accounts/login {json_header} -d \'{{"email": "{email}", "password": "{seeded.password}"}}\' | python3 -c \'{token}\')',
             f"AT=$(curl -s -D - -o /dev/null {api}/optimizer/charge-requests -H \"Authorization: Bearer $TOKEN\" {json_header} -d '{body}' | tr -d '\\r' | sed -n 's/^[Ll]ocation: //p')",
-            f'sleep 1; curl -s {host_url}$AT -H "Authorization: Bearer $TOKEN" | python3 -m json.tool',
+            f"sleep 1; curl -s {host_url}$AT -H \"Authorization: Bearer $TOKEN\" | python3 -c '{told}'",
         ):
             console.print(line, markup=False)
     else:
@@ -134,6 +138,7 @@ def main() -> None:
     kind = os.environ.get("STACK") or "embedded"
     city = Path(os.environ["CITY"]) if os.environ.get("CITY") else None
     _check_port(port)
+    data_folder(data_dir)
     telemetry.configure_logging(os.environ.get("LOG_LEVEL") or "INFO", formatter=ShortFormatter())
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,7 +3,20 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
+
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999, the last that a datetime knows."""
+
+
+def numeric_date(value: Any) -> float:
+    """The seconds of the epoch that a token's claim says (NumericDate, RFC 7519, 2).
+
+    Raises ValueError for what is no instant: text, true, NaN, 1e400, a number before 1970 or after the year 9999.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LAST_SECOND:
+        raise ValueError("must be a number of seconds since 1970")
+    return value
 
 
 class Clock(Protocol):

@@ -7,11 +7,14 @@
     │   ├── TokenExpired             401  TOKEN_EXPIRED
     │   └── BadCredentials           401  BAD_CREDENTIALS
     ├── Forbidden                    403  FORBIDDEN
+    │   ├── FreshSignInNeeded        403  FRESH_SIGN_IN_NEEDED
+    │   ├── TermsChanged             403  TERMS_CHANGED
     │   └── SecondFactorNeeded       403  SECOND_FACTOR_NEEDED
     ├── NotFound                     404  NOT_FOUND
     ├── MethodNotAllowed             405  METHOD_NOT_ALLOWED
     ├── Conflict                     409  CONFLICT
     │   ├── SlotTaken                409  SLOT_TAKEN
+    │   ├── PriceNotKnown            409  PRICE_NOT_KNOWN
     │   ├── WrongState               409  WRONG_STATE
     │   ├── TermsRefuse              409  TERMS_REFUSE
     │   ├── LimitReached             409  LIMIT_REACHED
@@ -123,6 +126,19 @@ class SecondFactorNeeded(Forbidden):
     code, title = "SECOND_FACTOR_NEEDED", "A second factor is needed"
 
 
+class FreshSignInNeeded(Forbidden):
+    """The account has no password to ask for: its holder must have signed in at the provider a moment ago."""
+
+    code, title = "FRESH_SIGN_IN_NEEDED", "This needs a fresh sign-in"
+
+
+class TermsChanged(Forbidden):
+    """The present version of a legal text is not accepted; `document` and `version` say which. No conflict: it is never kept
+    under an Idempotency-Key, so the same call succeeds once the text is accepted."""
+
+    code, title = "TERMS_CHANGED", "The present terms are not accepted yet"
+
+
 class NotFound(AppError):
     """No such thing, or not one this caller may see."""
 
@@ -145,6 +161,12 @@ class SlotTaken(Conflict):
     """No EVSE of the pool is free over the whole period; `alternatives` are the nearest in time and place."""
 
     code, title = "SLOT_TAKEN", "This slot has been taken"
+
+
+class PriceNotKnown(Conflict):
+    """No tariff is in force for the pool then, and its owner does not say that it is free."""
+
+    code, title = "PRICE_NOT_KNOWN", "The price is not known"
 
 
 class WrongState(Conflict):

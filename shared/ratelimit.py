@@ -25,6 +25,8 @@ from shared.errors import TooManyRequests
 from shared.settings import Settings
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+DAILY = ("phone_account", "sms_number_day", "sms_account_day")
+"""Scopes whose window is a day."""
 MAX_WINDOWS = 20_000
 """Windows a process keeps in memory before it starts anew: a cache that may be lost."""
 
@@ -55,16 +57,24 @@ class Limit:
 
 def limits_of(settings: Settings) -> dict[str, Limit]:
     """Every scope there is."""
-    quarter, hour = timedelta(minutes=15), timedelta(hours=1)
+    quarter, hour, day = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
     return {
         "calls": Limit(settings.calls_per_minute, timedelta(minutes=1), "calls from this account or address"),
         "search": Limit(settings.searches_per_minute, timedelta(minutes=1), "searches from this address"),
         "ask": Limit(settings.asks_per_minute, timedelta(minutes=1), "charge requests and recommendations asked for"),
         "photos": Limit(settings.photos_per_hour, hour, "photos sent by this account"),
+        "book": Limit(settings.bookings_per_hour, hour, "bookings made, moved or cancelled"),
         "sign_in_account": Limit(settings.sign_ins_per_account, quarter, "tries to sign in to this account"),
         "sign_in_address": Limit(settings.sign_ins_per_address, quarter, "tries to sign in from this address"),
         "second_factor": Limit(settings.sign_ins_per_account, quarter, "codes tried for this account"),
         "mail_address": Limit(settings.account_mails_per_address, hour, "requests for e-mails from this address"),
+        "phone_address": Limit(settings.phone_codes_per_address, hour, "codes asked for from this address"),
+        "phone_account": Limit(settings.phone_codes_per_account, day, "codes asked for by this account"),
+        "phone_number": Limit(settings.phone_codes_per_number, hour, "codes asked for this number"),
+        "sms_number_hour": Limit(settings.sms_per_number_hour, hour, "text messages to this number"),
+        "sms_number_day": Limit(settings.sms_per_number_day, day, "text messages to this number"),
+        "sms_account_day": Limit(settings.sms_per_account_day, day, "text messages to this account"),
+        "sms_hour": Limit(settings.sms_per_hour, hour, "text messages of the whole platform"),
     }
 
 
@@ -120,6 +130,14 @@ class RateLimiter:
         to_store = self.hit_in_memory(scope, subject)
         if to_store is not None:
             to_store()
+
+    def count(self, scope: str, subject: str) -> bool:
+        """Counts one and says whether it is within the limit: for what counts and is let in all the same."""
+        try:
+            self.hit(scope, subject)
+        except TooManyRequests:
+            return False
+        return True
 
     def hit_in_memory(self, scope: str, subject: str) -> Callable[[], None] | None:
         """As `hit`, without waiting for the database: where it must be told or asked, what does that is returned."""
@@ -187,5 +205,8 @@ def _add(conn: Connection, *, start: datetime, scope: str, subject: uuid.UUID, h
 
 
 def prune(conn: Connection, *, now: datetime, keep: timedelta = timedelta(hours=2)) -> int:
-    """Deletes windows that are over. Returns how many rows."""
-    return conn.execute(sa.delete(rate_limit).where(rate_limit.c.window_start < now - keep)).rowcount
+    """Deletes windows that are over: after `keep`, those of limits a day a day later. Returns how many rows."""
+    columns = rate_limit.c
+    over = sa.delete(rate_limit).where(columns.window_start < now - keep, columns.scope.not_in(DAILY))
+    of_yesterday = sa.delete(rate_limit).where(columns.window_start < now - keep - timedelta(days=1))
+    return conn.execute(over).rowcount + conn.execute(of_yesterday).rowcount

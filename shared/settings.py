@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.local_files import data_folder
 
 _DATA_KEY_BYTES = 32
 
@@ -117,6 +119,9 @@ class Settings(BaseSettings):
         le=1000,
         description="Open bookings a driver may have over all locations; each location's terms limit those there.",
     )
+    pending_bookings_per_driver: int = Field(
+        3, ge=1, le=100, description="Offers that may be held for a driver at once, unpaid and not accepted."
+    )
     booking_horizon_days: int = Field(
         90, ge=1, le=365, description="How many days ahead anything may be booked, where a location's terms allow as much."
     )
@@ -131,12 +136,46 @@ class Settings(BaseSettings):
     )
     photos_per_hour: int = Field(60, ge=1, description="Photos an account may send in an hour.")
     asks_per_minute: int = Field(60, ge=1, description="Charge requests and recommendations a driver may ask for in a minute.")
+    fee_cap_percent: int = Field(
+        100,
+        ge=0,
+        le=1000,
+        description="A late cancel or a no-show costs at most so many % of its quote, unless an administrator allowed more.",
+    )
+    charge_request_minutes: int = Field(
+        10, ge=2, le=1440, description="Minutes after which a charge request that is not decided has FAILED."
+    )
+    bookings_per_hour: int = Field(
+        30,
+        ge=1,
+        description="How often a driver may book, ask for a charge or move in an hour; cancels count, and are never refused.",
+    )
     sign_ins_per_account: int = Field(
         10, ge=1, description="Tries to sign in to one e-mail address in 15 minutes before it is locked until they are over."
     )
     sign_ins_per_address: int = Field(100, ge=1, description="Sign-ins and links that an address may try in 15 minutes.")
     account_mails_per_address: int = Field(
         30, ge=1, description="Registrations, forgotten passwords and repeated verifications an address may ask for in an hour."
+    )
+    sms_countries: str = Field(
+        "AT,BE,BG,CH,CY,CZ,DE,DK,EE,ES,FI,FR,GB,GR,HR,HU,IE,IS,IT,LI,LT,LU,LV,MT,NL,NO,PL,PT,RO,SE,SI,SK",
+        pattern="^[A-Z]{2}(,[A-Z]{2})*$",
+        description="Countries whose mobile numbers get SMS: ISO 3166-1, two letters, comma separated.",
+    )
+    phone_codes_per_address: int = Field(
+        20, ge=1, description="Codes to prove a phone number that an address may ask for in an hour."
+    )
+    phone_codes_per_account: int = Field(
+        5, ge=1, description="Codes to prove a phone number that an account may ask for in a day."
+    )
+    phone_codes_per_number: int = Field(
+        5, ge=1, description="Codes that may be asked for one number in an hour, by whichever accounts."
+    )
+    sms_per_number_hour: int = Field(10, ge=1, description="SMS that a number gets in an hour.")
+    sms_per_number_day: int = Field(30, ge=1, description="SMS that a number gets in a day.")
+    sms_per_account_day: int = Field(40, ge=1, description="SMS that an account gets in a day, whatever its numbers.")
+    sms_per_hour: int = Field(
+        2000, ge=1, description="SMS that the platform sends in an hour; above it none, and an error `SMS_CEILING` in the log."
     )
     oidc_issuer: str | None = Field(
         None, description="Issuer of an OpenID Connect provider (Entra External ID). Unset: sign-in by password alone."
@@ -157,6 +196,19 @@ class Settings(BaseSettings):
     second_factor_for_owners: bool = Field(
         False, description="`true`: station owners too must have a second factor, as administrators always must."
     )
+    fresh_sign_in_minutes: int = Field(
+        10,
+        ge=1,
+        le=1440,
+        description="Minutes after a sign-in at the provider in which an account without a password does what is sensitive.",
+    )
+    legal_terms_file: FilePath | None = Field(
+        None, description="Markdown of the terms of use. Unset: the text that is shipped."
+    )
+    legal_privacy_file: FilePath | None = Field(
+        None, description="Markdown of the privacy notice. Unset: the text that is shipped."
+    )
+    legal_imprint_file: FilePath | None = Field(None, description="Markdown of the imprint. Unset: the text that is shipped.")
     decision_deadline_ms: float = Field(
         200.0, gt=0, description="Time the policy has to score a request before the rule decides."
     )
@@ -168,6 +220,12 @@ class Settings(BaseSettings):
     )
     feed_updates_per_minute: int = Field(60, ge=1, description="State changes taken of one EVSE in a minute.")
     feed_history_days: int = Field(35, ge=1, description="Days that changes of EVSE states are kept for the forecast.")
+    tile_url: str | None = Field(
+        None, description="Map tiles for clients, with {z}, {x} and {y}. Unset: clients draw a ground of their own."
+    )
+    tile_attribution: str = Field("", description="What must stand beside a map of those tiles.")
+    support_email: str | None = Field(None, description="Address that clients show where people need help.")
+    demo: bool = Field(False, description="`true` where what is shown is made up; clients say so.")
     applicationinsights_connection_string: SecretStr | None = Field(
         None, description="Azure Monitor. Unset: telemetry stays in the process."
     )
@@ -200,6 +258,11 @@ class Settings(BaseSettings):
         return _listed(self.web_origins)
 
     @cached_property
+    def sms_country_codes(self) -> frozenset[str]:
+        """The countries whose mobile numbers get SMS."""
+        return frozenset(self.sms_countries.split(","))
+
+    @cached_property
     def database_address(self) -> str:
         """The database's SQLAlchemy address."""
         if self.database_url is not None:
@@ -227,7 +290,7 @@ class Settings(BaseSettings):
         """The key in a file of DATA_DIR: `fresh`, where there was none."""
         path = self.data_dir / name
         if not path.exists():
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            data_folder(self.data_dir)
             draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
             draft.touch(mode=0o600)
             draft.write_text(fresh)

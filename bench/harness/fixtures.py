@@ -8,6 +8,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
+from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.accounts.sessions import open_session
 from functions.accounts.tables import user as user_account
@@ -98,7 +99,9 @@ def _load(tx: Tx, *, owner: uuid.UUID, batch: Sequence[LocationRecord]) -> list[
 def people(platform: Platform, count: int) -> list[uuid.UUID]:
     """Accounts of drivers, all made like one that the service made: hashing a password for each would take minutes."""
     first = platform.transact(
-        lambda tx: accounts.ensure_user(tx=tx, email="driver0@example.org", password="x" * 16, name="Driver", role="driver")
+        lambda tx: accounts.ensure_user(
+            tx=tx, email="driver0@example.org", password="x" * 16, name="Driver", role="driver", accepts=True
+        )
     )
     ids = [new_id() for _ in range(count - 1)]
 
@@ -109,6 +112,7 @@ def people(platform: Platform, count: int) -> list[uuid.UUID]:
         ]
         if rows:
             tx.execute(sa.insert(user_account), rows)
+            consents.accept_for(tx=tx, user_ids=ids)
 
     platform.transact(copy)
     return [first.id, *ids]

@@ -70,14 +70,18 @@ class ReservationSource:
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._begin = midnight + timedelta(days=1)
         self._taken: Counter[tuple[int, int]] = Counter()
+        self._busy: set[tuple[int, int]] = set()
+        """Driver and hour: a driver has one car, which is in one place at a time."""
         self._made = 0
 
     def _next_request(self) -> bytes:
+        number, self._made = self._made, self._made + 1
+        driver = number % DRIVERS
         spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
-        while self._taken[spot] == EVSES:
+        while self._taken[spot] == EVSES or (driver, spot[1]) in self._busy:
             spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
         self._taken[spot] += 1
-        number, self._made = self._made, self._made + 1
+        self._busy.add((driver, spot[1]))
         body = {
             "location_id": str(self._places[spot[0]]),
             "connector": fixtures.TYPE2,
@@ -85,7 +89,7 @@ class ReservationSource:
             "start": (self._begin + timedelta(hours=spot[1])).isoformat(),
         }
         # Drivers take turns, so that the open bookings of each grow over the run as everybody's do.
-        return request("POST", BOOKINGS, token=self._tokens[number % DRIVERS], body=body, key=f"bench-{number}")
+        return request("POST", BOOKINGS, token=self._tokens[driver], body=body, key=f"bench-{number}")
 
     def take(self, count: int) -> tuple[list[bytes], list[Recording]]:
         """The next requests as bytes, and what the platform sends to the database for each."""

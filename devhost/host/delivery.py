@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from azure.functions.servicebus import ServiceBusMessage
 
+from app.operations import bury
 from devhost.host.discovery import QueueTrigger
 from shared import outbox
 from shared.platform import Platform
@@ -128,7 +129,7 @@ class EmbeddedDelivery:
             failures = message.attempts + 1
             if failures >= MAX_DELIVERIES:
                 log.error("message %s of %s is a dead letter: %s", message.id, message.queue, text)
-                database.transact(lambda conn: outbox.dead_letter(conn, message.id, error=text, now=clock.now()))
+                self._platform.transact(lambda tx: bury(tx, message, error=text))
             else:
                 again = clock.now() + timedelta(seconds=backoff_s(failures))
                 log.warning("message %s of %s failed (%d): %s", message.id, message.queue, failures, text)

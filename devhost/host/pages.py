@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import sweeps
@@ -30,7 +30,16 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-NAME = re.compile(r"[\w.\-]+\.(eml|json)")
+NAME = re.compile(r"\w[\w.\-]*\.(eml|json)")
+"""Of a message; a draft that is being written begins with a dot."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place to go on to, and what is there."""
+
+    path: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,48 @@ def mailbox(platform: Platform, limit: int = 50) -> list[MailboxMessage]:
     """The newest messages of the mailbox."""
     folder = platform.settings.data_dir / "mailbox"
     files = sorted((path for path in folder.glob("*") if NAME.fullmatch(path.name)), reverse=True)
-    return [read_message(path) for path in files[:limit]]
+    return [message for message in map(_readable, files[:limit]) if message is not None]
+
+
+def _readable(path: Path) -> MailboxMessage | None:
+    """A message, or None of what is none: one broken file must not close the mailbox."""
+    try:
+        return read_message(path)
+    except (ValueError, KeyError, TypeError, LookupError, OSError) as error:
+        log.warning("%s of the mailbox cannot be read: %s", path.name, error)
+        return None
+
+
+LINKS = (
+    Link("/api/v1/docs", "the API, to read and to try"),
+    Link("/dev", "what goes on inside: mailbox, queues, dead letters, sweeps, timers"),
+    Link("/api/v1/openapi.json", "the API's contract"),
+    Link("/api/v1/config", "what a client needs to know of this installation"),
+    Link("/api/v1/health", "whether it is well"),
+)
+
+
+def _page(name: str, **values: Any) -> HTMLResponse:
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    )
+    # Under `no-referrer`, which is sent by default, a browser writes `Origin: null` when a button is pressed.
+    headers = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
+    return HTMLResponse(_templates.get_template(name).render(**values), headers=headers)
+
+
+def front_router() -> APIRouter:
+    """`/`: what this is and where to go on; a page for browsers, JSON for programs."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    def front(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return _page("index.html", links=LINKS)
+        return JSONResponse({"name": "evcharging", "links": {link.path: link.what for link in LINKS}})
+
+    return router
 
 
 def dev_router(platform: Platform, timers: Timers) -> APIRouter:
@@ -88,13 +138,7 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
     router = APIRouter(prefix="/dev", include_in_schema=False)
 
     def page(name: str, **values: Any) -> HTMLResponse:
-        content = _templates.get_template(name).render(now=platform.clock.now(), **values)
-        policy = (
-            "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-            "frame-ancestors 'none'"
-        )
-        # Under `no-referrer`, which is sent by default, a browser writes `Origin: null` when a button is pressed.
-        return HTMLResponse(content, headers={"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"})
+        return _page(name, now=platform.clock.now(), **values)
 
     def check_origin(request: Request) -> None:
         """A page of another site must not press our buttons. Every browser says where a press comes from."""
@@ -162,6 +206,7 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
 
 def _message(platform: Platform, name: str) -> MailboxMessage:
     path = platform.settings.data_dir / "mailbox" / name
-    if not NAME.fullmatch(name) or not path.exists():
+    message = _readable(path) if NAME.fullmatch(name) and path.exists() else None
+    if message is None:
         raise NotFound(f"There is no message {name}.")
-    return read_message(path)
+    return message

@@ -13,7 +13,7 @@ from app.process import use_platform
 from app.ship import ship
 from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.host.discovery import Triggers, discover
-from devhost.host.pages import dev_router
+from devhost.host.pages import dev_router, front_router
 from devhost.host.timers import Timers
 from shared.platform import Platform
 
@@ -71,6 +71,7 @@ class Host:
         from app.asgi import create_app
 
         app = create_app(lambda: self.platform, hosts=allowed_hosts())
+        app.include_router(front_router())
         app.include_router(dev_router(self.platform, self.timers))
         return app
 

@@ -36,7 +36,9 @@ class ReplayDriver:
         self._client, self._clock = client, clock
         email = f"driver{number}@replay.test"
         platform.transact(
-            lambda tx: accounts.ensure_user(tx=tx, email=email, password=PASSWORD, name=f"Driver {number}", role="driver")
+            lambda tx: accounts.ensure_user(
+                tx=tx, email=email, password=PASSWORD, name=f"Driver {number}", role="driver", accepts=True
+            )
         )
         self._take(client.post(f"{API}/accounts/login", json={"email": email, "password": PASSWORD}))
 
@@ -108,12 +110,17 @@ class Replay:
         tally.outcomes.append(self._ask(request, driver))
 
     def _ask(self, request: SyntheticRequest, driver: ReplayDriver) -> RequestOutcome:
-        body = {
+        vehicle = {
             "battery_kwh": request.battery_kwh,
-            "soc": request.soc,
             "consumption_kwh_per_km": CONSUMPTION,
-            "connectors": list(request.standards),
             "max_power_kw": request.max_power_kw,
+            "standards": list(request.standards),
+        }
+        added = self._call(driver, "POST", "/accounts/me/vehicles", vehicle)  # each has a car; a driver here stands for several
+        added.raise_for_status()
+        body = {
+            "vehicle_id": added.json()["id"],
+            "soc": request.soc,
             "origin": {"latitude": request.latitude, "longitude": request.longitude},
             "earliest_departure": max(request.earliest_departure, self._clock.now()).isoformat(),
             "energy_kwh": request.energy_kwh,

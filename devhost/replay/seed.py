@@ -18,6 +18,7 @@ from functions.stations.domain import ENGAGED, LocationRecord
 from functions.stations.enums import ConnectorType, EvseStatus, power_class
 from functions.tariffs.domain import Tariff
 from shared.errors import Conflict
+from shared.local_files import write_private
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -54,15 +55,17 @@ class Seeded:
 
 
 def records(city: CityFolder) -> list[LocationRecord]:
-    """A city folder as the stations domain takes it. A pool's tariff is that of its first connector."""
+    """A city folder as the stations domain takes it. A pool's tariffs are those of its first connector that has any."""
     records = []
     for location in city.locations:
         tariffs: dict[tuple[str, str], Tariff] = {}
+        others: dict[tuple[str, str], tuple[Tariff, ...]] = {}
         for evse, connectors in location.evses:
             for connector in connectors:
-                tariff = city.tariff_of(evse, connector.connector_id)
-                if tariff is not None:
-                    tariffs.setdefault((connector.standard, power_class(connector.max_power_kw).value), tariff)
+                pool = connector.standard, power_class(connector.max_power_kw).value
+                found = city.tariffs_of(evse, connector.connector_id)
+                if found and pool not in tariffs:
+                    tariffs[pool], others[pool] = found[0], found[1:]
         uids = {evse: location.uids.get(evse, evse) for evse, _ in location.evses}
         if location.evses:
             records.append(
@@ -80,6 +83,8 @@ def records(city: CityFolder) -> list[LocationRecord]:
                     evses=tuple((uids[evse], connectors) for evse, connectors in location.evses),
                     tariffs=tariffs,
                     statuses={uids[evse]: _kept(status) for evse, status in location.statuses.items()},
+                    other_tariffs=others,
+                    free_of_charge=city.free_of_charge,
                 )
             )
     return records
@@ -158,8 +163,7 @@ def seed(platform: Platform, *, city: Path | None, progress: ReportProgress) -> 
         admin_secret=admin_secret,
     )
     path = data_dir / MARK
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(vars(seeded), indent=1) + "\n")
+    write_private(path, (json.dumps(vars(seeded), indent=1) + "\n").encode())
     return seeded, report
 
 
@@ -175,6 +179,7 @@ def _demo_accounts(tx: Tx, password: str) -> str:
             name=name,
             role=role,
             phone="+31600000000" if role == "driver" else None,
+            accepts=True,
         )
         if role == "driver":
             vehicle = VehicleCreate(

@@ -68,6 +68,8 @@ class OidcIssuer(Loopback):
             "exp": now + 300,
             "nonce": request["nonce"],
         }
+        if "max_age" in request:  # a provider asked so must say when it last asked who they are
+            claims["auth_time"] = now
         claims |= self.behaviour.claims
         if self.behaviour.tamper is not None:
             claims = self.behaviour.tamper(claims)

@@ -4,12 +4,15 @@ import base64
 import hashlib
 import hmac
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
 
 IDLE_LIFETIME = timedelta(days=30)
 """A session that is not refreshed for so long has ended."""
@@ -51,10 +54,12 @@ TOKEN_LIFETIME = {
 }
 ENROLMENT_LIFETIME = timedelta(hours=1)
 """How long a second factor that was begun can be confirmed."""
-FRESH = timedelta(minutes=15)
-"""How old a sign-in may be to stand for a password that the account does not have."""
 CHALLENGE_TRIES = 5
 """Wrong codes after which a sign-in begins anew."""
+CODE_LIFETIME = timedelta(minutes=10)
+"""How long the code sent to a phone number is good."""
+CODE_TRIES = 5
+"""Wrong codes after which a new one must be asked for."""
 MAILS_AN_HOUR = 5
 """E-mails of one purpose that an account gets in an hour; what is asked for beyond is answered alike and not sent."""
 
@@ -70,7 +75,7 @@ class User:
     name: str
     """As they want to be called."""
     phone: str | None
-    """E.164; without one no SMS is sent."""
+    """E.164; nothing is sent to it unless `phone_verified_at` is set."""
     role: str
     """`driver`, `owner` or `admin`."""
     password_hash: str = field(repr=False)
@@ -81,6 +86,21 @@ class User:
     """When it was registered."""
     status: str = UserStatus.ACTIVE.value
     """A UserStatus."""
+    phone_verified_at: datetime | None = None
+    """When a code sent to the number was given back; None of a number from before that was asked."""
+
+
+def nobodys(email: str) -> dict[str, Any]:
+    """What an account becomes when its address is proven by another way than the password chosen at registration.
+
+    Whoever registered it may have been a stranger: name, phone and role are what they typed, and none of it stays.
+    """
+    return {"name": name_of(email), "phone": None, "phone_verified_at": None, "role": "driver", "email_verified": True}
+
+
+def name_of(email: str) -> str:
+    """What somebody is called who has not said: the part of the address before the @."""
+    return email.split("@")[0][:120]
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,50 @@ class Contact:
     phone: str | None
     name: str
     email_verified: bool
+    phone_verified_at: datetime | None = None
+
+    @property
+    def sms_number(self) -> str | None:
+        """The number that SMS may be sent to: only one that a code has proven."""
+        return None if self.phone_verified_at is None else self.phone
+
+
+@dataclass(frozen=True)
+class PhoneVerification:
+    """A number whose holder is to give back the code that was sent to it; one of an account at a time."""
+
+    user_id: uuid.UUID
+    """Whose account wants the number."""
+    id: uuid.UUID
+    """UUIDv7; the code is derived from it and the signing key."""
+    number: str
+    """E.164."""
+    tries: int
+    """Wrong codes that were given."""
+    created_at: datetime
+    """When it was asked for."""
+    expires_at: datetime
+    """From when on the code is refused."""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """Somebody accepted a version of a text."""
+
+    id: uuid.UUID
+    """UUIDv7."""
+    user_id: uuid.UUID
+    """Who; an id that stands for nobody once they have left."""
+    document: str
+    """`terms` or `privacy`."""
+    version: str
+    """The text's version."""
+    text_hash: str
+    """SHA-256 of the text."""
+    accepted_at: datetime
+    """When."""
+    address_hash: str | None
+    """The network address it came from, hashed with the signing key; None where it is not known or they have left."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +182,12 @@ class Vehicle:
     """When it was added."""
 
 
+def normal_plate(plate: str | None) -> str | None:
+    """A number plate as it is compared, letters and digits alone: `ab-12 cd` is `AB12CD`. None where nothing is left."""
+    kept = "".join(letter for letter in unicodedata.normalize("NFKC", plate or "").upper() if letter.isalnum())
+    return kept[:16] or None
+
+
 @dataclass(frozen=True)
 class AccountSession:
     """A log-in: from which device and address, and how long it lasts. Access tokens name it (`sid`)."""
@@ -142,6 +212,8 @@ class AccountSession:
     """The network address it last came from."""
     second_factor_at: datetime | None = None
     """When a second factor was shown in it, to us or to the provider it came by; None where none was."""
+    proven_at: datetime | None = None
+    """When the identity provider last asked its person who they are; None of a log-in by password, or where it does not say."""
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be refreshed."""
@@ -192,8 +264,8 @@ class AccountToken:
     token_hash: str
     """SHA-256."""
     data: dict[str, Any]
-    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` (`oidc`), wrong codes
-    so far (`second_factor`)."""
+    """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` and whether it is to be asked
+    anew (`oidc`), wrong codes so far (`second_factor`)."""
     created_at: datetime
     """When it was made."""
     expires_at: datetime
@@ -211,9 +283,23 @@ def session_end(created_at: datetime, now: datetime) -> datetime:
     return min(now + IDLE_LIFETIME, created_at + WHOLE_LIFETIME)
 
 
+def parse_email(email: str) -> str:
+    """An address in the one form in which it is stored and compared, wherever it comes from: NFC, lower case, a domain in
+    letters and not in punycode. Raises ValueError for what is none."""
+    try:
+        # Deliverability is not asked for: it would look up names on the network. `.test` is allowed for demos and tests.
+        valid = validate_email(email.strip(), check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an e-mail address: {error}") from error
+    return unicodedata.normalize("NFC", valid.lower())
+
+
 def normalise_email(email: str) -> str:
-    """The form in which an address is stored and compared."""
-    return email.strip().lower()
+    """The same, for what is only looked for: what is no address stays as it is, and nobody has it."""
+    try:
+        return parse_email(email)
+    except ValueError:
+        return email.strip().lower()
 
 
 def new_refresh_token() -> str:
@@ -233,6 +319,17 @@ def derive(key: str, purpose: str, row_id: uuid.UUID) -> str:
     """
     digest = hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + row_id.bytes, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def keyed_hash(key: str, purpose: str, text: str) -> str:
+    """A hash by which the holder of `key` alone can tell whether a text was this one."""
+    return hmac.new(key.encode(), b"evcharging " + purpose.encode() + b"\0" + text.encode(), hashlib.sha256).hexdigest()
+
+
+def phone_code(key: str, verification_id: uuid.UUID) -> str:
+    """The six digits that prove a number; only the holder of `key` can make them."""
+    digest = hmac.new(key.encode(), b"evcharging phone\0" + verification_id.bytes, hashlib.sha256).digest()
+    return f"{int.from_bytes(digest) % 1_000_000:06}"
 
 
 def derived_again(keys: Sequence[str], row: AccountToken) -> str | None:

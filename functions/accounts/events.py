@@ -61,6 +61,33 @@ class EmailChanged(Event):
 
 
 @dataclass(frozen=True)
+class PhoneProofWanted(Event):
+    """A user wants a code sent to a number; the number is in the verification's row."""
+
+    TYPE: ClassVar[str] = "phone_proof_wanted"
+    user_id: uuid.UUID
+    verification_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class PhoneChanged(Event):
+    """A user has another proven phone number from now on, or none."""
+
+    TYPE: ClassVar[str] = "phone_changed"
+    user_id: uuid.UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
+class PhoneTaken(Event):
+    """A user's phone number was proven by another account: this one has none any more."""
+
+    TYPE: ClassVar[str] = "phone_taken"
+    user_id: uuid.UUID
+    at: datetime
+
+
+@dataclass(frozen=True)
 class AccountLinked(Event):
     """A user can sign in by an identity provider from now on."""
 
@@ -96,6 +123,16 @@ class RecoveryCodeUsed(SecondFactorEvent):
     """A recovery code stood for the second factor."""
 
     TYPE: ClassVar[str] = "recovery_code_used"
+
+
+@dataclass(frozen=True)
+class AccountSuspended(Event):
+    """An administrator suspended an account; `reason` is what they wrote to its holder."""
+
+    TYPE: ClassVar[str] = "account_suspended"
+    user_id: uuid.UUID
+    at: datetime
+    reason: str | None
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,31 @@ row's id: none is stored.
 import hmac
 import secrets
 import uuid
-from typing import Any
+from datetime import datetime, timedelta
 
-from functions.accounts import repository
-from functions.accounts.domain import NO_PASSWORD, AccountToken, Purpose, User, derive, normalise_email, token_hash
+from functions.accounts import repository, repository_consents
+from functions.accounts.domain import (
+    NO_PASSWORD,
+    AccountToken,
+    Purpose,
+    User,
+    derive,
+    name_of,
+    nobodys,
+    parse_email,
+    token_hash,
+)
 from functions.accounts.events import AccountLinked
 from functions.accounts.schemas import OidcFinish, OidcStart, Tokens
 from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from functions.accounts.sessions import sign_in
 from functions.accounts.single_use import make_token, take_token
-from shared.adapters.oidc import OidcIdentity, OidcProvider
+from shared.adapters.oidc import LEEWAY_S, OidcIdentity, OidcProvider
 from shared.db import new_id
 from shared.errors import BadCredentials, Conflict, Forbidden, NotFound
 from shared.platform import Platform
 from shared.tx import Actor, Tx
+from shared.web.fields import one_line
 
 TOO_LATE = "This sign-in was finished already, took too long, or was begun elsewhere; begin again."
 
@@ -32,16 +43,19 @@ def _provider(platform: Platform) -> OidcProvider:
     return platform.oidc
 
 
-def start(*, platform: Platform, actor: Actor) -> OidcStart:
-    """Begins a sign-in: where to send the browser. Raises NotFound where no provider is set up, Unavailable."""
+def start(*, platform: Platform, actor: Actor, fresh: bool = False) -> OidcStart:
+    """Begins a sign-in: where to send the browser. `fresh` has the provider ask who they are even if it knows.
+
+    Raises NotFound where no provider is set up, Unavailable.
+    """
     provider, binding = _provider(platform), secrets.token_urlsafe(32)
 
     def use_case(tx: Tx) -> AccountToken:
-        return make_token(tx=tx, purpose=Purpose.OIDC, user_id=None, data={"binding": token_hash(binding)})
+        return make_token(tx=tx, purpose=Purpose.OIDC, user_id=None, data={"binding": token_hash(binding), "fresh": fresh})
 
     begun = platform.transact(use_case, actor=actor)
     state, nonce, verifier = _secrets(platform.settings.signing_key, begun.id)
-    url = provider.authorization_url(state=state, nonce=nonce, verifier=verifier)
+    url = provider.authorization_url(state=state, nonce=nonce, verifier=verifier, fresh=fresh)
     return OidcStart(authorization_url=url, state=state, binding=binding)
 
 
@@ -67,12 +81,20 @@ def finish(*, platform: Platform, actor: Actor, finish_in: OidcFinish, user_agen
     candidates = (_secrets(key, begun.id) for key in platform.settings.verification_keys)
     _, nonce, verifier = next(secrets_of_key for secrets_of_key in candidates if secrets_of_key[0] == finish_in.state)
     identity = provider.identify(code=finish_in.code, nonce=nonce, verifier=verifier)
+    if begun.data.get("fresh") and not _was_asked(identity, since=begun.created_at):
+        raise BadCredentials("The identity provider did not ask who you are anew; begin again.")
 
     def end(tx: Tx) -> Tokens | SecondFactorChallenge:
         user = account_of(tx=tx, identity=identity)
-        return sign_in(tx=tx, user=user, user_agent=user_agent, has_shown_factor=identity.has_shown_factor)
+        proven_at, has_shown_factor = identity.authenticated_at, identity.has_shown_factor
+        return sign_in(tx=tx, user=user, user_agent=user_agent, has_shown_factor=has_shown_factor, proven_at=proven_at)
 
     return platform.transact(end, actor=actor)
+
+
+def _was_asked(identity: OidcIdentity, *, since: datetime) -> bool:
+    """Whether the provider asked for a proof after an instant of ours; its clock may be behind."""
+    return identity.authenticated_at is not None and identity.authenticated_at >= since - timedelta(seconds=LEEWAY_S)
 
 
 def account_of(*, tx: Tx, identity: OidcIdentity) -> User:
@@ -89,8 +111,8 @@ def account_of(*, tx: Tx, identity: OidcIdentity) -> User:
         return user
     if identity.email is None:
         raise BadCredentials("The identity provider has not verified your e-mail address; verify it there, or use a password.")
-    email = normalise_email(identity.email)
-    name = (identity.name or email.split("@")[0])[:120]
+    email = _address(identity.email)
+    name = _name(identity.name) or name_of(email)
     user = repository.user_by_email(tx, email, lock=True)
     if user is None:
         user = _make_driver(tx, email=email, name=name)
@@ -102,6 +124,21 @@ def account_of(*, tx: Tx, identity: OidcIdentity) -> User:
             raise Conflict("This address is linked to another identity at the provider.")
         return _linked(tx, user, identity, event=True)
     return _linked(tx, _take_over_unverified(tx, user, name=name), identity, event=False)
+
+
+def _address(email: str) -> str:
+    try:
+        return parse_email(email)
+    except ValueError as error:
+        raise BadCredentials("The identity provider knows you by no address that we can write to; use a password.") from error
+
+
+def _name(name: str | None) -> str:
+    """The provider's name for somebody as a name of ours; empty where it is none."""
+    try:
+        return one_line(name or "").strip()[:120]
+    except ValueError:
+        return ""
 
 
 def _make_driver(tx: Tx, *, email: str, name: str) -> User:
@@ -122,14 +159,8 @@ def _make_driver(tx: Tx, *, email: str, name: str) -> User:
 
 def _take_over_unverified(tx: Tx, user: User, *, name: str) -> User:
     """An account that nobody verified becomes that of whoever the provider names: password, links and sessions go."""
-    values: dict[str, Any] = {
-        "name": name,
-        "role": "driver",
-        "password_hash": NO_PASSWORD,
-        "email_verified": True,
-        "phone": None,
-    }
-    repository.update_user(tx, user.id, **values)
+    repository.update_user(tx, user.id, **nobodys(user.email) | {"name": name, "password_hash": NO_PASSWORD})
+    repository_consents.delete(tx, user.id)
     repository.spend_tokens(tx, user.id)
     repository.revoke_sessions(tx, user.id, reason="linked")
     changed = repository.user_by_id(tx, user.id)

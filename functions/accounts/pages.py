@@ -1,4 +1,4 @@
-"""The pages behind mailed links: plain HTML without anything from elsewhere, for as long as there is no better client.
+"""The pages behind mailed links, and the legal texts: plain HTML without anything from elsewhere.
 
 The token is in the link's fragment: browsers send it to no server. A page spends it only when a person presses its button, so
 that scanners of mailboxes, which follow links, spend nothing.
@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from functions.accounts.legal_texts import Document, current, to_html
 from shared.web.call import PREFIX
 from shared.web.pages import page_response
 
@@ -58,16 +59,16 @@ PAGES: dict[str, dict[str, Any]] = {
 }
 
 
-@lru_cache(maxsize=1)
-def _template() -> Any:
+@lru_cache(maxsize=2)
+def _template(name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = FileSystemLoader(Path(__file__).parent / "templates")
-    return Environment(loader=templates, autoescape=True, undefined=StrictUndefined).get_template("link.html")
+    return Environment(loader=templates, autoescape=True, undefined=StrictUndefined).get_template(name)
 
 
 def _page(name: str) -> HTMLResponse:
-    return page_response(_template().render(script=SCRIPT, **PAGES[name]), script=SCRIPT)
+    return page_response(_template("link.html").render(script=SCRIPT, **PAGES[name]), script=SCRIPT)
 
 
 @router.get("/verify")
@@ -86,3 +87,33 @@ def reset_page() -> HTMLResponse:
 def email_page() -> HTMLResponse:
     """The page of the link that confirms a new address."""
     return _page("email/confirm")
+
+
+def _text_page(request: Request, document: Document) -> HTMLResponse:
+    """A legal text. It is the operator's Markdown: what is no Markdown in it is shown as text (legal_texts.py)."""
+    text = current(request.app.state.get_platform().settings, document)
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    page = _template("legal.html").render(title=text.title, version=text.version, content=to_html(text.markdown))
+    return HTMLResponse(page, headers=headers)
+
+
+@router.get("/terms")
+def terms_page(request: Request) -> HTMLResponse:
+    """The terms of use."""
+    return _text_page(request, Document.TERMS)
+
+
+@router.get("/privacy")
+def privacy_page(request: Request) -> HTMLResponse:
+    """The privacy notice."""
+    return _text_page(request, Document.PRIVACY)
+
+
+@router.get("/imprint")
+def imprint_page(request: Request) -> HTMLResponse:
+    """Who runs the platform."""
+    return _text_page(request, Document.IMPRINT)

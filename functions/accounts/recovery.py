@@ -8,12 +8,13 @@ import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
-from functions.accounts import repository
+from functions.accounts import repository, repository_consents
 from functions.accounts.domain import (
     MAILS_AN_HOUR,
     Purpose,
     User,
     derived_again,
+    nobodys,
     normalise_email,
     token_hash,
 )
@@ -24,13 +25,17 @@ from functions.accounts.second_factor_schemas import SecondFactorChallenge
 from functions.accounts.service import get_me
 from functions.accounts.sessions import sign_in
 from functions.accounts.single_use import take_token
-from shared.errors import BadCredentials, Conflict
+from shared.errors import BadCredentials, Conflict, FreshSignInNeeded
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
 BAD_LINK = "This link is not good any more, or the password is not the one chosen with it; ask for a new link."
 NEW_LINK = "This link is not good any more; ask for a new one."
 NOT_YOURS = "The password is wrong."
+SIGN_IN_ANEW = (
+    "This account has no password: sign in at your provider anew (accounts/oidc/start with fresh=true) and try again, "
+    "or have a link sent by accounts/password/forgot and set one."
+)
 
 
 def may_mail(*, tx: Tx, user_id: uuid.UUID, purpose: Purpose) -> bool:
@@ -86,7 +91,8 @@ def verify(*, platform: Platform, actor: Actor, token: str, password: str, user_
 def reset(*, platform: Platform, actor: Actor, token: str, password: str) -> None:
     """Sets a new password by the mailed token and ends every session.
 
-    Raises BadCredentials, and Invalid for a password that is refused: the token stays good then.
+    Where it is the first proof that the address is somebody's, nothing stays of what was typed at registration: that may have
+    been another. Raises BadCredentials, and Invalid for a password that is refused: the token stays good then.
     """
     check_password(password)
     hashed = hash_password(password)
@@ -98,6 +104,9 @@ def reset(*, platform: Platform, actor: Actor, token: str, password: str) -> Non
         if user is None:
             raise BadCredentials(NEW_LINK)
         check_password(password, email=user.email, name=user.name)
+        if not user.email_verified:
+            repository.update_user(tx, user.id, **nobodys(user.email))
+            repository_consents.delete(tx, user.id)
         _set_password(tx, user, hashed, reason="reset")
         return user
 
@@ -106,9 +115,8 @@ def reset(*, platform: Platform, actor: Actor, token: str, password: str) -> Non
 
 
 def _set_password(tx: Tx, user: User, hashed: str, *, reason: str, but: uuid.UUID | None = None) -> None:
-    """Sets a password: other sessions and open links end, and the holder is told. A reset verifies the address too."""
-    verified = True if reason == "reset" else user.email_verified
-    repository.update_user(tx, user.id, password_hash=hashed, email_verified=verified)
+    """Sets a password: other sessions and open links end, and the holder is told."""
+    repository.update_user(tx, user.id, password_hash=hashed)
     repository.spend_tokens(tx, user.id)
     repository.revoke_sessions(tx, user.id, reason=reason, but=but)
     tx.audit(f"user.password_{reason}", object_type="user", object_id=user.id)
@@ -116,17 +124,29 @@ def _set_password(tx: Tx, user: User, hashed: str, *, reason: str, but: uuid.UUI
 
 
 def require_password(*, platform: Platform, actor: Actor, password: str | None) -> User:
-    """The caller's account, once they have given their password again. Tries are counted.
+    """The caller's account, once they have shown again who they are: nobody does what is sensitive with a bearer token alone.
 
-    An account without a password (it signs in by a provider) needs none. Raises BadCredentials, TooManyRequests.
+    An account with a password gives it; tries are counted. One without (it signs in by a provider) must have signed in there
+    within FRESH_SIGN_IN_MINUTES. Raises BadCredentials, TooManyRequests, FreshSignInNeeded.
     """
-    me = platform.read(lambda tx: get_me(tx=tx), actor=actor)
-    if me.password_hash:
-        platform.limits.hit("sign_in_account", me.email)
-        if not verify_password(password or "", me.password_hash):
-            raise BadCredentials(NOT_YOURS)
-        platform.limits.lift("sign_in_account", me.email)
+    me, is_fresh = platform.read(lambda tx: (get_me(tx=tx), _signed_in_freshly(tx)), actor=actor)
+    if not me.password_hash:
+        if not is_fresh:
+            raise FreshSignInNeeded(SIGN_IN_ANEW)
+        return me
+    platform.limits.hit("sign_in_account", me.email)
+    if not verify_password(password or "", me.password_hash):
+        raise BadCredentials(NOT_YOURS)
+    platform.limits.lift("sign_in_account", me.email)
     return me
+
+
+def _signed_in_freshly(tx: Tx) -> bool:
+    """Whether the provider asked the caller who they are a moment ago, by the session that their token names."""
+    session = None if tx.actor.session_id is None else repository.session_by_id(tx, tx.actor.session_id)
+    if session is None or session.proven_at is None:
+        return False
+    return tx.now - session.proven_at < timedelta(minutes=tx.settings.fresh_sign_in_minutes)
 
 
 def change_password(*, platform: Platform, actor: Actor, current: str | None, new: str) -> None:

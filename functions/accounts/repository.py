@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from functions.accounts.domain import AccountSession, AccountToken, RefreshToken, User, UserStatus, Vehicle
 from functions.accounts.tables import (
     account_token,
+    consent,
     identity,
     old_session,
+    phone_verification,
     recovery_code,
     refresh_token,
     second_factor,
@@ -288,7 +290,8 @@ def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
     """Deletes an account and everything of it that this domain holds, stored answers of its calls too."""
     session_ids = sa.select(session.c.id).where(session.c.user_id == user_id)
     tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
-    for table in (session, old_session, account_token, identity, vehicle, recovery_code, second_factor, idempotency_key):
+    held = (session, old_session, account_token, phone_verification, consent, identity, vehicle, recovery_code, second_factor)
+    for table in (*held, idempotency_key):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
     tx.execute(sa.delete(user).where(user.c.id == user_id))
 
@@ -303,12 +306,14 @@ def prune(tx: Tx, *, sessions_before: Any, tokens_before: Any, unverified_before
         tx.execute(sa.delete(session).where(session.c.id.in_(session_ids)))
     count += tx.execute(sa.delete(old_session).where(old_session.c.expires_at < sessions_before)).rowcount
     count += tx.execute(sa.delete(account_token).where(account_token.c.expires_at < tokens_before)).rowcount
+    count += tx.execute(sa.delete(phone_verification).where(phone_verification.c.expires_at <= tx.now)).rowcount
     in_use = sa.select(session.c.user_id).union(*(sa.select(table.c.user_id) for table in (old_session, vehicle, identity)))
     never_verified = sa.select(user.c.id).where(
         user.c.email_verified.is_(False), user.c.created_at < unverified_before, user.c.id.not_in(in_use)
     )
     user_ids = list(tx.execute(never_verified.limit(limit)).scalars())
     if user_ids:
-        tx.execute(sa.delete(account_token).where(account_token.c.user_id.in_(user_ids)))
+        for table in (account_token, phone_verification, consent):
+            tx.execute(sa.delete(table).where(table.c.user_id.in_(user_ids)))
         tx.execute(sa.delete(user).where(user.c.id.in_(user_ids)))
     return count + len(user_ids)

@@ -5,27 +5,35 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.accounts import oidc, recovery, service, sessions, user_management
+from functions.accounts import consents, oidc, phones, recovery, service, sessions, user_management
 from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
+from functions.accounts.legal_texts import Document, current
 from functions.accounts.passwords import check_password, hash_password
 from functions.accounts.refresh_cookie import HandingOver, clear
 from functions.accounts.schemas import (
     Account,
     AccountSession,
-    AccountUpdate,
     AddressIn,
     Asked,
+    Consent,
+    ConsentIn,
     EmailChange,
     EmailConfirm,
+    LegalTexts,
     Login,
+    Me,
     OidcFinish,
     OidcStart,
     PasswordChange,
+    PhoneAsked,
+    PhoneCode,
+    PhoneIn,
     Refresh,
     Register,
     ResetIn,
     Role,
+    TextVersion,
     Tokens,
     User,
     UserUpdate,
@@ -35,8 +43,18 @@ from functions.accounts.schemas import (
     VerifyIn,
 )
 from functions.accounts.second_factor_schemas import SecondFactorChallenge
-from shared.errors import BadCredentials, Conflict, Forbidden, IdempotencyKeyReused, NotFound
-from shared.web.call import Admin, Anonymous, SettingUp, SignedIn, limited
+from shared.errors import (
+    BadCredentials,
+    Conflict,
+    Forbidden,
+    FreshSignInNeeded,
+    IdempotencyKeyReused,
+    NotFound,
+    TermsChanged,
+    TooManyRequests,
+    WrongState,
+)
+from shared.web.call import Admin, Anonymous, Public, SettingUp, SignedIn, limited
 from shared.web.failures import Responses, errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
@@ -48,7 +66,7 @@ TRIED = [limited("sign_in_address")]
 CHALLENGE: Responses = {202: {"model": SecondFactorChallenge, "description": "A second factor is asked for"}}
 
 
-@router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED)
+@router.post("/register", status_code=202, response_model=Asked, dependencies=MAILED, responses=errors(TermsChanged))
 def register(register_in: Register, call: Anonymous) -> Asked:
     """Asks for an account of a driver or a station owner. The link in the e-mail opens it; the answer is the same where the
     address has an account, whose holder is told."""
@@ -126,9 +144,11 @@ def confirm_email(confirm_in: EmailConfirm, call: Anonymous) -> None:
 
 
 @router.post("/oidc/start", response_model=OidcStart, dependencies=TRIED, responses=errors(NotFound))
-def start_oidc(call: Anonymous) -> OidcStart:
+def start_oidc(
+    call: Anonymous, fresh: Annotated[bool, Query(description="Ask anew, for what is sensitive")] = False
+) -> OidcStart:
     """Begins to sign in by the identity provider: send the browser to `authorization_url`, keep `binding`."""
-    return oidc.start(platform=call.platform, actor=call.actor)
+    return oidc.start(platform=call.platform, actor=call.actor, fresh=fresh)
 
 
 @router.post(
@@ -143,29 +163,68 @@ def finish_oidc(finish_in: OidcFinish, call: Anonymous, handing: HandingOver) ->
     return handing.over(tokens)
 
 
-@router.get("/me", response_model=User)
-def get_me(call: SettingUp) -> User:
-    """Your account."""
-    return User.model_validate(call.read(lambda tx: service.get_me(tx=tx)))
+@router.get("/legal", response_model=LegalTexts)
+def list_legal_texts(call: Public) -> LegalTexts:
+    """The versions of terms, privacy notice and imprint that hold now."""
+    return LegalTexts(items=[TextVersion.model_validate(current(call.platform.settings, document)) for document in Document])
+
+
+@router.get("/me", response_model=Me)
+def get_me(call: SettingUp) -> Me:
+    """Your account, and the legal texts that you have not accepted yet."""
+    me, texts = call.read(lambda tx: (service.get_me(tx=tx), consents.to_accept(tx=tx)))
+    return Me(**dict(User.model_validate(me)), to_accept=[TextVersion.model_validate(text) for text in texts])
+
+
+@router.post("/me/consents", status_code=201, response_model=Consent, responses=errors(TermsChanged))
+def accept_text(consent_in: ConsentIn, call: SignedIn) -> Consent:
+    """Accepts the present version of the terms or the privacy notice."""
+    document = Document(consent_in.document)
+    return Consent.model_validate(call.write(lambda tx: consents.accept(tx=tx, document=document, version=consent_in.version)))
 
 
 @router.patch("/me", response_model=User)
 def update_me(update: UserUpdate, call: SignedIn) -> User:
-    """Changes your name or phone number."""
+    """Changes your name."""
     return User.model_validate(call.write(lambda tx: service.update_me(tx=tx, update=update)))
 
 
-@router.post("/me/password", status_code=204, responses=errors(BadCredentials))
+@router.post("/me/password", status_code=204, responses=errors(BadCredentials, FreshSignInNeeded))
 def change_password(change: PasswordChange, call: SignedIn) -> None:
     """Changes your password; your other sessions end."""
     recovery.change_password(platform=call.platform, actor=call.actor, current=change.current_password, new=change.new_password)
 
 
-@router.post("/me/email", status_code=202, response_model=Asked, responses=errors(BadCredentials))
+@router.post("/me/email", status_code=202, response_model=Asked, responses=errors(BadCredentials, FreshSignInNeeded))
 def change_email(change: EmailChange, call: SignedIn) -> Asked:
     """Asks for a link at another address; your account has it once the link is followed."""
     recovery.ask_for_email(platform=call.platform, actor=call.actor, email=change.email, password=change.password)
     return Asked()
+
+
+@router.post(
+    "/me/phone",
+    status_code=202,
+    response_model=PhoneAsked,
+    dependencies=[limited("phone_address")],
+    responses=errors(BadCredentials, FreshSignInNeeded, TooManyRequests),
+)
+def ask_for_phone(phone_in: PhoneIn, call: SignedIn) -> PhoneAsked:
+    """Sends a code of six digits to a mobile number; your account has it once the code is confirmed, and until then keeps the
+    one it has."""
+    return PhoneAsked.model_validate(phones.ask(platform=call.platform, actor=call.actor, phone_in=phone_in))
+
+
+@router.post("/me/phone/confirm", response_model=User, dependencies=TRIED, responses=errors(WrongState))
+def confirm_phone(confirm_in: PhoneCode, call: SignedIn) -> User:
+    """Proves the number by its code: from now on it gets your text messages. Another account that had it loses it."""
+    return User.model_validate(phones.confirm(platform=call.platform, actor=call.actor, code=confirm_in.code))
+
+
+@router.delete("/me/phone", status_code=204)
+def remove_phone(call: SignedIn) -> None:
+    """Takes your number off your account: no more text messages."""
+    call.write(lambda tx: phones.remove(tx=tx))
 
 
 @router.get("/me/sessions", response_model=Page[AccountSession])
@@ -240,10 +299,3 @@ def list_users(
 def get_user(user_id: uuid.UUID, call: Admin) -> Account:
     """One account."""
     return Account.model_validate(call.read(lambda tx: service.get_user(tx=tx, user_id=user_id)))
-
-
-@router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))
-def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin) -> Account:
-    """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one."""
-    account = call.write(lambda tx: user_management.update_user(tx=tx, user_id=user_id, update=update))
-    return Account.model_validate(account)

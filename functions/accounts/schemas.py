@@ -4,33 +4,25 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from functions.accounts.domain import UserStatus
+from functions.accounts.domain import UserStatus, parse_email
+from functions.accounts.legal_texts import Document
 from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.enums import ConnectorType
 from shared.energy import CONSUMPTION_KWH_PER_KM
 from shared.web.fields import Input, Output
 
-
-def _email(value: str) -> str:
-    try:
-        # Deliverability is not asked for: it would look up names on the network. `.test` is allowed for demos and tests.
-        return validate_email(value, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError as error:
-        raise ValueError(f"is not an e-mail address: {error}") from error
-
-
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(parse_email)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9]\d{6,14}$"), Field(examples=["+31612345678"], description="E.164")]
 Password = Annotated[str, StringConstraints(strip_whitespace=False, min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
 """A password to be set; passwords.py says which ones are refused."""
 Given = Annotated[str, StringConstraints(strip_whitespace=False, max_length=MAX_LENGTH)]
 """A password to be compared."""
 LinkToken = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Role = Literal["driver", "owner", "admin"]
+Version = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+"""Of a legal text."""
 Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[60.0])]
 Consumption = Annotated[float, Field(gt=0.01, le=5, examples=[0.18])]
 Power = Annotated[float, Field(ge=0.1, le=1000, examples=[100.0])]
@@ -44,8 +36,11 @@ class Register(Input):
     email: Email = Field(examples=["ada@example.org"])
     password: Password = Field(examples=["correct horse battery"])
     name: Name = Field(examples=["Ada"])
-    phone: Phone | None = None
     role: Literal["driver", "owner"] = "driver"
+    accept_terms: Version | None = Field(
+        None,
+        description="The version of the terms that was shown and accepted; without it they are asked for at the first booking",
+    )
 
 
 class Login(Input):
@@ -82,7 +77,7 @@ class ResetIn(Input):
 
 
 class PasswordChange(Input):
-    """The present password (none where the account has none yet) and the new one."""
+    """The present password (none where the account has none yet and its holder has just signed in) and the new one."""
 
     current_password: Given | None = None
     new_password: Password
@@ -99,6 +94,31 @@ class EmailConfirm(Input):
     """The token of the link that was mailed to the new address."""
 
     token: LinkToken
+
+
+class PhoneIn(Input):
+    """A mobile number as it is dialled, and the present password."""
+
+    number: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=40)] = Field(
+        examples=["06 1234 5678"], description="International (+31612345678), or as it is dialled in `country`"
+    )
+    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] | None = Field(
+        None, examples=["NL"], description="ISO 3166-1, two letters: where a number without + belongs"
+    )
+    password: Given | None = None
+
+
+class PhoneAsked(Output):
+    """A code is on its way to `number` (E.164); it is good until `expires_at`."""
+
+    number: str
+    expires_at: datetime
+
+
+class PhoneCode(Input):
+    """The code that was sent to the number."""
+
+    code: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9]{6}$")] = Field(examples=["123456"])
 
 
 class OidcStart(Output):
@@ -139,9 +159,45 @@ class User(Output):
     email: str
     name: str
     phone: str | None
+    phone_verified_at: datetime | None = Field(description="When a code proved the number; without that no SMS is sent to it")
     role: str
     email_verified: bool
     created_at: datetime
+
+
+class TextVersion(Output):
+    """A legal text in its present version; `accounts/{document}` shows it."""
+
+    document: Document
+    version: str
+    title: str
+
+
+class LegalTexts(Output):
+    """Every legal text there is."""
+
+    items: list[TextVersion]
+
+
+class Me(User):
+    """Your account, and the texts whose present version you have not accepted yet: a new booking needs the terms."""
+
+    to_accept: list[TextVersion]
+
+
+class ConsentIn(Input):
+    """The version of a text that was shown and accepted."""
+
+    document: Literal["terms", "privacy"]
+    version: Version
+
+
+class Consent(Output):
+    """A version of a text that you accepted."""
+
+    document: Literal["terms", "privacy"]
+    version: str
+    accepted_at: datetime
 
 
 class AccountSession(Output):
@@ -171,10 +227,9 @@ class AccountUpdate(Input):
 
 
 class UserUpdate(Input):
-    """What a user may change of their own account; `phone: null` removes the number."""
+    """What a user may change of their own account. The phone number has a way of its own: accounts/me/phone."""
 
     name: Name | None = None
-    phone: Phone | None = None
 
 
 class VehicleCreate(Input):

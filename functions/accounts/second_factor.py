@@ -13,7 +13,6 @@ from functions.accounts import repository_second_factor as factors
 from functions.accounts.domain import (
     CHALLENGE_TRIES,
     ENROLMENT_LIFETIME,
-    FRESH,
     Purpose,
     SecondFactor,
     User,
@@ -39,7 +38,6 @@ from shared.tx import Actor, Tx
 T = TypeVar("T")
 BEGIN_AGAIN = "This sign-in took too long, was finished already, or had too many wrong codes; begin again."
 WRONG_CODE = "The code is wrong, too old, or was used before."
-TOO_OLD = "Sign in again: setting up a second factor needs a sign-in of the last 15 minutes."
 
 
 def state(*, tx: Tx) -> SecondFactorState:
@@ -58,14 +56,12 @@ def state(*, tx: Tx) -> SecondFactorState:
 def begin(*, platform: Platform, actor: Actor, password: str | None) -> SecondFactorEnrolment:
     """A new secret for the caller's authenticator app; nothing is asked for before a code of it has confirmed it.
 
-    Raises BadCredentials (the password; without one, a sign-in that is not fresh), WrongState where there is a factor already.
+    Raises BadCredentials, FreshSignInNeeded (`recovery.require_password`), WrongState where there is a factor already.
     """
     me = require_password(platform=platform, actor=actor, password=password)
 
     def use_case(tx: Tx) -> SecondFactorEnrolment:
         user = _locked(tx, me.id)
-        if not user.password_hash:
-            _check_fresh(tx)
         factor = factors.factor_of(tx, user.id, lock=True)
         if factor is not None and factor.confirmed_at is not None:
             raise WrongState("There is a second factor already; remove it first.")
@@ -75,13 +71,6 @@ def begin(*, platform: Platform, actor: Actor, password: str | None) -> SecondFa
         return SecondFactorEnrolment(secret=secret, otpauth_uri=address, qr_svg=totp.qr_svg(address))
 
     return platform.transact(use_case, actor=actor)
-
-
-def _check_fresh(tx: Tx) -> None:
-    assert tx.actor.session_id is not None
-    session = repository.session_by_id(tx, tx.actor.session_id)
-    if session is None or tx.now - session.created_at > FRESH:
-        raise BadCredentials(TOO_OLD)
 
 
 def _store_new(tx: Tx, user: User, *, confirmed: bool) -> str:
@@ -227,11 +216,12 @@ def _use_code(tx: Tx, factor: SecondFactor, code: str) -> None:
 
 
 def _takes(tx: Tx, factor: SecondFactor, code: str) -> bool:
-    """Whether the code is good now, and from now on no more."""
+    """Whether the code is good now, and from now on no more. The secret is sealed anew, by today's key."""
     secret = open_sealed(factor.encrypted_secret, owner_id=factor.user_id, settings=tx.settings)
     step = totp.matching_step(secret, code, now=tx.now, after=factor.last_step)
     if step is not None:
-        factors.update_factor(tx, factor.user_id, last_step=step)
+        sealed = seal(secret, owner_id=factor.user_id, settings=tx.settings)
+        factors.update_factor(tx, factor.user_id, last_step=step, encrypted_secret=sealed)
     return step is not None
 
 

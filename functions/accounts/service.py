@@ -1,13 +1,14 @@
 """Use cases of accounts: who somebody is, and their vehicles. None commits.
 
-Beside it: sessions.py, recovery.py (links), oidc.py (providers), user_management.py (administrators), privacy.py.
+Beside it: sessions.py, second_factor.py, recovery.py (links), oidc.py (providers), user_management.py (administrators),
+privacy.py.
 """
 
 import uuid
 from typing import Any
 
-from functions.accounts import repository
-from functions.accounts.domain import Contact, User, UserStatus, Vehicle, normalise_email
+from functions.accounts import consents, repository, repository_consents
+from functions.accounts.domain import Contact, User, UserStatus, Vehicle, nobodys, normalise_email
 from functions.accounts.events import AccountRegistered
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import Register, UserUpdate, VehicleCreate, VehicleUpdate
@@ -19,24 +20,29 @@ from shared.tx import Tx
 def register(*, tx: Tx, register_in: Register, password_hash: str) -> None:
     """Opens an account, or does as much work where the address has one, and leaves it to the e-mail to say which.
 
-    An account that nobody verified is nobody's yet: its figures are replaced. `functions/accounts/account_emails.py` writes.
+    Raises TermsChanged where other terms were accepted than the present ones. An account that nobody verified is nobody's yet:
+    its figures are replaced. `functions/accounts/account_emails.py` writes.
     """
     email = normalise_email(register_in.email)
     values: dict[str, Any] = {
         "name": register_in.name,
-        "phone": register_in.phone,
+        "phone": None,
+        "phone_verified_at": None,
         "role": register_in.role,
         "password_hash": password_hash,
         "created_at": tx.now,
     }
     if not repository.replace_unverified(tx, email, **values):
         repository.add_user(tx, User(id=new_id(), email=email, email_verified=False, **values))
+    consents.record_registration(tx=tx, email=email, accept_terms=register_in.accept_terms)
     tx.publish(AccountRegistered(email))
 
 
-def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None) -> User:
+def ensure_user(
+    *, tx: Tx, email: str, password: str, name: str, role: str, phone: str | None = None, accepts: bool = False
+) -> User:
     """The account of `email`, made or brought to this password and role, verified and active; its sessions end. For
-    operators' commands, not for routes."""
+    operators' commands, not for routes: they vouch for address and phone, and with `accepts` for a new account's consents."""
     email, hashed = normalise_email(email), hash_password(password)
     user = repository.user_by_email(tx, email, lock=True)
     if user is None:
@@ -49,11 +55,17 @@ def ensure_user(*, tx: Tx, email: str, password: str, name: str, role: str, phon
             password_hash=hashed,
             email_verified=True,
             created_at=tx.now,
+            phone_verified_at=None if phone is None else tx.now,
         )
         repository.add_user(tx, user)
+        if accepts:
+            consents.accept_for(tx=tx, user_ids=[user.id])
         tx.audit("user.create", object_type="user", object_id=user.id, after={"role": role})
         return user
     active = UserStatus.ACTIVE.value
+    if not user.email_verified:
+        repository.update_user(tx, user.id, **nobodys(email) | {"name": name})
+        repository_consents.delete(tx, user.id)
     repository.update_user(tx, user.id, password_hash=hashed, role=role, email_verified=True, status=active)
     repository.revoke_sessions(tx, user.id, reason="operator")
     before, after = {"role": user.role, "status": user.status}, {"role": role, "status": active}
@@ -78,7 +90,7 @@ def get_me(*, tx: Tx) -> User:
 
 
 def update_me(*, tx: Tx, update: UserUpdate) -> User:
-    """Changes the caller's name or phone."""
+    """Changes the caller's name."""
     me = get_me(tx=tx)
     values = update.model_dump(exclude_unset=True)
     if values.get("name", "") is None:
@@ -91,15 +103,23 @@ def update_me(*, tx: Tx, update: UserUpdate) -> User:
 def find_contact(*, tx: Tx, user_id: uuid.UUID) -> Contact | None:
     """How to reach a user; None where the account has been deleted since."""
     user = repository.user_by_id(tx, user_id)
-    return None if user is None else Contact(user.id, user.email, user.phone, user.name, user.email_verified)
+    if user is None:
+        return None
+    return Contact(user.id, user.email, user.phone, user.name, user.email_verified, user.phone_verified_at)
 
 
 def get_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle:
     """A user's vehicle. Raises NotFound unless it is theirs."""
-    vehicle = repository.vehicle_by_id(tx, vehicle_id)
-    if vehicle is None or vehicle.user_id != user_id:
+    vehicle = find_vehicle(tx=tx, user_id=user_id, vehicle_id=vehicle_id)
+    if vehicle is None:
         raise NotFound(f"There is no vehicle {vehicle_id}.")
     return vehicle
+
+
+def find_vehicle(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID) -> Vehicle | None:
+    """A user's vehicle; None unless it is theirs."""
+    vehicle = repository.vehicle_by_id(tx, vehicle_id)
+    return vehicle if vehicle is not None and vehicle.user_id == user_id else None
 
 
 def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
@@ -110,6 +130,13 @@ def lock_driver(*, tx: Tx, user_id: uuid.UUID) -> None:
     """
     if not repository.lock_user(tx, user_id):
         raise NotFound(f"There is no account {user_id}.")
+
+
+def lock_unless_suspended(*, tx: Tx, user_id: uuid.UUID) -> bool:
+    """Locks an account's row until the transaction ends; False where it is suspended. One that is not there is not suspended:
+    operators' commands load the locations of owners without an account."""
+    user = repository.user_by_id(tx, user_id, lock=True)
+    return user is None or user.status != UserStatus.SUSPENDED
 
 
 def _caller_id(tx: Tx) -> uuid.UUID:

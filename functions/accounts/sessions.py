@@ -88,13 +88,15 @@ def log_in(*, platform: Platform, actor: Actor, email: str, password: str, user_
     return tokens
 
 
-def sign_in(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False) -> Tokens | SecondFactorChallenge:
+def sign_in(
+    *, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False, proven_at: datetime | None = None
+) -> Tokens | SecondFactorChallenge:
     """A session of somebody whose password, link or provider was right; the challenge of their second factor where they have
     one and have not shown the provider theirs. Raises Forbidden for a suspended account."""
     _check_active(user)
     factor = factor_of(tx, user.id)
     if has_shown_factor or factor is None or factor.confirmed_at is None:
-        return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=has_shown_factor)
+        return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=has_shown_factor, proven_at=proven_at)
     row = make_token(tx=tx, purpose=Purpose.SECOND_FACTOR, user_id=user.id)
     challenge = derive(tx.settings.signing_key, Purpose.SECOND_FACTOR, row.id)
     return SecondFactorChallenge(challenge=challenge, expires_in=int((row.expires_at - row.created_at).total_seconds()))
@@ -105,8 +107,11 @@ def _check_active(user: User) -> None:
         raise Forbidden(SUSPENDED)
 
 
-def open_session(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False) -> Tokens:
-    """A new session of somebody who has proven who they are. Raises Forbidden for a suspended account."""
+def open_session(
+    *, tx: Tx, user: User, user_agent: str, has_shown_factor: bool = False, proven_at: datetime | None = None
+) -> Tokens:
+    """A new session of somebody who has proven who they are, at a provider at `proven_at`. Raises Forbidden for a suspended
+    account."""
     _check_active(user)
     session = AccountSession(
         id=new_id(),
@@ -119,6 +124,7 @@ def open_session(*, tx: Tx, user: User, user_agent: str, has_shown_factor: bool 
         user_agent=user_agent,
         address=tx.actor.address,
         second_factor_at=tx.now if has_shown_factor else None,
+        proven_at=proven_at,
     )
     repository.add_session(tx, session)
     return _tokens(tx, user, session.id)

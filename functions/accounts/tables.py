@@ -16,7 +16,21 @@ user = sa.Table(
     sa.Column("email_verified", sa.Boolean, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("status", Key(16), nullable=False, server_default="ACTIVE"),
+    sa.Column("phone_verified_at", UtcDateTime),
     sa.Index("ix_user_account_role", "role", "status", "id"),
+    sa.Index("ix_user_account_phone", "phone"),
+)
+
+phone_verification = sa.Table(
+    "phone_verification",
+    metadata,
+    sa.Column("user_id", Id, sa.ForeignKey("user_account.id"), primary_key=True),
+    sa.Column("id", Id, nullable=False, unique=True),
+    sa.Column("number", Key(20), nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Index("ix_phone_verification_expires", "expires_at"),
 )
 
 session = sa.Table(
@@ -32,6 +46,7 @@ session = sa.Table(
     sa.Column("user_agent", sa.String(255), nullable=False),
     sa.Column("address", sa.String(64)),
     sa.Column("second_factor_at", UtcDateTime),
+    sa.Column("proven_at", UtcDateTime),
     sa.Index("ix_account_session_user", "user_id", "id"),
     sa.Index("ix_account_session_expires", "expires_at"),
 )
@@ -106,6 +121,20 @@ identity = sa.Table(
     sa.Column("user_id", Id, sa.ForeignKey("user_account.id"), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index("ix_account_identity_user", "user_id"),
+)
+
+consent = sa.Table(
+    "consent",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    # No foreign key: what was accepted outlives the account, of nobody.
+    sa.Column("user_id", Id, nullable=False),
+    sa.Column("document", Key(16), nullable=False),
+    sa.Column("version", Key(64), nullable=False),
+    sa.Column("text_hash", Key(64), nullable=False),
+    sa.Column("accepted_at", UtcDateTime, nullable=False),
+    sa.Column("address_hash", Key(64)),
+    sa.Index("ix_consent_user", "user_id", "document", "version"),
 )
 
 vehicle = sa.Table(

@@ -5,6 +5,7 @@ from typing import Any
 
 from functions.accounts import repository
 from functions.accounts.domain import User, UserStatus
+from functions.accounts.events import AccountSuspended
 from functions.accounts.schemas import AccountUpdate
 from functions.accounts.service import get_user
 from shared.errors import Conflict, NotFound
@@ -23,7 +24,7 @@ def update_user(*, tx: Tx, user_id: uuid.UUID, update: AccountUpdate) -> User:
     """Changes an account's status or role. Raises NotFound, and Conflict where no administrator would be left.
 
     It takes effect with the commit: the next request with an earlier access token is refused. A suspended account's sessions
-    end.
+    end, and its holder is told why. What they had booked and offer is no matter here (functions/administration/suspensions.py).
     """
     administrators = repository.lock_administrators(tx)
     user = repository.user_by_id(tx, user_id, lock=True)
@@ -39,6 +40,8 @@ def update_user(*, tx: Tx, user_id: uuid.UUID, update: AccountUpdate) -> User:
     if after["status"] == UserStatus.SUSPENDED:
         repository.revoke_sessions(tx, user.id, reason="suspended")
         repository.spend_tokens(tx, user.id)
+        if "status" in changes:
+            tx.publish(AccountSuspended(user.id, tx.now, update.reason))
     before = {name: getattr(user, name) for name in changes}
     reason = {"reason": update.reason} if update.reason else {}
     tx.audit("user.update", object_type="user", object_id=user.id, before=before, after=changes | reason)

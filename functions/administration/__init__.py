@@ -1,1 +1,1 @@
-"""Administration: the audit log and dead letters."""
+"""Administration: accounts suspended with what hangs on them, the audit log and dead letters."""

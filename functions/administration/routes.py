@@ -1,4 +1,4 @@
-"""HTTP of administration: the audit log, which is only read, and dead letters.
+"""HTTP of administration: accounts' status and role, the audit log, which is only read, and dead letters.
 
 The paths lie under `accounts/` and `notify/`: no route may begin with `admin`, which the Functions host keeps for itself.
 """
@@ -8,11 +8,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from functions.administration import service
+from functions.accounts.schemas import Account, AccountUpdate
+from functions.administration import service, suspensions
 from functions.administration.schemas import AuditEntry, DeadLetter
 from shared import audit
-from shared.errors import Invalid
+from shared.errors import Conflict, Invalid
 from shared.web.call import Admin
+from shared.web.failures import errors
 from shared.web.fields import Instant
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
@@ -41,6 +43,23 @@ def list_audit_entries(
     filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, since, until)
     entries = call.read(lambda tx: audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1))
     return page(entries, limit, AuditEntry.model_validate)
+
+
+Confirmation = Annotated[
+    str | None,
+    Query(max_length=64, description="The member `confirmation` of a 409 CONFIRMATION_NEEDED, to do what it lists"),
+]
+
+
+@audit_router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))
+def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin, confirmation: Confirmation = None) -> Account:
+    """Suspends an account, lets it in again, or changes its role; at once. The last administrator stays one.
+
+    A suspension takes the person's places off sale and cancels what stands there and what they booked, at no cost to anybody:
+    409 CONFIRMATION_NEEDED lists `locations` and `bookings` first. They are told the reason.
+    """
+    account = call.write(lambda tx: suspensions.update_user(tx=tx, user_id=user_id, update=update, confirmation=confirmation))
+    return Account.model_validate(account)
 
 
 @dead_letter_router.get("/dead-letters", response_model=Page[DeadLetter])

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from functions.booking import claims, repository, repository_claims, service
-from functions.booking.domain import Booking, CanceledReason, ReservationStatus, WhoCanceled
+from functions.booking.domain import Booking, CanceledReason, CancellationCause, ReservationStatus, WhoCanceled, missed_at
 from functions.booking.events import EvseChanged
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import APPROVED, Location, Pool
@@ -156,8 +156,17 @@ def _place(location: Location, booking: Booking, occupied: Iterable[OccupiedInte
     return place(pool.evse_ids, occupied, first, stop)
 
 
-def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: CanceledReason = CanceledReason.BLOCKED) -> None:
-    """Does what `plan` says at `location` as it is after the change, and tells whom it concerns.
+def carry_out(
+    *,
+    tx: Tx,
+    location: Location,
+    plan: DisplacementPlan,
+    reason: CanceledReason = CanceledReason.BLOCKED,
+    cause: CancellationCause | None = None,
+    said: str | None = None,
+) -> None:
+    """Does what `plan` says at `location` as it is after the change, and tells whom it concerns; `said`: why, in the operator's
+    own words.
 
     Cancels first, since what that frees may be needed; then the claims change as one difference, then the bookings that move.
 
@@ -168,7 +177,7 @@ def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: Can
     old = {booking_id: repository_claims.claims_of(tx, booking_id) for booking_id in plan.moves}
     for displaced in plan.displaced:  # before the moves: what they free may be needed
         if displaced.outcome is DisplacementOutcome.CANCELED:
-            _cancel(tx, location, displaced.booking, reason)
+            _cancel(tx, location, displaced.booking, reason, cause, said)
     add = {booking_id: {(evse_id, slot) for _, slot in old[booking_id]} for booking_id, evse_id in plan.moves.items()}
     try:
         repository_claims.change_claims(tx, remove=old, add=add)
@@ -177,13 +186,19 @@ def carry_out(*, tx: Tx, location: Location, plan: DisplacementPlan, reason: Can
     movers = repository.by_ids(tx, plan.moves)
     for booking_id in sorted(movers):
         evse_id = plan.moves[booking_id]
-        booking = service.change(tx, movers[booking_id], evse_id=evse_id, evse_uid=uids[evse_id])
+        mover = movers[booking_id]
+        no_show_at = mover.no_show_at  # who is told another EVSE has the terms' time to come to it
+        if mover.revealed_at is not None:
+            no_show_at = missed_at(mover.terms, mover.start, tx.now)
+        booking = service.change(tx, mover, evse_id=evse_id, evse_uid=uids[evse_id], no_show_at=no_show_at)
         if booking.revealed_at is not None:
             tx.publish(EvseChanged.of(location, booking, now=tx.now, previous=movers[booking_id]))
 
 
-def _cancel(tx: Tx, location: Location, booking: Booking, reason: CanceledReason) -> None:
+def _cancel(
+    tx: Tx, location: Location, booking: Booking, reason: CanceledReason, cause: CancellationCause | None, said: str | None
+) -> None:
     if booking.status is ReservationStatus.PENDING:
         claims.end_hold(tx, booking, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
         return
-    service.end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO)
+    service.end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO, cause=cause, detail=said)

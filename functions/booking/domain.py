@@ -11,7 +11,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from functions.stations.domain import BookingTerms
-from functions.tariffs.pricing import Quote
+from functions.tariffs.bills import Price
+from functions.tariffs.quotes import Quote
 from shared.errors import Invalid, WrongState
 from shared.slots import SLOT_S, slot_after, slot_of, slot_start
 
@@ -62,6 +63,13 @@ DRIVER_REASONS = (
     CanceledReason.NO_CANCELED,
     CanceledReason.UNKNOWN,
 )
+OPERATOR_REASONS = (
+    CanceledReason.POWER_OUTAGE,
+    CanceledReason.BROKEN_CHARGER,
+    CanceledReason.FULL,
+    CanceledReason.BLOCKED,
+    CanceledReason.UNKNOWN,
+)
 
 
 class WhoCanceled(StrEnum):
@@ -69,6 +77,17 @@ class WhoCanceled(StrEnum):
 
     CPO = "CPO"
     MSP = "MSP"
+
+
+class CancellationCause(StrEnum):
+    """What stood behind a cancellation that was not the driver's, where OCPI has no word for it."""
+
+    ADMINISTRATOR = "ADMINISTRATOR"
+    """An administrator of the platform ended it."""
+    DRIVER_SUSPENDED = "DRIVER_SUSPENDED"
+    """The driver's account was suspended."""
+    PLACE_WITHDRAWN = "PLACE_WITHDRAWN"
+    """The operator no longer offers the place."""
 
 
 _S = ReservationStatus
@@ -105,7 +124,8 @@ def check_period(start: datetime, end: datetime) -> range:
 
 class Cancellation(BaseModel):
     """Why and by whom a booking ended before its time, and what that costs in minor units. `late` is said of bookings that
-    were reserved, `detail` of offers that were only held."""
+    were reserved, `detail` of offers that were only held and where the operator said why, `cause` where OCPI has no word for
+    it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -113,6 +133,7 @@ class Cancellation(BaseModel):
     who_canceled: WhoCanceled
     late: bool | None = None
     detail: str | None = None
+    cause: CancellationCause | None = None
     fee_minor: int
 
     @model_serializer(mode="wrap")
@@ -121,13 +142,14 @@ class Cancellation(BaseModel):
         return {name: value for name, value in handler(self).items() if value is not None}
 
 
-class SessionSettlement(Quote):
-    """What a session cost under the frozen tariff, never more than the quote's total; `uncapped_minor` is without that
-    bound."""
+class SessionSettlement(Price):
+    """What a session cost under the frozen tariff: until the booked end and the grace never more than the quote's total.
+    `uncapped_minor` is without that bound, `overtime_minor` what of it is for the time after that."""
 
     uncapped_minor: int
     metered: bool = True
     """Whether anybody measured it; if not it costs what was expected."""
+    overtime_minor: int = 0
 
 
 class NoShowSettlement(BaseModel):
@@ -140,6 +162,12 @@ class NoShowSettlement(BaseModel):
 
 Settlement = SessionSettlement | NoShowSettlement
 """What a booking cost in the end."""
+
+
+def check_energy_limit(energy_limit_kwh: float | None, energy_kwh: float | None) -> None:
+    """Raises Invalid where what is needed is more than what is accepted."""
+    if energy_limit_kwh is not None and energy_kwh is not None and energy_limit_kwh < energy_kwh:
+        raise Invalid.one("energy_limit_kwh", f"must not be below energy_kwh, {energy_kwh:g}")
 
 
 @dataclass(frozen=True)
@@ -159,13 +187,17 @@ class ReservationRequest:
     duration_minutes: float | None = None
     """Rounded up to whole quarter hours."""
     energy_kwh: float | None = None
-    """At most what fits into the time."""
+    """What is needed; at most what fits into the time. None: that."""
+    energy_limit_kwh: float | None = None
+    """The most that the driver accepts to be delivered; None: what the EVSE and the battery allow."""
     power_class: str | None = None
     """Of the pool; None: the fastest that is free."""
     vehicle_id: uuid.UUID | None = None
     """The driver's vehicle; None: any."""
     vehicle_kw: float | None = None
     """What the vehicle takes at most; a vehicle's own figure wins."""
+    battery_kwh: float | None = None
+    """What its battery holds; a vehicle's own figure wins."""
     charge_request_id: uuid.UUID | None = None
     """The charge request it answers."""
     hold_until: datetime | None = None
@@ -175,6 +207,7 @@ class ReservationRequest:
         """Raises Invalid where nothing says how long."""
         if self.duration_minutes is None and self.energy_kwh is None:
             raise Invalid.one("duration_minutes", "give duration_minutes or energy_kwh")
+        check_energy_limit(self.energy_limit_kwh, self.energy_kwh)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +228,8 @@ class Booking:
     power_kw: float
     """What the pool's EVSEs deliver at most."""
     vehicle_id: uuid.UUID | None
+    plate: str | None = None
+    """The vehicle's number plate as it was then, normalised (`normal_plate`): two vehicles of one plate are one car."""
     vehicle_kw: float | None
     """What the vehicle takes at most, where that is known."""
     charge_request_id: uuid.UUID | None
@@ -205,10 +240,10 @@ class Booking:
     """Of the booked period, on a quarter hour."""
     end: datetime
     energy_kwh: float
-    """What was booked."""
+    """What is expected: what was asked for, or what fits into the period."""
     status: ReservationStatus
     quote: Quote
-    """Frozen when it was booked or moved; its total is the most a session costs."""
+    """Frozen when it was booked or moved; its total is the most a session costs until the end and the grace."""
     terms: BookingTerms
     """Frozen when it was booked."""
     canceled: Cancellation | None = None
@@ -216,6 +251,9 @@ class Booking:
     """Until when a PENDING one is held."""
     no_show_at: datetime
     """From when it counts as missed if nobody has come."""
+    late_since: datetime | None = None
+    """When cancelling ceased to be free of the first period that its driver left late: it costs the fee wherever it has
+    moved since. None: it was never late to leave."""
     revealed_at: datetime | None = None
     """When its EVSE was settled: from then on it is shown and not moved."""
     started_at: datetime | None = None
@@ -226,6 +264,12 @@ class Booking:
     """When one that was cancelled or missed let its place go."""
     session_energy_kwh: float | None = None
     """What was delivered."""
+    need_kwh: float | None = None
+    """What the driver asked for; None: they gave a duration, or it is of before this was kept."""
+    battery_kwh: float | None = None
+    """What the vehicle's battery holds, where that is known."""
+    energy_limit_kwh: float | None = None
+    """The most the driver accepts to be delivered, where they said."""
     settlement: Settlement | None = None
     """Of one whose session has ended, or that was missed."""
     arrived_at: datetime | None = None
@@ -244,6 +288,20 @@ class Booking:
     updated_at: datetime
     revision: int = 0
     """Rises with each change that its driver may see: orders what they are told, and is the calendar entry's SEQUENCE."""
+
+    @property
+    def cancel_until(self) -> datetime:
+        """Until when its present period may be cancelled free of charge."""
+        return self.start - timedelta(minutes=self.terms.cancel_until_minutes)
+
+    def left_late(self, now: datetime) -> datetime | None:
+        """From when leaving it was late, where leaving it at `now` is; None where it is free."""
+        return self.late_since or (self.cancel_until if now > self.cancel_until else None)
+
+    def begun(self, now: datetime) -> bool:
+        """Whether its start has passed while it was booked. One that was made for, or moved to, a start of the past has not
+        begun so: it is late to cancel from its first instant on."""
+        return now > self.start and self.no_show_at <= missed_at(self.terms, self.start, self.start)
 
     def holds(self, now: datetime) -> bool:
         """Whether a PENDING hold still stands at `now`; other states do not lapse."""
@@ -265,6 +323,12 @@ class Booking:
         last = min(now, self.end)
         spans = [min(until, last) - max(since, self.start) for since, until in kept]
         return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
+
+
+def missed_at(terms: BookingTerms, start: datetime, since: datetime) -> datetime:
+    """From when a booking counts as missed: the terms' time after its start, or after `since`, when it was made, moved or
+    told to its driver, where that is later."""
+    return max(start, since) + timedelta(minutes=terms.noshow_timeout_minutes)
 
 
 BookingPosition = tuple[datetime, uuid.UUID]

@@ -5,10 +5,18 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
-from functions.booking.domain import NOT_ASSIGNED, Booking, CanceledReason, ReservationStatus, Settlement, WhoCanceled
+from functions.booking.domain import (
+    NOT_ASSIGNED,
+    Booking,
+    CanceledReason,
+    CancellationCause,
+    ReservationStatus,
+    Settlement,
+    WhoCanceled,
+)
 from functions.stations.domain import BookingTerms, Location
 from functions.stations.events import LocationSnapshot
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.events import Event
 
 
@@ -54,6 +62,12 @@ class BookingSnapshot:
     """Of one whose session has ended, or that was missed."""
     revision: int = 0
     """The booking's: of two events of a booking the one with the higher is the later word."""
+    cause: CancellationCause | None = None
+    """Of a cancelled one that was not the driver's own, where OCPI has no word for it."""
+    said: str | None = None
+    """The operator's own words on why they cancelled it."""
+    late_since: datetime | None = None
+    """Of one that was left late before it moved: cancelling it costs the fee."""
 
     @classmethod
     def of(cls, location: Location, booking: Booking, *, now: datetime, previous: Booking | None = None) -> Self:
@@ -79,6 +93,9 @@ class BookingSnapshot:
             fee_minor=None if canceled is None else canceled.fee_minor,
             settlement=booking.settlement,
             revision=booking.revision,
+            cause=None if canceled is None else canceled.cause,
+            said=None if canceled is None else canceled.detail,
+            late_since=booking.late_since,
         )
 
 
@@ -158,6 +175,19 @@ class HoldExpired(Event):
 
     TYPE: ClassVar[str] = "hold_expired"
     charge_request_id: uuid.UUID
+    withdrawn: bool = False
+    """Whether the operator took the place away; else nobody accepted it in time."""
+
+
+@dataclass(frozen=True)
+class ReservationEnded(Event):
+    """What a charge request led to is over: used, missed or cancelled, however that came."""
+
+    TYPE: ClassVar[str] = "reservation_ended"
+    charge_request_id: uuid.UUID
+    booking_id: uuid.UUID
+    reservation_status: ReservationStatus
+    """FULFILLED, NO_SHOW or CANCELED."""
 
 
 def reminder_of(event: BookingEvent) -> BookingReminder:

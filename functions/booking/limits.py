@@ -18,21 +18,37 @@ FOR_EVER = 1 << 40
 
 
 @dataclass(frozen=True)
+class Car:
+    """Which car a booking is for, as far as is known: one of the driver's vehicles, with its plate, or the one unnamed car
+    that a driver who names none is taken to have."""
+
+    vehicle_id: uuid.UUID | None = None
+    plate: str | None = None
+    """Normalised (`normal_plate`)."""
+
+    def is_the_same(self, other: "Car") -> bool:
+        """Whether both are one car: the same vehicle, two vehicles with one plate, or two that were not named."""
+        return self.vehicle_id == other.vehicle_id or (self.plate is not None and self.plate == other.plate)
+
+
+@dataclass(frozen=True)
 class OpenBooking:
     """A booking that counts against its driver's limits: reserved and not over, charging, or held by an offer."""
 
     booking_id: uuid.UUID
     location_id: uuid.UUID
-    vehicle_id: uuid.UUID | None
+    car: Car
     start: datetime
     end: datetime
     until: datetime
     """Until when it counts at the latest: its end, or when its hold lapses."""
+    held: bool = False
+    """Whether it is an offer that is only held."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Everything that limits one driver at one instant."""
+    """Everything that limits one driver with one car at one instant."""
 
     now: datetime
     open_bookings: tuple[OpenBooking, ...]
@@ -41,12 +57,17 @@ class Limits:
     """The platform's BOOKING_HORIZON_DAYS."""
     max_open_bookings: int
     """The platform's OPEN_BOOKINGS_PER_DRIVER."""
+    max_held: int
+    """The platform's PENDING_BOOKINGS_PER_DRIVER."""
+    car: Car = Car()
+    """Which car they want to charge."""
+    holds: bool = False
+    """Whether what they want is only to be held, not reserved."""
 
     def refusal(
         self,
         terms: BookingTerms,
         location_id: uuid.UUID,
-        vehicle_id: uuid.UUID | None,
         start: datetime,
         end: datetime,
         *,
@@ -56,13 +77,12 @@ class Limits:
 
         `moved`: a booking that counts already changes its time, so that the number of open ones is no matter.
         """
-        return next(self._refusals(terms, location_id, vehicle_id, start, end, moved=moved), None)
+        return next(self._refusals(terms, location_id, start, end, moved=moved), None)
 
     def _refusals(
         self,
         terms: BookingTerms,
         location_id: uuid.UUID,
-        vehicle_id: uuid.UUID | None,
         start: datetime,
         end: datetime,
         *,
@@ -72,7 +92,7 @@ class Limits:
         yield from _how_long(terms, int((end - start) / timedelta(minutes=1)))
         if not moved:
             yield from self._too_many(terms, location_id)
-        yield from self._elsewhere(vehicle_id, start, end)
+        yield from self._elsewhere(start, end)
 
     def _when(self, terms: BookingTerms, start: datetime) -> Iterator[LimitReached]:
         lead = terms.min_lead_minutes
@@ -103,13 +123,21 @@ class Limits:
                 message += f"there is room at {lifts.isoformat()} at the latest"
                 yield _refuse("bookings", "open_bookings_per_driver", allowed, lifts, message, scope=scope)
 
-    def _elsewhere(self, vehicle_id: uuid.UUID | None, start: datetime, end: datetime) -> Iterator[LimitReached]:
-        booked = self._of_vehicle(vehicle_id)
+        held = sorted(booking.until for booking in self.open_bookings if booking.held)
+        if self.holds and len(held) >= self.max_held:
+            lifts = held[len(held) - self.max_held]
+            message = f"of the {self.max_held} offers that may be held for you {len(held)} are; accept one or let it go: "
+            message += f"there is room at {lifts.isoformat()} at the latest"
+            yield _refuse("bookings", "pending_bookings_per_driver", self.max_held, lifts, message, scope="platform")
+
+    def _elsewhere(self, start: datetime, end: datetime) -> Iterator[LimitReached]:
+        booked = self._of_car()
+        car = "the car that you did not name (name it by vehicle_id)" if self.car == Car() else "this vehicle"
         for other in booked:
             if other.start < end and other.end > start:
                 free_from = _first_gap(booked, start, end - start)
                 period = f"from {other.start.isoformat()} to {other.end.isoformat()}"
-                message = f"this vehicle is booked {period} (booking {other.booking_id}); "
+                message = f"{car} is booked {period} (booking {other.booking_id}); "
                 message += f"it is free for as long from {free_from.isoformat()} on"
                 yield _refuse(
                     "vehicle_id",
@@ -121,12 +149,10 @@ class Limits:
                     booking_id=str(other.booking_id),
                 )
 
-    def _of_vehicle(self, vehicle_id: uuid.UUID | None) -> list[OpenBooking]:
-        return [] if vehicle_id is None else [booking for booking in self.open_bookings if booking.vehicle_id == vehicle_id]
+    def _of_car(self) -> list[OpenBooking]:
+        return [booking for booking in self.open_bookings if booking.car.is_the_same(self.car)]
 
-    def closed(
-        self, terms: BookingTerms, location_id: uuid.UUID, vehicle_id: uuid.UUID | None, length: int
-    ) -> list[tuple[int, int]]:
+    def closed(self, terms: BookingTerms, location_id: uuid.UUID, length: int) -> list[tuple[int, int]]:
         """Ranges [from, until) of slots that no booking of `length` slots may touch.
 
         It touches none exactly where `refusal` has nothing to say.
@@ -137,7 +163,7 @@ class Limits:
         ranges = [(last + length, FOR_EVER)]  # what starts at `last` ends before; what starts later does not
         if terms.min_lead_minutes:
             ranges.append((0, slot_after(self.now + timedelta(minutes=terms.min_lead_minutes))))
-        ranges += [(slot_of(booking.start), slot_after(booking.end)) for booking in self._of_vehicle(vehicle_id)]
+        ranges += [(slot_of(booking.start), slot_after(booking.end)) for booking in self._of_car()]
         return ranges
 
 

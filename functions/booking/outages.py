@@ -10,7 +10,7 @@ import logging
 import uuid
 from functools import partial
 
-from functions.booking import displacements, repository, repository_claims
+from functions.booking import displacements, repository, repository_claims, repository_sessions
 from functions.booking.displacements import Displaced, DisplacementOutcome, DisplacementPlan
 from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus
 from functions.stations import service as stations
@@ -84,8 +84,11 @@ def at_risk(*, tx: Tx, booking_id: uuid.UUID) -> bool:
     return cannot_be_used(stations.get_location(tx=tx, location_id=booking.location_id), booking)
 
 
-def excuse(location: Location, booking: Booking) -> CanceledReason | None:
-    """Why a driver who did not come to a booking does not pay for it, None where they do."""
+def excuse(tx: Tx, location: Location, booking: Booking) -> CanceledReason | None:
+    """Why a driver who did not come to a booking does not pay for it, None where they do: somebody else is still at the EVSE
+    when their time has begun, or it is out of use."""
+    if booking.begun(tx.now) and repository_sessions.running_on(tx, booking.evse_id) is not None:
+        return CanceledReason.BLOCKED
     status = _status(location, booking)
     if status in GONE:
         return CanceledReason.BROKEN_CHARGER

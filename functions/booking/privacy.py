@@ -4,8 +4,8 @@ import uuid
 from typing import Any
 
 from functions.booking import repository, repository_sessions
-from functions.booking.domain import Booking, BookingFilter
-from functions.booking.service import cancel_booking
+from functions.booking.cancellations import cancel_booking
+from functions.booking.domain import Booking, BookingFilter, CancellationCause
 from shared.tx import Tx
 
 
@@ -27,10 +27,10 @@ def open_bookings(*, tx: Tx, user_id: uuid.UUID) -> list[Booking]:
     return sorted(repository.open_of_user(tx, user_id), key=lambda booking: (booking.location_id, booking.id))
 
 
-def cancel_open(*, tx: Tx, user_id: uuid.UUID) -> list[Booking]:
-    """Cancels what stands and has not begun, under its terms."""
+def cancel_open(*, tx: Tx, user_id: uuid.UUID, cause: CancellationCause | None = None) -> list[Booking]:
+    """Cancels what stands and is not being charged, under its terms; with a `cause` at no cost."""
     return [
-        cancel_booking(tx=tx, booking_id=booking.id)
+        cancel_booking(tx=tx, booking_id=booking.id, cause=cause)
         for booking in open_bookings(tx=tx, user_id=user_id)
         if not booking.charging()
     ]

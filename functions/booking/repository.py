@@ -20,11 +20,11 @@ from functions.booking.domain import (
     ReservationStatus,
     Settlement,
 )
-from functions.booking.limits import OpenBooking
+from functions.booking.limits import Car, OpenBooking
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import booking_request
 from functions.stations.domain import BookingTerms
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.db import for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
@@ -135,6 +135,7 @@ _OPEN = Precompiled(
         booking_table.c.id,
         booking_table.c.location_id,
         booking_table.c.vehicle_id,
+        booking_table.c.plate,
         booking_table.c.start,
         booking_table.c.end,
         booking_table.c.hold_expires_at,
@@ -157,8 +158,10 @@ def open_bookings(tx: Tx, user_id: uuid.UUID) -> list[OpenBooking]:
     """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
     bookings = []
     for row in tx.rows(_OPEN, user_id=user_id, now=tx.now):
-        until = min(row.hold_expires_at, row.end) if row.status == ReservationStatus.PENDING.value else row.end
-        bookings.append(OpenBooking(row.id, row.location_id, row.vehicle_id, row.start, row.end, until))
+        held = row.status == ReservationStatus.PENDING.value
+        until = min(row.hold_expires_at, row.end) if held else row.end
+        car = Car(row.vehicle_id, row.plate)
+        bookings.append(OpenBooking(row.id, row.location_id, car, row.start, row.end, until, held))
     return bookings
 
 
@@ -189,9 +192,9 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
 
 
 def pseudonymise(tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
-    """Gives a user's bookings to another id and takes their vehicle off them. Returns how many."""
+    """Gives a user's bookings to another id and takes vehicle and plate off them. Returns how many."""
     statement = sa.update(booking_table).where(booking_table.c.user_id == user_id)
-    return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None)).rowcount
+    return tx.execute(statement.values(user_id=pseudonym, vehicle_id=None, plate=None)).rowcount
 
 
 def fulfilled(

@@ -4,7 +4,7 @@ import uuid
 
 from fastapi import APIRouter, Response
 
-from functions.booking import access, service, sessions
+from functions.booking import access, cancellations, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import (
     Access,
@@ -18,8 +18,18 @@ from functions.booking.schemas import (
     Statuses,
     To,
 )
-from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
-from shared.web.call import SignedIn
+from shared.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    LimitReached,
+    NotFound,
+    PriceNotKnown,
+    SlotTaken,
+    TermsChanged,
+    TermsRefuse,
+    WrongState,
+)
+from shared.web.call import SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
@@ -30,7 +40,8 @@ router = APIRouter(prefix="/booking", tags=["booking"])
     "/bookings",
     status_code=201,
     response_model=Booking,
-    responses=errors(NotFound, SlotTaken, LimitReached, IdempotencyKeyReused),
+    dependencies=[limited_caller("book")],
+    responses=errors(NotFound, TermsChanged, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused),
 )
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
     """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
@@ -42,6 +53,7 @@ def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
         start=booking_in.start,
         duration_minutes=booking_in.duration_minutes,
         energy_kwh=booking_in.energy_kwh,
+        energy_limit_kwh=booking_in.energy_limit_kwh,
         power_class=booking_in.power_class,
         vehicle_id=booking_in.vehicle_id,
     )
@@ -77,25 +89,38 @@ def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
 @router.post(
     "/bookings/{booking_id}/reschedule",
     response_model=Booking,
-    responses=errors(SlotTaken, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
+    dependencies=[limited_caller("book")],
+    responses=errors(SlotTaken, PriceNotKnown, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
 )
 def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
         lambda tx: Booking.of(
             service.reschedule_booking(
-                tx=tx, booking_id=booking_id, start=booking_in.start, duration_minutes=booking_in.duration_minutes
+                tx=tx,
+                booking_id=booking_id,
+                start=booking_in.start,
+                duration_minutes=booking_in.duration_minutes,
+                energy_limit_kwh=booking_in.energy_limit_kwh,
             )
         ),
         status=200,
     )
 
 
-@router.post("/bookings/{booking_id}/cancel", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
+@router.post(
+    "/bookings/{booking_id}/cancel",
+    response_model=Booking,
+    dependencies=[counted_caller("book")],
+    responses=errors(WrongState, IdempotencyKeyReused),
+)
 def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel | None = None) -> Response:
-    """Cancels a booking and frees its slot. After the terms' time it costs what they say."""
+    """Cancels a booking and frees its slot. After the terms' time it costs what they say; after the start it is a NO_SHOW. An
+    administrator's cancel is the operator's side's and free."""
     reason = (cancel or BookingCancel()).reason
-    return call.create(lambda tx: Booking.of(service.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200)
+    return call.create(
+        lambda tx: Booking.of(cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
+    )
 
 
 @router.post(

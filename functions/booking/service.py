@@ -1,4 +1,6 @@
-"""Use cases of bookings: reserve, reschedule, cancel, confirm, start, stop. Each runs inside one transaction.
+"""Use cases of bookings: reserve, reschedule, confirm, and how one ends. Each runs inside one transaction.
+
+Cancelling is in cancellations.py, charging in sessions.py.
 
 Locks are taken in one order: the driver (where their limits are asked for), the location row, then bookings by id, then the
 difference of claims.
@@ -10,22 +12,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from functions.accounts import consents
 from functions.accounts import service as accounts
+from functions.accounts.domain import normal_plate
 from functions.booking import claims, repository, repository_claims
 from functions.booking.domain import (
-    DRIVER_REASONS,
     REMIND_BEFORE,
     REVEAL_BEFORE,
+    TRANSITIONS,
     Booking,
     BookingFilter,
     BookingPosition,
     CanceledReason,
     Cancellation,
+    CancellationCause,
     ReservationRequest,
     ReservationStatus,
     WhoCanceled,
     check_period,
     check_transition,
+    missed_at,
 )
 from functions.booking.events import (
     BookingCanceled,
@@ -33,21 +39,21 @@ from functions.booking.events import (
     BookingRescheduled,
     BookingReserved,
     BookingSnapshot,
+    ReservationEnded,
     audited,
     reminder_of,
 )
-from functions.booking.limits import Limits
+from functions.booking.limits import Car, Limits
 from functions.booking.placement import Placement, place
-from functions.booking.quotes import priced
+from functions.booking.quotes import EnergyWish, priced, tariff_for, wish_of
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
-from functions.tariffs.domain import BookingRestriction
-from functions.tariffs.pricing import Quote, booking_fee
+from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
-from shared.energy import session_energy, session_minutes
-from shared.errors import Invalid, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.energy import session_minutes
+from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, TermsRefuse, WrongState
 from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
 from shared.tx import Tx
 
@@ -105,12 +111,15 @@ def as_it_stands(*, tx: Tx, kind: type[Snapshot], booking_id: uuid.UUID) -> Snap
 def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     """Claims a place in a pool: RESERVED, or PENDING until `hold_until`.
 
-    Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
+    Raises Invalid, TermsChanged, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
     """
-    vehicle_kw = request.vehicle_kw
+    if tx.actor.id == request.user_id:
+        consents.require_terms(tx=tx)
+    vehicle_kw, battery_kwh, car = request.vehicle_kw, request.battery_kwh, Car(request.vehicle_id)
     if request.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)
-        vehicle_kw = vehicle.max_power_kw
+        vehicle_kw, battery_kwh = vehicle.max_power_kw, vehicle.battery_kwh
+        car = Car(vehicle.id, normal_plate(vehicle.plate))
         if request.standard not in vehicle.standards:
             standards = ", ".join(vehicle.standards)
             raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
@@ -120,21 +129,26 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         raise NotFound(f"There is no location {request.location_id}.")
     claims.release_lapsed(tx, location.id)
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
-    limits = limits_of(tx=tx, user_id=request.user_id)
+    limits = limits_of(tx=tx, user_id=request.user_id, car=car, holds=request.hold_until is not None)
     first_full: tuple[Pool, range] | None = None
+    unpriced: PriceNotKnown | None = None
     for pool in pools:
         minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
         end = request.start + SLOT * whole_slots(minutes)
         slots = check_period(request.start, end)
-        _check_allowed(tx, limits, location, location.booking_terms, request.vehicle_id, slots)
+        _check_allowed(tx, limits, location, location.booking_terms, slots)
+        try:
+            tariff_id = stations.tariff_at(tx=tx, pool=pool, at=request.start)
+        except PriceNotKnown as error:
+            unpriced = unpriced or error
+            continue
         placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is None:
             first_full = first_full or (pool, slots)
             continue
-        fitting = session_energy((end - request.start) / MINUTE, pool.power_kw, vehicle_kw)
-        energy = fitting if request.energy_kwh is None else min(request.energy_kwh, fitting)
-        placed = _placed_period(tx, location, placement, pool.tariff_id, location.booking_terms, request.start, end, energy)
-        booking = _new_booking(tx, location, pool, placed, request, vehicle_kw)
+        wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
+        placed = _placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
+        booking = _new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -143,7 +157,9 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         if booking.status is ReservationStatus.RESERVED:
             announce(tx, location, booking, BookingReserved)
         return booking
-    assert first_full is not None
+    if first_full is None:
+        assert unpriced is not None
+        raise unpriced
     telemetry.claims_lost.add(1, {"where": "occupied"})
     raise SlotTaken(
         f"No {request.standard} is free at {location.name} over the whole period.",
@@ -160,6 +176,8 @@ class _PlacedPeriod:
     end: datetime
     energy_kwh: float
     """What fits into the period, at most what was asked for."""
+    energy_limit_kwh: float | None
+    tariff_id: uuid.UUID | None
     evse_id: uuid.UUID
     evse_uid: str
     quote: Quote
@@ -176,23 +194,32 @@ def _placed_period(
     terms: BookingTerms,
     start: datetime,
     end: datetime,
-    energy_kwh: float,
+    wish: EnergyWish,
 ) -> _PlacedPeriod:
     """The middle that reserving and rescheduling share: EVSE, quote and instants of a placement that was found."""
+    quote = priced(tx, location, tariff_id, start, end, wish, terms)
     return _PlacedPeriod(
         start=start,
         end=end,
-        energy_kwh=round(energy_kwh, 3),
+        energy_kwh=round(quote.energy_kwh, 3),
+        energy_limit_kwh=wish.energy_limit_kwh,
+        tariff_id=tariff_id,
         evse_id=placement.evse_id,
         evse_uid=next(evse.uid for evse in location.evses if evse.id == placement.evse_id),
-        quote=priced(tx, location, tariff_id, start, end, energy_kwh),
-        no_show_at=start + timedelta(minutes=terms.noshow_timeout_minutes),
+        quote=quote,
+        no_show_at=missed_at(terms, start, tx.now),
         revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
     )
 
 
 def _new_booking(
-    tx: Tx, location: Location, pool: Pool, placed: _PlacedPeriod, request: ReservationRequest, vehicle_kw: float | None
+    tx: Tx,
+    location: Location,
+    pool: Pool,
+    placed: _PlacedPeriod,
+    request: ReservationRequest,
+    wish: EnergyWish,
+    car: Car,
 ) -> Booking:
     held = request.hold_until is not None
     return Booking(
@@ -202,10 +229,12 @@ def _new_booking(
         standard=pool.standard,
         power_class=pool.power_class,
         power_kw=pool.power_kw,
-        vehicle_id=request.vehicle_id,
-        vehicle_kw=vehicle_kw,
+        vehicle_id=car.vehicle_id,
+        plate=car.plate,
+        vehicle_kw=wish.vehicle_kw,
+        need_kwh=wish.need_kwh,
+        battery_kwh=wish.battery_kwh,
         charge_request_id=request.charge_request_id,
-        tariff_id=pool.tariff_id,
         status=ReservationStatus.PENDING if held else ReservationStatus.RESERVED,
         terms=location.booking_terms,
         hold_expires_at=request.hold_until,
@@ -215,8 +244,8 @@ def _new_booking(
     )
 
 
-def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) -> Limits:
-    """What limits a driver now.
+def limits_of(*, tx: Tx, user_id: uuid.UUID, car: Car, holds: bool = False, moving: uuid.UUID | None = None) -> Limits:
+    """What limits a driver with a car now; `holds`: for an offer that is only to be held.
 
     To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at once, also at two locations,
     would each see the state without the other.
@@ -226,7 +255,16 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, moving: uuid.UUID | None = None) ->
         open_bookings=tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving),
         horizon_days=tx.settings.booking_horizon_days,
         max_open_bookings=tx.settings.open_bookings_per_driver,
+        max_held=tx.settings.pending_bookings_per_driver,
+        car=car,
+        holds=holds,
     )
+
+
+def car_of(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID | None) -> Car:
+    """Which car one of a driver's vehicles is; None is the one they do not name. One that is gone has no plate."""
+    vehicle = None if vehicle_id is None else accounts.find_vehicle(tx=tx, user_id=user_id, vehicle_id=vehicle_id)
+    return Car(vehicle_id, None if vehicle is None else normal_plate(vehicle.plate))
 
 
 def _check_allowed(
@@ -234,7 +272,6 @@ def _check_allowed(
     limits: Limits,
     location: Location,
     terms: BookingTerms,
-    vehicle_id: uuid.UUID | None,
     slots: range,
     *,
     moved: bool = False,
@@ -243,7 +280,7 @@ def _check_allowed(
     if slots.start < slot_of(tx.now):
         raise Invalid.one("start", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
     start, end = slot_start(slots.start), slot_start(slots.stop)
-    refusal = limits.refusal(terms, location.id, vehicle_id, start, end, moved=moved)
+    refusal = limits.refusal(terms, location.id, start, end, moved=moved)
     if refusal is not None:
         raise refusal
     claims.check_open(location, slots)
@@ -280,15 +317,26 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
     if not booking.holds(tx.now):
         raise WrongState("The hold has run out; ask again.", reservation_status=booking.status.value)
     revealed_at = tx.now if booking.start - tx.now <= REVEAL_BEFORE else None
-    booking = change(tx, booking, status=ReservationStatus.RESERVED, hold_expires_at=None, revealed_at=revealed_at)
+    booking = change(
+        tx,
+        booking,
+        status=ReservationStatus.RESERVED,
+        hold_expires_at=None,
+        revealed_at=revealed_at,
+        no_show_at=missed_at(booking.terms, booking.start, tx.now),
+    )
     announce(tx, location, booking, BookingReserved)
     return booking
 
 
 def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
-    """Changes a locked booking: its revision rises. By an owner or an administrator it leaves an audit entry."""
-    if values.get("status") in (ReservationStatus.CANCELED, ReservationStatus.NO_SHOW):
+    """Changes a locked booking: its revision rises, and one that ends tells its charge request. By an owner or an administrator
+    it leaves an audit entry."""
+    status = values.get("status", booking.status)
+    if status in (ReservationStatus.CANCELED, ReservationStatus.NO_SHOW):
         values["ended_at"] = tx.now
+    if booking.charge_request_id is not None and status != booking.status and not TRANSITIONS[status]:
+        tx.publish(ReservationEnded(booking.charge_request_id, booking.id, status))
     revision = booking.revision + 1
     repository.update(tx, booking.id, revision=revision, **values)
     if tx.actor.role in AUDITED_ROLES:
@@ -298,10 +346,18 @@ def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
     return replace(booking, **values, revision=revision, updated_at=tx.now)
 
 
-def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None) -> Booking:
-    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile.
+def reschedule_booking(
+    *,
+    tx: Tx,
+    booking_id: uuid.UUID,
+    start: datetime,
+    duration_minutes: float | None = None,
+    energy_limit_kwh: float | None = None,
+) -> Booking:
+    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. Its quote is
+    made anew for the new period; one that its driver leaves late stays late to cancel.
 
-    Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
+    Raises WrongState, TermsRefuse, LimitReached, SlotTaken, PriceNotKnown (the booking then stands as it was).
     """
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
     location, booking = lock_booking(tx, booking_id)
@@ -317,11 +373,10 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)
     claims.release_lapsed(tx, location.id)
-    energy = booking.energy_kwh
-    if duration_minutes is not None:
-        energy = round(min(energy, session_energy(minutes, booking.power_kw, booking.vehicle_kw)), 3)
-    limits = limits_of(tx=tx, user_id=booking.user_id, moving=booking.id)
-    _check_allowed(tx, limits, location, terms, booking.vehicle_id, slots, moved=True)
+    wish = wish_of(booking, energy_limit_kwh)
+    car = Car(booking.vehicle_id, booking.plate)
+    limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
+    _check_allowed(tx, limits, location, terms, slots, moved=True)
     pool = location.pool_of(booking.standard, booking.power_class)
     placement = None
     if pool is not None:
@@ -333,29 +388,13 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
             f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
             alternatives=alternatives,
         )
-    placed = _placed_period(tx, location, placement, booking.tariff_id, terms, start, end, energy)
-    moved = change(tx, booking, **vars(placed))
+    tariff_id = tariff_for(tx, booking, pool, start)
+    placed = _placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
+    late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
+    moved = change(tx, booking, **vars(placed), late_since=late_since)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
     return moved
-
-
-def cancel_booking(
-    *,
-    tx: Tx,
-    booking_id: uuid.UUID,
-    reason: CanceledReason = CanceledReason.UNKNOWN,
-    who: WhoCanceled = WhoCanceled.MSP,
-) -> Booking:
-    """Ends a booking and frees its claims in the same transaction. A late cancel by the driver costs what the terms say."""
-    if who is WhoCanceled.MSP and reason not in DRIVER_REASONS:
-        raise Invalid.one("reason", f"must be one of {', '.join(DRIVER_REASONS)}")
-    location, booking = lock_booking(tx, booking_id)
-    check_transition(booking.status, ReservationStatus.CANCELED)
-    cancel_until = booking.start - timedelta(minutes=booking.terms.cancel_until_minutes)
-    late = who is WhoCanceled.MSP and booking.status is ReservationStatus.RESERVED and tx.now > cancel_until
-    fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_CANCELLATION_FEES) if late else 0
-    return end_booking(tx, location, booking, reason=reason, who=who, late=late, fee_minor=fee)
 
 
 def end_booking(
@@ -367,9 +406,14 @@ def end_booking(
     who: WhoCanceled,
     late: bool = False,
     fee_minor: int = 0,
+    cause: CancellationCause | None = None,
+    detail: str | None = None,
 ) -> Booking:
-    """CANCELED, claims freed, and the driver told. Location and booking must be locked."""
-    canceled = Cancellation(cancellation_reason=reason, who_canceled=who, late=late, fee_minor=fee_minor)
+    """CANCELED, claims freed, and the driver told, in the operator's own words (`detail`) where there are any. Location and
+    booking must be locked."""
+    canceled = Cancellation(
+        cancellation_reason=reason, who_canceled=who, late=late, detail=detail, fee_minor=fee_minor, cause=cause
+    )
     repository_claims.release(tx, booking.id)
     booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled)
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
@@ -377,13 +421,11 @@ def end_booking(
     return booking
 
 
-def frozen_fee(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
-    """The fee of the frozen tariff for a late cancel or a no-show, minor units."""
-    if booking.tariff_id is None:
-        return 0
-    return booking_fee(stations.get_tariff(tx=tx, tariff_id=booking.tariff_id), kind)
+def by_driver(tx: Tx, booking: Booking) -> bool:
+    """Whether the booking's own driver acts: what administrators and the platform do to it never costs the driver a fee."""
+    return tx.actor.id == booking.user_id
 
 
 def reveal(*, tx: Tx, booking: Booking) -> Booking:
-    """Settles the booking's EVSE: from now on it is shown and not moved."""
-    return change(tx, booking, revealed_at=tx.now)
+    """Settles the booking's EVSE: from now on it is shown and not moved. Told late, its driver has their time all the same."""
+    return change(tx, booking, revealed_at=tx.now, no_show_at=missed_at(booking.terms, booking.start, tx.now))

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 
-from functions.booking import claims, outages, repository, repository_sessions, service, sessions
+from functions.booking import claims, outages, repository, service, sessions
 from functions.booking.charging import CONFIRM_WITHIN
-from functions.booking.domain import REVEAL_BEFORE, Booking, CanceledReason, ReservationStatus, WhoCanceled, check_transition
+from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, WhoCanceled, check_transition
 from functions.booking.events import EvseRevealed
 from functions.stations import service as stations
 from functions.stations.domain import Location
@@ -63,8 +63,7 @@ def sweep_no_shows(platform: Platform) -> int:
         if arrived_at is not None and arrived_at <= booking.no_show_at and tx.now - arrived_at < CONFIRM_WITHIN:
             return False  # they came in time; their station has yet to say so
         check_transition(booking.status, ReservationStatus.NO_SHOW)
-        occupant = repository_sessions.running_on(tx, booking.evse_id)
-        excuse = CanceledReason.BLOCKED if occupant is not None else outages.excuse(location, booking)
+        excuse = outages.excuse(tx, location, booking)
         if excuse is not None:
             service.end_booking(tx, location, booking, reason=excuse, who=WhoCanceled.CPO)
             return True

@@ -1,10 +1,12 @@
 """What is told of each event, in words: subject, text, SMS, and the variables of the e-mail. No I/O, no clock."""
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from functions.booking.domain import NOT_ASSIGNED, NoShowSettlement, SessionSettlement
+from functions.booking.domain import NOT_ASSIGNED, CancellationCause, NoShowSettlement, SessionSettlement
 from functions.booking.events import (
     BookingCanceled,
     BookingEvent,
@@ -28,37 +30,62 @@ from functions.operators.events import (
     LocationRejected,
     LocationSuspended,
 )
-from functions.optimizer.events import ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
+from functions.optimizer.events import (
+    ChargeRequestExpired,
+    ChargeRequestFailed,
+    ChargeRequestOffered,
+    ChargeRequestUnsatisfiable,
+)
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
+from functions.stations.terms_text import span
+from functions.tariffs.quotes import Quote
 from shared.events import Event
-from shared.money import format_money
+from shared.money import format_money, plain_money
 
+ADDRESS = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}(?:/|\b)|@|\+?\d[\d ().-]{6,}", re.IGNORECASE)
+"""What looks like an address or a number to call: an operator's words with one in them reach no driver's letter."""
 CANCEL_REASONS = {
-    "POWER_OUTAGE": "a power outage at the station",
-    "BROKEN_CHARGER": "a broken charger",
-    "FULL": "the station being full",
-    "BLOCKED": "the charger being blocked",
-    "TRAFFIC": "traffic",
-    "BROKEN_VEHICLE": "a broken vehicle",
-    "NO_CANCELED": "the offer not being accepted in time",
-    "UNKNOWN": None,
+    "POWER_OUTAGE": " because of a power outage at the station",
+    "BROKEN_CHARGER": " because of a broken charger",
+    "FULL": " because the station is full",
+    "BLOCKED": " because the charger cannot be used at that time",
+    "TRAFFIC": " because of traffic",
+    "BROKEN_VEHICLE": " because of a broken vehicle",
+    "NO_CANCELED": " because the offer was not accepted in time",
+    "UNKNOWN": "",
 }
+
+CANCEL_CAUSES = {
+    CancellationCause.ADMINISTRATOR: "by us, the platform",
+    CancellationCause.DRIVER_SUSPENDED: "because your account is suspended",
+    CancellationCause.PLACE_WITHDRAWN: "because the operator no longer offers this place",
+}
+"""How a cancellation that was not the driver's own is told, where OCPI has no word for it."""
 
 
 def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
     location, quote = event.location, event.quote
-    evse = event.evse_uid
+    evse, over = event.evse_uid, isinstance(event, BookingCanceled | BookingMissed | SessionStopped)
     facts = [
         ("Where", _where(location)),
         ("When", period(event.start, event.end, location.time_zone)),
         ("Connector", f"{connector_name(event.connector)}, {event.power_kw:g} kW"),
-        ("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse),
     ]
-    total = format_money(quote.total_minor, quote.currency)
-    facts.append(("Price", "free of charge" if quote.total_minor == 0 else f"at most {total}"))
+    if evse != NOT_ASSIGNED or not over:
+        facts.append(("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse))
+    if not over:
+        facts.append(("Price", "free of charge" if quote.total_minor == 0 else _figures(quote, format_money)))
     return tuple(facts)
+
+
+def _figures(quote: Quote, written: Callable[[int, str], str]) -> str:
+    """What is expected, where it is less than the most, and the most."""
+    most = f"at most {written(quote.total_minor, quote.currency)}"
+    if quote.expected_minor == quote.total_minor:
+        return most
+    return f"about {written(quote.expected_minor, quote.currency)}, {most}"
 
 
 def _told(
@@ -82,16 +109,43 @@ def _where(location: LocationSnapshot) -> str:
 
 
 def _cancel_line(event: BookingEvent) -> str:
+    """Until when cancelling is free, and what it costs after that, as far as that is known."""
+    fee, zone = _fees(event).late_cancel_minor, event.location.time_zone
     cancel_until = event.start - timedelta(minutes=event.terms.cancel_until_minutes)
-    if cancel_until <= event.at:
-        return "It is too close to the start to cancel without the cost that the terms name."
-    return f"You can cancel without cost until {when(cancel_until, event.location.time_zone)}."
+    if fee == 0:
+        return "You can cancel free of charge at any time before the start."
+    if event.late_since is None and cancel_until > event.at:
+        after = "" if fee is None else f"; after that it costs {format_money(fee, event.quote.currency)}"
+        return f"You can cancel free of charge until {when(cancel_until, zone)}{after}."
+    cost = "what its terms say" if fee is None else format_money(fee, event.quote.currency)
+    if event.late_since is not None:
+        return f"It was moved when it was too late to cancel free of charge: cancelling it costs {cost}."
+    return f"It is too close to the start to cancel free of charge: cancelling it costs {cost}."
 
 
-def _fee_line(event: BookingEvent, fee_minor: int | None) -> tuple[str, ...]:
+def _miss_line(event: BookingEvent) -> str:
+    """What becomes of a booking that nobody comes to."""
+    fee = _fees(event).no_show_minor if event.terms.noshow_fee else 0
+    cost = f", and it costs {format_money(fee, event.quote.currency)}" if fee else ""
+    wait = span(event.terms.noshow_timeout_minutes)
+    return f"If you have not started {wait} after the start, your place is given free{cost}."
+
+
+@dataclass(frozen=True)
+class _KnownFees:
+    late_cancel_minor: int | None = None
+    no_show_minor: int | None = None
+
+
+def _fees(event: BookingEvent) -> Any:
+    """The fees frozen with the quote; of quotes from before they were, none is known."""
+    return getattr(event.quote, "fees", None) or _KnownFees()
+
+
+def _cost_line(event: BookingEvent, fee_minor: int | None) -> str:
     if not fee_minor:
-        return ()
-    return (f"The terms of the booking charge {format_money(fee_minor, event.quote.currency)} for this.",)
+        return "It costs you nothing."
+    return f"It costs you {format_money(fee_minor, event.quote.currency)}, as the terms of the booking say."
 
 
 def _actions(event: BookingEvent) -> tuple[str, ...]:
@@ -111,7 +165,7 @@ def _short_zoned(event: BookingEvent) -> str:
 
 def _reserved(event: BookingReserved) -> NotificationContent:
     name = event.location.name
-    lines = (f"Your charging slot at {name} is booked.", _cancel_line(event))
+    lines = (f"Your charging slot at {name} is booked.", _cancel_line(event), _miss_line(event))
     sms = f"Booked: {_short_zoned(event)}. {_price(event)}"
     if event.evse_uid != NOT_ASSIGNED:
         sms = f"{sms} Charger {event.evse_uid}."
@@ -122,49 +176,46 @@ def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    major = quote.total_minor / 100
-    return f"At most {major:.2f} {quote.currency}."
+    figures = _figures(quote, plain_money)
+    return f"{figures[0].upper()}{figures[1:]}."
 
 
 def _rescheduled(event: BookingRescheduled) -> NotificationContent:
     previous, zone = event.previous, event.location.time_zone
     assert previous is not None
     lines = (
-        f"Your booking was moved from {period(previous.start, previous.end, zone)}.",
+        f"Your booking at {event.location.name} was moved from {period(previous.start, previous.end, zone)}.",
         _cancel_line(event),
+        _miss_line(event),
     )
-    return NotificationContent(
-        f"Moved: {_short(event)}", lines, _facts(event), f"Moved to {_short_zoned(event)}.", "REQUEST", actions=_actions(event)
-    )
+    sms = f"Moved to {_short_zoned(event)}. {_price(event)}"
+    return _told(event, f"Moved: {_short(event)}", lines, sms, calendar="REQUEST", actions=_actions(event))
 
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
-    reason = CANCEL_REASONS.get(event.reason or "UNKNOWN")
+    lines = [_canceled_line(event)]
+    if event.said and event.cause is None and not ADDRESS.search(event.said):
+        lines.append(f"The operator's reason: \u201c{event.said}\u201d")
+    if event.cause is None:
+        lines.append(_cost_line(event, event.fee_minor))
+    sms = f"Cancelled: {_short_zoned(event)}. {_cost_line(event, event.fee_minor)}"
+    return _told(event, f"Cancelled: {_short(event)}", tuple(lines), sms, calendar="CANCEL")
+
+
+def _canceled_line(event: BookingCanceled) -> str:
+    canceled = f"Your booking at {event.location.name} was cancelled"
+    if event.cause is not None:
+        return f"{canceled} {CANCEL_CAUSES[event.cause]}, at no cost to you."
     canceled_by = "you" if event.who_canceled == "MSP" else "the operator"
-    because = f" because of {reason}" if reason else ""
-    lines = (
-        f"Your booking at {event.location.name} was cancelled by {canceled_by}{because}.",
-        *_fee_line(event, event.fee_minor),
-    )
-    return NotificationContent(
-        f"Cancelled: {_short(event)}", lines, _facts(event), f"Cancelled: {_short(event)}.", "CANCEL", actions=("see",)
-    )
+    return f"{canceled} by {canceled_by}{CANCEL_REASONS[event.reason or 'UNKNOWN']}."
 
 
 def _no_show(event: BookingMissed) -> NotificationContent:
     fee = event.settlement.no_show_fee_minor if isinstance(event.settlement, NoShowSettlement) else None
-    lines = (
-        f"You did not come to your slot at {event.location.name}; it was given free.",
-        *_fee_line(event, fee),
-    )
-    return NotificationContent(
-        f"Missed: {_short(event)}",
-        lines,
-        _facts(event),
-        f"Missed: {_short(event)}. The slot was given free.",
-        "CANCEL",
-        actions=("see",),
-    )
+    cost = _cost_line(event, fee)
+    lines = (f"You did not come to your slot at {event.location.name}; it was given free.", cost)
+    sms = f"Missed: {_short_zoned(event)}. The slot was given free. {cost}"
+    return _told(event, f"Missed: {_short(event)}", lines, sms, calendar="CANCEL")
 
 
 def _reminder(event: BookingReminder) -> NotificationContent:
@@ -187,9 +238,8 @@ def _revealed(event: EvseRevealed) -> NotificationContent:
     code = ("Your access code is in the app, with the booking.",) if _by_code(event) else ()
     lines = (f"Your charger at {event.location.name} is {event.evse_uid}.", *code)
     sms = f"Your charger: {event.evse_uid} at {_short_zoned(event)}."
-    return NotificationContent(
-        f"Your charger: {event.evse_uid}", lines, _facts(event), sms, email=False, urgent=True, actions=_actions(event)
-    )
+    subject = f"Your charger: {event.evse_uid}"
+    return _told(event, subject, lines, sms, email=False, urgent=True, actions=_actions(event))
 
 
 def _by_code(event: EvseRevealed) -> bool:
@@ -242,9 +292,7 @@ def _stopped(event: SessionStopped) -> NotificationContent:
         lines = (f"Charging at {event.location.name} has ended. Nobody metered it: it costs what was expected, {total}.",)
         return NotificationContent(f"Charged for {total}", lines, _facts(event), None, actions=("see",))
     lines = (f"Charging at {event.location.name} has ended: {settlement.energy_kwh:g} kWh, {total}.",)
-    return NotificationContent(
-        f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, _facts(event), None, actions=("see",)
-    )
+    return _told(event, f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, None)
 
 
 def _overstayed(event: SessionOverstayed) -> NotificationContent:
@@ -273,9 +321,14 @@ def _unsatisfiable(event: ChargeRequestUnsatisfiable) -> NotificationContent:
     return NotificationContent("No charging slot was found", (explanation,), (), None)
 
 
-def _expired(_event: ChargeRequestExpired) -> NotificationContent:
-    lines = ("The slot we held for you was not accepted in time and is free again. Ask again whenever you like.",)
-    return NotificationContent("The offer has expired", lines, (), None, email=False)
+def _failed(event: ChargeRequestFailed) -> NotificationContent:
+    explanation = event.explanation or EXPLANATIONS[event.reason]
+    return NotificationContent("Your charge request failed", (explanation,), (), None)
+
+
+def _expired(event: ChargeRequestExpired) -> NotificationContent:
+    subject = "The offer has expired" if event.reason == "OFFER_EXPIRED" else "The offer was taken back"
+    return NotificationContent(subject, (EXPLANATIONS[event.reason],), (), None, email=False)
 
 
 def _feed_silent(event: FeedSilent) -> NotificationContent:
@@ -324,6 +377,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     SessionOverstayed: _overstayed,
     ChargeRequestOffered: _offered,
     ChargeRequestUnsatisfiable: _unsatisfiable,
+    ChargeRequestFailed: _failed,
     ChargeRequestExpired: _expired,
     FeedSilent: _feed_silent,
     FeedBack: _feed_back,

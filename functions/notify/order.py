@@ -74,7 +74,7 @@ def way_of(event: Event, word: Word, told: Told, *, hold: bool) -> Way:
 
 def folds(event: Event, told: Told) -> bool:
     """Whether a driver took back a booking of which nothing has gone outside yet: then nothing has to, unless it costs."""
-    if not isinstance(event, BookingCanceled) or event.who_canceled is not WhoCanceled.MSP:
+    if not isinstance(event, BookingCanceled) or event.who_canceled is not WhoCanceled.MSP or event.cause is not None:
         return False
     return told.revision >= 0 and not told.outside and not event.fee_minor
 

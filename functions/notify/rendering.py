@@ -10,9 +10,7 @@ from zoneinfo import ZoneInfo
 from functions.booking.events import BookingEvent
 from functions.notify.links import Link, action_links, map_links
 from functions.notify.records import NotificationContent
-from functions.operators.events import LocationDecided
 from functions.optimizer.events import ChargeRequestOffered
-from functions.stations.feed.events import FeedEvent
 from shared.events import Event
 from shared.settings import Settings
 
@@ -52,13 +50,14 @@ def html(content: NotificationContent, *, name: str, event: Event | None, settin
 
 
 def _links(content: NotificationContent, event: Event | None, settings: Settings) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
-    """What its reader may do, and the way there."""
+    """What its reader may do, and the way to a place that is kept for them."""
     if event is None:
         return (), ()
-    place = event.location if isinstance(event, BookingEvent | FeedEvent | LocationDecided) else None
+    ways: tuple[Link, ...] = ()
     if isinstance(event, ChargeRequestOffered):
-        place = event.offer.location
-    ways = () if place is None else tuple(map_links(place, settings))
+        ways = tuple(map_links(event.offer.location, settings))
+    elif isinstance(event, BookingEvent) and "cancel" in content.actions:
+        ways = tuple(map_links(event.location, settings))
     return action_links(event, content.actions, settings), ways
 
 
@@ -75,7 +74,7 @@ def text(content: NotificationContent, *, name: str, event: Event | None, settin
     actions, ways = _links(content, event, settings)
     links = [f"{to.label}: {to.url}" for to in (*actions, *ways)]
     parts = [
-        f"Hello {name},",
+        f"Hello {name}," if name else "Hello,",
         *content.lines,
         link or "",
         "\n".join(facts),

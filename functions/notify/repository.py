@@ -23,9 +23,10 @@ def add_delivery(tx: Tx, recorded: NotificationDelivery) -> None:
 
 
 def pending(tx: Tx, message_id: str) -> list[NotificationDelivery]:
-    """What a message still has to send and is not held any more, in order."""
+    """What a message still has to send and is not held any more, in order: what was given up too, should it be sent again."""
     due = sa.or_(delivery.c.held_until.is_(None), delivery.c.held_until <= tx.now)
-    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING", due)
+    is_open = delivery.c.status.in_(["PENDING", "GIVEN_UP"])
+    statement = sa.select(delivery).where(delivery.c.message_id == message_id, is_open, due)
     return [NotificationDelivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
 
 
@@ -60,6 +61,12 @@ def lock_told(tx: Tx, user_id: uuid.UUID, subject: str) -> Told:
 def set_told(tx: Tx, user_id: uuid.UUID, subject: str, now_told: Told) -> None:
     """Records how far somebody is told; the row must be locked."""
     tx.execute(sa.update(told).where(told.c.user_id == user_id, told.c.subject == subject).values(**vars(now_told)))
+
+
+def give_up(tx: Tx, message_id: str) -> None:
+    """Notes that what a message still had to send will not leave by itself."""
+    statement = sa.update(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
+    tx.execute(statement.values(status="GIVEN_UP", settled_at=tx.now))
 
 
 def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int | None) -> list[Notification]:

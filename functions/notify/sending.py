@@ -5,7 +5,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from functions.notify import account_emails, repository
+from functions.notify import account_emails, repository, sms_budget
 from functions.notify.events import MessageDue
 from functions.notify.records import NotificationDelivery, new_delivery
 from shared import telemetry
@@ -23,6 +23,12 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: Event) 
     """Sends what was held for a moment. Raises Unavailable while a service is away, so that the bus delivers again."""
     assert isinstance(event, MessageDue)
     send_open(platform, event.message_id)
+
+
+def lost(tx: Tx, *, message_id: str, event: Event) -> None:  # noqa: ARG001
+    """What was held and whose time came in vain is GIVEN_UP, until an administrator sends it again."""
+    assert isinstance(event, MessageDue)
+    repository.give_up(tx, event.message_id)
 
 
 def send_open(platform: Platform, message_id: str) -> None:
@@ -100,7 +106,9 @@ def _instead(platform: Platform, delivery: NotificationDelivery) -> Notification
 def _send(platform: Platform, delivery: NotificationDelivery) -> None:
     content = delivery.content
     if delivery.channel == "SMS":
-        platform.sms.send(Sms(delivery.address, content["text"]), operation_id=delivery.id)
+        text = account_emails.with_code(platform, content)
+        sms_budget.spend(platform, delivery)
+        platform.sms.send(Sms(delivery.address, text), operation_id=delivery.id)
         return
     attachments: tuple[Attachment, ...] = ()
     if "calendar" in content:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from functions.accounts import service as accounts
-from functions.accounts.account_emails import ACCOUNT_EMAILS
+from functions.accounts.account_emails import ACCOUNT_EMAILS, AccountSms
 from functions.accounts.domain import Contact
 from functions.booking.events import BookingEvent, BookingReminder
 from functions.notify import account_emails, delayed, order, rendering, repository, sending
@@ -80,7 +80,7 @@ def _add_notification(tx: Tx, user_id: uuid.UUID, kind: str, content: Notificati
 
 def sms_number(contact: Contact) -> str | None:
     """The number by which somebody may be sent text messages; None where there is none. Every SMS asks here."""
-    return contact.phone
+    return contact.sms_number
 
 
 def _add_deliveries(
@@ -108,11 +108,11 @@ def _add_deliveries(
     )
     number = None if content.sms is None else sms_number(contact)
     email = _email_content(tx, content, event=event, name=contact.name, to=contact.email)
-    if content.email or (content.urgent and number is None):
+    if contact.email_verified and (content.email or (content.urgent and number is None)):
         add(channel="EMAIL", address=contact.email, content=email)
     if number is not None:
         text: dict[str, Any] = {"text": content.sms}
-        if content.urgent and not content.email:
+        if content.urgent and not content.email and contact.email_verified:
             text["otherwise"] = {"address": contact.email, "content": email}
         add(channel="SMS", address=number, content=text)
 
@@ -124,6 +124,12 @@ def _add_delivery(tx: Tx, *, message_id: str, user_id: uuid.UUID, **values: Any)
 def _record_account_email(tx: Tx, *, message_id: str, event: Event) -> None:
     account_email = ACCOUNT_EMAILS[type(event)](tx, event)
     if account_email is None:
+        return
+    if isinstance(account_email, AccountSms):
+        code = {"text": account_emails.CODE_TEXT, "verification_id": str(account_email.verification_id), "keep": False}
+        _add_delivery(
+            tx, message_id=message_id, user_id=account_email.user_id, channel="SMS", address=account_email.to, content=code
+        )
         return
     content, link = account_emails.to_content(account_email, settings=tx.settings)
     if account_email.in_app:
@@ -152,6 +158,11 @@ def _email_content(tx: Tx, content: NotificationContent, *, event: Event, name: 
         email["calendar"] = base64.b64encode(entry).decode()
         email["method"] = content.calendar
     return email
+
+
+def lost(tx: Tx, *, message_id: str, event: Event) -> None:  # noqa: ARG001
+    """What a message that is a dead letter now had still to send is GIVEN_UP, until an administrator sends it again."""
+    repository.give_up(tx, message_id)
 
 
 def list_inbox(*, tx: Tx, unread: bool, before: uuid.UUID | None, limit: int) -> list[Notification]:

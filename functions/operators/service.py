@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from functions.booking import displacements
+from functions.booking.displacements import DisplacementPlan
+from functions.booking.domain import CancellationCause
 from functions.operators import proposals, repository, revisions
 from functions.operators.revisions import FieldChange, LocationDocument
 from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
@@ -109,12 +111,24 @@ def apply(
     return replace(after, version=version)
 
 
+def displaced_by(*, tx: Tx, before: Location, after: Location) -> DisplacementPlan:
+    """What becomes of the bookings at a locked location that an edit displaces.
+
+    A fault is no part of an edit: who waits at a broken EVSE is concerned by its removal, and by nobody else's.
+    """
+    return displacements.plan(tx=tx, before=repaired(before, FAULTS), after=after, judged=repaired(after, FAULTS))
+
+
+def confirmation_of(plan: DisplacementPlan, before: Location, action: str) -> str:
+    """What confirms that `action` displaces as `plan` says."""
+    return plan.token(str(before.id), str(before.version), action)
+
+
 def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirmation: str | None) -> None:
-    # A fault is no part of an edit: who waits at a broken EVSE is concerned by its removal, and by nobody else's.
-    plan = displacements.plan(tx=tx, before=repaired(before, FAULTS), after=after, judged=repaired(after, FAULTS))
+    plan = displaced_by(tx=tx, before=before, after=after)
     if not plan.displaced:
         return
-    token = plan.token(str(before.id), str(before.version), action)
+    token = confirmation_of(plan, before, action)
     if confirmation != token:
         counts = {outcome.value: 0 for outcome in displacements.DisplacementOutcome}
         for item in plan.displaced:
@@ -126,7 +140,9 @@ def _displace(tx: Tx, before: Location, after: Location, *, action: str, confirm
             bookings=plan.listed(),
             confirmation=token,
         )
-    displacements.carry_out(tx=tx, location=after, plan=plan)
+    cause = None if after.status == APPROVED else CancellationCause.PLACE_WITHDRAWN
+    said = next((block.reason for block in after.blocked if block.reason and block not in before.blocked), None)
+    displacements.carry_out(tx=tx, location=after, plan=plan, cause=cause, said=said)
 
 
 def update_location(
@@ -268,7 +284,7 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
 
     def change(location: Location) -> None:
         pools = {(pool.standard, pool.power_class) for pool in location.pools()}
-        assignment: dict[tuple[str, str], uuid.UUID] = {}
+        assignment: dict[tuple[str, str], tuple[uuid.UUID, ...]] = {}
         for number, item in enumerate(tariffs_in.tariffs):
             if item.tariff.currency != location.currency:
                 raise Invalid.one(
@@ -285,16 +301,21 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
                 raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
             tariff_id = stations.add_tariff(tx=tx, location_id=location.id, tariff=item.tariff)
             for pool in wanted:
-                assignment.setdefault(pool, tariff_id)
+                assignment[pool] = (*assignment.get(pool, ()), tariff_id)
         stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
+        if tx.actor.role == "owner" and location.booking_terms.fees_above_quote:  # what was allowed were the fees of then
+            terms = location.booking_terms.model_copy(update={"fees_above_quote": False})
+            stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
 
 
 def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms, if_match: str | None) -> Location:
-    """Replaces the booking terms for bookings to come."""
+    """Replaces the booking terms for bookings to come. Fees above a booking's quote are for administrators to allow."""
 
     def change(location: Location) -> None:
+        if terms.fees_above_quote and not location.booking_terms.fees_above_quote and tx.actor.role == "owner":
+            raise Invalid.one("fees_above_quote", "must be false: an administrator allows fees above what a booking costs")
         stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.booking_terms", change=change)

@@ -9,7 +9,10 @@ with the administrators cannot be changed by its owner: they approve what they r
 """
 
 import uuid
+from dataclasses import replace
 
+from functions.accounts import service as accounts
+from functions.booking.displacements import DisplacementPlan
 from functions.operators import proposals, repository, revisions, service
 from functions.operators.events import (
     LocationApproved,
@@ -58,7 +61,7 @@ def withdraw(*, tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Locatio
 def approve(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Location:
     """An administrator lets a submitted location be searched and booked, or the change of an approved one take effect (only
     under If-Match: they approve what they read). Approving twice changes nothing."""
-    location = _looked_at(tx, location_id, if_match)
+    location = _of_active_owner(tx, location_id, if_match)
     if location.proposed:
         service.check_version(tx, location, if_match)
         return _announced(tx, _settle_change(tx, location, decision="APPROVED"), LocationChangeApproved)
@@ -93,9 +96,16 @@ def suspend(
     return _announced(tx, after, LocationSuspended)
 
 
+def suspension(*, tx: Tx, location: Location) -> tuple[DisplacementPlan, str]:
+    """What becomes of the bookings at a locked location when it is suspended, and what confirms it to `suspend`."""
+    after = replace(location, status=_S.SUSPENDED)
+    plan = service.displaced_by(tx=tx, before=location, after=after)
+    return plan, service.confirmation_of(plan, location, "location.suspend")
+
+
 def lift(*, tx: Tx, location_id: uuid.UUID, if_match: str | None = None) -> Location:
     """An administrator ends a suspension."""
-    location = _looked_at(tx, location_id, if_match)
+    location = _of_active_owner(tx, location_id, if_match)
     _must_be(location, _S.SUSPENDED, what="lifted")
     return _announced(tx, _become(tx, location, _S.APPROVED, action="location.lift"), LocationLifted)
 
@@ -106,6 +116,17 @@ def _looked_at(tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location
     if if_match is not None:
         service.check_version(tx, location, if_match)
     return location
+
+
+def _of_active_owner(tx: Tx, location_id: uuid.UUID, if_match: str | None) -> Location:
+    """A location locked for a decision that puts it on sale. Raises WrongState where its owner is suspended.
+
+    The owner's row is locked first, as whoever suspends them does: a place goes on sale before that, and is seen, or not.
+    """
+    owner_id = stations.get_location(tx=tx, location_id=location_id).owner_id
+    if not accounts.lock_unless_suspended(tx=tx, user_id=owner_id):
+        raise WrongState("The account of the location's owner is suspended; let them in again first.")
+    return _looked_at(tx, location_id, if_match)
 
 
 def _must_be(location: Location, *states: LocationStatus, what: str) -> None:

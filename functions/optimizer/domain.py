@@ -11,11 +11,13 @@ from shared.errors import WrongState
 
 
 class ChargeRequestStatus(StrEnum):
-    """The life of a charge request."""
+    """The life of a charge request. Once something is reserved it follows its booking: FULFILLED, NO_SHOW, CANCELED."""
 
     QUEUED = "QUEUED"
     OFFERED = "OFFERED"
     RESERVED = "RESERVED"
+    FULFILLED = "FULFILLED"
+    NO_SHOW = "NO_SHOW"
     UNSATISFIABLE = "UNSATISFIABLE"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
@@ -26,7 +28,9 @@ _S = ChargeRequestStatus
 TRANSITIONS: dict[ChargeRequestStatus, frozenset[ChargeRequestStatus]] = {
     _S.QUEUED: frozenset({_S.OFFERED, _S.RESERVED, _S.UNSATISFIABLE, _S.CANCELED, _S.FAILED}),
     _S.OFFERED: frozenset({_S.RESERVED, _S.CANCELED, _S.EXPIRED}),
-    _S.RESERVED: frozenset({_S.CANCELED}),
+    _S.RESERVED: frozenset({_S.CANCELED, _S.FULFILLED, _S.NO_SHOW}),
+    _S.FULFILLED: frozenset(),
+    _S.NO_SHOW: frozenset(),
     _S.UNSATISFIABLE: frozenset(),
     _S.CANCELED: frozenset(),
     _S.EXPIRED: frozenset(),
@@ -105,10 +109,12 @@ class ChargeRequest:
     fallback: str | None
     """Why a rule decided instead of the champion."""
     reason: str | None
-    """The decision core's word where nothing could be reserved, or OFFER_EXPIRED."""
+    """Why nothing is reserved: the decision core's word, LIMIT_REACHED, TOO_LATE, PLATFORM, OFFER_EXPIRED, OFFER_WITHDRAWN."""
     explanation: str | None
     """The choice or the reason as a sentence."""
     offer_expires_at: datetime | None
+    expected_by: datetime | None
+    """By when it is decided, or has failed; None of those that older code stored."""
     decided_at: datetime | None
     created_at: datetime
     updated_at: datetime = field(repr=False)

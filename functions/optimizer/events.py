@@ -40,9 +40,17 @@ class ChargeRequestUnsatisfiable(Event):
 
 
 @dataclass(frozen=True)
+class ChargeRequestFailed(ChargeRequestUnsatisfiable):
+    """The platform could not decide it: nothing was weighed, nothing is reserved, and nothing will be."""
+
+    TYPE: ClassVar[str] = "charge_request_failed"
+
+
+@dataclass(frozen=True)
 class ChargeRequestExpired(Event):
-    """The offer was not accepted in time; its place is free again."""
+    """The offer was not accepted in time, and its place is free again; or the operator took the place away."""
 
     TYPE: ClassVar[str] = "charge_request_expired"
     user_id: uuid.UUID
     charge_request_id: uuid.UUID
+    reason: str = "OFFER_EXPIRED"

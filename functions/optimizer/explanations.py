@@ -13,8 +13,12 @@ EXPLANATIONS = {
     "CLOSED": "Every station that fits is closed at that time.",
     "ALL_FULL": "Every station that fits is full over the whole time.",
     "LIMIT_REACHED": "A booking limit of the driver or the station stands in the way.",
+    "TOO_LATE": "The time you asked for is over; nothing was booked.",
+    "PLATFORM": "Something failed on our side: nothing was booked, and nothing will be. Please ask again.",
+    "OFFER_EXPIRED": "The slot we held for you was not accepted in time and is free again. Ask again whenever you like.",
+    "OFFER_WITHDRAWN": "The operator took away the place that we held for you. Ask again whenever you like.",
 }
-"""The sentence for each reason why nothing could be reserved."""
+"""The sentence for each reason why nothing is reserved."""
 FALLBACKS = {
     "NO_HISTORY": "no history of this city yet",
     "MODEL_MISSING": "no model is there",

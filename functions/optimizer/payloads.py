@@ -1,17 +1,25 @@
 """Payloads of the optimizer: what drivers ask for."""
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from shared.web.fields import Input, Instant
 
 Share = Annotated[float, Field(ge=0, le=1, description="A share between 0 and 1")]
 
 
+def _old_names(schema: dict[str, Any]) -> None:
+    """Documents the names that are taken still."""
+    for old, name in (("lat", "latitude"), ("lon", "longitude")):
+        schema["properties"][old] = {"type": "number", "deprecated": True, "description": f"`{name}` by its old name"}
+
+
 class Origin(Input):
     """Where the driver sets out, WGS-84 degrees."""
+
+    model_config = ConfigDict(json_schema_extra=_old_names)
 
     latitude: float = Field(ge=-90, le=90, validation_alias=AliasChoices("latitude", "lat"), examples=[52.09])
     longitude: float = Field(ge=-180, le=180, validation_alias=AliasChoices("longitude", "lon"), examples=[5.12])
@@ -55,6 +63,9 @@ class RecommendationRequest(Input):
     latest_finish: Instant | None = Field(None, description="Charging must be over by then")
     target_soc: Share | None = None
     energy_kwh: Annotated[float, Field(ge=0.1, le=1000, examples=[20.0])] | None = None
+    energy_limit_kwh: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(
+        None, description="The most you accept to be delivered: it bounds the total of the booking's quote"
+    )
     weights: Weights = Weights()
     radius_km: Annotated[float, Field(gt=0, le=200)] | None = None
 

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from functions.booking.domain import CancellationCause
 from functions.optimizer import repository
 from functions.optimizer.domain import ChargeRequestStatus
 from functions.optimizer.service import cancel_charge_request
@@ -28,12 +29,13 @@ def lock_open(*, tx: Tx, user_id: uuid.UUID) -> list[uuid.UUID]:
     return repository.lock_in_status(tx, user_id, [status.value for status in OPEN])
 
 
-def cancel_open(*, tx: Tx, user_id: uuid.UUID) -> None:
-    """Cancels what still waits or is offered; what it holds is cancelled with it."""
+def cancel_open(*, tx: Tx, user_id: uuid.UUID, cause: CancellationCause | None = None) -> None:
+    """Cancels what still waits or is offered; what it holds is cancelled with it, because of `cause` where it is not the
+    driver's own wish."""
     for request_id in lock_open(tx=tx, user_id=user_id):
         request = repository.get(tx, request_id)
         if request is not None and request.at(tx.now).status in OPEN:
-            cancel_charge_request(tx=tx, request_id=request_id)
+            cancel_charge_request(tx=tx, request_id=request_id, cause=cause)
 
 
 def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:

@@ -19,7 +19,15 @@ def _charge_request(row: sa.Row[Any]) -> ChargeRequest:
     return ChargeRequest(**values | {"status": ChargeRequestStatus(values["status"]), "needs": needs})
 
 
-def insert(tx: Tx, *, request_id: uuid.UUID, user_id: uuid.UUID, vehicle_id: uuid.UUID | None, needs: ChargingNeeds) -> None:
+def insert(
+    tx: Tx,
+    *,
+    request_id: uuid.UUID,
+    user_id: uuid.UUID,
+    vehicle_id: uuid.UUID | None,
+    needs: ChargingNeeds,
+    expected_by: datetime,
+) -> None:
     """Stores a new charge request, QUEUED."""
     tx.execute(
         sa.insert(charge_request),
@@ -29,6 +37,7 @@ def insert(tx: Tx, *, request_id: uuid.UUID, user_id: uuid.UUID, vehicle_id: uui
             "vehicle_id": vehicle_id,
             "status": ChargeRequestStatus.QUEUED.value,
             "wish": needs.model_dump(mode="json"),
+            "expected_by": expected_by,
             "created_at": tx.now,
             "updated_at": tx.now,
         },
@@ -54,6 +63,13 @@ def of_user(tx: Tx, user_id: uuid.UUID, *, before: uuid.UUID | None, limit: int 
     if before is not None:
         statement = statement.where(table.c.id < before)
     return [_charge_request(row) for row in tx.execute(statement)]
+
+
+def queued_before(tx: Tx, instant: datetime, *, limit: int) -> list[uuid.UUID]:
+    """Ids of the charge requests that were stored before an instant and are not decided, oldest first."""
+    table = charge_request.c
+    statement = sa.select(table.id).where(table.status == ChargeRequestStatus.QUEUED.value, table.created_at < instant)
+    return list(tx.execute(statement.order_by(table.created_at, table.id).limit(limit)).scalars())
 
 
 def lock_in_status(tx: Tx, user_id: uuid.UUID, statuses: list[str]) -> list[uuid.UUID]:

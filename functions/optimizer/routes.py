@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Response
 from functions.optimizer import service
 from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
 from functions.optimizer.schemas import ChargeRequest, Model, ModelUsage, Recommendations, WholeDecision
-from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, WrongState
-from shared.web.call import Admin, Public, SignedIn, limited_caller
+from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsChanged, WrongState
+from shared.web.call import Admin, Public, SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
@@ -20,8 +20,8 @@ router = APIRouter(prefix="/optimizer", tags=["optimizer"])
     "/charge-requests",
     status_code=202,
     response_model=ChargeRequest,
-    dependencies=[limited_caller("ask")],
-    responses=errors(NotFound, IdempotencyKeyReused),
+    dependencies=[limited_caller("ask"), limited_caller("book")],
+    responses=errors(NotFound, TermsChanged, IdempotencyKeyReused),
 )
 def create_charge_request(request_in: ChargeRequestCreate, call: SignedIn) -> Response:
     """Asks for a charge; the answer is QUEUED and its Location tells what became of it."""
@@ -56,7 +56,7 @@ def get_decision(request_id: uuid.UUID, call: SignedIn) -> WholeDecision:
 @router.post(
     "/charge-requests/{request_id}/accept",
     response_model=ChargeRequest,
-    responses=errors(SlotTaken, WrongState, LimitReached, IdempotencyKeyReused),
+    responses=errors(SlotTaken, TermsChanged, WrongState, LimitReached, IdempotencyKeyReused),
 )
 def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
     """Takes an offer: the held one is confirmed; another is reserved if it is still free."""
@@ -67,6 +67,7 @@ def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = 
 @router.post(
     "/charge-requests/{request_id}/cancel",
     response_model=ChargeRequest,
+    dependencies=[counted_caller("book")],
     responses=errors(Conflict, WrongState, IdempotencyKeyReused),
 )
 def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:

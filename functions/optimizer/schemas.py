@@ -68,6 +68,7 @@ class ChargeRequest(Output):
     explanation: str | None
     offers: list[Option]
     offer_expires_at: datetime | None
+    expected_by: datetime | None = Field(description="While it is QUEUED: by when it is decided, or has FAILED")
     policy: str | None
     fallback: str | None
     decided_by: str | None = Field(description="The policy, and why where it is not the champion's network")
@@ -88,6 +89,7 @@ class ChargeRequest(Output):
             explanation=record.explanation,
             offers=[Option.model_validate(offer) for offer in offers],
             offer_expires_at=record.offer_expires_at,
+            expected_by=record.expected_by if record.status is ChargeRequestStatus.QUEUED else None,
             policy=record.policy,
             fallback=record.fallback,
             decided_by=decided_by(record.policy, record.fallback),

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from functions.accounts import consents
 from functions.accounts import service as accounts
+from functions.booking import cancellations
 from functions.booking import service as booking
-from functions.booking.domain import OFFER_HOLD, Booking, ReservationRequest, ReservationStatus
+from functions.booking.domain import OFFER_HOLD, Booking, CancellationCause, ReservationRequest, ReservationStatus
 from functions.booking.events import BookingSnapshot, HoldExpired
-from functions.optimizer import repository, serving
+from functions.optimizer import outcomes, repository, serving
 from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import decision_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Offer, check_transition
-from functions.optimizer.events import ChargeRequested, ChargeRequestExpired, ChargeRequestOffered, ChargeRequestUnsatisfiable
+from functions.optimizer.events import ChargeRequested, ChargeRequestOffered, ChargeRequestUnsatisfiable
 from functions.optimizer.explanations import EXPLANATIONS
 from functions.optimizer.models.registry import ModelRegistry, describe
 from functions.optimizer.needs import ChargingNeeds
@@ -81,10 +83,18 @@ def _needs(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool = False
 
 
 def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeRequest:
-    """Stores a charge request and queues it, in one transaction."""
+    """Stores a charge request and queues it, in one transaction. Raises TermsChanged: it may become a booking."""
+    consents.require_terms(tx=tx)
     request_id = new_id()
     needs = _needs(tx, request_in, auto_book=request_in.auto_book)
-    repository.insert(tx, request_id=request_id, user_id=_me(tx), vehicle_id=request_in.vehicle_id, needs=needs)
+    repository.insert(
+        tx,
+        request_id=request_id,
+        user_id=_me(tx),
+        vehicle_id=request_in.vehicle_id,
+        needs=needs,
+        expected_by=tx.now + outcomes.patience(tx.settings),
+    )
     tx.publish(ChargeRequested(request_id))
     return get_owned(tx=tx, request_id=request_id)
 
@@ -140,29 +150,25 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: ChargeR
     """Decides a charge request, or ends one whose hold has lapsed."""
     request_id = event.charge_request_id
     if isinstance(event, HoldExpired):
-        platform.consume(functools.partial(_expire, request_id=request_id), consumer=consumer, message_id=message_id)
+        platform.consume(functools.partial(outcomes.expire, event=event), consumer=consumer, message_id=message_id)
     else:
         optimize(platform, consumer=consumer, message_id=message_id, request_id=request_id)
-
-
-def _expire(tx: Tx, *, request_id: uuid.UUID) -> None:
-    request = repository.get(tx, request_id, lock=True)
-    if request is None or request.status is not ChargeRequestStatus.OFFERED:
-        return
-    repository.update(tx, request_id, status=ChargeRequestStatus.EXPIRED.value, reason="OFFER_EXPIRED")
-    tx.publish(ChargeRequestExpired(request.user_id, request_id))
 
 
 def optimize(platform: Platform, *, consumer: str, message_id: str, request_id: uuid.UUID) -> None:
     """Decides one charge request by optimistic attempts: the best row is reserved, or the next where it was taken meanwhile.
 
     If all were taken, it decides once more on the bookings as they are then. Each attempt is a transaction of its own that
-    also records the message as consumed.
+    also records the message as consumed. A message that comes when the request's time is over books nothing.
     """
     refused: AppError | None = None
     for look in (1, 2):
-        request = platform.read(lambda tx: repository.get(tx, request_id))
-        if request is None or request.status is not ChargeRequestStatus.QUEUED:
+        request, over = platform.read(lambda tx: _waiting(tx, request_id))
+        if request is None:
+            return
+        if over:
+            too_late = functools.partial(outcomes.end_too_late, request_id=request_id)
+            platform.consume(too_late, consumer=consumer, message_id=message_id)
             return
         decision = _decide(platform, request)
         for rank in range(min(TRIES, len(decision))):
@@ -186,10 +192,26 @@ def optimize(platform: Platform, *, consumer: str, message_id: str, request_id: 
     )
 
 
+def _waiting(tx: Tx, request_id: uuid.UUID) -> tuple[ChargeRequest | None, bool]:
+    """A charge request that waits for its decision, and whether its time is over; None where it does not wait."""
+    request = repository.get(tx, request_id)
+    if request is None or request.status is not ChargeRequestStatus.QUEUED:
+        return None, False
+    return request, outcomes.is_over(request, tx)
+
+
 def _decide(platform: Platform, request: ChargeRequest) -> serving.Decision:
     registry, driver = policy_registry(platform), RequestingDriver(request.user_id, request.vehicle_id)
     return platform.read(
-        lambda tx: serving.decide(platform=platform, tx=tx, registry=registry, needs=request.needs, driver=driver, watched=True)
+        lambda tx: serving.decide(
+            platform=platform,
+            tx=tx,
+            registry=registry,
+            needs=request.needs,
+            driver=driver,
+            watched=True,
+            holds=not request.needs.auto_book,
+        )
     )
 
 
@@ -232,6 +254,8 @@ def _reserve(tx: Tx, request: ChargeRequest, offer: Offer, *, hold_until: dateti
         start=offer.start,
         duration_minutes=(offer.end - offer.start) / MINUTE,
         energy_kwh=request.needs.energy_kwh,
+        energy_limit_kwh=request.needs.energy_limit_kwh,
+        battery_kwh=request.needs.battery_kwh,
         vehicle_id=request.vehicle_id,
         vehicle_kw=request.needs.max_power_kw,
         charge_request_id=request.id,
@@ -310,24 +334,26 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
         held = booking.get_owned(tx=tx, booking_id=booking_id)
         for location_id in sorted({held.location_id, offers[offer].location_id}):
             stations.lock_location(tx=tx, location_id=location_id)
-        booking.cancel_booking(tx=tx, booking_id=booking_id)
+        cancellations.cancel_booking(tx=tx, booking_id=booking_id)
         booking_id = _reserve(tx, request, offers[offer], hold_until=None).id
     status = ChargeRequestStatus.RESERVED
     repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
     return get_owned(tx=tx, request_id=request_id)
 
 
-def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID) -> ChargeRequest:
-    """Withdraws a charge request. What it holds or booked is cancelled under the booking's terms."""
+def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID, cause: CancellationCause | None = None) -> ChargeRequest:
+    """Withdraws a charge request. What it holds or booked is cancelled under the booking's terms; with a `cause` at no cost."""
     request = get_owned(tx=tx, request_id=request_id, lock=True)
-    check_transition(request.status, ChargeRequestStatus.CANCELED)
+    status = ChargeRequestStatus.CANCELED
+    check_transition(request.status, status)
     if request.booking_id is not None:
         booked = booking.get_owned(tx=tx, booking_id=request.booking_id)
-        if booked.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
-            booking.cancel_booking(tx=tx, booking_id=request.booking_id)
-        elif booked.status is ReservationStatus.FULFILLED:
+        if booked.status is ReservationStatus.FULFILLED:
             raise Conflict("Charging has begun; stop the session instead.", booking_id=str(booked.id))
-    repository.update(tx, request_id, status=ChargeRequestStatus.CANCELED.value, offer_expires_at=None)
+        if booked.status in (ReservationStatus.PENDING, ReservationStatus.RESERVED):
+            booked = cancellations.cancel_booking(tx=tx, booking_id=request.booking_id, cause=cause)
+        status = outcomes.OF_RESERVATION.get(booked.status, status)
+    repository.update(tx, request_id, status=status.value, offer_expires_at=None)
     return replace(get_owned(tx=tx, request_id=request_id), offer_expires_at=None)
 
 

@@ -124,16 +124,18 @@ def decide(
     needs: ChargingNeeds,
     driver: RequestingDriver,
     watched: bool = False,
+    holds: bool = False,
 ) -> Decision:
     """Ranks what may be offered for the needs, on the bookings as they are now and within the driver's limits.
 
-    Nothing is proposed that reserving would refuse by these limits, and nothing is held. `watched`: a challenger scores too,
-    in what is left of the deadline.
+    Nothing is proposed that reserving would refuse by these limits, and nothing is held here. `watched`: a challenger scores
+    too, in what is left of the deadline. `holds`: what is chosen is to be held as an offer.
     """
     full = surroundings_of(tx, needs)
     requests = _requests(full, needs, tx.now)
-    limits = booking.limits_of(tx=tx, user_id=driver.id)
-    around = within_limits(full, limits, driver, needs)
+    car = booking.car_of(tx=tx, user_id=driver.id, vehicle_id=driver.vehicle_id)
+    limits = booking.limits_of(tx=tx, user_id=driver.id, car=car, holds=holds)
+    around = within_limits(full, limits, needs)
     champion, deadline = registry.current(), platform.settings.decision_deadline_ms
     known, history = _climatology_around(champion, around)
     rows, seen = observe(around.city, requests, around.occupancy, around.rates, known)
@@ -156,12 +158,12 @@ def decide(
     reason = None if reason_index < 0 else core.REASONS[reason_index]
     if reason is Reason.OUT_OF_REACH and anything_in_reach(tx, needs):
         reason = Reason.NO_CONNECTOR
-    refusal = None if reason is None else _refusal(full, requests, limits, driver)
+    refusal = None if reason is None else _refusal(full, requests, limits)
     why = reason if refusal is None else "LIMIT_REACHED"
     return Decision(around, rows, ranking, requests, why, seen, known, shadow, refusal)
 
 
-def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: RequestingDriver) -> LimitReached | None:
+def _refusal(full: Surroundings, requests: Requests, limits: Limits) -> LimitReached | None:
     """The limit in the way of the cheapest row there would be without limits; None where there would be none either."""
     rows = candidates(full.city, requests, full.occupancy, full.rates)
     if not rows.mask.any():
@@ -169,7 +171,7 @@ def _refusal(full: Surroundings, requests: Requests, limits: Limits, driver: Req
     location = full.locations[int(rows.location[0, 0])]
     start = slot_start(full.slot0 + int(rows.start[0, 0]))
     end = start + timedelta(minutes=15 * int(rows.length[0, 0]))
-    return limits.refusal(location.booking_terms, location.id, driver.vehicle_id, start, end)
+    return limits.refusal(location.booking_terms, location.id, start, end)
 
 
 HISTORY = 0.5

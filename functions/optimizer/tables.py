@@ -20,10 +20,12 @@ charge_request = sa.Table(
     sa.Column("reason", Key(32)),
     sa.Column("explanation", sa.String(500)),
     sa.Column("offer_expires_at", UtcDateTime),
+    sa.Column("expected_by", UtcDateTime),
     sa.Column("decided_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Index("ix_charge_request_user", "user_id", "id"),
+    sa.Index("ix_charge_request_status", "status", "created_at"),
     sa.Index("ix_charge_request_decided", "decided_at", "policy"),
 )
 

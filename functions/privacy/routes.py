@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 
 from functions.privacy import service
 from functions.privacy.schemas import Deletion
-from shared.errors import BadCredentials, Conflict, WrongState
+from shared.errors import BadCredentials, Conflict, FreshSignInNeeded, WrongState
 from shared.web.call import SignedIn
 from shared.web.failures import errors
 
@@ -23,7 +23,7 @@ def export_me(call: SignedIn) -> Response:
     return Response(content, media_type="application/zip", headers=headers)
 
 
-@router.post("/me/deletion", status_code=204, responses=errors(BadCredentials, Conflict, WrongState))
+@router.post("/me/deletion", status_code=204, responses=errors(BadCredentials, FreshSignInNeeded, Conflict, WrongState))
 def delete_me(deletion: Deletion, call: SignedIn) -> None:
     """Deletes your account. 409 lists what stands in the way; open bookings are cancelled where you say so."""
     service.delete(

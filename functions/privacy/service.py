@@ -27,10 +27,10 @@ from shared.errors import Conflict
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
-SECRET_FIELDS = {"password_hash", "token_hash"}
+SECRET_FIELDS = {"password_hash", "token_hash", "text_hash", "address_hash"}
 README = """Everything evcharging holds about you, as JSON; times are UTC, money is in minor units of its currency.
 
-profile.json          your account, the providers you sign in by, and whether you have a second factor
+profile.json          your account, the providers you sign in by, whether you have a second factor, the texts you accepted
 vehicles.json         your vehicles
 bookings.json         your bookings, with quote, terms and what was asked of them
 charge_requests.json  what you asked for, and what was decided
@@ -45,7 +45,8 @@ def export(*, tx: Tx) -> bytes:
     me = get_me(tx=tx)
     account = accounts.export(tx=tx, user_id=me.id)
     parts: dict[str, Any] = {
-        "profile": _plain(me) | {"identities": account["identities"], "second_factor": account["second_factor"]},
+        "profile": _plain(me)
+        | {part: account[part] for part in ("identities", "second_factor", "phone_to_confirm", "consents")},
         "vehicles": account["vehicles"],
         "bookings": bookings.export(tx=tx, user_id=me.id),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
@@ -107,6 +108,7 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     pseudonym = uuid.uuid4()
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
+    accounts.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     messages.erase(tx=tx, user_id=me.id)
     accounts.erase(tx=tx, user_id=me.id)
     tx.audit("user.delete", object_type="user", object_id=me.id, before={"role": me.role})

@@ -1,13 +1,12 @@
 """Blobs with ETags: Azure Blob Storage (or Azurite) with the real SDK, or a folder."""
 
 import hashlib
-import os
-import secrets
 import threading
 from pathlib import Path
 from typing import Any, Protocol
 
 from shared.errors import Conflict, Unavailable
+from shared.local_files import private_folder, write_private
 
 
 class BlobStore(Protocol):
@@ -73,10 +72,8 @@ class FolderBlobs:
                 raise Conflict(f"{name} exists already")
             if if_match is not None and current != if_match:
                 raise Conflict(f"{name} has changed meanwhile")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-            draft.write_bytes(data)
-            os.replace(draft, path)
+            private_folder(path.parent)
+            write_private(path, data)
         return _tag(data)
 
     def delete(self, name: str) -> None:

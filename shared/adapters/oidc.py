@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from shared.clock import Clock
+from shared.clock import Clock, numeric_date
 from shared.errors import BadCredentials, Unavailable
 from shared.settings import Settings
 
@@ -22,6 +23,7 @@ TIMEOUT_S = 10
 LEEWAY_S = 60
 """Seconds the provider's clock may differ from ours."""
 CACHE_S = 3600
+MAX_SUBJECT = 255
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class OidcIdentity:
     subject: str
     email: str | None
     name: str | None
+    authenticated_at: datetime | None
+    """When the provider last asked who they are (`auth_time`); None where it does not say."""
     has_shown_factor: bool = False
     """Whether they showed the provider a second factor that counts here (OIDC_SECOND_FACTOR_VALUES)."""
 
@@ -83,12 +87,16 @@ class OidcProvider:
             self._metadata, self._fetched_at = metadata, self._clock.monotonic()
             return self._metadata
 
-    def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str:
-        """Where the browser goes; `verifier` is sent as its SHA-256 only (PKCE, RFC 7636). Raises Unavailable."""
+    def authorization_url(self, *, state: str, nonce: str, verifier: str, fresh: bool = False) -> str:
+        """Where the browser goes; `verifier` is sent as its SHA-256 only (PKCE, RFC 7636). Raises Unavailable.
+
+        `fresh` has the provider ask who they are though it knows, and say when (OpenID Connect Core, 3.1.2.1).
+        """
         metadata = self._discover()
+        asked_anew = {"prompt": "login", "max_age": "0"} if fresh else {}
         with self._session() as session:
             url, _ = session.create_authorization_url(
-                metadata["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier
+                metadata["authorization_endpoint"], state=state, nonce=nonce, code_verifier=verifier, **asked_anew
             )
         return str(url)
 
@@ -114,7 +122,23 @@ class OidcProvider:
             raise BadCredentials("The identity provider's answer belongs to another sign-in.")
         is_verified = claims.get(self._verified_claim) in (True, 1, "1", "true", "True")
         email = claims.get("email") if is_verified else None
-        return OidcIdentity(self.issuer, str(claims["sub"]), email, claims.get("name"), self._has_shown_factor(claims))
+        return OidcIdentity(
+            self.issuer,
+            _subject(claims["sub"]),
+            _text(email),
+            _text(claims.get("name")),
+            self._asked_at(claims),
+            self._has_shown_factor(claims),
+        )
+
+    def _asked_at(self, claims: dict[str, Any]) -> datetime | None:
+        """When the provider last asked, by its `auth_time`; never later than now."""
+        if claims.get("auth_time") is None:
+            return None
+        asked_at, now = _numeric_date(claims, "auth_time"), self._clock.now()
+        if asked_at > now.timestamp() + LEEWAY_S:
+            raise BadCredentials("The identity provider's token is too new.")
+        return min(datetime.fromtimestamp(asked_at, UTC), now)
 
     def _has_shown_factor(self, claims: dict[str, Any]) -> bool:
         """Whether `amr` (a list of methods) or `acr` (the level reached) says so."""
@@ -146,14 +170,34 @@ class OidcProvider:
             )
         except jwt.PyJWKClientConnectionError as error:
             raise Unavailable("The identity provider's keys cannot be read right now.") from error
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BadCredentials(f"The identity provider's token is not good: {error}.") from error
         now = self._clock.now().timestamp()
-        if now >= claims["exp"] + LEEWAY_S or claims.get("nbf", 0) > now + LEEWAY_S:
+        _numeric_date(claims, "iat")
+        expires, not_before = _numeric_date(claims, "exp"), _numeric_date({"nbf": 0} | claims, "nbf")
+        if now >= expires + LEEWAY_S or not_before > now + LEEWAY_S:
             raise BadCredentials("The identity provider's token is too old, or too new.")
         if claims.get("azp", self._client) != self._client:
             raise BadCredentials("The identity provider's token was made for another client.")
         return claims
+
+
+def _subject(value: Any) -> str:
+    """The `sub` that names somebody for ever: ASCII, at most 255 (OpenID Connect Core, 2). Raises BadCredentials."""
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_SUBJECT or not (value.isascii() and value.isprintable()):
+        raise BadCredentials("The identity provider's token names nobody: its `sub` is empty, too long or no ASCII.")
+    return value
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _numeric_date(claims: dict[str, Any], name: str) -> float:
+    try:
+        return numeric_date(claims[name])
+    except ValueError as error:
+        raise BadCredentials(f"The identity provider's token is not good: {name} {error}.") from error
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from shared.adapters.sms import SmsSender, make_sms_sender
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.local_files import data_folder
 from shared.ratelimit import RateLimiter
 from shared.settings import Settings
 from shared.tx import SYSTEM, Actor, Tx
@@ -54,7 +55,8 @@ class Platform:
     def database(self) -> Database:
         """The database; its revision is checked at first use."""
         if self.settings.database_url is None:
-            self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+            # SQLite gives the files beside the database the database's own rights.
+            (data_folder(self.settings.data_dir) / "evcharging.db").touch(mode=0o600)
         return Database(self.settings.database_address, pool_size=self.settings.database_pool_size)
 
     @cached_property

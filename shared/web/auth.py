@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from shared.clock import Clock
+from shared.clock import Clock, numeric_date
 from shared.errors import TokenExpired, Unauthenticated
 from shared.tx import Actor
 
@@ -94,10 +94,17 @@ def _verified_claims(token: str, keys: tuple[str, ...]) -> _Claims:
             algorithms=[ALGORITHM],
             issuer=ISSUER,
             audience=AUDIENCE,
-            options={"require": ["sub", "role", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False},
+            options={
+                "require": ["sub", "role", "sid", "iat", "exp"],
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
         )
-        claims = _Claims(payload["role"], uuid.UUID(payload["sub"]), uuid.UUID(payload["sid"]), int(payload["exp"]))
-    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
+        numeric_date(payload["iat"])
+        expires_at = int(numeric_date(payload["exp"]))
+        claims = _Claims(payload["role"], uuid.UUID(payload["sub"]), uuid.UUID(payload["sid"]), expires_at)
+    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Unauthenticated("The bearer token is not one of ours.") from error
     if claims.role not in ROLES:
         raise Unauthenticated("The bearer token names an unknown role.")

@@ -30,6 +30,7 @@ from shared.web.idempotency import (
     replay,
     request_hash,
 )
+from shared.web.query import check_query
 
 PREFIX = "/api/v1"
 T = TypeVar("T")
@@ -261,6 +262,7 @@ async def owner_or_station(request: Request, credentials: Credentials, key: Stat
 
 
 async def _call(request: Request, actor: Actor, key: str | None) -> Call:
+    await check_query(request)
     route = f"{request.method} {request.url.path}"
     domain = request.url.path.removeprefix(f"{PREFIX}/").split("/")[0]
     operation = f"{domain}.{getattr(request.scope.get('endpoint'), '__name__', 'unknown')}"
@@ -296,6 +298,16 @@ Owner = Annotated[Call, Depends(allow("owner", "admin"))]
 Admin = Annotated[Call, Depends(allow("admin"))]
 Station = Annotated[Call, Depends(station)]
 OwnerOrStation = Annotated[Call, Depends(owner_or_station)]
+
+
+def counted_caller(scope: str) -> Any:
+    """What a signed-in route lists under `dependencies` to count against its caller's limit without being refused by it: who
+    could not cancel would pay for it."""
+
+    def count(call: SignedIn) -> None:
+        call.platform.limits.count(scope, str(call.actor.id))
+
+    return Depends(count)
 
 
 def limited_caller(scope: str) -> Any:

@@ -30,7 +30,7 @@ from shared.errors import (
 
 F = TypeVar("F", bound=Callable[..., Any])
 Responses = dict[int | str, dict[str, Any]]
-ALWAYS = (AppError, Unavailable, TooManyRequests)
+ALWAYS = (AppError, Unavailable, TooManyRequests, Invalid)
 """What any operation may answer."""
 OF_A_BODY = (BadRequest, PayloadTooLarge, UnsupportedMediaType, Invalid)
 OF_PARAMETERS = {
@@ -69,7 +69,7 @@ def errors_of(route: APIRoute) -> set[type[AppError]]:
         kinds |= set(OF_A_BODY)
     if route.methods != {"GET"}:
         kinds.add(CommitUnknown)
-    for dependant in _dependants(route.dependant):
+    for dependant in dependants(route.dependant):
         kinds |= set(getattr(dependant.call, _MARK, ()))
         if dependant.path_params:
             kinds |= {NotFound, Invalid}
@@ -85,7 +85,8 @@ def _declared(route: APIRoute) -> Iterator[type[AppError]]:
         yield from (known[code] for code in response.get(_CODES, ()))
 
 
-def _dependants(dependant: Dependant) -> Iterator[Dependant]:
+def dependants(dependant: Dependant) -> Iterator[Dependant]:
+    """A dependant and all it depends on."""
     yield dependant
     for child in dependant.dependencies:
-        yield from _dependants(child)
+        yield from dependants(child)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from functions.accounts.tables import refresh_token, session, user
 from shared.clock import ManualClock
 from shared.web.auth import key_id
-from tests.support.people import PASSWORD, bearer, link, log_in, newcomer, register
+from tests.support.people import ADA, PASSWORD, bearer, link, log_in, mail_subjects, newcomer, register
 from tests.support.world import API, TYPE2, World
 
 
@@ -41,7 +41,7 @@ def test_register_verify_log_in_and_read_oneself(world: World) -> None:
         ({"password": "short"}, "password"),
         ({"password": "x" * 129}, "password"),
         ({"name": "  "}, "name"),
-        ({"phone": "0612345678"}, "phone"),
+        ({"phone": "+31612345678"}, "phone"),
         ({"role": "admin"}, "role"),
         ({"is_admin": True}, "is_admin"),
     ],
@@ -125,11 +125,22 @@ def test_tokens_are_never_stored_in_the_clear(world: World) -> None:
     assert len(stored) == 64
 
 
-def test_a_user_changes_name_and_phone_and_nothing_else(world: World) -> None:
+def test_an_address_is_one_however_it_is_written(world: World) -> None:
+    """In registration, sign-in, a forgotten password: the domain in letters or in punycode, in any case."""
+    newcomer(world, email="Ada@MÜNCHEN.de")
+    for spelling in ("ada@xn--mnchen-3ya.de", "ADA@münchen.DE", " ada@mu\u0308nchen.de "):
+        assert log_in(world.client, email=spelling).status_code == 200, spelling
+        world.client.post(f"{API}/accounts/password/forgot", json={"email": spelling})
+    world.client.post(f"{API}/accounts/register", json=ADA | {"email": "ada@xn--mnchen-3ya.de"})
+    world.drain()
+    assert mail_subjects(world.platform)[1:] == ["Set a new password"] * 3 + ["You have an account already"]
+
+
+def test_a_user_changes_their_name_and_nothing_else(world: World) -> None:
     driver = world.user()
-    changed = driver.patch("/accounts/me", {"name": "Ada L.", "phone": "+31612345678"}).json()
-    assert (changed["name"], changed["phone"]) == ("Ada L.", "+31612345678")
-    assert driver.patch("/accounts/me", {"phone": None}).json()["phone"] is None
+    changed = driver.patch("/accounts/me", {"name": "Ada L."}).json()
+    assert (changed["name"], changed["phone"]) == ("Ada L.", None)
+    assert driver.patch("/accounts/me", {"phone": "+31612345678"}).status_code == 422, "a number is proven first"
     assert driver.patch("/accounts/me", {"role": "admin"}).status_code == 422
     assert driver.get("/accounts/me").json()["role"] == "driver"
 

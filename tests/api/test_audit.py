@@ -66,6 +66,8 @@ def call(scene: Scene, route: str, person: Person) -> Any:
 @pytest.mark.parametrize("route", WRITING)
 def test_every_write_by_owner_or_administrator_is_recorded(scene: Scene, route: str) -> None:
     """Generated over the table of routes, which another test holds to be complete: a new route is here by itself."""
+    if RULES[route].blind:
+        return  # it looks at no token: nobody is known to have called
     for role in sorted({"owner", "admin"} & RULES[route].who):
         person = scene.people[role]
         ids, answer, found = call(scene, route, person)

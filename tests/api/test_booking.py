@@ -34,7 +34,8 @@ def test_a_booking_is_made_with_claims_quote_terms_and_messages(world: World) ->
     assert made["period"] == {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T11:00:00Z"}
     assert made["energy_kwh"] == pytest.approx(19.8), "22 kW for an hour at 0.9"
     assert made["quote"]["currency"] == "EUR"
-    assert made["quote"]["total_minor"] == round(19.8 * 40 * 1.21)
+    assert made["quote"]["expected_minor"] == round(19.8 * 40 * 1.21)
+    assert made["quote"]["total_minor"] == round(22 * 40 * 1.21)
     assert sum(line["amount_minor"] for line in made["quote"]["elements"]) == made["quote"]["total_minor"]
     assert made["terms"]["cancel_until_minutes"] == 60
     assert world.scalar(CLAIMS) == 4

@@ -126,7 +126,10 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         GET /optimizer/charge-requests/{request_id}/decision, POST /optimizer/recommendations,
         GET /optimizer/forecasts/reliability, GET /optimizer/forecasts/{location_id},
         GET /optimizer/model, GET /optimizer/model/usage, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
-        GET /notify/dead-letters, POST /notify/dead-letters/{message_id}/send-again, POST /payments/quotes, GET /health
+        GET /notify/dead-letters, POST /notify/dead-letters/{message_id}/send-again, POST /payments/quotes,
+        GET /health, GET /config,
+        POST /stations/evses/{evse_id}/authorize, PUT /stations/evses/{evse_id}/sessions/{ref},
+        GET /booking/bookings/{booking_id}/access, POST /booking/hosted/{booking_id}/reading
     """
     assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}
 

@@ -7,6 +7,7 @@ import unicodedata
 import uuid
 import zlib
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ WITH_BODY = [
     for method, path, operation in OPERATIONS
     if JSON in operation.get("requestBody", {}).get("content", {})
 ]
+EVERY = [pytest.param(method, path, id=named(method, path)) for method, path, _ in OPERATIONS]
 PARAMETERS = [
     pytest.param(method, path, item, id=f"{named(method, path)} {item['in']} {item['name']}")
     for method, path, operation in OPERATIONS
@@ -435,10 +437,11 @@ def test_text_is_kept_in_one_form_and_counted_in_it(world: World) -> None:
     assert driver.post("/accounts/me/vehicles", CAR | {"name": grows * 40}).status_code == 201
 
 
-def test_names_in_letters_are_escaped(world: World) -> None:
+def test_names_in_letters_are_escaped(world: World, clock: ManualClock) -> None:
     place = world.location(name="<img src=x onerror=alert(1)> & Söhne")
     driver = world.user()
     assert driver.book(place, "10:00").status_code == 201
+    clock.advance(timedelta(seconds=world.platform.settings.message_hold_s))
     world.drain()
     paths = (world.platform.settings.data_dir / "mailbox").rglob("*.eml")
     letters = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in paths]
@@ -446,6 +449,17 @@ def test_names_in_letters_are_escaped(world: World) -> None:
     (page,) = (page for page in pages if "onerror" in page)
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; Söhne" in page
     assert "<img" not in page
+
+
+@pytest.mark.parametrize(("method", "path"), EVERY)
+def test_an_unknown_parameter_is_refused_by_its_name(world: World, admin: Person, method: str, path: str) -> None:
+    known = {part["name"]: "52" for part in required_query(path, method)}
+    media = next(iter(DOCUMENT["paths"][path][method.lower()].get("requestBody", {}).get("content", {JSON: None})))
+    headers = caller(world, admin, method, path).headers() | ({} if method == "GET" else {"content-type": media})
+    content = {} if method == "GET" else {"content": b"{}"}
+    answer = world.client.request(method, filled(path), params=known | {"Radius": "5"}, headers=headers, **content)  # type: ignore[arg-type]
+    assert problem(answer, statuses=(422,)) == ["Radius"]
+    assert "is no parameter of this operation" in answer.json()["detail"]
 
 
 def test_an_unknown_parameter_or_method_is_told(world: World, admin: Person) -> None:

@@ -48,7 +48,7 @@ def test_the_horizon_lifts_when_it_says(world: World, clock: ManualClock) -> Non
     clock.jump(datetime.fromisoformat(lifts) - timedelta(microseconds=1))
     refusal(driver.book(place, "2026-03-09T08:15:00Z"), "start")
     clock.jump(datetime.fromisoformat(lifts))
-    assert driver.book(place, "2026-03-09T08:15:00Z").status_code == 201
+    assert driver.book(place, "2026-03-09T08:15:00Z", vehicle_id=car_of(driver)).status_code == 201
 
 
 def test_notice_to_the_instant(world: World, clock: ManualClock) -> None:
@@ -57,7 +57,7 @@ def test_notice_to_the_instant(world: World, clock: ManualClock) -> None:
     clock.advance(timedelta(microseconds=1))
     limit, value, scope, lifts = refusal(driver.book(place, "09:00"), "start")
     assert (limit, value, scope, lifts) == ("min_lead_minutes", 60, "location", "2026-03-02T09:15:00+00:00")
-    assert driver.book(place, lifts).status_code == 201, "from lifts_at on a start is taken"
+    assert driver.book(place, lifts, vehicle_id=car_of(driver)).status_code == 201, "from lifts_at on a start is taken"
 
 
 def test_durations(world: World) -> None:
@@ -79,7 +79,7 @@ def test_open_bookings_here_lift_when_enough_have_ended(world: World, clock: Man
     third = refusal(driver.book(place, "15:00"), "bookings")
     assert third == ("open_bookings_per_driver", 2, "location", "2026-03-02T10:00:00+00:00")
     assert world.user().book(place, "15:00").status_code == 201, "it is a driver's own limit"
-    assert driver.book(world.location(name="Museumplein", latitude=52.1), "15:00").status_code == 201, "and a location's own"
+    assert driver.book(world.location(name="Museumplein", latitude=52.1), "17:00").status_code == 201, "and a location's own"
     clock.jump(datetime.fromisoformat(third[3]) - timedelta(microseconds=1))
     refusal(driver.book(place, "15:00"), "bookings")
     clock.jump(datetime.fromisoformat(third[3]))
@@ -93,6 +93,16 @@ def test_a_cancelled_booking_makes_room_and_a_moved_one_needs_none(world: World)
     refusal(driver.book(place, "15:00"), "bookings")
     assert driver.post(f"/booking/bookings/{made['id']}/cancel").status_code == 200
     assert driver.book(place, "15:00").status_code == 201
+
+
+@pytest.fixture
+def unhurried(tmp_path: Path) -> Iterator[World]:
+    """A platform on which a driver books as often as they like."""
+    platform = make_platform(Settings(data_dir=tmp_path, rate_limits=False), ManualClock(MONDAY_EIGHT))
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        yield World(platform, client)
+    platform.close()
 
 
 @pytest.fixture
@@ -138,6 +148,51 @@ def test_a_vehicle_is_in_one_place_at_a_time(world: World) -> None:
     assert (
         driver.post(f"/booking/bookings/{later.json()['id']}/reschedule", {"start": "2026-03-02T11:15:00Z"}).status_code == 200
     )
+
+
+def test_two_vehicles_of_one_plate_are_one_car_also_entered_anew(world: World) -> None:
+    driver, place = world.user(), world.location(evses=4)
+    body = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
+    first, second = (
+        driver.post("/accounts/me/vehicles", body | {"plate": plate}).json()["id"] for plate in ("ab-12 CD", "AB12CD")
+    )
+    assert driver.book(place, "10:00", vehicle_id=first).status_code == 201
+    assert refusal(driver.book(place, "10:00", vehicle_id=second), "vehicle_id")[0] == "one_vehicle_one_place"
+    assert driver.delete(f"/accounts/me/vehicles/{first}").status_code == 204
+    anew = driver.post("/accounts/me/vehicles", body | {"plate": "ab12cd"}).json()["id"]
+    assert refusal(driver.book(place, "10:00", vehicle_id=anew), "vehicle_id")[0] == "one_vehicle_one_place"
+    family = world.user()
+    theirs = family.post("/accounts/me/vehicles", body | {"plate": "AB12CD"}).json()["id"]
+    assert family.book(place, "10:00", vehicle_id=theirs).status_code == 201, "a plate is not proven: it limits its account"
+
+
+def test_who_names_no_vehicle_has_one(world: World) -> None:
+    driver = world.user()
+    here, there = world.location(evses=2), world.location(name="Museumplein", latitude=52.1)
+    first = driver.book(here, "10:00", minutes=480).json()
+    for place in (here, there):
+        answer = driver.book(place, "12:00")
+        assert refusal(answer, "vehicle_id")[:3] == ("one_vehicle_one_place", 1, "platform")
+        assert answer.json()["booking_id"] == first["id"]
+        assert "name it by vehicle_id" in answer.json()["detail"]
+    assert driver.book(there, "12:00", vehicle_id=car_of(driver)).status_code == 201, "whoever has two names them"
+
+
+def test_a_driver_has_three_offers_held_at_once_and_no_more(world: World, clock: ManualClock) -> None:
+    driver = world.user()
+    world.location(evses=9, terms=BookingTerms(open_bookings_per_driver=100))
+    offers = [ask(world, driver, vehicle_id=car_of(driver), auto_book=False) for _ in range(4)]
+    assert [item["status"] for item in offers] == ["OFFERED"] * 3 + ["UNSATISFIABLE"]
+    assert offers[3]["reason"] == "LIMIT_REACHED"
+    assert (offers[3]["decision"]["limit"]["limit"], offers[3]["decision"]["limit"]["value"]) == (
+        "pending_bookings_per_driver",
+        3,
+    )
+    assert ask(world, driver, vehicle_id=car_of(driver))["status"] == "RESERVED", "a booking is no hold"
+    assert driver.post(f"/optimizer/charge-requests/{offers[0]['id']}/accept").status_code == 200
+    assert ask(world, driver, vehicle_id=car_of(driver), auto_book=False)["status"] == "OFFERED"
+    clock.advance(timedelta(minutes=2))
+    assert ask(world, driver, vehicle_id=car_of(driver), auto_book=False)["status"] == "OFFERED", "the others have lapsed"
 
 
 def test_a_hold_counts_until_it_lapses(world: World, clock: ManualClock) -> None:
@@ -217,8 +272,9 @@ def test_what_no_limit_stops_keeps_its_own_reason(world: World) -> None:
         ({"open_bookings_per_driver": 1}, "open_bookings_per_driver"),
     ],
 )
-def test_every_recommendation_can_be_booked(world: World, terms: dict[str, int], limit: str) -> None:
+def test_every_recommendation_can_be_booked(unhurried: World, terms: dict[str, int], limit: str) -> None:
     """One location with the limit, one without: whatever is listed is taken as it stands; what is not would be refused."""
+    world = unhurried
     driver, blocked = world.user(), world.location(evses=9, latitude=52.0911, longitude=5.121, terms=BookingTerms(**terms))
     free = world.location(name="Museumplein", evses=9, latitude=52.1, longitude=5.121)
     assert driver.book(blocked, "20:00").status_code == 201 if limit == "open_bookings_per_driver" else True

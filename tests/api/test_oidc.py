@@ -19,7 +19,8 @@ from devhost.stack.oidc import OidcIssuer
 from functions.accounts.tables import account_token, identity, session, user
 from shared.clock import ManualClock
 from shared.settings import Settings
-from tests.support.people import bearer, log_in, mail_subjects, newcomer, register, visit
+from tests.support.authenticator import set_up
+from tests.support.people import bearer, link, log_in, mail_subjects, newcomer, register, visit
 from tests.support.world import API, World
 
 SOMEBODY = {"sub": "subject-1", "email": "Ada@example.org", "email_verified": True, "name": "Ada of the provider"}
@@ -148,6 +149,28 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
     assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
 
 
+@pytest.mark.parametrize("name", ["exp", "iat", "nbf", "auth_time"])
+def test_a_claim_that_is_no_instant_is_refused(linked: World, issuer: OidcIssuer, name: str) -> None:
+    values: list[Any] = ["soon", True, float("nan"), float("inf"), -1, 10**400, [1], {}]
+    if name == "auth_time":
+        values.append(int(linked.platform.clock.now().timestamp()) + 61)
+    for value in values:
+        issuer.behaviour.tamper = lambda claims, value=value: claims | {name: value}
+        answer = sign_in(linked)
+        assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), (value, answer.text)
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
+
+
+def test_a_subject_that_names_nobody_is_refused(linked: World, issuer: OidcIssuer) -> None:
+    for subject in ("", "   \n", "x" * 256, "x" * 600, "zo\u00eb", 7, None, ["x"]):
+        issuer.behaviour.tamper = lambda claims, subject=subject: claims | {"sub": subject}
+        answer = sign_in(linked)
+        assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), (subject, answer.text)
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
+    issuer.behaviour.tamper = lambda claims: claims | {"sub": "x" * 255}
+    assert sign_in(linked).status_code == 200
+
+
 @pytest.mark.parametrize(
     "sign",
     [
@@ -180,7 +203,8 @@ def test_a_verified_account_is_linked_by_its_verified_address_and_told(linked: W
 
 
 def test_an_account_that_nobody_verified_is_taken_over_without_its_password(linked: World) -> None:
-    register(linked.client, name="Eve", role="owner", phone="+31612345678")
+    register(linked.client, name="Eve", role="owner")
+    linked.platform.transact(lambda tx: tx.execute(sa.update(user).values(phone="+31612345678")))
     tokens = sign_in(linked)
     assert tokens.status_code == 200
     found = stored(linked, "ada@example.org")
@@ -240,14 +264,94 @@ def test_a_suspended_account_stays_out(linked: World) -> None:
     assert sign_in(linked).status_code == 403
 
 
-def test_an_account_without_a_password_can_set_one_and_be_deleted(linked: World) -> None:
-    tokens = sign_in(linked).json()
-    headers = bearer(tokens)
-    done = linked.client.post(f"{API}/accounts/me/password", json={"new_password": "a horse of 4"}, headers=headers)
+SENSITIVE = {
+    "password": {"new_password": "a horse of 4"},
+    "email": {"email": "new@example.org"},
+    "phone": {"number": "+31612345678"},
+    "deletion": {},
+}
+"""What nobody may do with a bearer token alone: bodies by path under accounts/me, none with a password."""
+
+
+def begin_anew(world: World) -> dict[str, str]:
+    begun: dict[str, str] = world.client.post(f"{API}/accounts/oidc/start", params={"fresh": "true"}).json()
+    asked = parse_qs(urlsplit(begun["authorization_url"]).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
+    return begun
+
+
+def test_an_account_without_a_password_signs_in_anew_for_what_is_sensitive(linked: World, clock: ManualClock) -> None:
+    def act(tokens: dict[str, Any], path: str) -> Any:
+        return linked.client.post(f"{API}/accounts/me/{path}", json=SENSITIVE[path], headers=bearer(tokens))
+
+    def refused(tokens: dict[str, Any]) -> None:
+        for path in SENSITIVE:
+            answer = act(tokens, path)
+            assert (answer.status_code, answer.json()["code"]) == (403, "FRESH_SIGN_IN_NEEDED"), path
+
+    refused(sign_in(linked).json())
+    fresh = finish(linked, begin_anew(linked)).json()
+    clock.advance(timedelta(minutes=10))
+    refused(fresh)
+    for path in SENSITIVE:
+        linked.platform.transact(lambda tx: tx.execute(sa.update(user).values(password_hash="")))
+        fresh = finish(linked, begin_anew(linked)).json()
+        clock.advance(timedelta(minutes=9))
+        assert act(fresh, path).status_code in (202, 204), path
+
+
+def test_an_account_with_a_password_gives_it_for_what_is_sensitive(linked: World) -> None:
+    """Also in a session that has just been made: by password, and by a provider's fresh sign-in."""
+    own = newcomer(linked)
+    fresh = finish(linked, begin_anew(linked)).json()
+    for path, body in SENSITIVE.items():
+        for tokens in (own, fresh):
+            answer = linked.client.post(f"{API}/accounts/me/{path}", json=body, headers=bearer(tokens))
+            assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), path
+
+
+@pytest.mark.parametrize("auth_time", [None, -61], ids=["not said", "before it was asked"])
+def test_a_provider_that_did_not_ask_anew_opens_no_fresh_session(
+    linked: World, issuer: OidcIssuer, clock: ManualClock, auth_time: int | None
+) -> None:
+    said = None if auth_time is None else int(clock.now().timestamp()) + auth_time
+    issuer.behaviour.claims |= {"auth_time": said}
+    answer = finish(linked, begin_anew(linked))
+    assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS")
+    assert linked.scalar(sa.select(sa.func.count()).select_from(session)) == 0
+
+
+def test_a_single_sign_on_of_yesterday_is_not_fresh(linked: World, issuer: OidcIssuer, clock: ManualClock) -> None:
+    issuer.behaviour.claims |= {"auth_time": int(clock.now().timestamp()) - 86_400}
+    refused = linked.client.post(f"{API}/accounts/me/deletion", json={}, headers=bearer(sign_in(linked).json()))
+    assert (refused.status_code, refused.json()["code"]) == (403, "FRESH_SIGN_IN_NEEDED")
+
+
+def test_an_account_without_a_password_sets_one_by_a_mailed_link(linked: World) -> None:
+    sign_in(linked)
+    linked.client.post(f"{API}/accounts/password/forgot", json={"email": "ada@example.org"})
+    linked.drain()
+    _, token = link(linked.platform)
+    done = linked.client.post(f"{API}/accounts/password/reset", json={"token": token, "password": "a horse of 4"})
     assert done.status_code == 204
     assert log_in(linked.client, password="a horse of 4").status_code == 200
-    refused = linked.client.post(f"{API}/accounts/me/deletion", json={}, headers=headers)
-    assert refused.status_code == 401, "now it has one"
+    me = stored(linked, "ada@example.org")
+    assert me.name == "Ada of the provider", "the address was proven before: nothing else changes"
+
+
+def test_a_provider_that_names_no_address_opens_nothing(linked: World, issuer: OidcIssuer) -> None:
+    for email in ({"a": 1}, ["ada@example.org"], 7, "nobody", "", "a@b@c", True):
+        issuer.behaviour.claims |= {"email": email}
+        answer = sign_in(linked)
+        assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS"), email
+    assert linked.scalar(sa.select(sa.func.count()).select_from(user)) == 0
+
+
+def test_a_name_that_is_none_is_the_first_part_of_the_address(linked: World, issuer: OidcIssuer) -> None:
+    for number, name in enumerate((None, "", 7, ["x"], "Ada\nBcc: x", "x\u202e")):
+        issuer.behaviour.claims |= {"name": name, "sub": f"subject-{number}", "email": f"ada{number}@example.org"}
+        assert sign_in(linked).status_code == 200
+        assert stored(linked, f"ada{number}@example.org").name == f"ada{number}"
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -280,4 +384,68 @@ def test_settings_that_would_not_be_safe_are_refused(tmp_path: Path, changes: di
     platform = make_platform(Settings.model_validate({"data_dir": tmp_path} | good | changes))
     with pytest.raises(ValueError, match=told):
         assert platform.oidc
+    platform.close()
+
+
+def with_factor_values(issuer: OidcIssuer, tmp_path: Path, clock: ManualClock, values: str | None) -> World:
+    """A world whose provider's second factor counts where its token says one of `values`; Ada has a factor of ours too."""
+    settings = {"data_dir": tmp_path / "data", "oidc_second_factor_values": values}
+    platform = make_platform(Settings.model_validate(settings | issuer.settings()), clock)
+    upgrade(platform.database)
+    client = TestClient(create_app(lambda: platform), raise_server_exceptions=False)
+    world = World(platform, client)
+    set_up(world, newcomer(world))
+    return world
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "counts"),
+    [
+        (None, {"amr": ["pwd", "mfa"]}, False),
+        ("mfa", {"amr": ["pwd", "mfa"]}, True),
+        ("mfa, c2", {"acr": "c2"}, True),
+        ("mfa", {"amr": ["pwd"], "acr": "1"}, False),
+        ("mfa", {}, False),
+        ("mfa", {"amr": "mfa"}, False),
+        ("mfa", {"amr": [["mfa"], None, 1], "acr": ["mfa"]}, False),
+        ("", {"amr": [""], "acr": ""}, False),
+    ],
+)
+def test_the_providers_second_factor_counts_where_the_setting_says_so(
+    issuer: OidcIssuer, tmp_path: Path, clock: ManualClock, values: str | None, said: dict[str, Any], counts: bool
+) -> None:
+    world = with_factor_values(issuer, tmp_path, clock, values)
+    issuer.behaviour.claims = SOMEBODY | said
+    answer = sign_in(world)
+    assert answer.status_code == (200 if counts else 202), answer.text
+    if counts:
+        state = world.client.get(f"{API}/accounts/me/second-factor", headers=bearer(answer.json())).json()
+        assert state["shown"] is True
+    else:
+        assert set(answer.json()) == {"challenge", "expires_in"}
+    world.platform.close()
+
+
+def test_a_provider_that_says_nothing_of_a_factor_is_asked_for_ours(
+    issuer: OidcIssuer, tmp_path: Path, clock: ManualClock
+) -> None:
+    """An administrator who signs in by the provider alone has shown none, and is let in to set one up only."""
+    settings = {"data_dir": tmp_path / "data", "oidc_second_factor_values": "mfa"} | issuer.settings()
+    platform = make_platform(Settings.model_validate(settings), clock)
+    upgrade(platform.database)
+    world = World(platform, TestClient(create_app(lambda: platform), raise_server_exceptions=False))
+    sign_in(world)
+    platform.transact(lambda tx: tx.execute(sa.update(user).values(role="admin")))
+    weak = sign_in(world).json()
+    refused = world.client.get(f"{API}/accounts/users", headers=bearer(weak))
+    assert (refused.status_code, refused.json()["code"]) == (403, "SECOND_FACTOR_NEEDED")
+    issuer.behaviour.claims = SOMEBODY | {"amr": ["mfa"]}
+    strong = sign_in(world).json()
+    assert world.client.get(f"{API}/accounts/users", headers=bearer(strong)).status_code == 200
+    clock.advance(timedelta(minutes=16))
+    weak = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": weak["refresh_token"]}).json()
+    stale = world.client.post(f"{API}/accounts/me/second-factor", json={}, headers=bearer(weak))
+    assert (stale.status_code, stale.json()["code"]) == (401, "BAD_CREDENTIALS"), "no password, and no fresh sign-in"
+    issuer.behaviour.claims = SOMEBODY
+    set_up(world, sign_in(world).json(), password=None)
     platform.close()

@@ -197,3 +197,25 @@ def test_a_forgotten_session_that_nobody_can_see_is_not_thought_to_stay_for_a_da
     assert world.user().book(place, "12:15", minutes=15).status_code == 201
     clock.advance(timedelta(hours=1))
     assert driver.post(f"{path}/start").json()["reservation_status"] == "FULFILLED"
+
+
+def test_who_finds_their_charger_taken_leaves_at_no_cost_but_a_late_cancel_before_it_costs(
+    world: World, clock: ManualClock
+) -> None:
+    """Once the start has passed a cancel is a miss, but not where somebody else is still there; that somebody charges there
+    earlier, in a booking of their own, excuses nothing."""
+    place = world.location(evses=1)
+    stays(world, clock, place)
+    at(clock, "10:20")
+    late, path = book(world, place, "10:30")
+    before = late.post(f"{path}/cancel").json()
+    assert (before["reservation_status"], before["canceled"]["late"], before["canceled"]["fee_minor"] > 0) == (
+        "CANCELED",
+        True,
+        True,
+    )
+    driver, path = book(world, place, "10:30")
+    at(clock, "10:40")
+    left = driver.post(f"{path}/cancel").json()
+    assert (left["reservation_status"], left["canceled"]["fee_minor"]) == ("CANCELED", 0)
+    assert left["settlement"] is None

@@ -10,7 +10,16 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.host.pages import mailbox
-from functions.accounts.tables import account_token, identity, refresh_token, session, user, vehicle
+from functions.accounts.tables import (
+    account_token,
+    consent,
+    identity,
+    phone_verification,
+    refresh_token,
+    session,
+    user,
+    vehicle,
+)
 from functions.booking.tables import booking, slot_claim
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
@@ -46,7 +55,8 @@ def settled(world: World) -> dict[str, Any]:
     assert call(world, "POST", "/booking/bookings", tokens, place).status_code == 201
     assert call(world, "POST", "/optimizer/charge-requests", tokens, WISH).status_code == 202
     world.drain()
-    call(world, "PATCH", "/accounts/me", tokens, {"phone": "+31612345678"})
+    asked = call(world, "POST", "/accounts/me/phone", tokens, {"number": "+31612345678", "password": PASSWORD})
+    assert asked.status_code == 202, asked.text
     return tokens
 
 
@@ -72,6 +82,8 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
     assert sorted(found) == sorted(["README.txt", *(f"{name}.json" for name in names)])
     assert all(f"{name}.json" in found["README.txt"] for name in names)
     assert found["profile.json"]["email"] == "ada@example.org"
+    assert [one["document"] for one in found["profile.json"]["consents"]] == ["terms", "privacy"]
+    assert found["profile.json"]["phone_to_confirm"]["number"] == "+31612345678"
     assert found["vehicles.json"][0]["plate"] == PLATE
     assert len(found["bookings.json"]) == 2
     assert found["bookings.json"][0]["booking_requests"][0]["request_status"] == "ACCEPTED"
@@ -118,12 +130,15 @@ def test_a_deleted_account_leaves_bookings_of_nobody(world: World, clock: Manual
     assert log_in(world.client).status_code == 401
     assert world.client.post(f"{API}/accounts/refresh", json={"refresh_token": tokens["refresh_token"]}).status_code == 401
 
-    for table in (user, session, refresh_token, account_token, identity, vehicle, notification, idempotency_key, decision):
+    of_the_account = (user, session, refresh_token, account_token, phone_verification, identity, vehicle)
+    agreed = world.platform.read(lambda tx: tx.execute(sa.select(consent)).all())
+    assert {(row.document, row.address_hash) for row in agreed} == {("terms", None), ("privacy", None)}
+    for table in (*of_the_account, notification, idempotency_key, decision):
         assert world.scalar(sa.select(sa.func.count()).select_from(table)) == 0, table.name
     rows = world.platform.read(lambda tx: tx.execute(sa.select(booking)).all())
     assert len(rows) == 2
     assert {row.status for row in rows} == {"CANCELED"}
-    (pseudonym,) = {row.user_id for row in rows}
+    (pseudonym,) = {row.user_id for row in (*rows, *agreed)}
     assert pseudonym.version == 4
     assert {row.vehicle_id for row in rows} == {None}
     assert world.scalar(sa.select(sa.func.count()).select_from(slot_claim)) == 0, "what was booked is free again"

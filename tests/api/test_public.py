@@ -113,3 +113,17 @@ def test_anybody_learns_which_policy_decides_and_administrators_how_often(world:
     assert usage(world)["decisions_7d"] == 1, "counted once a minute"
     clock.advance(timedelta(minutes=1))
     assert usage(world)["decisions_7d"] == 2
+
+
+def test_a_client_is_told_of_the_installation(tmp_path: Path, clock: ManualClock, world: World) -> None:
+    told = world.client.get(f"{API}/config")
+    assert told.headers["cache-control"] == "public, max-age=300"
+    assert (told.json()["tiles"], told.json()["oidc"], told.json()["demo"]) == (None, False, False)
+    assert told.json()["limits"]["max_photo_bytes"] == world.platform.settings.max_photo_bytes
+    settings = {"tile_url": "https://tiles.example.org/{z}/{x}/{y}.png", "tile_attribution": "© somebody", "demo": True}
+    platform = make_platform(Settings.model_validate(settings | {"data_dir": tmp_path / "other"}), clock)
+    with TestClient(create_app(lambda: platform)) as client:
+        other = client.get(f"{API}/config").json()
+    platform.close()
+    assert other["tiles"] == {"url": settings["tile_url"], "attribution": settings["tile_attribution"]}
+    assert other["demo"] is True

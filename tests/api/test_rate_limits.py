@@ -24,6 +24,7 @@ from tests.support.world import API, Person, World
 LIMITS = {
     "searches_per_minute": 10,
     "asks_per_minute": 3,
+    "bookings_per_hour": 4,
     "sign_ins_per_account": 3,
     "sign_ins_per_address": 12,
     "account_mails_per_address": 4,
@@ -123,6 +124,28 @@ def test_what_a_driver_asks_for_is_limited_wherever_they_ask(instances: tuple[Wo
     assert ask(second, other, "charge-requests").status_code == 422, "another driver is not concerned"
     clock.advance(timedelta(seconds=45))
     assert ask(second, driver, "charge-requests").status_code == 422
+
+
+def test_booking_moving_and_cancelling_are_limited_together_and_a_cancel_is_never_refused(
+    instances: tuple[World, World], clock: ManualClock
+) -> None:
+    first, second = instances
+    driver, place = first.user("driver"), first.location()
+    made = driver.book(place, "12:00").json()
+    path = f"/booking/bookings/{made['id']}"
+    assert driver.post(f"{path}/reschedule", {"start": "2026-03-02T13:00:00Z"}).status_code == 200
+    assert driver.post(f"{path}/cancel").status_code == 200
+    made = driver.book(place, "12:00").json()
+    path = f"/booking/bookings/{made['id']}"
+    for world in instances:
+        body = {"location_id": place, "connector": "IEC_62196_T2", "start": "2026-03-02T15:00:00Z", "duration_minutes": 60}
+        refused(world.client.post(f"{API}/booking/bookings", json=body, headers=driver.headers()), "book", 3600)
+    refused(driver.post(f"{path}/reschedule", {"start": "2026-03-02T13:00:00Z"}), "book", 3600)
+    refused(driver.post("/optimizer/charge-requests", {}), "book", 3600)
+    assert first.user("driver").book(place, "12:00").status_code == 201, "it is a driver's own limit"
+    assert second.client.post(f"{API}{path}/cancel", headers=driver.headers()).status_code == 200
+    clock.advance(timedelta(hours=1))
+    assert driver.book(place, "12:00").status_code == 201
 
 
 def test_sign_in_is_limited_by_address_whatever_the_account(instances: tuple[World, World]) -> None:

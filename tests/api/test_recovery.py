@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.host.pages import mailbox
-from functions.accounts.tables import account_token, session, user
+from functions.accounts import service
+from functions.accounts.tables import account_token, consent, session, user
 from functions.notify.tables import delivery
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
@@ -155,6 +156,63 @@ def test_a_link_verifies_only_with_the_password_chosen_with_it(world: World) -> 
     assert post(world, "password/reset", {"token": token, "password": PASSWORD}).status_code == 204
     assert log_in(world.client).status_code == 200, "the reset proves the address too"
     assert log_in(world.client, password="eve knows this 4").status_code == 401
+
+
+TYPED = "Account locked: http://evil.example"
+
+
+def test_nothing_that_somebody_typed_is_mailed_to_an_address_nobody_proved(world: World) -> None:
+    """Verification, repeated or not; a forgotten password; the link to another address; who wants an address that has one."""
+    register(world.client, name=TYPED)
+    post(world, "verification", {"email": ADA["email"]})
+    post(world, "password/forgot", {"email": ADA["email"]})
+    tokens = newcomer(world, email="eve@example.org", name=TYPED)
+    post(world, "me/email", {"email": "victim@example.org", "password": PASSWORD}, tokens)
+    register(world.client, email="eve@example.org", name="Somebody else")
+    world.drain()
+    letters = mailbox(world.platform)
+    assert len(letters) == 6
+    for letter in letters:
+        assert "Somebody else" not in letter.text
+        assert "Somebody else" not in (letter.html or "")
+        if letter.to != "eve@example.org" or letter.subject == "Confirm your e-mail address":
+            assert letter.text.startswith("Hello,")
+            assert "evil" not in letter.text
+            assert "evil" not in (letter.html or "")
+    assert letters[0].text.startswith(f"Hello {TYPED},"), "their own name goes to their own address"
+
+
+def test_an_unverified_address_gets_no_message_but_its_links(world: World) -> None:
+    driver = world.user(phone="+31612345678")
+    world.platform.transact(lambda tx: tx.execute(sa.update(user).values(email_verified=False)))
+    assert driver.book(world.location(), "12:00").status_code == 201
+    world.drain()
+    assert [letter.kind for letter in mailbox(world.platform)] == ["SMS"]
+
+
+def test_a_reset_that_proves_the_address_leaves_nothing_of_what_was_typed(world: World) -> None:
+    register(world.client, name=TYPED, role="owner")
+    world.platform.transact(lambda tx: tx.execute(sa.update(user).values(phone="+31612345678")))
+    post(world, "password/forgot", {"email": ADA["email"]})
+    world.drain()
+    _, token = link(world.platform)
+    assert post(world, "password/reset", {"token": token, "password": "a new horse 5"}).status_code == 204
+    tokens = log_in(world.client, password="a new horse 5").json()
+    me = world.client.get(f"{API}/accounts/me", headers=bearer(tokens)).json()
+    assert (me["name"], me["phone"], me["role"]) == ("ada", None, "driver")
+    world.drain()
+    assert not any("evil" in letter.text for letter in mailbox(world.platform))
+
+
+def test_a_reset_of_a_verified_account_changes_the_password_alone(world: World) -> None:
+    newcomer(world, role="owner", name="Ada L.")
+    post(world, "password/forgot", {"email": ADA["email"]})
+    world.drain()
+    _, token = link(world.platform)
+    assert post(world, "password/reset", {"token": token, "password": "a new horse 5"}).status_code == 204
+    tokens = log_in(world.client, password="a new horse 5").json()
+    me = world.client.get(f"{API}/accounts/me", headers=bearer(tokens)).json()
+    assert (me["name"], me["role"]) == ("Ada L.", "owner")
 
 
 def test_registering_again_before_verifying_replaces_what_was_nobodys(world: World) -> None:
@@ -317,3 +375,17 @@ def test_any_characters_make_a_password(world: World, password: str) -> None:
     assert log_in(world.client, password=password).status_code == 200
     assert log_in(world.client, password=password.upper()).status_code == 401
     assert log_in(world.client, password=password[:-1]).status_code == 401
+
+
+def test_an_operators_command_keeps_nothing_of_what_a_stranger_typed(world: World) -> None:
+    register(world.client, name=TYPED)
+    world.platform.transact(lambda tx: tx.execute(sa.update(user).values(phone="+31612345678")))
+    values: dict[str, Any] = {
+        "email": ADA["email"],
+        "password": "a new horse 5",
+        "name": "Administrator",
+        "role": "admin",
+    }
+    made = world.platform.transact(lambda tx: service.ensure_user(tx=tx, **values))
+    assert (made.name, made.phone, made.role, made.email_verified) == ("Administrator", None, "admin", True)
+    assert world.scalar(sa.select(sa.func.count()).select_from(consent)) == 0

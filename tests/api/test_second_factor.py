@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 
 from devhost.host.pages import mailbox
 from functions.accounts.tables import account_token, recovery_code, second_factor, session, user
 from shared.audit import audit_entry
 from shared.clock import ManualClock
+from shared.settings import Settings
 from tests.support.authenticator import FACTOR, Authenticator, equip, set_up
 from tests.support.people import PASSWORD, bearer, link, log_in, mail_subjects, newcomer
 from tests.support.world import API, Person, World
@@ -110,6 +112,27 @@ def test_a_secret_copied_to_another_account_opens_nothing(world: World) -> None:
     world.platform.transact(lambda tx: tx.execute(statement))
     assert theirs.post("/accounts/me/second-factor/removal", {"code": app.code()}).status_code == 503
     assert mine.post("/accounts/me/second-factor/removal", {"code": app.code()}).status_code == 204
+
+
+def test_a_key_rotates_as_people_sign_in(world: World, clock: ManualClock) -> None:
+    """The steps of docs/accounts.md: the new key in front, a code of the app, then the old key is gone."""
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    folder = world.platform.settings.data_dir
+
+    def use(keys: str) -> None:
+        world.platform.settings = Settings.model_validate({"data_dir": folder, "data_keys": keys})
+        clock.advance(timedelta(minutes=1))
+
+    use(old)
+    app = set_up(world, newcomer(world))
+    use(f"{new},{old}")
+    assert answered(world, challenge(world), code=app.code()).status_code == 200
+    use(new)
+    assert answered(world, challenge(world), code=app.code()).status_code == 200
+    use(old)
+    lost = answered(world, challenge(world), code=app.code())
+    assert code_of(lost) == (503, "UNAVAILABLE")
+    assert answered(world, challenge(world), recovery_code=app.recovery_codes[0]).status_code == 200
 
 
 @pytest.mark.parametrize(("steps", "status"), [(-2, 401), (-1, 200), (0, 200), (1, 200), (2, 401)])

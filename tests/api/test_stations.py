@@ -71,7 +71,9 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
             "power_kw": 22,
             "capacity": 1,
             "free": None,
+            "price": "TARIFF",
             "tariff_id": put.json()["pools"][0]["tariff_id"],
+            "other_tariff_ids": [],
             "forecast": None,
         }
     ]
@@ -247,3 +249,24 @@ def test_a_quote_is_what_the_booking_freezes(world: World) -> None:
     assert world.user().post("/booking/bookings", body).json()["quote"] == quote
     unknown = world.client.post(f"{API}/payments/quotes", json=body | {"connector": CCS})
     assert unknown.json()["errors"][0]["field"] == "connector"
+
+
+def test_a_place_is_named_by_latitude_and_longitude_and_by_the_old_names_still(world: World) -> None:
+    world.location()
+
+    def search(**params: float) -> Any:
+        return world.client.get(f"{API}/stations/locations", params=params)
+
+    new, old = search(latitude=52.09, longitude=5.12), search(lat=52.09, lon=5.12)
+    assert len(new.json()["items"]) == 1
+    assert old.json() == new.json()
+    for params, field in (
+        ({"longitude": 5.12}, "latitude"),
+        ({"lat": 52.09}, "longitude"),
+        ({"latitude": 52.09, "lat": 52.09, "lon": 5.12}, "lat"),
+        ({"latitude": 91, "longitude": 5.12}, "latitude"),
+    ):
+        refused = search(**params)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), params
+    parameters = world.client.get(f"{API}/openapi.json").json()["paths"][f"{API}/stations/locations"]["get"]["parameters"]
+    assert {item["name"] for item in parameters if item.get("deprecated")} == {"lat", "lon"}

@@ -27,7 +27,8 @@ def test_users_are_listed_and_filtered(world: World) -> None:
     rest = admin.get("/accounts/users", limit=2, cursor=page["next_cursor"]).json()
     assert [item["id"] for item in (*page["items"], *rest["items"])] == [str(item.id) for item in (admin, *people)]
     assert rest["next_cursor"] is None
-    assert set(page["items"][0]) == {"id", "email", "name", "phone", "role", "status", "email_verified", "created_at"}
+    members = {"id", "email", "name", "phone", "phone_verified_at", "role", "status", "email_verified", "created_at"}
+    assert set(page["items"][0]) == members
     owners = admin.get("/accounts/users", role="owner").json()["items"]
     assert [item["id"] for item in owners] == [str(people[1].id)]
     admin.patch(f"/accounts/users/{people[0].id}", {"status": "SUSPENDED"})

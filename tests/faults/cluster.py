@@ -116,6 +116,7 @@ class Cluster:
                 "JWT_SECRET": SECRET,
                 "MESSAGE_HOLD_S": "0",
                 "LOG_LEVEL": "WARNING",
+                "RATE_LIMITS": "false",
             }
             mine = {name.lower(): value for name, value in settings.items()}
             self.platform = make_platform(Settings.model_validate(mine | {"data_dir": self._folder / "mine"}), SystemClock())

@@ -1,5 +1,6 @@
 """The clients: drivers who reserve, move, cancel and ask, and remember every answer, by which the database is judged."""
 
+import functools
 import json
 import random
 import threading
@@ -12,6 +13,9 @@ from typing import Any
 
 import httpx2 as httpx
 
+from functions.accounts import service as accounts
+from functions.accounts.schemas import VehicleCreate
+from functions.stations.enums import ConnectorType
 from shared.web.idempotency import DECIDED
 from tests.support.world import API, TYPE2, Person
 
@@ -127,8 +131,16 @@ class ContendingDriver:
         self._hint: dict[str, Any] | None = None
         self._client = client or httpx.Client(timeout=30)
         self._hurries = client is None
+        self._cars = [self._car() for _ in range(8)]
         self._headers: tuple[float, dict[str, str]] = (-1e9, {})
         self._pause = threading.Event()
+
+    def _car(self) -> str:
+        """One of several cars, so that a driver can want several places at once."""
+        vehicle_in = VehicleCreate(battery_kwh=60, max_power_kw=22, standards=[ConnectorType(TYPE2)])
+        person = self.person
+        add = functools.partial(accounts.add_vehicle, vehicle_in=vehicle_in, user_id=person.id)
+        return str(person.world.platform.transact(lambda tx: add(tx=tx)).id)
 
     def close(self) -> None:
         """Ends the driver's connections."""
@@ -172,22 +184,21 @@ class ContendingDriver:
         return {"start": start.isoformat(), "duration_minutes": self.rng.choice((15, 30, 45, 60, 90))}
 
     def _reserve(self) -> None:
-        body = {"location_id": self.place[0], "connector": TYPE2} | (self._hint or self._when())
+        body = {"location_id": self.place[0], "connector": TYPE2, "vehicle_id": self.rng.choice(self._cars)}
+        body |= self._hint or self._when()
         self._hint = None
         self.send(Attempt(self.person.id, "reserve", "/booking/bookings", body))
 
     def _ask(self) -> None:
         departure = self.day + timedelta(minutes=self.rng.randrange(max(1, self.hours - 3) * 60))
         body = {
-            "battery_kwh": 60,
+            "vehicle_id": self.rng.choice(self._cars),
             "soc": 0.4,
-            "connectors": [TYPE2],
-            "max_power_kw": 22,
             "radius_km": 2.0,
             "energy_kwh": self.rng.choice((4, 8, 15)),
             "earliest_departure": departure.isoformat(),
             "latest_finish": (departure + timedelta(hours=3)).isoformat(),
-            "origin": {"lat": self.place[1], "lon": self.place[2]},
+            "origin": {"latitude": self.place[1], "longitude": self.place[2]},
             "auto_book": self.rng.random() < 0.6,
         }
         self.send(Attempt(self.person.id, "ask", "/optimizer/charge-requests", body))
@@ -314,7 +325,7 @@ class ContendingDriver:
 
     def _fair(self, attempt: Attempt) -> frozenset[str]:
         """The refusals, other than a taken slot, that an attempt may meet."""
-        if attempt.action == "reserve":
+        if attempt.action in ("reserve", "reschedule"):
             return frozenset({"LIMIT_REACHED"})
         if attempt.action in ("accept", "withdraw"):  # the offer may have run out between the look and the click
             return frozenset({"WRONG_STATE", "LIMIT_REACHED"})

@@ -257,7 +257,8 @@ def messages_have_their_effect_once(
         if row.state == DEAD:
             yield Violation("lost", invariant, f"{name} is a dead letter: {row.last_error}")
             continue
-        consumed = (CONSUMERS[row.queue], str(message_id)) in snapshot.inbox
+        consumer = "follow_reservation" if row.type == "reservation_ended" else CONSUMERS[row.queue]
+        consumed = (consumer, str(message_id)) in snapshot.inbox
         if not consumed and row.type != "message_due" and not _needless(row, snapshot):
             yield Violation("lost", invariant, f"{name} was consumed by nobody")
         if consumed and row.queue == NOTIFY and row.type != "booking_reminder":

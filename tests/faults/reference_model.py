@@ -16,6 +16,8 @@ from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE
 from shared.slots import slot_after, slot_of
 
 LIMIT = 3
+HOLD_LIMIT = 3
+PATIENCE = timedelta(minutes=10)
 CHANGE_UNTIL = CANCEL_UNTIL = timedelta(minutes=60)
 EARLY = timedelta(minutes=10)
 NO_SHOW_AFTER = timedelta(minutes=15)
@@ -55,10 +57,24 @@ class ReferenceBooking:
     stopped: datetime | None = None
     fee: int | None = None
     """Minor units."""
+    miss_at: datetime | None = None
+    """From when it is a miss."""
     slots: set[int] = field(default_factory=set)
     """Quarter hours that it holds."""
     evse: bytes | None = None
     """As the table had it last: a settled booking keeps it."""
+
+    def known(self, now: datetime) -> None:
+        """Made, moved, taken or told at `now`: its driver has their time from then on."""
+        self.miss_at = max(self.start, now) + NO_SHOW_AFTER
+
+    def fee_of(self, fee: int) -> int:
+        """No fee is above the quote."""
+        return min(fee, int(self.quote["total_minor"]))
+
+    def begun(self, now: datetime) -> bool:
+        """Whether it is too late to cancel it: it was booked before its start, which has passed."""
+        return now > self.start and self.miss_at == self.start + NO_SHOW_AFTER
 
     @property
     def settled(self) -> bool:
@@ -83,6 +99,8 @@ class ReferenceRequest:
     id: str
     driver: int
     auto_book: bool
+    asked: datetime
+    departs: datetime
     status: str = "QUEUED"
     """As it is stored; `at` says what is shown."""
     booking: str | None = None
@@ -130,6 +148,11 @@ class ReferenceModel:
         ]
         return len(open_) >= LIMIT
 
+    def at_hold_limit(self, driver: int, now: datetime) -> bool:
+        """Whether as many offers are held for a driver as may be."""
+        mine = [item for item in self.bookings.values() if item.driver == driver and item.status == "PENDING"]
+        return sum(item.counts(now) for item in mine) >= HOLD_LIMIT
+
     def announce(self, item: ReferenceBooking, event_type: str, now: datetime, *, reminder: bool = True) -> None:
         """The driver is told, and reminded an hour before where that is still to come."""
         self.events[(event_type, item.id)] += 1
@@ -164,19 +187,38 @@ class ReferenceModel:
             self.announce(item, "booking_reserved", now)
         else:
             item.hold_expires = now + OFFER_HOLD
+        item.known(now)
         self.bookings[item.id] = item
         return item
 
     def canceled(self, item: ReferenceBooking, now: datetime) -> None:
-        """By its driver; late it costs what the terms say."""
-        late = item.status == "RESERVED" and now > item.start - CANCEL_UNTIL
-        item.status, item.slots, item.fee = "CANCELED", set(), CANCEL_FEE if late else 0
+        """By its driver; late it costs what the terms say, and after the start it is a miss."""
+        begun = item.begun(now)
+        kept = item.status == "RESERVED" and not (begun and self._somebody_charges(item))
+        if kept and begun:
+            self.missed(item, now)
+            return
+        late = kept and now > item.start - CANCEL_UNTIL
+        item.status, item.slots, item.fee = "CANCELED", set(), item.fee_of(CANCEL_FEE) if late else 0
+        self.over(item)
         self.announce(item, "booking_canceled", now, reminder=False)
+
+    def missed(self, item: ReferenceBooking, now: datetime) -> None:
+        """Nobody came."""
+        item.status, item.slots, item.fee = "NO_SHOW", set(), item.fee_of(NO_SHOW_FEE)
+        self.over(item)
+        self.announce(item, "booking_no_show", now, reminder=False)
+
+    def over(self, item: ReferenceBooking) -> None:
+        """Its charge request will hear of it."""
+        if item.request is not None:
+            self.events[("reservation_ended", item.id)] += 1
 
     def moved(self, item: ReferenceBooking, start: datetime, end: datetime, quote: dict[str, Any], now: datetime) -> None:
         """To another period, with the quote of that."""
         self.end_lapsed(item.place, now)
         item.start, item.end, item.quote = start, end, quote
+        item.known(now)
         item.slots = set(range(slot_of(start), slot_of(end)))
         item.revealed = start - now <= REVEAL_BEFORE
         item.evse = None
@@ -185,6 +227,7 @@ class ReferenceModel:
     def confirmed(self, item: ReferenceBooking, now: datetime) -> None:
         """A hold was taken."""
         item.status, item.hold_expires = "RESERVED", None
+        item.known(now)
         item.revealed = item.start - now <= REVEAL_BEFORE
         self.announce(item, "booking_reserved", now)
 
@@ -243,6 +286,7 @@ class ReferenceModel:
             item.slots, item.evse = set(range(first, slot_of(item.end))), None
             self.events[("evse_changed", item.id)] += 1
         item.status, item.started, item.revealed = "FULFILLED", now, True
+        self.over(item)
 
     def ended(self, item: ReferenceBooking, now: datetime) -> None:
         """Charging has ended: what is left is free."""
@@ -251,24 +295,34 @@ class ReferenceModel:
         self.announce(item, "session_stopped", now, reminder=False)
 
     def timers(self, now: datetime) -> None:
-        """Lapsed holds, no-shows, and EVSEs that are told."""
+        """Lapsed holds, no-shows, EVSEs that are told, and requests that waited too long."""
         for place in self.places.values():
             self.end_lapsed(place, now)
         for item in self.bookings.values():
-            if item.status == "RESERVED" and item.start + NO_SHOW_AFTER <= now and self._somebody_charges(item):
+            if item.status != "RESERVED" or item.miss_at is None or item.miss_at > now:
+                continue
+            if self._somebody_charges(item):
                 item.status, item.slots, item.fee = "CANCELED", set(), 0
+                self.over(item)
                 self.announce(item, "booking_canceled", now, reminder=False)
-            elif item.status == "RESERVED" and item.start + NO_SHOW_AFTER <= now:
-                item.status, item.slots, item.fee = "NO_SHOW", set(), NO_SHOW_FEE
-                self.announce(item, "booking_no_show", now, reminder=False)
+            else:
+                self.missed(item, now)
         for item in self.bookings.values():
             if item.status == "RESERVED" and not item.revealed and item.start <= now + REVEAL_BEFORE:
                 item.revealed = True
+                item.known(now)
                 self.events[("evse_revealed", item.id)] += 1
-
-    def holds_told(self) -> None:
-        """The queue was worked off: requests whose hold ran out are expired."""
         for request in self.requests.values():
+            if request.status == "QUEUED" and request.asked + PATIENCE < now:
+                request.status = "FAILED"
+                self.events[("charge_request_failed", request.id)] += 1
+
+    def requests_told(self) -> None:
+        """The queue was worked off: requests whose hold ran out are expired, those whose booking is over end with it."""
+        for request in self.requests.values():
+            booked = self.bookings.get(str(request.booking))
+            if request.status in ("OFFERED", "RESERVED") and booked and self.events[("reservation_ended", booked.id)]:
+                request.status = booked.status
             if request.status == "OFFERED" and self.events[("hold_expired", request.id)]:
                 request.status = "EXPIRED"
                 self.events[("charge_request_expired", request.id)] += 1

@@ -17,15 +17,20 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from functions.accounts import service as accounts
+from functions.accounts.schemas import VehicleCreate
 from functions.booking import sweeps
 from functions.booking.domain import OFFER_HOLD
 from functions.booking.tables import booking, slot_claim
 from functions.notify.tables import notification
+from functions.optimizer import outcomes
 from functions.optimizer.tables import charge_request
 from functions.stations.domain import BookingTerms
+from functions.stations.enums import ConnectorType
 from shared.clock import ManualClock
 from shared.db import metadata
 from shared.outbox import outbox_message
+from shared.ratelimit import RateLimiter
 from shared.slots import slot_of, slot_start
 from shared.web.idempotency import DECIDED
 from tests.conftest import MONDAY_EIGHT
@@ -34,6 +39,7 @@ from tests.faults.invariants import DatabaseSnapshot, check_snapshot
 from tests.faults.reference_model import (
     CHANGE_UNTIL,
     LIMIT,
+    PATIENCE,
     ReferenceBooking,
     ReferenceModel,
     ReferencePool,
@@ -67,6 +73,8 @@ class BookingLifecycle(RuleBasedStateMachine):
 
         platform.database.transact(empty)
         self.clock = platform.clock = ManualClock(MONDAY_EIGHT)
+        unlimited = platform.settings.model_copy(update={"rate_limits": False})
+        platform.limits = RateLimiter(platform.database, platform.clock, unlimited)
         terms = BookingTerms(open_bookings_per_driver=LIMIT)
         near = self.world.location(evses=2, latitude=52.09, name="Two", terms=terms)
         far = self.world.location(evses=1, latitude=52.11, name="One", terms=terms)
@@ -93,6 +101,13 @@ class BookingLifecycle(RuleBasedStateMachine):
         if answer.status_code < 300:
             return str(answer.status_code), document
         return f"{answer.status_code} {document['code']}", document
+
+    def car(self, driver: int) -> str:
+        """A car that is nowhere yet."""
+        vehicle_in = VehicleCreate(battery_kwh=60, max_power_kw=22, standards=[ConnectorType(TYPE2)])
+        user_id = self.drivers[driver].id
+        made = self.world.platform.transact(lambda tx: accounts.add_vehicle(tx=tx, vehicle_in=vehicle_in, user_id=user_id))
+        return str(made.id)
 
     def booking(
         self, pick: int, fits: Callable[[ReferenceBooking], bool] = lambda item: item.status == "RESERVED"
@@ -128,7 +143,7 @@ class BookingLifecycle(RuleBasedStateMachine):
         """Books a place."""
         place, start = self.places[where], self.start(ahead)
         body = {"location_id": place.id, "connector": TYPE2, "start": start.isoformat(), "duration_minutes": minutes}
-        answer, document = self.post(driver, "/booking/bookings", body)
+        answer, document = self.post(driver, "/booking/bookings", body | {"vehicle_id": self.car(driver)})
         if ahead < 0:
             assert answer == "422 INVALID"
         elif self.reference.at_limit(driver, place, self.now):
@@ -161,10 +176,8 @@ class BookingLifecycle(RuleBasedStateMachine):
     def ask(self, driver: int, auto_book: bool, hours: int, energy: int, at_once: int) -> None:
         """A charge request; two of three are delivered at once."""
         body = {
-            "battery_kwh": 60,
+            "vehicle_id": self.car(driver),
             "soc": 0.4,
-            "connectors": [TYPE2],
-            "max_power_kw": 22,
             "energy_kwh": energy,
             "origin": {"lat": 52.091, "lon": 5.121},
             "auto_book": auto_book,
@@ -172,7 +185,8 @@ class BookingLifecycle(RuleBasedStateMachine):
         }
         answer, document = self.post(driver, "/optimizer/charge-requests", body)
         assert (answer, document["status"]) == ("202", "QUEUED")
-        self.reference.requests[document["id"]] = ReferenceRequest(document["id"], driver, auto_book)
+        departs = self.now + timedelta(hours=hours)
+        self.reference.requests[document["id"]] = ReferenceRequest(document["id"], driver, auto_book, self.now, departs)
         self.reference.events[("charge_requested", document["id"])] += 1
         if at_once:
             self.deliver()
@@ -206,7 +220,10 @@ class BookingLifecycle(RuleBasedStateMachine):
             return
         assert answer == "200"
         self.reference.canceled(item, self.now)
-        assert document["canceled"]["fee_minor"] == item.fee
+        if item.status == "NO_SHOW":
+            assert document["settlement"]["no_show_fee_minor"] == item.fee
+        else:
+            assert document["canceled"]["fee_minor"] == item.fee
 
     @precondition(lambda self: self.reference.bookings)
     @rule(pick=picks)
@@ -309,6 +326,8 @@ class BookingLifecycle(RuleBasedStateMachine):
             request.status = "CANCELED"
             if held is not None and held.status in ("PENDING", "RESERVED"):
                 self.reference.canceled(held, self.now)
+            if held is not None:
+                request.status = held.status
 
     @precondition(lambda self: self.last)
     @rule()
@@ -332,7 +351,7 @@ class BookingLifecycle(RuleBasedStateMachine):
         self.world.drain()
         for request in waiting:
             self._decided(request)
-        self.reference.holds_told()
+        self.reference.requests_told()
         self._check_told()
 
     def _decided(self, request: ReferenceRequest) -> None:
@@ -341,7 +360,11 @@ class BookingLifecycle(RuleBasedStateMachine):
         if document["status"] == "UNSATISFIABLE":
             request.status = "UNSATISFIABLE"
             self.reference.events[("charge_request_unsatisfiable", request.id)] += 1
-            closed = [place for place in self.places if self.reference.at_limit(request.driver, place, self.now)]
+            if request.departs + PATIENCE <= self.now:
+                assert document["reason"] == "TOO_LATE"
+                return
+            held = not request.auto_book and self.reference.at_hold_limit(request.driver, self.now)
+            closed = [place for place in self.places if held or self.reference.at_limit(request.driver, place, self.now)]
             assert document["reason"] in (("LIMIT_REACHED", "ALL_FULL") if closed else ("ALL_FULL",))
             assert not any(idle(self.reference, place, self.now, 8) for place in self.places if place not in closed)
             return
@@ -350,6 +373,8 @@ class BookingLifecycle(RuleBasedStateMachine):
         start, end = (datetime.fromisoformat(booked["period"][name]) for name in ("start", "end"))
         slots = set(range(slot_of(start), slot_of(end)))
         place = self.reference.places[booked["location_id"]]
+        assert request.departs + PATIENCE > self.now, "its time is over"
+        assert request.auto_book or not self.reference.at_hold_limit(request.driver, self.now)
         assert not self.reference.at_limit(request.driver, place, self.now)
         assert self.reference.may_claim(place, slots, self.now) is not False, "a place that was full was booked"
         item = self.reference.reserved(booked, request.driver, self.now, request=request.id)
@@ -361,7 +386,7 @@ class BookingLifecycle(RuleBasedStateMachine):
 
     def _check_told(self) -> None:
         """Every event that is due and is told was told once."""
-        silent = ("charge_requested", "hold_expired", "booking_reminder")
+        silent = ("charge_requested", "hold_expired", "reservation_ended", "booking_reminder")
         expected = Counter(event_type for event_type, _ in self.reference.events.elements() if event_type not in silent)
         rows = self.world.platform.read(lambda tx: tx.execute(sa.select(notification.c.type)).scalars().all())
         assert Counter(event_type for event_type in rows if event_type != "booking_reminder") == expected
@@ -373,6 +398,7 @@ class BookingLifecycle(RuleBasedStateMachine):
         sweeps.release_expired_holds(platform)
         sweeps.sweep_no_shows(platform)
         sweeps.assign_evses(platform)
+        outcomes.fail_overdue_requests(platform)
         self.reference.timers(self.now)
 
     @rule(minutes=st.sampled_from([1, 2, 5, 14, 15, 31, 60]))

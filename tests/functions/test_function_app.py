@@ -35,7 +35,7 @@ HTTP = {
     "optimizer": "optimizer/{*path}",
     "payments": "payments/{*path}",
     "stations": "stations/{*path}",
-    "root": r"{page:regex(^(docs|openapi\.json|health)$)}/{*rest}",
+    "root": r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}",
 }
 TIMERS = {
     "every_ten_seconds": "*/10 * * * * *",

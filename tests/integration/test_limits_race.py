@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.stack.mariadb import Mariadb
+from functions.booking import cancellations
 from functions.booking import service as booking
 from functions.booking.domain import Booking, ReservationRequest
 from functions.booking.tables import booking as booking_table
@@ -30,7 +31,7 @@ TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
 @pytest.fixture
 def mariadb_settings() -> dict[str, Any]:
-    return {"database_pool_size": 20, "open_bookings_per_driver": 3}
+    return {"database_pool_size": 20, "open_bookings_per_driver": 3, "pending_bookings_per_driver": 2}
 
 
 @pytest.fixture
@@ -47,15 +48,22 @@ def places(world: World, count: int, **terms: int) -> list[uuid.UUID]:
     return [uuid.UUID(location_id) for location_id in location_ids]
 
 
-def car_of(driver: Person) -> uuid.UUID:
-    body = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}
+def car_of(driver: Person, **more: str) -> uuid.UUID:
+    body = {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]} | more
     return uuid.UUID(driver.post("/accounts/me/vehicles", body).json()["id"])
 
 
 def reserve(
-    driver: Person, place: uuid.UUID, car: uuid.UUID | None, start: datetime = TEN, minutes: int = 60
+    driver: Person,
+    place: uuid.UUID,
+    car: uuid.UUID | None,
+    start: datetime = TEN,
+    minutes: int = 60,
+    hold_until: datetime | None = None,
 ) -> Callable[[Tx], Booking]:
-    request = ReservationRequest(driver.id, place, TYPE2, start, duration_minutes=minutes, vehicle_id=car)
+    request = ReservationRequest(
+        driver.id, place, TYPE2, start, duration_minutes=minutes, vehicle_id=car, hold_until=hold_until
+    )
     return lambda tx: booking.reserve_slot(tx=tx, request=request)
 
 
@@ -108,17 +116,56 @@ def test_at_many_places_at_once_as_many_win_as_are_allowed(world: World) -> None
     driver, location_ids = world.user(), places(world, 8)
     meet = threading.Barrier(8)
 
-    def attempt(place: uuid.UUID) -> str:
+    def attempt(numbered: tuple[int, uuid.UUID]) -> str:
+        number, place = numbered
         meet.wait(20)
         try:
-            world.platform.transact(reserve(driver, place, None))
+            world.platform.transact(reserve(driver, place, None, TEN + timedelta(hours=number)))
         except LimitReached as error:
             return str(error.details["scope"])
         return "won"
 
     with ThreadPoolExecutor(8) as pool:
-        outcomes = sorted(pool.map(attempt, location_ids))
+        outcomes = sorted(pool.map(attempt, enumerate(location_ids)))
     assert outcomes == ["platform"] * 5 + ["won"] * 3
+
+
+def at_once(world: World, attempts: list[Callable[[Tx], Booking]]) -> list[str]:
+    """What becomes of reservations made at one instant, in order: `won`, or the limit that refused."""
+    meet = threading.Barrier(len(attempts))
+
+    def attempt(reservation: Callable[[Tx], Booking]) -> str:
+        meet.wait(20)
+        try:
+            world.platform.transact(reservation)
+        except LimitReached as error:
+            return str(error.details["limit"])
+        return "won"
+
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        return sorted(pool.map(attempt, attempts))
+
+
+def test_the_unnamed_car_is_in_one_place_at_once(world: World) -> None:
+    driver = world.user()
+    outcomes = at_once(world, [reserve(driver, place, None) for place in places(world, 6)])
+    assert outcomes == ["one_vehicle_one_place"] * 5 + ["won"]
+
+
+def test_vehicles_of_one_plate_are_in_one_place_at_once(world: World) -> None:
+    driver = world.user()
+    cars = [car_of(driver, plate=plate) for plate in ("AB-12", "ab12", "ab 12", "Ab.12")]
+    outcomes = at_once(world, [reserve(driver, place, car) for place, car in zip(places(world, 4), cars, strict=True)])
+    assert outcomes == ["one_vehicle_one_place"] * 3 + ["won"]
+
+
+def test_no_more_offers_are_held_at_once_than_allowed(world: World) -> None:
+    driver, location_ids = world.user(), places(world, 6)
+    attempts = [
+        reserve(driver, place, None, TEN + timedelta(hours=number), hold_until=TEN - timedelta(hours=1))
+        for number, place in enumerate(location_ids)
+    ]
+    assert at_once(world, attempts) == ["pending_bookings_per_driver"] * 4 + ["won"] * 2
 
 
 def test_reserves_moves_and_cancels_at_random_never_put_a_vehicle_in_two_places(world: World) -> None:
@@ -142,7 +189,7 @@ def test_reserves_moves_and_cancels_at_random_never_put_a_vehicle_in_two_places(
                 elif mine and dice.random() < 0.4:
                     booking_id = dice.choice(mine)
                     world.platform.transact(
-                        lambda tx, booking_id=booking_id: booking.cancel_booking(tx=tx, booking_id=booking_id)
+                        lambda tx, booking_id=booking_id: cancellations.cancel_booking(tx=tx, booking_id=booking_id)
                     )
                 else:
                     minutes = dice.choice((15, 30, 60))

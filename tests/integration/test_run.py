@@ -91,7 +91,13 @@ def test_it_starts_answers_stops_and_keeps_its_data(tmp_path: Path) -> None:
         request = ask(first, log_in(first))
         assert request["status"] == "RESERVED"
         assert "/api/v1/docs" in first.text
-        assert first.text.count("curl") == 3
+        commands = [line for line in first.text.splitlines() if "curl" in line]
+        assert len(commands) == 3
+        walked = subprocess.run(["bash", "-c", "\n".join(commands)], capture_output=True, text=True, timeout=60, check=True)
+        booking, where, why = walked.stdout.splitlines()
+        assert re.fullmatch(r"RESERVED booking [0-9a-f-]{36}", booking), walked.stdout + walked.stderr
+        assert " to " in where
+        assert why
         assert httpx.get(first.url("/dev"), timeout=20).status_code == 200
     finally:
         code = first.stop()
@@ -101,7 +107,7 @@ def test_it_starts_answers_stops_and_keeps_its_data(tmp_path: Path) -> None:
     again = Running(tmp_path)
     try:
         bookings = httpx.get(again.url("/api/v1/booking/bookings"), headers=log_in(again), timeout=20).json()["items"]
-        assert [item["id"] for item in bookings] == [request["booking_id"]]
+        assert sorted(item["id"] for item in bookings) == sorted([str(request["booking_id"]), booking.split()[-1]])
     finally:
         assert again.stop() == 0
 
@@ -143,6 +149,22 @@ def test_a_port_that_is_taken_is_said_with_the_remedy(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert f"Port {port} is taken" in refused(tmp_path, PORT=str(port))
+
+
+def test_make_admin_without_an_address_says_how(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    for given in ({}, {"EMAIL": ""}, {"EMAIL": "nobody"}):
+        done = subprocess.run(
+            [sys.executable, "-m", "devhost.admin"],
+            cwd=ROOT,
+            env=environment | {"DATA_DIR": str(tmp_path)} | given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "make admin EMAIL=you@example.org" in done.stderr
 
 
 def test_wrong_settings_are_said(tmp_path: Path) -> None:

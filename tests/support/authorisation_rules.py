@@ -33,6 +33,7 @@ from functions.stations.tables import evse, location
 from shared import outbox
 from shared.db import new_id
 from shared.tx import Tx
+from tests.support.people import TERMS
 from tests.support.world import TYPE2, Person, World
 
 ANYBODY = frozenset({"nobody", "driver", "owner", "admin"})
@@ -94,6 +95,7 @@ def _owned(world: World, person: Person, *, status: str) -> str:
         opening_times=None,
         evses=(("E1", (plug,)),),
         tariffs={},
+        free_of_charge=True,
     )
 
     def make(tx: Tx) -> str:
@@ -376,7 +378,12 @@ RULES: dict[str, Rule] = {
     "GET /booking/page": Rule(EVERYBODY, blind=True),
     "POST /accounts/logout": Rule(SIGNED_IN, status=204),
     "GET /accounts/audit": Rule(ADMINS),
+    "GET /accounts/legal": Rule(ANYBODY),
+    "GET /accounts/terms": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /accounts/privacy": Rule(ANYBODY | STATIONS, blind=True),
+    "GET /accounts/imprint": Rule(ANYBODY | STATIONS, blind=True),
     "GET /accounts/me": Rule(SIGNED_IN),
+    "POST /accounts/me/consents": Rule(SIGNED_IN, body={"document": "terms", "version": TERMS}, status=201),
     "PATCH /accounts/me": Rule(SIGNED_IN, body={"name": "Ada L."}),
     "POST /accounts/me/password": Rule(
         SIGNED_IN,
@@ -388,6 +395,13 @@ RULES: dict[str, Rule] = {
         body=lambda scene, person: {"email": "new@example.org", "password": _password(scene, person)},
         status=202,
     ),
+    "POST /accounts/me/phone": Rule(
+        SIGNED_IN,
+        body=lambda scene, person: {"number": "06 1234 5678", "country": "NL", "password": _password(scene, person)},
+        status=202,
+    ),
+    "POST /accounts/me/phone/confirm": Rule(SIGNED_IN, body={"code": "123456"}, status=409),
+    "DELETE /accounts/me/phone": Rule(SIGNED_IN, status=204),
     "GET /accounts/me/sessions": Rule(SIGNED_IN),
     "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),
     "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
@@ -530,6 +544,7 @@ RULES: dict[str, Rule] = {
     ),
     # the root
     "GET /health": Rule(EVERYBODY, blind=True),
+    "GET /config": Rule(EVERYBODY, blind=True),
     "GET /docs": Rule(EVERYBODY, blind=True),
     "GET /openapi.json": Rule(EVERYBODY, blind=True),
     "HEAD /openapi.json": Rule(EVERYBODY, blind=True),

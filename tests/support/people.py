@@ -8,11 +8,15 @@ import httpx2 as httpx
 from fastapi.testclient import TestClient
 
 from devhost.host.pages import mailbox
+from functions.accounts.legal_texts import Document, current
 from shared.platform import Platform
+from shared.settings import Settings
 from tests.support.world import API, World
 
 PASSWORD = "correct horse 4"
-ADA = {"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"}
+TERMS = current(Settings(), Document.TERMS).version
+"""The version of the terms that are shipped."""
+ADA = {"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada", "accept_terms": TERMS}
 
 
 def register(client: TestClient, **changes: Any) -> httpx.Response:

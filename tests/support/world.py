@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from app.process import use_platform
 from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import triggers
+from functions.accounts import consents
 from functions.accounts import repository as account_rows
 from functions.accounts.domain import AccountSession, User, session_end
 from functions.stations import service as stations
@@ -20,6 +21,7 @@ from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
 from shared.db import new_id
 from shared.platform import Platform
+from shared.tx import Tx
 from shared.web.auth import issue_access_token
 
 API = "/api/v1"
@@ -52,10 +54,19 @@ class World:
     owner_id: uuid.UUID = field(default_factory=new_id)
 
     def user(self, role: str = "driver", *, phone: str | None = None) -> "Person":
-        """An account with a token; its password is nobody's."""
+        """An account with a token that has accepted the terms; its phone is proven, its password is nobody's."""
         user_id = new_id()
-        account = User(user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, self.platform.clock.now())
-        self.platform.transact(lambda tx: account_rows.add_user(tx, account))
+        now = self.platform.clock.now()
+        proven_at = None if phone is None else now
+        account = User(
+            user_id, f"{user_id}@example.org", f"Person {role}", phone, role, "x", True, now, phone_verified_at=proven_at
+        )
+
+        def use_case(tx: Tx) -> None:
+            account_rows.add_user(tx, account)
+            consents.accept_for(tx=tx, user_ids=[user_id])
+
+        self.platform.transact(use_case)
         person = Person(self, user_id, role)
         person.session()
         return person
@@ -74,8 +85,10 @@ class World:
         tariff: Tariff | None = FLAT_TARIFF,
         plugs: Sequence[Sequence[tuple[str, float]]] | None = None,
         time_zone: str = "Europe/Amsterdam",
+        free_of_charge: bool | None = None,
     ) -> str:
-        """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE). Its id."""
+        """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE), free of charge where it has no
+        tariff unless `free_of_charge` says otherwise. Its id."""
         lists = plugs or [[(standard, power_kw)]] * evses
         evse_records = tuple(
             (
@@ -102,6 +115,7 @@ class World:
             evses=evse_records,
             tariffs={} if tariff is None else dict.fromkeys(pools, tariff),
             booking_terms=terms or BookingTerms(),
+            free_of_charge=tariff is None if free_of_charge is None else free_of_charge,
         )
         (location_id,) = self.platform.transact(
             lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record])
@@ -177,6 +191,13 @@ class Person:
     def delete(self, path: str, *, if_match: str | None = None) -> httpx.Response:
         """DELETE under the prefix."""
         return self.world.client.delete(API + path, headers=self.headers() | _matching(if_match))
+
+    def car(self) -> str:
+        """A vehicle of the person's: who wants several places at once names a vehicle for each."""
+        made: str = self.post("/accounts/me/vehicles", {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}).json()[
+            "id"
+        ]
+        return made
 
     def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""

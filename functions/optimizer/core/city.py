@@ -1,27 +1,34 @@
 """A city as the decision core sees it: arrays of locations and pools; and the city folder it is loaded from."""
 
-import csv
-import gzip
-import io
-import json
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from functions.optimizer.core.city_files import (
+    CITY_NAME,
+    CURRENCY,
+    OWN,
+    ZONE,
+    LocationEvses,
+    Rows,
+    read_connectors,
+    read_evses,
+    read_json,
+    read_tariffs,
+    read_toml,
+    said,
+)
 from functions.stations.domain import UNUSABLE, Connector
-from functions.stations.enums import ConnectorFormat, ConnectorType, EvseStatus, PowerClass, PowerType, power_class
+from functions.stations.enums import ConnectorType, EvseStatus, PowerClass, power_class
 from functions.stations.opening import Hours
-from functions.stations.schemas import Country, Currency, TimeZone, Uid
-from functions.tariffs.domain import Tariff
-from shared.errors import FieldError, Invalid
-from shared.web.fields import one_line
+from functions.tariffs.domain import RANKS, Tariff
+from shared.errors import Invalid
 
 STANDARD_BIT = {standard.value: number for number, standard in enumerate(ConnectorType)}
 """Each connector standard is a bit of an int64; the order is ConnectorType's."""
@@ -166,8 +173,8 @@ class FolderSession:
 
 @dataclass(frozen=True)
 class CityFolder:
-    """A city folder in memory. `connector_tariffs` maps (evse_id, connector_id) to a tariff id; `generated` says that
-    nobody lives there."""
+    """A city folder in memory. `connector_tariffs` maps (evse_id, connector_id) to tariff ids; `generated` says that nobody
+    lives there, `free_of_charge` that charging costs nothing where there is no tariff: else nobody knows what it costs."""
 
     path: Path
     name: str
@@ -179,13 +186,18 @@ class CityFolder:
     generated: bool
     locations: tuple[FolderLocation, ...]
     tariffs: Mapping[str, Tariff]
-    connector_tariffs: Mapping[tuple[str, str], str]
+    connector_tariffs: Mapping[tuple[str, str], tuple[str, ...]]
     default_tariff: str | None
+    free_of_charge: bool = False
+
+    def tariffs_of(self, evse_id: str, connector_id: str) -> tuple[Tariff, ...]:
+        """The tariffs that stand on a connector, the default where it has none of its own."""
+        default = () if self.default_tariff is None else (self.default_tariff,)
+        return tuple(self.tariffs[item] for item in self.connector_tariffs.get((evse_id, connector_id), default))
 
     def tariff_of(self, evse_id: str, connector_id: str) -> Tariff | None:
-        """The tariff of a connector, the default where it has none of its own, None where charging is free."""
-        tariff_id = self.connector_tariffs.get((evse_id, connector_id), self.default_tariff)
-        return None if tariff_id is None else self.tariffs[tariff_id]
+        """The tariff that most sessions at a connector have, by its type; None where it has none."""
+        return min(self.tariffs_of(evse_id, connector_id), key=lambda tariff: RANKS[tariff.type], default=None)
 
 
 def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> City:
@@ -218,72 +230,14 @@ def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> 
     )
 
 
-ZONE, CURRENCY, COUNTRY = TypeAdapter(TimeZone), TypeAdapter(Currency), TypeAdapter(Country)
-UID, CITY_NAME = TypeAdapter(Uid), TypeAdapter(Annotated[str, AfterValidator(one_line)])
-OWN: dict[str, TypeAdapter[str]] = {"country": COUNTRY, "time_zone": ZONE, "currency": CURRENCY}
-"""What a location may have of its own, as the API checks it."""
-
-
-def _said(error: ValidationError) -> str:
-    return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-
-
-class _Rows:
-    """A CSV file of the folder; every complaint names file, line and field."""
-
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.path = path
-        text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text("utf-8-sig")
-        self._reader = csv.DictReader(io.StringIO(text))
-        missing = [name for name in columns if name not in (self._reader.fieldnames or [])]
-        if missing:
-            raise Invalid.one(path.name, f"lacks the column {', '.join(missing)}")
-
-    def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
-        for row in self._reader:
-            yield self._reader.line_num, {key: (value or "").strip() for key, value in row.items() if key is not None}
-
-    def number(self, line: int, row: dict[str, str], name: str, low: float, high: float) -> float:
-        try:
-            value = float(row[name])
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise self.wrong(line, name, f"must be a number from {low:g} to {high:g}, not {row[name]!r}")
-        return value
-
-    def word(self, line: int, row: dict[str, str], name: str, words: Any) -> str:
-        try:
-            value: str = words(row[name]).value
-        except ValueError:
-            raise self.wrong(line, name, f"{row[name]!r} is not one of OCPI's words") from None
-        return value
-
-    def text(self, line: int, row: dict[str, str], name: str) -> str:
-        try:
-            return one_line(row.get(name, ""))
-        except ValueError as error:
-            raise self.wrong(line, name, str(error)) from None
-
-    def checked(self, line: int, row: dict[str, str], name: str, kind: TypeAdapter[str]) -> str:
-        try:
-            return kind.validate_python(row[name])
-        except ValidationError as error:
-            raise self.wrong(line, name, _said(error)) from None
-
-    def wrong(self, line: int, name: str, what: str) -> Invalid:
-        where = f"{self.path.name} line {line}, {name}"
-        return Invalid(f"{where}: {what}", fields=[FieldError(where, what)])
-
-
 def load_city(folder: Path) -> CityFolder:
     """Reads a city folder. Raises Invalid naming file, line and field for the first thing that is wrong."""
-    settings = _toml(folder / "city.toml")
-    hours = _json(folder / "opening_times.json", {})
-    connectors = _connectors(folder / "connectors.csv")
-    evses = _evses(folder / "evses.csv", connectors)
+    settings = read_toml(folder / "city.toml")
+    hours = read_json(folder / "opening_times.json", {})
+    connectors = read_connectors(folder / "connectors.csv")
+    evses = read_evses(folder / "evses.csv", connectors)
     locations = _locations(folder / "locations.csv", evses, hours)
-    tariffs, assigned, default = _tariffs(folder / "tariffs.json", connectors)
+    tariffs, assigned, default = read_tariffs(folder / "tariffs.json", connectors)
     centre = settings.get("centre", {})
     for name, kind in (("name", CITY_NAME), ("time_zone", ZONE), ("currency", CURRENCY)):
         if not isinstance(settings.get(name), str):
@@ -291,7 +245,7 @@ def load_city(folder: Path) -> CityFolder:
         try:
             settings[name] = kind.validate_python(settings[name])
         except ValidationError as error:
-            raise Invalid.one(f"city.toml {name}", _said(error)) from None
+            raise Invalid.one(f"city.toml {name}", said(error)) from None
     if not isinstance(centre, dict) or not {"latitude", "longitude"} <= set(centre):
         raise Invalid.one("city.toml centre", "must have latitude and longitude")
     return CityFolder(
@@ -307,75 +261,12 @@ def load_city(folder: Path) -> CityFolder:
         tariffs=tariffs,
         connector_tariffs=assigned,
         default_tariff=default,
+        free_of_charge=bool(settings.get("free_of_charge", False)),
     )
 
 
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise Invalid.one("city.toml", f"is not in {path.parent}: not a city folder") from None
-    except tomllib.TOMLDecodeError as error:
-        raise Invalid.one("city.toml", str(error)) from error
-
-
-def _json(path: Path, default: Any) -> Any:
-    if not path.exists():
-        return default
-    try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise Invalid.one(path.name, str(error)) from error
-
-
-def _connectors(path: Path) -> dict[str, list[Connector]]:
-    rows = _Rows(path, ("evse_id", "connector_id", "standard", "format", "power_type", "max_power_kw"))
-    connectors: dict[str, list[Connector]] = {}
-    for line, row in rows:
-        connector = Connector(
-            row["connector_id"],
-            rows.word(line, row, "standard", ConnectorType),
-            rows.word(line, row, "format", ConnectorFormat),
-            rows.word(line, row, "power_type", PowerType),
-            rows.number(line, row, "max_power_kw", 0.1, 4000),
-        )
-        group = connectors.setdefault(row["evse_id"], [])
-        if any(other.connector_id == connector.connector_id for other in group):
-            raise rows.wrong(line, "connector_id", f"{connector.connector_id!r} stands twice for EVSE {row['evse_id']}")
-        group.append(connector)
-    return connectors
-
-
-@dataclass
-class _Evses:
-    """The EVSEs of a location, as evses.csv has them."""
-
-    evses: list[tuple[str, tuple[Connector, ...]]] = field(default_factory=list)
-    uids: dict[str, str] = field(default_factory=dict)
-    statuses: dict[str, str] = field(default_factory=dict)
-
-
-def _evses(path: Path, connectors: dict[str, list[Connector]]) -> dict[str, _Evses]:
-    rows = _Rows(path, ("evse_id", "location_id"))
-    evses: dict[str, _Evses] = {}
-    seen: set[str] = set()
-    for line, row in rows:
-        if row["evse_id"] in seen:
-            raise rows.wrong(line, "evse_id", f"{row['evse_id']!r} stands twice")
-        if row["evse_id"] not in connectors:
-            raise rows.wrong(line, "evse_id", f"{row['evse_id']!r} has no connector")
-        seen.add(row["evse_id"])
-        group = evses.setdefault(row["location_id"], _Evses())
-        group.evses.append((row["evse_id"], tuple(connectors[row["evse_id"]])))
-        if row.get("uid"):
-            group.uids[row["evse_id"]] = rows.checked(line, row, "uid", UID)
-        if row.get("status"):
-            group.statuses[row["evse_id"]] = rows.word(line, row, "status", EvseStatus)
-    return evses
-
-
-def _locations(path: Path, evses: dict[str, _Evses], hours: dict[str, Any]) -> tuple[FolderLocation, ...]:
-    rows = _Rows(path, ("location_id", "name", "address", "latitude", "longitude"))
+def _locations(path: Path, evses: dict[str, LocationEvses], hours: dict[str, Any]) -> tuple[FolderLocation, ...]:
+    rows = Rows(path, ("location_id", "name", "address", "latitude", "longitude"))
     locations: dict[str, FolderLocation] = {}
     for line, row in rows:
         location_id = row["location_id"]
@@ -385,7 +276,7 @@ def _locations(path: Path, evses: dict[str, _Evses], hours: dict[str, Any]) -> t
             opening = Hours.model_validate(hours[location_id]) if location_id in hours else None
         except ValidationError as error:
             raise Invalid.one(f"opening_times.json {location_id}", str(error.errors()[0]["msg"])) from error
-        own = evses.get(location_id, _Evses())
+        own = evses.get(location_id, LocationEvses())
         locations[location_id] = FolderLocation(
             location_id=location_id,
             name=rows.text(line, row, "name"),
@@ -405,41 +296,12 @@ def _locations(path: Path, evses: dict[str, _Evses], hours: dict[str, Any]) -> t
     return tuple(locations.values())
 
 
-def _tariffs(
-    path: Path, connectors: Mapping[str, Sequence[Connector]]
-) -> tuple[dict[str, Tariff], dict[tuple[str, str], str], str | None]:
-    document = _json(path, {"tariffs": []})
-    if isinstance(document, list):
-        document = {"tariffs": document, "default": [item.get("id") for item in document[:1]]}
-    tariffs: dict[str, Tariff] = {}
-    for number, item in enumerate(document.get("tariffs", [])):
-        try:
-            tariff = Tariff.model_validate(item)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise Invalid.one(f"tariffs.json tariffs.{number}.{where}", str(first["msg"])) from error
-        tariffs[tariff.id] = tariff
-    assigned = {}
-    # Both ids may have a slash.
-    plugs = {f"{evse}/{plug.connector_id}": (evse, plug.connector_id) for evse, own in connectors.items() for plug in own}
-    for name, ids in document.get("connectors", {}).items():
-        evse, connector = plugs.get(name) or name.rpartition("/")[::2]
-        if not ids or ids[0] not in tariffs:
-            raise Invalid.one(f"tariffs.json connectors.{name}", f"{ids!r} names no tariff of the file")
-        assigned[evse, connector] = ids[0]
-    default = next(iter(document.get("default", [])), None)
-    if default is not None and default not in tariffs:
-        raise Invalid.one("tariffs.json default", f"{default!r} names no tariff of the file")
-    return tariffs, assigned, default
-
-
 def load_sessions(folder: Path) -> list[FolderSession]:
     """The folder's sessions in order of start; none where it has no sessions file. Raises Invalid."""
     path = next((folder / name for name in ("sessions.csv", "sessions.csv.gz") if (folder / name).exists()), None)
     if path is None:
         return []
-    rows = _Rows(path, ("session_id", "evse_id", "start", "end", "energy_kwh"))
+    rows = Rows(path, ("session_id", "evse_id", "start", "end", "energy_kwh"))
     sessions = []
     for line, row in rows:
         instants = []

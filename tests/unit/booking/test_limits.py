@@ -1,29 +1,33 @@
 """Limits: each at its exact edge, when it lifts, and that what is closed to the optimizer is what would be refused."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from functions.booking.limits import Limits, OpenBooking
+from functions.booking.limits import Car, Limits, OpenBooking
 from functions.stations.domain import BookingTerms
 from shared.errors import LimitReached
 from shared.slots import SLOT, slot_of, slot_start
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 HERE, THERE = uuid.UUID(int=1), uuid.UUID(int=2)
-CAR, OTHER_CAR = uuid.UUID(int=11), uuid.UUID(int=12)
+CAR, OTHER_CAR, SAME_PLATE = Car(uuid.UUID(int=11), "AB12CD"), Car(uuid.UUID(int=12)), Car(uuid.UUID(int=13), "AB12CD")
+UNNAMED = Car()
 DAY = timedelta(days=1)
 
 
-def booked(start: datetime, minutes: int = 60, *, at: uuid.UUID = HERE, car: uuid.UUID | None = None) -> OpenBooking:
+def booked(
+    start: datetime, minutes: int = 60, *, at: uuid.UUID = HERE, car: Car = OTHER_CAR, held: bool = False
+) -> OpenBooking:
     end = start + timedelta(minutes=minutes)
-    return OpenBooking(uuid.uuid4(), at, car, start, end, end)
+    return OpenBooking(uuid.uuid4(), at, car, start, end, end, held)
 
 
 def limits(*bookings: OpenBooking, now: datetime = NOW, horizon: int = 90, count: int = 20) -> Limits:
-    return Limits(now, bookings, horizon, count)
+    return Limits(now, bookings, horizon, count, max_held=2)
 
 
 def refused(
@@ -32,10 +36,11 @@ def refused(
     minutes: int = 60,
     *,
     terms: BookingTerms | None = None,
-    car: uuid.UUID | None = None,
+    car: Car = UNNAMED,
     moved: bool = False,
 ) -> LimitReached | None:
-    return bounds.refusal(terms or BookingTerms(), HERE, car, start, start + timedelta(minutes=minutes), moved=moved)
+    bounds = replace(bounds, car=car)
+    return bounds.refusal(terms or BookingTerms(), HERE, start, start + timedelta(minutes=minutes), moved=moved)
 
 
 def details(error: LimitReached | None) -> tuple[object, ...]:
@@ -106,7 +111,7 @@ def test_a_vehicle_is_in_one_place_at_a_time() -> None:
     assert refused(busy, ten - 4 * SLOT, 60, car=CAR) is None, "it ends when the other begins"
     assert refused(busy, ten + 4 * SLOT, 15, car=CAR) is None, "between the two is a quarter hour"
     assert refused(busy, ten, 60, car=OTHER_CAR) is None
-    assert refused(busy, ten, 60) is None, "without a vehicle nobody knows"
+    assert refused(busy, ten, 60) is None, "one that is not named is another"
     error = refused(busy, ten - SLOT, 30, car=CAR)
     assert details(error) == ("one_vehicle_one_place", 1, "platform", "2026-03-02T11:45:00+00:00"), (
         "the gap at 11:00 is too short"
@@ -118,16 +123,34 @@ def test_a_vehicle_is_in_one_place_at_a_time() -> None:
     assert refused(busy, free - SLOT, 30, car=CAR) is not None
 
 
+def test_two_vehicles_of_one_plate_are_one_car_and_one_that_is_not_named_is_another() -> None:
+    busy = limits(booked(NOW, car=CAR))
+    assert details(refused(busy, NOW, car=SAME_PLATE))[0] == "one_vehicle_one_place"
+    assert refused(busy, NOW, car=UNNAMED) is None
+    assert refused(busy, NOW, car=OTHER_CAR) is None, "without a plate it is by itself"
+    assert details(refused(limits(booked(NOW, car=UNNAMED)), NOW, car=UNNAMED))[0] == "one_vehicle_one_place"
+
+
+def test_no_more_offers_are_held_than_allowed_and_a_booking_is_not_kept_from_by_them() -> None:
+    two = limits(booked(NOW, 15, held=True), booked(NOW, 30, held=True))
+    error = refused(replace(two, holds=True), NOW + 8 * SLOT)
+    assert details(error) == ("pending_bookings_per_driver", 2, "platform", "2026-03-02T08:15:00+00:00")
+    assert refused(two, NOW + 8 * SLOT) is None
+    one = limits(booked(NOW, 15, held=True), booked(NOW, 30))
+    assert refused(replace(one, holds=True), NOW + 8 * SLOT) is None
+
+
 SLOTS = st.integers(0, 96)
+CARS = (CAR, OTHER_CAR, SAME_PLATE, UNNAMED)
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Limits, BookingTerms]:
     now = NOW + timedelta(seconds=draw(st.integers(0, 899)))
     drawn = draw(
-        st.lists(st.tuples(SLOTS, st.integers(1, 8), st.sampled_from((HERE, THERE)), st.sampled_from((CAR, OTHER_CAR, None))))
+        st.lists(st.tuples(SLOTS, st.integers(1, 8), st.sampled_from((HERE, THERE)), st.sampled_from(CARS), st.booleans()))
     )
-    bookings = [booked(NOW + begin * SLOT, 15 * length, at=at, car=car) for begin, length, at, car in drawn]
+    bookings = [booked(NOW + begin * SLOT, 15 * length, at=at, car=car, held=held) for begin, length, at, car, held in drawn]
     low = draw(st.integers(15, 60))
     terms = BookingTerms(
         min_lead_minutes=draw(st.integers(0, 180)),
@@ -136,19 +159,18 @@ def worlds(draw: st.DrawFn) -> tuple[Limits, BookingTerms]:
         max_booking_minutes=draw(st.integers(low, 120)),
         open_bookings_per_driver=draw(st.integers(1, 100)),
     )
-    return limits(*bookings, now=now, count=draw(st.integers(1, 100))), terms
+    bounds = limits(*bookings, now=now, count=draw(st.integers(1, 100)))
+    return replace(bounds, car=draw(st.sampled_from(CARS)), holds=draw(st.booleans())), terms
 
 
-@given(world=worlds(), start=SLOTS.map(lambda slot: slot + 2), length=st.integers(1, 10), car=st.sampled_from((CAR, None)))
-@example(world=(limits(), BookingTerms(booking_horizon_days=1)), start=96, length=2, car=None)
-@example(world=(limits(), BookingTerms(booking_horizon_days=1)), start=97, length=1, car=None)
-def test_what_is_closed_is_what_would_be_refused(
-    world: tuple[Limits, BookingTerms], start: int, length: int, car: uuid.UUID | None
-) -> None:
+@given(world=worlds(), start=SLOTS.map(lambda slot: slot + 2), length=st.integers(1, 10))
+@example(world=(limits(), BookingTerms(booking_horizon_days=1)), start=96, length=2)
+@example(world=(limits(), BookingTerms(booking_horizon_days=1)), start=97, length=1)
+def test_what_is_closed_is_what_would_be_refused(world: tuple[Limits, BookingTerms], start: int, length: int) -> None:
     bounds, terms = world
     first = slot_of(NOW) + start
-    closed = bounds.closed(terms, HERE, car, length)
+    closed = bounds.closed(terms, HERE, length)
     touches = any(begin < first + length and until > first for begin, until in closed)
     begin = slot_start(first)
-    refusal = bounds.refusal(terms, HERE, car, begin, begin + length * SLOT)
+    refusal = bounds.refusal(terms, HERE, begin, begin + length * SLOT)
     assert touches == (refusal is not None), f"{closed} against {refusal}"

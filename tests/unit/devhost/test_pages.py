@@ -50,6 +50,29 @@ def test_only_messages_of_the_mailbox_are_shown(page: TestClient, name: str) -> 
     assert page.get(f"/dev/mailbox/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".20260302T080000.000000Z-000001.json", b'{"to": "+316'),
+        ("20260302T080000.000000Z-000001.json", b'{"to": "+316'),
+        ("20260302T080000.000000Z-000001.json", b"[]"),
+        ("20260302T080000.000000Z-000001.json", b"\xff"),
+        ("a-letter.eml", b"Subject: x"),
+        ("20260302T080000.000000Z-000001.eml", b"Content-Type: text/plain; charset=none\n\nx"),
+    ],
+    ids=["draft", "half", "no object", "no text", "no date", "charset"],
+)
+def test_a_broken_letter_does_not_close_the_mailbox(page: TestClient, world: World, name: str, content: bytes) -> None:
+    driver = world.user(phone="+31612345678")
+    driver.book(world.location(), "10:00")
+    world.drain()
+    (world.platform.settings.data_dir / "mailbox" / name).write_bytes(content)
+    overview = page.get("/dev")
+    assert overview.status_code == 200
+    assert "Stadhuis" in overview.text
+    assert page.get(f"/dev/mailbox/{name}").status_code in (200, 404)
+
+
 HERE = {"origin": "http://127.0.0.1:7071", "sec-fetch-site": "same-origin"}
 FOREIGN: list[dict[str, str]] = [
     {},
@@ -121,3 +144,12 @@ def test_what_a_client_claims_changes_no_address(tmp_path: Path, clock: ManualCl
     finally:
         host.stop()
     assert [answer.status_code for answer in answers] == [200, 200, 429]
+
+
+def test_the_front_page_leads_on_and_every_link_is_there(page: TestClient) -> None:
+    shown = page.get("/", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert shown.headers["content-type"].startswith("text/html")
+    links = page.get("/").json()["links"]
+    for path in links:
+        assert f'href="{path}"' in shown.text
+        assert page.get(path).status_code == 200, path

@@ -1,8 +1,10 @@
 """What drivers are told: every event, in the location's time, with nothing that people typed left unescaped."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -10,6 +12,7 @@ import icalendar
 import pytest
 from pydantic import ValidationError
 
+from functions.booking.domain import CancellationCause
 from functions.booking.events import BookingCanceled, BookingEvent, BookingReserved
 from functions.notify import rendering
 from functions.notify.domain import RENDERERS
@@ -129,10 +132,33 @@ def test_every_zone_has_a_name_that_is_no_bare_offset() -> None:
 def test_a_confirmation_names_deadline_price_connector_and_charger() -> None:
     event = event_of(BookingReserved)
     text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
-    assert "cancel without cost until Sun 29 Mar 2026, 00:30 Amsterdam time" in text
+    assert "cancel free of charge until Sun 29 Mar 2026, 00:30 Amsterdam time" in text
     assert "at most €12.34" in text
     assert "CCS, 150 kW" in text
     assert "told 30 minutes before the start" in text
+
+
+def test_a_text_message_names_the_charger_where_it_is_known() -> None:
+    sms = RENDERERS[BookingReserved](event_of(BookingReserved, evse_uid="E7")).sms
+    assert sms is not None
+    assert sms.endswith(". Charger E7.")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "said"),
+    [(171, "JPY", "At most 171 JPY."), (123400, "HUF", "At most 1234.00 HUF."), (12345, "KWD", "At most 12.345 KWD.")],
+)
+def test_a_text_message_names_the_price_in_the_currencys_own_units(minor: int, currency: str, said: str) -> None:
+    """171 yen read 1.71."""
+    event = event_of(BookingReserved, quote=PAYLOAD["quote"] | {"total_minor": minor, "currency": currency})
+    assert said in str(RENDERERS[BookingReserved](event).sms)
+
+
+def test_what_is_expected_is_said_before_the_most() -> None:
+    event = event_of(BookingReserved, quote=PAYLOAD["quote"] | {"expected_minor": 484})
+    content = RENDERERS[BookingReserved](event)
+    assert "About 4.84 EUR, at most 12.34 EUR." in str(content.sms)
+    assert ("Price", "about €4.84, at most €12.34") in content.facts
 
 
 def test_a_cancellation_says_who_and_why_and_what_it_costs() -> None:
@@ -140,12 +166,57 @@ def test_a_cancellation_says_who_and_why_and_what_it_costs() -> None:
     assert "cancelled by the operator because of a broken charger" in content.lines[0]
     assert "€2.42" in content.lines[1]
     by_driver = RENDERERS[BookingCanceled](event_of(BookingCanceled, who_canceled="MSP", reason="UNKNOWN", fee_minor=0))
-    assert by_driver.lines == ("Your booking at Café <script>alert(1)</script> was cancelled by you.",)
+    assert by_driver.lines == (
+        "Your booking at Café <script>alert(1)</script> was cancelled by you.",
+        "It costs you nothing.",
+    )
+
+
+@pytest.mark.parametrize("cause", list(CancellationCause))
+def test_what_the_platform_cancelled_is_said_to_be_the_platforms_and_free(cause: CancellationCause) -> None:
+    (line,) = RENDERERS[BookingCanceled](event_of(BookingCanceled, cause=cause, fee_minor=0)).lines
+    assert line.endswith("at no cost to you.")
+    assert "by you" not in line
+
+
+def test_the_operators_own_reason_is_quoted_unless_it_sends_its_reader_elsewhere() -> None:
+    said = RENDERERS[BookingCanceled](event_of(BookingCanceled, said="The roof is mended on 2 March."))
+    assert "The operator's reason: “The roof is mended on 2 March.”" in said.lines
+    for bait in ("See https://x.test", "log in at evil.example/pay", "www.evil", "ada@evil.test", "call +31 6 12345678"):
+        content = RENDERERS[BookingCanceled](event_of(BookingCanceled, said=bait))
+        assert not any(bait in line for line in content.lines), bait
 
 
 def test_close_to_the_start_no_free_cancel_is_promised() -> None:
     content = RENDERERS[BookingReserved](event_of(BookingReserved, at="2026-03-29T00:00:00+00:00"))
     assert "too close to the start" in content.lines[1]
+
+
+def with_fees(event: BookingReserved, late_cancel_minor: int, no_show_minor: int) -> BookingReserved:
+    fees = SimpleNamespace(late_cancel_minor=late_cancel_minor, no_show_minor=no_show_minor)
+    return replace(event, quote=event.quote.model_copy(update={"fees": fees}))
+
+
+def test_a_letter_names_what_cancelling_late_and_not_coming_cost() -> None:
+    event = with_fees(event_of(BookingReserved), 242, 605)
+    lines = RENDERERS[BookingReserved](event).lines
+    assert lines[1] == "You can cancel free of charge until Sun 29 Mar 2026, 00:30 Amsterdam time; after that it costs €2.42."
+    assert lines[2].endswith("your place is given free, and it costs €6.05.")
+    late = RENDERERS[BookingReserved](replace(event, at=event.start)).lines
+    assert late[1] == "It is too close to the start to cancel free of charge: cancelling it costs €2.42."
+
+
+def test_a_letter_names_no_cost_that_does_not_exist() -> None:
+    for at in (PAYLOAD["at"], START.isoformat()):
+        lines = RENDERERS[BookingReserved](with_fees(event_of(BookingReserved, at=at), 0, 0)).lines
+        assert lines[1] == "You can cancel free of charge at any time before the start."
+        assert lines[2].endswith("your place is given free.")
+        assert "cost" not in " ".join(lines)
+
+
+def test_who_moved_late_is_not_promised_a_free_cancel() -> None:
+    content = RENDERERS[BookingReserved](event_of(BookingReserved, late_since=PAYLOAD["at"]))
+    assert "moved when it was too late to cancel free of charge" in content.lines[1]
 
 
 @pytest.mark.parametrize(

@@ -163,3 +163,53 @@ def test_openings_and_closings_out_of_turn_are_loaded_and_close_the_book(write: 
     assert shut == [48, 49, 72, 73, 74, 75], "noon and the hour between the day and the evening"
     assert not slots[:32].any()
     assert not slots[80:].any()
+
+
+OWN_LOCATIONS = (
+    "location_id,name,address,latitude,longitude,city,country,time_zone,currency\n"
+    "A,Al\u200epha,1 High St,56.46,-2.97,Gent,BEL,Europe/Brussels,EUR\nB,Beta,,56.5,-2.9,,,,\n"
+)
+OWN_EVSES = "evse_id,location_id,uid,status\nA1,A,1,OUTOFORDER\nA2,A,2,\nB1,B,,AVAILABLE\n"
+
+
+def test_a_location_may_have_its_own_zone_and_an_evse_its_own_state(write: Write) -> None:
+    folder = load_city(write(locations_csv=OWN_LOCATIONS, evses_csv=OWN_EVSES))
+    first, second = folder.locations
+    assert (first.name, first.city, first.country, first.time_zone, first.currency) == (
+        "Alpha", "Gent", "BEL", "Europe/Brussels", "EUR",
+    )  # fmt: skip
+    assert (second.time_zone, second.uids) == ("", {})
+    assert [evse for evse, _ in first.usable()] == ["A2"]
+    assert city_of(folder).capacity.tolist() == [1, 1], "what is out of order is in no pool"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "field"),
+    [
+        ("city.toml", "Europe/London", "Mars/Olympus", "city.toml time_zone"),
+        ("city.toml", "GBP", "POUND", "city.toml currency"),
+        ("locations.csv", "Europe/Brussels", "Brussels", "locations.csv line 2, time_zone"),
+        ("locations.csv", "EUR", "EURO", "locations.csv line 2, currency"),
+        ("locations.csv", "BEL", "Belgium", "locations.csv line 2, country"),
+        ("locations.csv", "Gent", "G\x1bent", "locations.csv line 2, city"),
+        ("evses.csv", "A1,A,1,", f"A1,A,{'x' * 37},", "evses.csv line 2, uid"),
+        ("evses.csv", "OUTOFORDER", "BROKEN", "evses.csv line 2, status"),
+    ],
+)
+def test_what_a_location_has_of_its_own_is_checked_as_the_api_checks_it(
+    write: Write, file: str, old: str, new: str, field: str
+) -> None:
+    files = FILES | {"locations.csv": OWN_LOCATIONS, "evses.csv": OWN_EVSES}
+    files[file] = files[file].replace(old, new)
+    with pytest.raises(Invalid) as caught:
+        load_city(write(**{name.replace(".", "_"): text for name, text in files.items()}))
+    assert caught.value.fields[0].field == field
+
+
+def test_ids_with_a_slash_keep_their_tariff(write: Write) -> None:
+    connectors = FILES["connectors.csv"].replace("A1,1,", "A1,1/a,")
+    tariffs = {"tariffs": [TARIFF | {"id": "T"}], "connectors": {"A1/1/a": ["T"]}}
+    folder = load_city(write(connectors_csv=connectors))
+    assert folder.tariff_of("A1", "1/a") is None
+    (folder.path / "tariffs.json").write_text(json.dumps(tariffs))
+    assert load_city(folder.path).tariff_of("A1", "1/a") is not None

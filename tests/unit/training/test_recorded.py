@@ -101,6 +101,7 @@ def test_what_happened_counts_and_else_what_was_booked(world: World, places: lis
     def use_case(tx: Any) -> None:
         late: dict[str, Any] = {
             "started_at": at + timedelta(minutes=7, seconds=31),
+            "revision": 1,
             "stopped_at": at + timedelta(minutes=52, seconds=59),
         }
         fulfilled(tx, who, places[0], at, session_energy_kwh=6.2491, **late)

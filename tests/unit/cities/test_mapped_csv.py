@@ -1,0 +1,164 @@
+"""Councils' CSV by a column map, and ACN-Data's own JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cities.importing import import_city, recognise
+from functions.optimizer.core.city import load_city, load_sessions
+from tests.unit.cities.test_importing import silent
+
+MAP = """
+name = "Leeds"
+[defaults]
+city = "Leeds"
+country = "GBR"
+[tariff]
+id = "flat"
+currency = "GBP"
+elements = [{price_components = [{type = "ENERGY", price = 0.45}]}]
+[locations]
+files = ["points*.csv"]
+[locations.columns]
+id = "Asset"
+name = "Site"
+latitude = "Lat"
+longitude = "Long"
+uid = "Bay"
+standard = "Plug"
+max_power_kw = "Power"
+status = "State"
+[locations.constants]
+format = "SOCKET"
+power_type = "AC_3_PHASE"
+[locations.words.standard]
+"Type 2" = "IEC_62196_T2"
+[locations.words.status]
+"broken" = "OUTOFORDER"
+"ok" = "AVAILABLE"
+[sessions]
+files = ["use.csv"]
+[sessions.columns]
+id = "Ref"
+location = "Asset"
+uid = "Bay"
+start = "From"
+end = "To"
+energy_wh = "Wh"
+"""
+POINTS = """Asset;Site;Lat;Long;Bay;Plug;Power;State
+A1;Woodhouse Lane;53,8035;-1,5490;1;Type 2;22 kW;ok
+A1;Woodhouse Lane;53,8035;-1,5490;2;Type 2;7,4;broken
+A2;Nowhere;;;1;Type 2;22;ok
+A3;Odd plug;53.8;-1.5;1;Schuko;22;ok
+;No id;53.8;-1.5;1;Type 2;22;ok
+"""
+USE = """Ref,Asset,Bay,From,To,Wh
+u1,A1,1,7/31/2019 11:50 PM,8/1/2019 12:20 AM,"12,500"
+u2,A1,9,7/31/2019 11:50 PM,8/1/2019 12:20 AM,1
+u3,A1,2,2019-07-31T22:50:00Z,2019-07-31T23:20:00Z,500
+u3,A1,2,2019-07-31T22:50:00Z,2019-07-31T23:20:00Z,500
+u4,A1,2,soon,8/1/2019 12:20 AM,1
+"""
+
+
+def council(folder: Path, map_: str = MAP) -> Path:
+    source = folder / "in"
+    source.mkdir()
+    (source / "import.toml").write_text(map_)
+    (source / "points.csv").write_bytes(POINTS.encode("cp1252"))
+    (source / "use.csv").write_text(USE)
+    return source
+
+
+def test_a_councils_csv_becomes_a_city_by_its_map(tmp_path: Path) -> None:
+    report = import_city(council(tmp_path), tmp_path / "out", progress=silent)
+    city = load_city(tmp_path / "out")
+    (location,) = city.locations
+    assert (city.name, location.name, location.latitude, location.time_zone) == (
+        "Leeds",
+        "Woodhouse Lane",
+        53.8035,
+        "Europe/London",
+    )
+    assert (location.city, location.country, location.currency) == ("Leeds", "GBR", "GBP")
+    powers = {location.uids[name]: plugs[0].max_power_kw for name, plugs in location.evses}
+    assert powers == {"1": 22, "2": 7.4}
+    assert {location.uids[name]: status for name, status in location.statuses.items()} == {"1": "AVAILABLE", "2": "OUTOFORDER"}
+    assert city.tariff_of("A1*1", "1") is not None
+    first, second = load_sessions(tmp_path / "out")
+    assert (first.start.isoformat(), first.energy_kwh) == ("2019-07-31T23:50:00+01:00", 12.5)
+    assert (second.evse_id, second.energy_kwh) == ("A1*2", 0.5)
+    left_out = {(item.file, item.line): item.reason.split(":")[0] for item in report.left_out}
+    assert left_out == {
+        ("points.csv", 4): "coordinates",
+        ("points.csv", 5): "no usable EVSE",
+        ("points.csv", 6): "no id",
+        ("use.csv", 3): "EVSE not known",
+        ("use.csv", 5): "duplicate session",
+        ("use.csv", 6): "start is not a time",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('uid = "Bay"\nstandard', 'bay = "Bay"\nstandard'), "import.toml locations.columns.bay"),
+        (("[defaults]", "[default]"), "import.toml default"),
+        (('currency = "GBP"', 'currency = "POUND"'), "import.toml currency"),
+        (('name = "Leeds"', "name ="), "import.toml: "),
+    ],
+)
+def test_a_wrong_map_names_its_member(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        import_city(council(tmp_path, MAP.replace(*change, 1)), tmp_path / "out", progress=silent)
+
+
+def test_a_map_may_be_json(tmp_path: Path) -> None:
+    source = council(tmp_path)
+    (source / "import.toml").unlink()
+    columns = {"id": "Asset", "name": "Site", "latitude": "Lat", "longitude": "Long"}
+    constants = {"format": "CABLE", "power_type": "DC", "standard": "CHADEMO", "max_power_kw": "50", "city": "Leeds"}
+    map_ = {"locations": {"files": ["points.csv"], "columns": columns, "constants": constants}}
+    (source / "import.json").write_text(json.dumps(map_))
+    assert recognise(source) == "CSV by a column map"
+    report = import_city(source, tmp_path / "out", progress=silent)
+    assert (report.locations, report.evses) == (2, 3), "without a column of uids each row is an EVSE"
+    assert report.remarks()["price not known"] == 2
+
+
+def test_acn_datas_own_json(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    session = {
+        "_id": "5bc90cb9f9af8b0d7fe77cd2",
+        "connectionTime": "Wed, 25 Apr 2018 11:08:04 GMT",
+        "disconnectTime": "Wed, 25 Apr 2018 13:20:10 GMT",
+        "kWhDelivered": 7.932,
+        "sessionID": "2_39_78_362_2018-04-25 11:08:04.400812",
+        "siteID": "0002",
+        "spaceID": "CA-496",
+        "stationID": "2-39-78-362",
+        "userInputs": None,
+    }
+    odd = [
+        session | {"sessionID": "b", "kWhDelivered": None},
+        session | {"sessionID": "c", "disconnectTime": None},
+        session | {"sessionID": "d", "siteID": "0019"},
+        None,
+        session,
+    ]
+    (source / "acndata_sessions.json").write_text(json.dumps({"_meta": {"site": "caltech"}, "_items": [session, *odd]}))
+    assert recognise(source) == "ACN-Data"
+    report = import_city(source, tmp_path / "out", progress=silent)
+    (kept,) = load_sessions(tmp_path / "out")
+    assert (kept.evse_id, kept.energy_kwh, kept.start.isoformat()) == ("CA-496", 7.932, "2018-04-25T11:08:04+00:00")
+    reasons = [(item.line, item.reason.split(":")[0]) for item in report.left_out]
+    assert reasons == [
+        (2, "delivered energy is not a number"),
+        (3, "arrival or departure is not a time"),
+        (4, "site not known"),
+        (5, "no session"),
+        (6, "duplicate session"),
+    ]
