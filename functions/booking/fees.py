@@ -1,29 +1,41 @@
 """What leaving a booking costs: the fees that its quote froze, and their cap."""
 
+import uuid
+
 from functions.booking.domain import Booking
 from functions.booking.quotes import fee_cap
 from functions.stations import service as stations
 from functions.tariffs.domain import BookingRestriction
 from functions.tariffs.fees import cancellation_fee, no_show_fee
+from functions.tariffs.quotes import Quote
 from shared.tx import Tx
 
 
 def frozen_fee(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
     """The fee of the frozen quote for a late cancel or a no-show, minor units; of an older quote that of the frozen tariff.
 
-    Never above FEE_CAP_PERCENT of the quote, unless an administrator allowed more in the frozen terms.
+    Never above FEE_CAP_PERCENT of the quote, unless an administrator allowed more in the frozen terms: quotes freeze their fees
+    so (`quotes.priced`), older ones are held to it here.
     """
-    fee = _fee_as_agreed(tx, booking, kind)
-    return fee if booking.terms.fees_above_quote else min(fee, fee_cap(booking.quote, tx.settings.fee_cap_percent))
-
-
-def _fee_as_agreed(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
     late, fees = kind is BookingRestriction.BOOKING_CANCELLATION_FEES, booking.quote.fees
     if fees is not None:
         return fees.late_cancel_minor if late else fees.no_show_minor
     if booking.tariff_id is None:
         return 0
-    tariff = stations.get_tariff(tx=tx, tariff_id=booking.tariff_id)
+    fee = _fee_of_tariff(tx, booking, booking.tariff_id, late=late)
+    return fee if booking.terms.fees_above_quote else min(fee, fee_cap(booking.quote, tx.settings.fee_cap_percent))
+
+
+def keeping_late_fee(tx: Tx, booking: Booking, moved: Quote) -> Quote:
+    """The quote of a booking that is left late for another period: to cancel it costs no less than it did before."""
+    owed = frozen_fee(tx, booking, BookingRestriction.BOOKING_CANCELLATION_FEES)
+    if moved.fees is None or moved.fees.late_cancel_minor >= owed:
+        return moved
+    return moved.model_copy(update={"fees": moved.fees.model_copy(update={"late_cancel_minor": owed})})
+
+
+def _fee_of_tariff(tx: Tx, booking: Booking, tariff_id: uuid.UUID, *, late: bool) -> int:
+    tariff = stations.get_tariff(tx=tx, tariff_id=tariff_id)
     time_zone = stations.get_location(tx=tx, location_id=booking.location_id).time_zone
     if late:
         return cancellation_fee(tariff, time_zone=time_zone, start=booking.start, end=booking.end)

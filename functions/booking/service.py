@@ -43,6 +43,7 @@ from functions.booking.events import (
     audited,
     reminder_of,
 )
+from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car, Limits
 from functions.booking.placement import Placement, place
 from functions.booking.quotes import EnergyWish, priced, tariff_for, wish_of
@@ -392,6 +393,8 @@ def reschedule_booking(
     tariff_id = tariff_for(tx, booking, pool, start)
     placed = _placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
     late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
+    if late_since is not None:
+        placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
     moved = change(tx, booking, **vars(placed), late_since=late_since)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)

@@ -56,6 +56,16 @@ def test_a_booking_that_is_left_late_stays_late_wherever_it_moves(world: World, 
     assert (ended["canceled"]["late"], ended["canceled"]["fee_minor"]) == (True, LATE_CANCEL)
 
 
+def test_a_late_move_to_a_cheaper_period_keeps_the_fee(world: World, clock: ManualClock) -> None:
+    driver, place = world.user(), world.location(terms=LOOSE)
+    made = driver.book(place, "10:00").json()
+    at(clock, "09:30")
+    body = {"start": "2026-03-07T10:00:00Z", "duration_minutes": 15}
+    moved = driver.post(f"/booking/bookings/{made['id']}/reschedule", body).json()
+    assert moved["quote"]["total_minor"] < LATE_CANCEL == moved["quote"]["fees"]["late_cancel_minor"]
+    assert cancel(driver, made["id"])["canceled"]["fee_minor"] == LATE_CANCEL
+
+
 def test_a_booking_that_is_moved_in_time_is_free_to_cancel(world: World, clock: ManualClock) -> None:
     driver, place = world.user(), world.location(terms=LOOSE)
     made = driver.book(place, "10:00").json()
