@@ -257,4 +257,5 @@ def _write(
             "licence": "Contains public sector information licensed under the Open Government Licence v3.0",
             "rule": "each outlet (CP ID and connector number) is an EVSE; standard and power by model and number",
         },
+        free_of_charge=True,
     )

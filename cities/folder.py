@@ -133,9 +133,11 @@ def write_city(
     tariffs: Mapping[str, Any] | None = None,
     source: Mapping[str, str],
     generated: bool = False,
+    free_of_charge: bool = False,
 ) -> None:
-    """Writes a city folder; `evses` maps evse_id to location_id. `sessions` are written as they come. What stood in the
-    folder's files is replaced."""
+    """Writes a city folder; `evses` maps evse_id to location_id. `sessions` are written as they come. `free_of_charge`:
+    charging costs nothing where there is no tariff, else its price is not known. What stood in the folder's files is
+    replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     centre = {
         "latitude": round(sum(item.latitude for item in locations) / len(locations), 6),
@@ -147,6 +149,7 @@ def write_city(
         "currency": currency,
         "country": country,
         "generated": generated,
+        "free_of_charge": free_of_charge,
         "centre": centre,
         "source": source,
     }

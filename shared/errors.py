@@ -11,6 +11,7 @@
     ├── MethodNotAllowed             405  METHOD_NOT_ALLOWED
     ├── Conflict                     409  CONFLICT
     │   ├── SlotTaken                409  SLOT_TAKEN
+    │   ├── PriceNotKnown            409  PRICE_NOT_KNOWN
     │   ├── WrongState               409  WRONG_STATE
     │   ├── TermsRefuse              409  TERMS_REFUSE
     │   ├── LimitReached             409  LIMIT_REACHED
@@ -136,6 +137,12 @@ class SlotTaken(Conflict):
     """No EVSE of the pool is free over the whole period; `alternatives` are the nearest in time and place."""
 
     code, title = "SLOT_TAKEN", "This slot has been taken"
+
+
+class PriceNotKnown(Conflict):
+    """No tariff is in force for the pool then, and its owner does not say that it is free."""
+
+    code, title = "PRICE_NOT_KNOWN", "The price is not known"
 
 
 class WrongState(Conflict):

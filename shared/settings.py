@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         100,
         ge=0,
         le=1000,
-        description="A late cancel or a no-show costs at most this share of its quote, in %, unless an administrator allowed more.",
+        description="A late cancel or a no-show costs at most so many % of its quote, unless an administrator allowed more.",
     )
     charge_request_minutes: int = Field(
         10, ge=2, le=1440, description="Minutes after which a charge request that is not decided has FAILED."

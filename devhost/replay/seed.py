@@ -51,15 +51,17 @@ class Seeded:
 
 
 def records(city: CityFolder) -> list[LocationRecord]:
-    """A city folder as the stations domain takes it. A pool's tariff is that of its first connector."""
+    """A city folder as the stations domain takes it. A pool's tariffs are those of its first connector that has any."""
     records = []
     for location in city.locations:
         tariffs: dict[tuple[str, str], Tariff] = {}
+        others: dict[tuple[str, str], tuple[Tariff, ...]] = {}
         for evse, connectors in location.evses:
             for connector in connectors:
-                tariff = city.tariff_of(evse, connector.connector_id)
-                if tariff is not None:
-                    tariffs.setdefault((connector.standard, power_class(connector.max_power_kw).value), tariff)
+                pool = connector.standard, power_class(connector.max_power_kw).value
+                found = city.tariffs_of(evse, connector.connector_id)
+                if found and pool not in tariffs:
+                    tariffs[pool], others[pool] = found[0], found[1:]
         if location.evses:
             records.append(
                 LocationRecord(
@@ -75,6 +77,8 @@ def records(city: CityFolder) -> list[LocationRecord]:
                     opening_times=location.opening_times,
                     evses=location.evses,
                     tariffs=tariffs,
+                    other_tariffs=others,
+                    free_of_charge=city.free_of_charge,
                 )
             )
     return records

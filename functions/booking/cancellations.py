@@ -13,7 +13,8 @@ from functions.booking.domain import (
     WhoCanceled,
     check_transition,
 )
-from functions.booking.service import by_driver, end_booking, frozen_fee, lock_booking
+from functions.booking.fees import frozen_fee
+from functions.booking.service import by_driver, end_booking, lock_booking
 from functions.stations.domain import Location
 from functions.tariffs.domain import BookingRestriction
 from shared.errors import Invalid

@@ -168,7 +168,8 @@ def _in_time(
         offset = start - reach.start
         if shift == 0 or start < earliest or not opened[offset : offset + length].all():
             continue
-        if place(pool.evse_ids, intervals, start, start + length) is not None:
+        fits = place(pool.evse_ids, intervals, start, start + length) is not None
+        if fits and stations.has_price(tx=tx, pool=pool, at=slot_start(start)):
             alternatives.append(_alternative(location, pool, start, length, 0.0))
             if len(alternatives) == limit:
                 break
@@ -192,7 +193,8 @@ def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) 
             continue
         intervals = occupied(tx, other, slots)
         for candidate in _pools(other, pool.standard, None):
-            if place(candidate.evse_ids, intervals, slots.start, slots.stop) is not None:
+            fits = place(candidate.evse_ids, intervals, slots.start, slots.stop) is not None
+            if fits and stations.has_price(tx=tx, pool=candidate, at=slot_start(slots.start)):
                 alternatives.append(_alternative(other, candidate, slots.start, len(slots), km))
                 break
         if len(alternatives) == limit:

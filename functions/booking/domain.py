@@ -11,7 +11,8 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from functions.stations.domain import BookingTerms
-from functions.tariffs.pricing import Quote
+from functions.tariffs.bills import Price
+from functions.tariffs.quotes import Quote
 from shared.errors import Invalid, WrongState
 from shared.slots import SLOT_S, slot_after, slot_of, slot_start
 
@@ -141,11 +142,12 @@ class Cancellation(BaseModel):
         return {name: value for name, value in handler(self).items() if value is not None}
 
 
-class SessionSettlement(Quote):
-    """What a session cost under the frozen tariff, never more than the quote's total; `uncapped_minor` is without that
-    bound."""
+class SessionSettlement(Price):
+    """What a session cost under the frozen tariff: until the booked end and the grace never more than the quote's total.
+    `uncapped_minor` is without that bound, `overtime_minor` what of it is for the time after that."""
 
     uncapped_minor: int
+    overtime_minor: int = 0
 
 
 class NoShowSettlement(BaseModel):
@@ -158,6 +160,12 @@ class NoShowSettlement(BaseModel):
 
 Settlement = SessionSettlement | NoShowSettlement
 """What a booking cost in the end."""
+
+
+def check_energy_limit(energy_limit_kwh: float | None, energy_kwh: float | None) -> None:
+    """Raises Invalid where what is needed is more than what is accepted."""
+    if energy_limit_kwh is not None and energy_kwh is not None and energy_limit_kwh < energy_kwh:
+        raise Invalid.one("energy_limit_kwh", f"must not be below energy_kwh, {energy_kwh:g}")
 
 
 @dataclass(frozen=True)
@@ -177,13 +185,17 @@ class ReservationRequest:
     duration_minutes: float | None = None
     """Rounded up to whole quarter hours."""
     energy_kwh: float | None = None
-    """At most what fits into the time."""
+    """What is needed; at most what fits into the time. None: that."""
+    energy_limit_kwh: float | None = None
+    """The most that the driver accepts to be delivered; None: what the EVSE and the battery allow."""
     power_class: str | None = None
     """Of the pool; None: the fastest that is free."""
     vehicle_id: uuid.UUID | None = None
     """The driver's vehicle; None: any."""
     vehicle_kw: float | None = None
     """What the vehicle takes at most; a vehicle's own figure wins."""
+    battery_kwh: float | None = None
+    """What its battery holds; a vehicle's own figure wins."""
     charge_request_id: uuid.UUID | None = None
     """The charge request it answers."""
     hold_until: datetime | None = None
@@ -193,6 +205,7 @@ class ReservationRequest:
         """Raises Invalid where nothing says how long."""
         if self.duration_minutes is None and self.energy_kwh is None:
             raise Invalid.one("duration_minutes", "give duration_minutes or energy_kwh")
+        check_energy_limit(self.energy_limit_kwh, self.energy_kwh)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,10 +238,10 @@ class Booking:
     """Of the booked period, on a quarter hour."""
     end: datetime
     energy_kwh: float
-    """What was booked."""
+    """What is expected: what was asked for, or what fits into the period."""
     status: ReservationStatus
     quote: Quote
-    """Frozen when it was booked or moved; its total is the most a session costs."""
+    """Frozen when it was booked or moved; its total is the most a session costs until the end and the grace."""
     terms: BookingTerms
     """Frozen when it was booked."""
     canceled: Cancellation | None = None
@@ -249,6 +262,12 @@ class Booking:
     """When one that was cancelled or missed let its place go."""
     session_energy_kwh: float | None = None
     """What was delivered."""
+    need_kwh: float | None = None
+    """What the driver asked for; None: they gave a duration, or it is of before this was kept."""
+    battery_kwh: float | None = None
+    """What the vehicle's battery holds, where that is known."""
+    energy_limit_kwh: float | None = None
+    """The most the driver accepts to be delivered, where they said."""
     settlement: Settlement | None = None
     """Of one whose session has ended, or that was missed."""
     created_at: datetime

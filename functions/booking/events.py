@@ -16,7 +16,7 @@ from functions.booking.domain import (
 )
 from functions.stations.domain import BookingTerms, Location
 from functions.stations.events import LocationSnapshot
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.events import Event
 
 

@@ -24,7 +24,7 @@ from functions.booking.limits import Car, OpenBooking
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import booking_request
 from functions.stations.domain import BookingTerms
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.db import for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx

@@ -7,7 +7,16 @@ from fastapi import APIRouter, Response
 from functions.booking import cancellations, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import Booking, BookingCancel, BookingCreate, BookingReschedule, From, SessionStop, Statuses, To
-from shared.errors import Conflict, IdempotencyKeyReused, LimitReached, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.errors import (
+    Conflict,
+    IdempotencyKeyReused,
+    LimitReached,
+    NotFound,
+    PriceNotKnown,
+    SlotTaken,
+    TermsRefuse,
+    WrongState,
+)
 from shared.web.call import SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
@@ -20,7 +29,7 @@ router = APIRouter(prefix="/booking", tags=["booking"])
     status_code=201,
     response_model=Booking,
     dependencies=[limited_caller("book")],
-    responses=errors(NotFound, SlotTaken, LimitReached, IdempotencyKeyReused),
+    responses=errors(NotFound, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused),
 )
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
     """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
@@ -32,6 +41,7 @@ def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
         start=booking_in.start,
         duration_minutes=booking_in.duration_minutes,
         energy_kwh=booking_in.energy_kwh,
+        energy_limit_kwh=booking_in.energy_limit_kwh,
         power_class=booking_in.power_class,
         vehicle_id=booking_in.vehicle_id,
     )
@@ -68,14 +78,18 @@ def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
     "/bookings/{booking_id}/reschedule",
     response_model=Booking,
     dependencies=[limited_caller("book")],
-    responses=errors(SlotTaken, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
+    responses=errors(SlotTaken, PriceNotKnown, TermsRefuse, WrongState, LimitReached, IdempotencyKeyReused),
 )
 def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
         lambda tx: Booking.of(
             service.reschedule_booking(
-                tx=tx, booking_id=booking_id, start=booking_in.start, duration_minutes=booking_in.duration_minutes
+                tx=tx,
+                booking_id=booking_id,
+                start=booking_in.start,
+                duration_minutes=booking_in.duration_minutes,
+                energy_limit_kwh=booking_in.energy_limit_kwh,
             )
         ),
         status=200,

@@ -12,7 +12,7 @@ from functions.booking import domain
 from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
 from functions.stations.domain import BookingTerms
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.web.fields import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
@@ -31,7 +31,8 @@ class BookingCreate(Input):
     connector: Standard
     start: Instant = Field(examples=["2026-03-02T10:15:00Z"], description="On a quarter hour")
     duration_minutes: Minutes | None = Field(None, description="Rounded up to whole quarter hours")
-    energy_kwh: Kwh | None = Field(None, description="Instead of, or beside, the duration")
+    energy_kwh: Kwh | None = Field(None, description="What you need; instead of, or beside, the duration")
+    energy_limit_kwh: Kwh | None = Field(None, description="The most you accept to be delivered: it bounds the quote's total")
     vehicle_id: uuid.UUID | None = None
     power_class: str | None = Field(None, max_length=16, description="A pool's power class; unset: the fastest that is free")
 
@@ -43,10 +44,11 @@ class BookingCreate(Input):
 
 
 class BookingReschedule(Input):
-    """The new period; without a duration the old one stays."""
+    """The new period; without a duration the old one stays. The quote is made anew for it."""
 
     start: Instant = Field(examples=["2026-03-02T11:00:00Z"])
     duration_minutes: Minutes | None = None
+    energy_limit_kwh: Kwh | None = Field(None, description="Another limit; unset: what was accepted before")
 
 
 class BookingCancel(Input):
@@ -94,6 +96,7 @@ class Booking(Output):
     power_kw: float
     period: Period
     energy_kwh: float
+    energy_limit_kwh: float | None
     reservation_status: ReservationStatus
     canceled: Cancellation | None
     quote: Quote
@@ -121,6 +124,7 @@ class Booking(Output):
             power_kw=booking.power_kw,
             period=Period(start=booking.start, end=booking.end),
             energy_kwh=booking.energy_kwh,
+            energy_limit_kwh=booking.energy_limit_kwh,
             reservation_status=booking.status,
             canceled=booking.canceled,
             quote=booking.quote,

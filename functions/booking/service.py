@@ -44,16 +44,15 @@ from functions.booking.events import (
 )
 from functions.booking.limits import Car, Limits
 from functions.booking.placement import Placement, place
-from functions.booking.quotes import priced
+from functions.booking.quotes import EnergyWish, priced, tariff_for, wish_of
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
-from functions.tariffs.domain import BookingRestriction
-from functions.tariffs.pricing import Quote, booking_fee
+from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
-from shared.energy import session_energy, session_minutes
-from shared.errors import Invalid, NotFound, SlotTaken, TermsRefuse, WrongState
+from shared.energy import session_minutes
+from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, TermsRefuse, WrongState
 from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
 from shared.tx import Tx
 
@@ -113,10 +112,11 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
 
     Raises Invalid, LimitReached, TermsRefuse, and SlotTaken with the nearest alternatives in time and place.
     """
-    vehicle_kw, car = request.vehicle_kw, Car(request.vehicle_id)
+    vehicle_kw, battery_kwh, car = request.vehicle_kw, request.battery_kwh, Car(request.vehicle_id)
     if request.vehicle_id is not None:
         vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)
-        vehicle_kw, car = vehicle.max_power_kw, Car(vehicle.id, normal_plate(vehicle.plate))
+        vehicle_kw, battery_kwh = vehicle.max_power_kw, vehicle.battery_kwh
+        car = Car(vehicle.id, normal_plate(vehicle.plate))
         if request.standard not in vehicle.standards:
             standards = ", ".join(vehicle.standards)
             raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
@@ -128,19 +128,24 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
     limits = limits_of(tx=tx, user_id=request.user_id, car=car, holds=request.hold_until is not None)
     first_full: tuple[Pool, range] | None = None
+    unpriced: PriceNotKnown | None = None
     for pool in pools:
         minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
         end = request.start + SLOT * whole_slots(minutes)
         slots = check_period(request.start, end)
         _check_allowed(tx, limits, location, location.booking_terms, slots)
+        try:
+            tariff_id = stations.tariff_at(tx=tx, pool=pool, at=request.start)
+        except PriceNotKnown as error:
+            unpriced = unpriced or error
+            continue
         placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is None:
             first_full = first_full or (pool, slots)
             continue
-        fitting = session_energy((end - request.start) / MINUTE, pool.power_kw, vehicle_kw)
-        energy = fitting if request.energy_kwh is None else min(request.energy_kwh, fitting)
-        placed = _placed_period(tx, location, placement, pool.tariff_id, location.booking_terms, request.start, end, energy)
-        booking = _new_booking(tx, location, pool, placed, request, vehicle_kw, car)
+        wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
+        placed = _placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
+        booking = _new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -149,7 +154,9 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         if booking.status is ReservationStatus.RESERVED:
             announce(tx, location, booking, BookingReserved)
         return booking
-    assert first_full is not None
+    if first_full is None:
+        assert unpriced is not None
+        raise unpriced
     telemetry.claims_lost.add(1, {"where": "occupied"})
     raise SlotTaken(
         f"No {request.standard} is free at {location.name} over the whole period.",
@@ -166,6 +173,8 @@ class _PlacedPeriod:
     end: datetime
     energy_kwh: float
     """What fits into the period, at most what was asked for."""
+    energy_limit_kwh: float | None
+    tariff_id: uuid.UUID | None
     evse_id: uuid.UUID
     evse_uid: str
     quote: Quote
@@ -182,16 +191,19 @@ def _placed_period(
     terms: BookingTerms,
     start: datetime,
     end: datetime,
-    energy_kwh: float,
+    wish: EnergyWish,
 ) -> _PlacedPeriod:
     """The middle that reserving and rescheduling share: EVSE, quote and instants of a placement that was found."""
+    quote = priced(tx, location, tariff_id, start, end, wish, terms)
     return _PlacedPeriod(
         start=start,
         end=end,
-        energy_kwh=round(energy_kwh, 3),
+        energy_kwh=round(quote.energy_kwh, 3),
+        energy_limit_kwh=wish.energy_limit_kwh,
+        tariff_id=tariff_id,
         evse_id=placement.evse_id,
         evse_uid=next(evse.uid for evse in location.evses if evse.id == placement.evse_id),
-        quote=priced(tx, location, tariff_id, start, end, energy_kwh),
+        quote=quote,
         no_show_at=missed_at(terms, start, tx.now),
         revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
     )
@@ -203,7 +215,7 @@ def _new_booking(
     pool: Pool,
     placed: _PlacedPeriod,
     request: ReservationRequest,
-    vehicle_kw: float | None,
+    wish: EnergyWish,
     car: Car,
 ) -> Booking:
     held = request.hold_until is not None
@@ -216,9 +228,10 @@ def _new_booking(
         power_kw=pool.power_kw,
         vehicle_id=car.vehicle_id,
         plate=car.plate,
-        vehicle_kw=vehicle_kw,
+        vehicle_kw=wish.vehicle_kw,
+        need_kwh=wish.need_kwh,
+        battery_kwh=wish.battery_kwh,
         charge_request_id=request.charge_request_id,
-        tariff_id=pool.tariff_id,
         status=ReservationStatus.PENDING if held else ReservationStatus.RESERVED,
         terms=location.booking_terms,
         hold_expires_at=request.hold_until,
@@ -330,11 +343,18 @@ def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
     return replace(booking, **values, revision=revision, updated_at=tx.now)
 
 
-def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, duration_minutes: float | None = None) -> Booking:
-    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. One that its
-    driver leaves late stays late to cancel.
+def reschedule_booking(
+    *,
+    tx: Tx,
+    booking_id: uuid.UUID,
+    start: datetime,
+    duration_minutes: float | None = None,
+    energy_limit_kwh: float | None = None,
+) -> Booking:
+    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. Its quote is
+    made anew for the new period; one that its driver leaves late stays late to cancel.
 
-    Raises WrongState, TermsRefuse, LimitReached, SlotTaken (the booking then stands as it was).
+    Raises WrongState, TermsRefuse, LimitReached, SlotTaken, PriceNotKnown (the booking then stands as it was).
     """
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
     location, booking = lock_booking(tx, booking_id)
@@ -350,9 +370,7 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
     end = start + SLOT * whole_slots(minutes)
     slots = check_period(start, end)
     claims.release_lapsed(tx, location.id)
-    energy = booking.energy_kwh
-    if duration_minutes is not None:
-        energy = round(min(energy, session_energy(minutes, booking.power_kw, booking.vehicle_kw)), 3)
+    wish = wish_of(booking, energy_limit_kwh)
     car = Car(booking.vehicle_id, booking.plate)
     limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
     _check_allowed(tx, limits, location, terms, slots, moved=True)
@@ -367,7 +385,8 @@ def reschedule_booking(*, tx: Tx, booking_id: uuid.UUID, start: datetime, durati
             f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
             alternatives=alternatives,
         )
-    placed = _placed_period(tx, location, placement, booking.tariff_id, terms, start, end, energy)
+    tariff_id = tariff_for(tx, booking, pool, start)
+    placed = _placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
     late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
     moved = change(tx, booking, **vars(placed), late_since=late_since)
     repository.add_request(tx, moved, start=start, end=end)
@@ -397,15 +416,6 @@ def end_booking(
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
     announce(tx, location, booking, BookingCanceled, reminder=False)
     return booking
-
-
-def frozen_fee(tx: Tx, booking: Booking, kind: BookingRestriction) -> int:
-    """The fee of the frozen tariff for a late cancel or a no-show, minor units: never above FEE_CAP_PERCENT of the quote unless
-    the frozen terms have an administrator's leave."""
-    if booking.tariff_id is None:
-        return 0
-    fee = booking_fee(stations.get_tariff(tx=tx, tariff_id=booking.tariff_id), kind)
-    return fee if booking.terms.fees_above_quote else min(fee, booking.quote.total_minor * tx.settings.fee_cap_percent // 100)
 
 
 def by_driver(tx: Tx, booking: Booking) -> bool:

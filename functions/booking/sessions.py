@@ -16,7 +16,8 @@ from functions.booking.domain import (
     check_transition,
 )
 from functions.booking.events import BookingMissed, SessionStopped
-from functions.booking.service import announce, change, frozen_fee, lock_booking
+from functions.booking.fees import frozen_fee
+from functions.booking.service import announce, change, lock_booking
 from functions.booking.settlement import MeteredSession, settle
 from functions.stations.domain import Location
 from functions.tariffs.domain import BookingRestriction

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.booking.domain import Booking, SessionSettlement
-from functions.booking.quotes import priced
+from functions.stations import service as stations
 from functions.stations.domain import Location
+from functions.tariffs.bills import Price
+from functions.tariffs.settling import Delivered, settle_session, unmetered_price
 from shared.tx import Tx
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -17,18 +21,54 @@ class MeteredSession:
     ended_at: datetime
     """When the EVSE was free again."""
     charging_until: datetime | None
-    """When the vehicle asked for no more power: parking time counts from then on; None: it charged until it left."""
+    """When the vehicle asked for no more power: parking time counts from then on, after the grace of the terms; None: it
+    charged until it left."""
     kwh: float | None
     """What was delivered; None: nobody measured it (UNMETERED)."""
 
 
 def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSession) -> SessionSettlement:
-    """The bill of a session: the frozen tariff's price for what really happened, never above the quote's total. A session that
-    nobody measured costs the quote's expected price."""
+    """The bill of a session: the frozen tariff's price for what really happened.
+
+    Until the booked end and the grace of the terms it is never above the quote's total; what is used after that goes on by the
+    tariff, with its BOOKING_OVERTIME. A session that nobody measured costs what the quote expected.
+    """
+    if booking.tariff_id is None:
+        minutes = (session.ended_at - session.started_at) / MINUTE
+        return _unbounded(Price.free(currency=booking.quote.currency, energy_kwh=session.kwh or 0.0, minutes=minutes))
+    tariff = stations.get_tariff(tx=tx, tariff_id=booking.tariff_id)
     if session.kwh is None:
-        expected = {"total_minor": booking.quote.expected_minor, "uncapped_minor": booking.quote.expected_minor}
-        return SessionSettlement(**dict(booking.quote) | expected)
-    ended_at = max(session.ended_at, session.started_at + timedelta(seconds=1))
-    price = priced(tx, location, booking.tariff_id, session.started_at, ended_at, session.kwh)
-    total = min(price.total_minor, booking.quote.total_minor)
-    return SessionSettlement(**dict(price) | {"total_minor": total, "uncapped_minor": price.total_minor})
+        return _unbounded(
+            unmetered_price(
+                tariff,
+                time_zone=location.time_zone,
+                start=booking.start,
+                end=booking.end,
+                energy_kwh=booking.quote.energy_kwh,
+                expected_minor=booking.quote.expected_minor,
+            )
+        )
+    grace = timedelta(minutes=booking.terms.idle_grace_minutes)
+    settled = settle_session(
+        tariff,
+        time_zone=location.time_zone,
+        session=_delivered(session, session.kwh, grace),
+        start=booking.start,
+        limit=booking.end + grace,
+        at_most_minor=booking.quote.total_minor,
+    )
+    bounds = {"uncapped_minor": settled.uncapped_minor, "overtime_minor": settled.overtime_minor}
+    return SessionSettlement(**dict(settled.price), **bounds)
+
+
+def _unbounded(price: Price) -> SessionSettlement:
+    return SessionSettlement(**dict(price), uncapped_minor=price.total_minor)
+
+
+def _delivered(session: MeteredSession, kwh: float, grace: timedelta) -> Delivered:
+    """The session in order, whatever the clocks of its station said: it takes a second at least, and energy some time."""
+    ended_at = max(session.ended_at, session.started_at + SECOND)
+    if session.charging_until is None:
+        return Delivered(session.started_at, ended_at, None, ended_at, kwh)
+    charged_until = min(max(session.charging_until, session.started_at + SECOND), ended_at)
+    return Delivered(session.started_at, charged_until, charged_until + grace, ended_at, kwh)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -31,9 +30,9 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from functions.stations.terms_text import span
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 from shared.events import Event
-from shared.money import format_money
+from shared.money import format_money, plain_money
 
 ADDRESS = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}(?:/|\b)|@|\+?\d[\d ().-]{6,}", re.IGNORECASE)
 """What looks like an address or a number to call: an operator's words with one in them reach no driver's letter."""
@@ -101,7 +100,8 @@ def _where(location: LocationSnapshot) -> str:
 
 def _cancel_line(event: BookingEvent) -> str:
     """Until when cancelling is free, and what it costs after that, as far as that is known."""
-    fee, zone = _fees(event).late_cancel_minor, event.location.time_zone
+    fees, zone = event.quote.fees, event.location.time_zone
+    fee = None if fees is None else fees.late_cancel_minor
     cancel_until = event.start - timedelta(minutes=event.terms.cancel_until_minutes)
     if fee == 0:
         return "You can cancel free of charge at any time before the start."
@@ -116,21 +116,10 @@ def _cancel_line(event: BookingEvent) -> str:
 
 def _miss_line(event: BookingEvent) -> str:
     """What becomes of a booking that nobody comes to."""
-    fee = _fees(event).no_show_minor if event.terms.noshow_fee else 0
+    fee = event.quote.fees.no_show_minor if event.quote.fees is not None and event.terms.noshow_fee else 0
     cost = f", and it costs {format_money(fee, event.quote.currency)}" if fee else ""
     wait = span(event.terms.noshow_timeout_minutes)
     return f"If you have not started {wait} after the start, your place is given free{cost}."
-
-
-@dataclass(frozen=True)
-class _KnownFees:
-    late_cancel_minor: int | None = None
-    no_show_minor: int | None = None
-
-
-def _fees(event: BookingEvent) -> Any:
-    """The fees frozen with the quote; of quotes from before they were, none is known."""
-    return getattr(event.quote, "fees", None) or _KnownFees()
 
 
 def _cost_line(event: BookingEvent, fee_minor: int | None) -> str:
@@ -167,7 +156,7 @@ def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    figures = _figures(quote, format_money)
+    figures = _figures(quote, plain_money)
     return f"{figures[0].upper()}{figures[1:]}."
 
 

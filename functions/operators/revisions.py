@@ -14,7 +14,19 @@ from functions.tariffs.domain import Tariff
 LocationDocument = dict[str, Any]
 FieldChange = dict[str, Any]
 """`field` (a dotted path), `before` and `after`; null where it was or is not there."""
-PLAIN = ("name", "address", "city", "country", "latitude", "longitude", "time_zone", "currency", "status", "status_reason")
+PLAIN = (
+    "name",
+    "address",
+    "city",
+    "country",
+    "latitude",
+    "longitude",
+    "time_zone",
+    "currency",
+    "status",
+    "status_reason",
+    "free_of_charge",
+)
 
 
 def location_document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], photos: Iterable[Photo]) -> LocationDocument:
@@ -33,6 +45,11 @@ def location_document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], p
         "tariffs": {
             f"{standard} {group}": tariffs[tariff_id].model_dump(mode="json", exclude_none=True)
             for (standard, group), tariff_id in sorted(location.tariff_ids.items())
+        }
+        | {
+            f"{standard} {group} {number}": tariffs[tariff_id].model_dump(mode="json", exclude_none=True)
+            for (standard, group), others in sorted(location.other_tariff_ids.items())
+            for number, tariff_id in enumerate(others, 2)
         },
         "blocked_times": {
             str(blocked.id): {

@@ -40,8 +40,20 @@ class LocationUpdate(Input):
     time_zone: TimeZone | None = None
     currency: Currency | None = None
     opening_times: Hours | None = Field(None, description="OCPI Hours")
+    free_of_charge: bool | None = Field(None, description="Whether pools without a tariff cost nothing")
 
-    @field_validator("name", "address", "city", "country", "latitude", "longitude", "time_zone", "currency", mode="before")
+    @field_validator(
+        "name",
+        "address",
+        "city",
+        "country",
+        "latitude",
+        "longitude",
+        "time_zone",
+        "currency",
+        "free_of_charge",
+        mode="before",
+    )
     @classmethod
     def _not_null(cls, value: Any) -> Any:
         if value is None:

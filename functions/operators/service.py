@@ -275,7 +275,7 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
 
     def change(location: Location) -> None:
         pools = {(pool.standard, pool.power_class) for pool in location.pools()}
-        assignment: dict[tuple[str, str], uuid.UUID] = {}
+        assignment: dict[tuple[str, str], tuple[uuid.UUID, ...]] = {}
         for number, item in enumerate(tariffs_in.tariffs):
             if item.tariff.currency != location.currency:
                 raise Invalid.one(
@@ -292,7 +292,7 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
                 raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
             tariff_id = stations.add_tariff(tx=tx, location_id=location.id, tariff=item.tariff)
             for pool in wanted:
-                assignment.setdefault(pool, tariff_id)
+                assignment[pool] = (*assignment.get(pool, ()), tariff_id)
         stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
         if tx.actor.role == "owner" and location.booking_terms.fees_above_quote:  # what was allowed were the fees of then
             terms = location.booking_terms.model_copy(update={"fees_above_quote": False})

@@ -36,6 +36,8 @@ class ChargingNeeds(BaseModel):
     """Connector standards the vehicle takes, OCPI's words."""
     energy_kwh: float
     """What is to be charged."""
+    energy_limit_kwh: float | None = None
+    """The most that the driver accepts; None: what EVSE and battery allow."""
     weights: tuple[float, float, float, float]
     """Of waiting, price, distance and duration in PROBLEM.md's objective; their sum is 1."""
     radius_km: float | None = None
@@ -74,6 +76,7 @@ class ChargingNeeds(BaseModel):
             max_power_kw=max_power_kw,
             standards=standards,
             energy_kwh=energy_kwh,
+            energy_limit_kwh=_energy_limit(request, energy_kwh),
             weights=(weights.wait / total, weights.price / total, weights.distance / total, weights.duration / total),
             radius_km=request.radius_km,
             auto_book=auto_book,
@@ -101,6 +104,13 @@ def _energy_kwh(request: RecommendationRequest, battery_kwh: float) -> float:
     if energy_kwh > battery_kwh:
         raise Invalid.one("energy_kwh", f"must not be above the battery's {battery_kwh:g} kWh")
     return energy_kwh
+
+
+def _energy_limit(request: RecommendationRequest, energy_kwh: float) -> float | None:
+    limit = request.energy_limit_kwh
+    if limit is not None and limit < energy_kwh:
+        raise Invalid.one("energy_limit_kwh", f"must not be below what is to be charged, {energy_kwh:g} kWh")
+    return limit
 
 
 def _earliest_departure(request: RecommendationRequest, now: datetime) -> datetime:

@@ -55,6 +55,9 @@ class RecommendationRequest(Input):
     latest_finish: Instant | None = Field(None, description="Charging must be over by then")
     target_soc: Share | None = None
     energy_kwh: Annotated[float, Field(ge=0.1, le=1000, examples=[20.0])] | None = None
+    energy_limit_kwh: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(
+        None, description="The most you accept to be delivered: it bounds the total of the booking's quote"
+    )
     weights: Weights = Weights()
     radius_km: Annotated[float, Field(gt=0, le=200)] | None = None
 

@@ -239,6 +239,8 @@ def _reserve(tx: Tx, request: ChargeRequest, offer: Offer, *, hold_until: dateti
         start=offer.start,
         duration_minutes=(offer.end - offer.start) / MINUTE,
         energy_kwh=request.needs.energy_kwh,
+        energy_limit_kwh=request.needs.energy_limit_kwh,
+        battery_kwh=request.needs.battery_kwh,
         vehicle_id=request.vehicle_id,
         vehicle_kw=request.needs.max_power_kw,
         charge_request_id=request.id,

@@ -1,7 +1,9 @@
 """The surroundings of a driver: the city around them as arrays for the decision core, from the database and in time."""
 
+import itertools
 import math
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -16,6 +18,8 @@ from functions.optimizer.core.occupancy import Occupancy
 from functions.optimizer.needs import ChargingNeeds
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
+from functions.stations.enums import PriceKnowledge
+from functions.tariffs.domain import Tariff, chosen
 from functions.tariffs.rates import RateTables
 from shared.energy import CHARGE_EFFICIENCY, session_minutes
 from shared.slots import slot_after, slot_of, slot_start
@@ -80,11 +84,12 @@ def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
         else []
     )
     locations = tuple(location for _, location in near)
-    pools = tuple(pool for location in locations for pool in location.pools())
+    every = (pool for location in locations for pool in location.pools())
+    pools = tuple(pool for pool in every if pool.price is not PriceKnowledge.NOT_KNOWN)
     location_index = {location.id: index for index, location in enumerate(locations)}
     slot0 = slot_of(tx.now)
     horizon = _horizon(needs, pools, slot0)
-    rates, price_unit = _pool_rates(tx, locations, pools, slot0, horizon)
+    rates, price_unit, priced = _pool_rates(tx, locations, pools, slot0, horizon)
     city = City.build(
         name="around the driver",
         time_zone=locations[0].time_zone if locations else "UTC",
@@ -99,6 +104,7 @@ def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
         price_unit=price_unit,
     )
     occupancy = _occupancy(tx, locations, pools, slot0, horizon)
+    occupancy.open[0] &= priced
     return Surroundings(city, occupancy, rates, locations, pools, slot0)
 
 
@@ -114,32 +120,48 @@ def _horizon(needs: ChargingNeeds, pools: tuple[Pool, ...], slot0: int) -> int:
 
 def _pool_rates(
     tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int
-) -> tuple[PoolRates, float]:
-    """What charging costs in the pools over the horizon, and the price unit: three times their median session price."""
+) -> tuple[PoolRates, float, np.ndarray]:
+    """What charging costs in the pools over the horizon, the price unit (three times their median session price), and in which
+    slots some tariff is in force: bool [P, horizon]."""
     zones = {location.id: location.time_zone for location in locations}
-    tariffs = stations.get_tariffs(tx=tx, tariff_ids=[pool.tariff_id for pool in pools if pool.tariff_id is not None])
+    tariffs = stations.get_tariffs(tx=tx, tariff_ids=[tariff_id for pool in pools for tariff_id in pool.tariff_ids])
     energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
+    priced = np.ones((len(pools), horizon), dtype=bool)
     length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
     begin = slot0 - slot0 % 96
     for index, pool in enumerate(pools):
-        if pool.tariff_id is None:
+        if not pool.tariff_ids:
             continue
-        rates = _tables.rates(
-            pool.tariff_id,
-            tariffs[pool.tariff_id],
-            time_zone=zones[pool.location_id],
-            slot0=begin,
-            slots=length + 96,
-            power_kw=pool.power_kw,
-        )
-        window = slice(slot0 - begin, slot0 - begin + horizon)
-        energy[index], time[index], flat[index] = rates.energy[window], rates.time[window], rates.flat
+        standing = [tariffs[tariff_id] for tariff_id in pool.tariff_ids]
+        for number, slots in _in_force(standing, slot0, horizon):
+            if number is None:
+                priced[index, slots] = False
+                continue
+            rates = _tables.rates(
+                pool.tariff_ids[number],
+                standing[number],
+                time_zone=zones[pool.location_id],
+                slot0=begin,
+                slots=length + 96,
+                power_kw=pool.power_kw,
+            )
+            window = slice(slot0 - begin + slots.start, slot0 - begin + slots.stop)
+            energy[index, slots], time[index, slots] = rates.energy[window], rates.time[window]
+            flat[index] = max(flat[index], rates.flat)
     prices = [
         flat[index] + MEDIAN_SESSION_KWH * energy[index].mean() + time[index].mean() * MEDIAN_SESSION_KWH / pool.power_kw
         for index, pool in enumerate(pools)
     ]
     unit = 3.0 * float(np.median(prices)) if prices else 0.0
-    return PoolRates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT
+    return PoolRates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT, priced
+
+
+def _in_force(tariffs: Sequence[Tariff], slot0: int, horizon: int) -> Iterator[tuple[int | None, slice]]:
+    """Which of a pool's tariffs is in force over which slots of the horizon; None: none of them."""
+    changes = {bound for tariff in tariffs for bound in (tariff.start_date_time, tariff.end_date_time) if bound is not None}
+    cuts = sorted({0, horizon} | {min(max(slot_after(at) - slot0, 0), horizon) for at in changes})
+    for since, until in itertools.pairwise(cuts):
+        yield chosen(tariffs, slot_start(slot0 + since)), slice(since, until)
 
 
 def _occupancy(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int) -> Occupancy:

@@ -18,6 +18,8 @@ class QuoteRequest(Input):
     duration_minutes: Annotated[int, Field(gt=0, le=1440)] | None = None
     energy_kwh: Annotated[float, Field(ge=0.1, le=1000)] | None = None
     max_power_kw: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(None, description="What the vehicle takes")
+    battery_kwh: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(None, description="What its battery holds")
+    energy_limit_kwh: Annotated[float, Field(ge=0.1, le=1000)] | None = Field(None, description="The most you accept")
 
     @model_validator(mode="after")
     def _says_how_long(self) -> "QuoteRequest":

@@ -7,6 +7,7 @@ from functions.booking import service as booking
 from functions.forecast import service as forecasts
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
+from functions.stations.enums import PriceKnowledge
 from functions.stations.schemas import (
     Availability,
     Calendar,
@@ -43,8 +44,8 @@ def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy
 
 def free_over(location: Location, pool: Pool, busy: Busy, start: int, stop: int) -> int:
     """How many bookings of the whole period [start, stop) the pool still takes: EVSEs less the densest slot's claims,
-    since the platform may repack; none where the location is closed in between."""
-    if not location.opened(slot_start(start), stop - start).all():
+    since the platform may repack; none where the location is closed in between, or the pool has no price."""
+    if pool.price is PriceKnowledge.NOT_KNOWN or not location.opened(slot_start(start), stop - start).all():
         return 0
     taken = max(sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) for slot in range(start, stop))
     return len(pool.evse_ids) - taken
@@ -142,8 +143,11 @@ def calendars(
     for pool in location.pools():
         if connector is not None and pool.standard != connector:
             continue
+        priced = pool.price is not PriceKnowledge.NOT_KNOWN
         free = [
-            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) if opened[slot - begin] else 0
+            len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids)
+            if priced and opened[slot - begin]
+            else 0
             for slot in range(begin, stop)
         ]
         pool_calendars.append(

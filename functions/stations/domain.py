@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from functions.stations.enums import EvseStatus, LocationStatus, power_class
+from functions.stations.enums import EvseStatus, LocationStatus, PriceKnowledge, power_class
 from functions.stations.opening import Hours, close, open_slots
 from functions.tariffs.domain import Tariff
 from shared.slots import slot_after, slot_of
@@ -47,6 +47,9 @@ class BookingTerms(BaseModel):
     noshow_fee: bool = Field(True, description="Whether a no-show costs the tariff's BOOKING_EXPIRES element")
     fees_above_quote: bool = Field(
         False, description="Whether a late cancel or a no-show may cost more than the booking does; an administrator allows it"
+    )
+    idle_grace_minutes: int = Field(
+        10, ge=0, le=120, description="How long after charging, and after the booked end, nothing more is charged"
     )
     late_stop_allowed: bool = False
     min_booking_minutes: int = Field(15, ge=15, le=1440)
@@ -94,7 +97,24 @@ class Pool:
     power_class: str
     power_kw: float
     tariff_id: uuid.UUID | None
+    """The first of its tariffs."""
     evse_ids: tuple[uuid.UUID, ...]
+    other_tariff_ids: tuple[uuid.UUID, ...] = ()
+    """Those after the first; type and dates choose among all."""
+    free_of_charge: bool = False
+    """Whether its owner says that it is free where it has no tariff."""
+
+    @property
+    def tariff_ids(self) -> tuple[uuid.UUID, ...]:
+        """All its tariffs, in the owner's order."""
+        return () if self.tariff_id is None else (self.tariff_id, *self.other_tariff_ids)
+
+    @property
+    def price(self) -> PriceKnowledge:
+        """What there is to know of its price, whatever the day."""
+        if self.tariff_id is not None:
+            return PriceKnowledge.TARIFF
+        return PriceKnowledge.FREE if self.free_of_charge else PriceKnowledge.NOT_KNOWN
 
 
 @dataclass(frozen=True)
@@ -110,7 +130,8 @@ class BlockedTime:
 
 @dataclass(frozen=True)
 class Location:
-    """A place with EVSEs. `tariff_ids` maps (standard, power class) to the tariff of that pool.
+    """A place with EVSEs. `tariff_ids` maps (standard, power class) to the tariff of that pool, `other_tariff_ids` to those
+    that stand on it beside; `free_of_charge` is its owner's word on pools without any.
 
     `version` rises with every edit by its owner or an administrator; `status_reason` is why it was rejected or
     suspended; `blocked` are the blocked times that have not ended.
@@ -134,6 +155,8 @@ class Location:
     version: int = 1
     status_reason: str | None = None
     blocked: tuple[BlockedTime, ...] = ()
+    other_tariff_ids: Mapping[tuple[str, str], tuple[uuid.UUID, ...]] = field(default_factory=dict)
+    free_of_charge: bool = False
 
     def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
         """Which of `slots` quarter hours from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
@@ -173,7 +196,16 @@ class Location:
                 group = groups.setdefault(key, {})
                 group[evse.id] = max(group.get(evse.id, 0.0), connector.max_power_kw)
         return tuple(
-            Pool(self.id, standard, group, min(evses.values()), self.tariff_ids.get((standard, group)), tuple(evses))
+            Pool(
+                self.id,
+                standard,
+                group,
+                min(evses.values()),
+                self.tariff_ids.get((standard, group)),
+                tuple(evses),
+                self.other_tariff_ids.get((standard, group), ()),
+                self.free_of_charge,
+            )
             for (standard, group), evses in sorted(groups.items())
         )
 
@@ -242,6 +274,10 @@ class LocationRecord:
     opening_times: Hours | None
     evses: tuple[tuple[str, tuple[Connector, ...]], ...]
     tariffs: Mapping[tuple[str, str], Tariff] = field(default_factory=dict)
+    other_tariffs: Mapping[tuple[str, str], tuple[Tariff, ...]] = field(default_factory=dict)
+    """What stands on a pool beside the first."""
+    free_of_charge: bool = False
+    """Whether pools without a tariff are free; else their price is not known."""
     booking_terms: BookingTerms = field(default_factory=BookingTerms)
 
 

@@ -119,3 +119,11 @@ POWER_CLASS_LIMITS_KW = (
 def power_class(max_power_kw: float) -> PowerClass:
     """The class of an EVSE's power."""
     return next(name for name, limit in POWER_CLASS_LIMITS_KW if max_power_kw <= limit + 1e-9)
+
+
+class PriceKnowledge(StrEnum):
+    """Whether a pool has tariffs, is free by its owner's word, or nobody knows its price: then it cannot be booked."""
+
+    TARIFF = "TARIFF"
+    FREE = "FREE"
+    NOT_KNOWN = "NOT_KNOWN"

@@ -28,6 +28,8 @@ from shared.db import insert_new, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
 
+TariffIds = tuple[uuid.UUID, ...]
+"""Of the tariffs that stand on a pool, in order; never none."""
 _THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _NOT_READ = ("h3_5", "h3_7", "h3_9", "created_at", "updated_at")
 _LOCATIONS = (
@@ -75,9 +77,10 @@ def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uu
         return {}
     rows = tx.rows(_LOCKED if lock else _READ, ids=ids)
     evses = _evses(tx, ids)
-    tariffs: dict[uuid.UUID, dict[tuple[str, str], uuid.UUID]] = {}
+    tariffs: dict[uuid.UUID, dict[tuple[str, str], TariffIds]] = {}
     for row in tx.rows(_TARIFF_IDS, ids=ids):
-        tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = row.tariff_id
+        others = tuple(uuid.UUID(other) for other in row.other_tariff_ids or ())
+        tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = (row.tariff_id, *others)
     blocked = _blocked(tx, [row.id for row in rows if row.blocked_until is not None and row.blocked_until > tx.now])
     return {
         row.id: _location(row, tuple(evses.get(row.id, ())), tariffs.get(row.id, {}), tuple(blocked.get(row.id, ())))
@@ -109,7 +112,7 @@ def _evses(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Ev
 
 
 def _location(
-    row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str], uuid.UUID], blocked: tuple[BlockedTime, ...]
+    row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str], TariffIds], blocked: tuple[BlockedTime, ...]
 ) -> Location:
     return Location(
         id=row.id,
@@ -126,10 +129,12 @@ def _location(
         opening_times=None if row.opening_times is None else Hours.model_validate(row.opening_times),
         booking_terms=BookingTerms.model_validate(row.booking_terms),
         evses=evses,
-        tariff_ids=tariff_ids,
+        tariff_ids={pool: ids[0] for pool, ids in tariff_ids.items()},
         version=row.version,
         status_reason=row.status_reason,
         blocked=blocked,
+        other_tariff_ids={pool: ids[1:] for pool, ids in tariff_ids.items() if len(ids) > 1},
+        free_of_charge=bool(row.free_of_charge),
     )
 
 
@@ -184,6 +189,7 @@ def _location_row(new_location: Location, now: datetime) -> dict[str, Any]:
         "created_at": now,
         "updated_at": now,
         "version": new_location.version,
+        "free_of_charge": new_location.free_of_charge,
     }
 
 
@@ -268,21 +274,40 @@ def insert_tariff(tx: Tx, location_id: uuid.UUID, document: Tariff) -> uuid.UUID
     return tariff_id
 
 
-def assign_tariffs(tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], uuid.UUID]) -> None:
-    """Replaces which tariff each pool has, from now on; the history keeps what it had."""
+def assign_tariffs(tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], TariffIds]) -> None:
+    """Replaces which tariffs each pool has, from now on; the history keeps what it had."""
     tx.execute(sa.delete(pool_tariff).where(pool_tariff.c.location_id == location_id))
     tx.execute(
         sa.update(tariff_period)
         .where(tariff_period.c.location_id == location_id, tariff_period.c.valid_until.is_(None))
         .values(valid_until=tx.now)
     )
-    rows = [
-        {"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id}
-        for (standard, group), tariff_id in sorted(assignment.items())
-    ]
+    rows = [_pool_row(location_id, pool, tariff_ids) for pool, tariff_ids in sorted(assignment.items())]
     if rows:
         tx.execute(sa.insert(pool_tariff), rows)
-        tx.execute(sa.insert(tariff_period), [row | {"id": new_id(), "valid_from": tx.now} for row in rows])
+        tx.execute(sa.insert(tariff_period), _history(rows, tx.now))
+
+
+def _pool_row(location_id: uuid.UUID, pool: tuple[str, str], tariff_ids: TariffIds) -> dict[str, Any]:
+    first, *others = tariff_ids
+    return {
+        "location_id": location_id,
+        "standard": pool[0],
+        "power_class": pool[1],
+        "tariff_id": first,
+        "other_tariff_ids": [str(other) for other in others] or None,
+    }
+
+
+def _history(rows: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """A row of the history for each tariff of each pool's row."""
+    pools = [(row, [row["tariff_id"], *map(uuid.UUID, row["other_tariff_ids"] or ())]) for row in rows]
+    return [
+        {name: row[name] for name in ("location_id", "standard", "power_class")}
+        | {"tariff_id": tariff_id, "id": new_id(), "valid_from": now}
+        for row, tariff_ids in pools
+        for tariff_id in tariff_ids
+    ]
 
 
 def tariff_documents(tx: Tx, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Any]:
@@ -324,6 +349,7 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
             record.booking_terms,
             (),
             {},
+            free_of_charge=record.free_of_charge,
         )
         locations.append(_location_row(new_location, tx.now))
         for uid, plugs in record.evses:
@@ -331,20 +357,21 @@ def insert_records(tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord
             evses.append({"id": evse_id, "location_id": location_id, "uid": uid, "status": "AVAILABLE", "created_at": tx.now})
             connectors += [{"evse_id": evse_id, **vars(plug)} for plug in plugs]
         stored: dict[int, uuid.UUID] = {}
-        for (standard, group), document in record.tariffs.items():
-            tariff_id = stored.get(id(document))
-            if tariff_id is None:
-                tariff_id = stored[id(document)] = new_id()
-                dumped = document.model_dump(mode="json", exclude_none=True)
-                tariffs.append({"id": tariff_id, "location_id": location_id, "document": dumped, "created_at": tx.now})
-            pools.append({"location_id": location_id, "standard": standard, "power_class": group, "tariff_id": tariff_id})
+        for pool, first in record.tariffs.items():
+            documents = (first, *record.other_tariffs.get(pool, ()))
+            for document in documents:
+                if id(document) not in stored:
+                    tariff_id = stored[id(document)] = new_id()
+                    dumped = document.model_dump(mode="json", exclude_none=True)
+                    tariffs.append({"id": tariff_id, "location_id": location_id, "document": dumped, "created_at": tx.now})
+            pools.append(_pool_row(location_id, pool, tuple(stored[id(document)] for document in documents)))
     for table, rows in (
         (location, locations),
         (evse, evses),
         (connector, connectors),
         (tariff, tariffs),
         (pool_tariff, pools),
-        (tariff_period, [row | {"id": new_id(), "valid_from": tx.now} for row in pools]),
+        (tariff_period, _history(pools, tx.now)),
     ):
         if rows:
             tx.execute(sa.insert(table), rows)

@@ -6,13 +6,13 @@ from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from babel.numbers import is_currency
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from functions.stations.domain import BookingTerms, Location
-from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType
+from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType, PriceKnowledge
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
+from shared.money import known_currency
 from shared.web.conditions import etag_of
 from shared.web.fields import Input, Output
 
@@ -34,14 +34,8 @@ def _known_zone(value: str) -> str:
     return value
 
 
-def _known_currency(value: str) -> str:
-    if not is_currency(value):
-        raise ValueError(f"{value!r} is not an ISO 4217 currency such as EUR")
-    return value
-
-
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
-Currency = Annotated[str, AfterValidator(_known_currency)]
+Currency = Annotated[str, AfterValidator(known_currency)]
 
 
 class LocationCreate(Input):
@@ -56,6 +50,7 @@ class LocationCreate(Input):
     time_zone: TimeZone = Field(examples=["Europe/Amsterdam"])
     currency: Currency = Field("EUR", examples=["EUR"])
     opening_times: Hours | None = Field(None, description="OCPI Hours; unset: always open")
+    free_of_charge: bool = Field(False, description="Pools without a tariff cost nothing; otherwise they cannot be booked")
 
 
 class ConnectorCreate(Input):
@@ -100,7 +95,8 @@ class TariffAssignment(Input):
 
 
 class TariffsPut(Input):
-    """All tariffs of a location; for a pool that several apply to, the first counts."""
+    """All tariffs of a location. For a pool that several apply to, the session's start chooses: among those whose dates hold
+    the first that is REGULAR or has no type, else AD_HOC_PAYMENT, else a PROFILE_*."""
 
     tariffs: Annotated[list[TariffAssignment], Field(max_length=50)]
 
@@ -144,7 +140,9 @@ class PoolOut(Output):
     power_kw: float
     capacity: int
     free: int | None = None
+    price: PriceKnowledge = Field(PriceKnowledge.NOT_KNOWN, description="NOT_KNOWN: it cannot be booked")
     tariff_id: uuid.UUID | None = None
+    other_tariff_ids: list[uuid.UUID] = Field(default_factory=list, description="Those that stand on it beside the first")
     forecast: PoolForecast | None = None
 
 
@@ -166,6 +164,7 @@ class LocationOut(Output):
     status: str
     status_reason: str | None = Field(None, description="Why it was rejected or suspended")
     opening_times: Hours | None
+    free_of_charge: bool = Field(description="What its owner says of pools without a tariff")
     booking_terms: BookingTerms
     etag: str = Field(description="Send it as If-Match with an edit; also the header ETag", examples=['"3"'])
     pools: list[PoolOut]
@@ -196,7 +195,9 @@ def pools_of(record: Location, free: dict[tuple[str, str], int] | None = None) -
             power_kw=pool.power_kw,
             capacity=len(pool.evse_ids),
             free=None if free is None else free[pool.standard, pool.power_class],
+            price=pool.price,
             tariff_id=pool.tariff_id,
+            other_tariff_ids=list(pool.other_tariff_ids),
         )
         for pool in record.pools()
     ]

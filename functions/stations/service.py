@@ -14,13 +14,14 @@ from functions.stations.domain import (
     Evse,
     Location,
     LocationRecord,
+    Pool,
     TariffPeriod,
 )
 from functions.stations.enums import LocationStatus
 from functions.stations.schemas import LocationCreate
-from functions.tariffs.domain import Tariff
+from functions.tariffs.domain import Tariff, chosen, stored_tariff
 from shared.db import new_id
-from shared.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.errors import Conflict, Forbidden, Invalid, NotFound, PriceNotKnown
 from shared.geo import great_circle_km
 from shared.tx import Tx
 
@@ -136,7 +137,7 @@ def get_tariffs(*, tx: Tx, tariff_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, T
     """Tariffs by id. They are kept in the process: a stored tariff never changes."""
     known = {tariff_id: _tariffs[tariff_id] for tariff_id in tariff_ids if tariff_id in _tariffs}
     documents = repository.tariff_documents(tx, [tariff_id for tariff_id in tariff_ids if tariff_id not in known])
-    read = {tariff_id: Tariff.model_validate(document) for tariff_id, document in documents.items()}
+    read = {tariff_id: stored_tariff(document) for tariff_id, document in documents.items()}
     if len(_tariffs) + len(read) > KEPT_TARIFFS:
         _tariffs.clear()
     _tariffs.update(read)
@@ -151,9 +152,34 @@ def get_tariff(*, tx: Tx, tariff_id: uuid.UUID) -> Tariff:
     return tariff
 
 
+def tariff_at(*, tx: Tx, pool: Pool, at: datetime) -> uuid.UUID | None:
+    """The tariff that a session has which starts at a pool at an instant, chosen by type and dates; None where it is free of
+    charge. Raises PriceNotKnown."""
+    ids = pool.tariff_ids
+    if not ids and pool.free_of_charge:
+        return None
+    tariffs = get_tariffs(tx=tx, tariff_ids=ids)
+    number = chosen([tariffs[tariff_id] for tariff_id in ids], at)
+    if number is None:
+        raise PriceNotKnown(
+            f"What {pool.standard} ({pool.power_class}) costs there is not known for {at.isoformat()}, so it cannot be booked."
+        )
+    return ids[number]
+
+
+def has_price(*, tx: Tx, pool: Pool, at: datetime) -> bool:
+    """Whether a session that starts at a pool at an instant has a price, so that it can be booked."""
+    try:
+        tariff_at(tx=tx, pool=pool, at=at)
+    except PriceNotKnown:
+        return False
+    return True
+
+
 def tariffs_of(*, tx: Tx, location: Location) -> dict[uuid.UUID, Tariff]:
-    """The tariffs in force at a location."""
-    return get_tariffs(tx=tx, tariff_ids=sorted(set(location.tariff_ids.values())))
+    """The tariffs that stand on a location's pools."""
+    others = (tariff_id for ids in location.other_tariff_ids.values() for tariff_id in ids)
+    return get_tariffs(tx=tx, tariff_ids=sorted({*location.tariff_ids.values(), *others}))
 
 
 def tariff_history(*, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int) -> list[TariffPeriod]:
@@ -247,8 +273,8 @@ def add_tariff(*, tx: Tx, location_id: uuid.UUID, tariff: Tariff) -> uuid.UUID:
     return repository.insert_tariff(tx, location_id, tariff)
 
 
-def assign_tariffs(*, tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], uuid.UUID]) -> None:
-    """Replaces which tariff each pool (standard, power class) has, from now on; the history keeps what it had."""
+def assign_tariffs(*, tx: Tx, location_id: uuid.UUID, assignment: dict[tuple[str, str], tuple[uuid.UUID, ...]]) -> None:
+    """Replaces which tariffs each pool (standard, power class) has, from now on; the history keeps what it had."""
     repository.assign_tariffs(tx, location_id, assignment)
 
 

@@ -32,6 +32,8 @@ location = sa.Table(
     sa.Column("status_reason", sa.String(500)),
     # The latest end of its blocked times: those of most locations need not be looked for.
     sa.Column("blocked_until", UtcDateTime),
+    # What its owner says of pools without a tariff: free, or else their price is not known.
+    sa.Column("free_of_charge", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_location_owner", "owner_id", "id"),
     sa.Index("ix_location_status", "status", "id"),
     sa.Index("ix_location_h3_5", "h3_5", "status"),
@@ -79,6 +81,8 @@ pool_tariff = sa.Table(
     sa.Column("standard", Key(32), primary_key=True),
     sa.Column("power_class", Key(16), primary_key=True),
     sa.Column("tariff_id", Id, sa.ForeignKey("tariff.id"), nullable=False),
+    # Where several tariffs stand on a pool: those after the first, as a list of ids.
+    sa.Column("other_tariff_ids", sa.JSON(none_as_null=True)),
 )
 
 tariff_period = sa.Table(

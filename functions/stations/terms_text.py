@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from functions.stations.domain import BookingTerms
 from functions.stations.enums import AccessMethod
-from functions.tariffs.domain import BookingRestriction, Tariff
-from functions.tariffs.pricing import booking_fee
-from shared.money import format_money
+from functions.tariffs.domain import Tariff
+from functions.tariffs.fees import stated_fees, stated_rate
+from functions.tariffs.restrictions import Dimension, Use
+from shared.money import format_money, format_rate
 
 ACCESS = {
     AccessMethod.OPEN: "the place is open to everybody",
@@ -33,8 +34,8 @@ def span(minutes: int) -> str:
 def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, fee_cap_percent: int = 100) -> list[str]:
     """The terms as a driver reads them, with what a late cancel and a no-show cost by the tariffs in force, and at most."""
     known = list(tariffs)
-    late = _cost(known, BookingRestriction.BOOKING_CANCELLATION_FEES, currency)
-    missed = _cost(known, BookingRestriction.BOOKING_EXPIRES, currency) if terms.noshow_fee else None
+    late = _cost(known, currency, "of the booked time", Use.CANCELLATION)
+    missed = _cost(known, currency, "that it was kept", Use.EXPIRES, Use.BOOKING) if terms.noshow_fee else None
     said = [_how_long(terms), _how_far(terms)]
     many = terms.open_bookings_per_driver
     said.append(f"You can have {many} open booking{'' if many == 1 else 's'} at most when you book here.")
@@ -70,6 +71,7 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, 
         said.append("You can stay after the booked end while nobody else has booked.")
     else:
         said.append("Please leave by the booked end: the next driver may have booked.")
+    said += _overtime(terms, known, currency)
     said.append(_access(terms))
     if terms.booking_terms_url:
         said.append(f"The operator's own terms: {terms.booking_terms_url}")
@@ -90,13 +92,39 @@ def _how_far(terms: BookingTerms) -> str:
     return f"You can book up to {far}, also at short notice."
 
 
-def _cost(tariffs: list[Tariff], kind: BookingRestriction, currency: str) -> str | None:
-    fees = sorted({booking_fee(tariff, kind) for tariff in tariffs})
-    if not fees or fees[-1] == 0:
-        return None
-    if len(fees) == 1:
-        return format_money(fees[0], currency)
-    return f"{format_money(fees[0], currency)} to {format_money(fees[-1], currency)}, by charger"
+def _cost(tariffs: list[Tariff], currency: str, of_what: str, *uses: Use) -> str | None:
+    fees = sorted({fee for tariff in tariffs for fee in stated_fees(tariff, *uses)})
+    hourly = max((stated_rate(tariff, Dimension.TIME, *uses) for tariff in tariffs), default=None)
+    said = []
+    if fees and fees[-1] > 0:
+        first, last = format_money(fees[0], currency), format_money(fees[-1], currency)
+        said.append(last if len(fees) == 1 else f"{first} to {last}, by charger and time")
+    if hourly:
+        said.append(f"{format_rate(float(hourly), currency)} for each hour {of_what}")
+    return " and ".join(said) or None
+
+
+def _overtime(terms: BookingTerms, tariffs: list[Tariff], currency: str) -> list[str]:
+    """What goes on after the booked end and the grace, in money."""
+    if not any(_rates(tariffs, currency, Use.SESSION)) and not any(_rates(tariffs, currency, Use.OVERTIME)):
+        return []
+    grace = f"{span(terms.idle_grace_minutes)} after the booked end" if terms.idle_grace_minutes else "the booked end"
+    ordinary = " and ".join(_rates(tariffs, currency, Use.SESSION)) or "nothing"
+    extra = " and ".join(_rates(tariffs, currency, Use.OVERTIME))
+    more = f", plus {extra} for staying on" if extra else ""
+    return [f"Until {grace} you pay no more than was quoted; after that the price goes on, at most {ordinary}{more}."]
+
+
+def _rates(tariffs: list[Tariff], currency: str, use: Use) -> list[str]:
+    kinds = ((Dimension.ENERGY,), "a kWh"), ((Dimension.TIME, Dimension.PARKING_TIME), "an hour"), ((Dimension.FLAT,), "once")
+    found = []
+    for dimensions, unit in kinds:
+        if use is Use.SESSION and unit == "once":
+            continue
+        rate = max((stated_rate(tariff, kind, use) for tariff in tariffs for kind in dimensions), default=None)
+        if rate:
+            found.append(f"{format_rate(float(rate), currency)} {unit}")
+    return found
 
 
 def _access(terms: BookingTerms) -> str:

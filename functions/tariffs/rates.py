@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from functions.tariffs.domain import PriceComponent, Tariff
-from functions.tariffs.pricing import Dimension, Moment, active
+from functions.tariffs.domain import Tariff
+from functions.tariffs.restrictions import Dimension, Moment, Use, active
 from shared.slots import SLOT_S
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ class RateTable:
         self._known: dict[Dimension, dict[int, float]] = {dimension: {} for dimension in Dimension if dimension in priced}
 
     def _at(self, dimension: Dimension, local: datetime) -> float:
-        component = active(self._tariff, dimension, Moment(local, kw=self._kw))
-        return 0.0 if component is None else _gross(component)
+        at = Moment(local, kw=self._kw)
+        uses = (Use.SESSION, Use.BOOKING) if dimension is Dimension.FLAT else (Use.SESSION,)
+        priced = (active(self._tariff, dimension, at, use) for use in uses)
+        return float(sum(self._tariff.gross(component) for component in priced if component is not None))
 
     def _by_minute(self, dimension: Dimension, minute: int) -> float:
         """The rate at a minute of the local week (of the day, where no day differs)."""
@@ -99,15 +101,11 @@ class RateTable:
         return SlotRates(row(Dimension.ENERGY), row(Dimension.TIME), flat)
 
 
-def _gross(component: PriceComponent) -> float:
-    return float(Fraction(component.price) * (1 + Fraction(component.vat or 0) / 100))
-
-
 def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> SlotRates:
     """SlotRates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
 
     What depends on consumption or duration is taken as at a session's start; min_price, max_price and step_size are left
-    out. Where a tariff has none of those, a session on slot boundaries costs by these rates what `price_session` says.
+    out. Where a tariff has none of those, a booking on slot boundaries costs by these rates what `expected_price` says.
     """
     return RateTable(tariff, power_kw).rates(time_zone=time_zone, slot0=slot0, slots=slots)
 

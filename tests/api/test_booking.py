@@ -34,7 +34,8 @@ def test_a_booking_is_made_with_claims_quote_terms_and_messages(world: World) ->
     assert made["period"] == {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T11:00:00Z"}
     assert made["energy_kwh"] == pytest.approx(19.8), "22 kW for an hour at 0.9"
     assert made["quote"]["currency"] == "EUR"
-    assert made["quote"]["total_minor"] == round(19.8 * 40 * 1.21)
+    assert made["quote"]["expected_minor"] == round(19.8 * 40 * 1.21)
+    assert made["quote"]["total_minor"] == round(22 * 40 * 1.21)
     assert sum(line["amount_minor"] for line in made["quote"]["elements"]) == made["quote"]["total_minor"]
     assert made["terms"]["cancel_until_minutes"] == 60
     assert world.scalar(CLAIMS) == 4
@@ -238,7 +239,7 @@ def test_start_and_stop_settle_under_the_quote_and_free_the_rest(world: World, c
 
 def test_a_session_never_costs_more_than_the_quote(world: World, clock: ManualClock) -> None:
     driver, place = world.user(), world.location()
-    made = driver.book(place, "10:00", minutes=15, energy_kwh=2).json()
+    made = driver.book(place, "10:00", minutes=15, energy_kwh=2, energy_limit_kwh=3).json()
     clock.jump(datetime.fromisoformat("2026-03-02T10:00:00+00:00"))
     driver.post(f"/booking/bookings/{made['id']}/start")
     clock.advance(timedelta(minutes=15))

@@ -64,7 +64,7 @@ def test_an_owner_sees_the_bookings_at_their_locations_and_nothing_of_who_booked
 def test_filters_and_pages_of_the_owners_list(world: World, owner: Person) -> None:
     place, driver = world.location(evses=4), world.user()
     starts = ("10:00", "10:00", "11:00", "12:00")
-    made = [driver.book(place, start).json()["id"] for start in starts]
+    made = [driver.book(place, start, vehicle_id=driver.car()).json()["id"] for start in starts]
     driver.post(f"/booking/bookings/{made[2]}/cancel")
     pages, cursor = [], None
     for _ in range(4):
@@ -205,7 +205,7 @@ def test_a_no_show_freezes_until_it_is_given_away_and_a_cancelled_one_not_at_all
     place = world.location(evses=2, terms=BookingTerms(noshow_timeout_minutes=20))
     driver = world.user()
     driver.book(place, "10:00")
-    canceled = driver.book(place, "10:30").json()
+    canceled = driver.book(place, "10:30", vehicle_id=driver.car()).json()
     driver.post(f"/booking/bookings/{canceled['id']}/cancel")
     clock.jump(at("10:20"))
     assert sweep_no_shows(world.platform) == 1

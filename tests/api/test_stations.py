@@ -71,7 +71,9 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
             "power_kw": 22,
             "capacity": 1,
             "free": None,
+            "price": "TARIFF",
             "tariff_id": put.json()["pools"][0]["tariff_id"],
+            "other_tariff_ids": [],
             "forecast": None,
         }
     ]

@@ -74,8 +74,10 @@ class World:
         tariff: Tariff | None = FLAT_TARIFF,
         plugs: Sequence[Sequence[tuple[str, float]]] | None = None,
         time_zone: str = "Europe/Amsterdam",
+        free_of_charge: bool | None = None,
     ) -> str:
-        """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE). Its id."""
+        """An approved location with one pool (or with `plugs`, (standard, kW) lists an EVSE), free of charge where it has no
+        tariff unless `free_of_charge` says otherwise. Its id."""
         lists = plugs or [[(standard, power_kw)]] * evses
         evse_records = tuple(
             (
@@ -102,6 +104,7 @@ class World:
             evses=evse_records,
             tariffs={} if tariff is None else dict.fromkeys(pools, tariff),
             booking_terms=terms or BookingTerms(),
+            free_of_charge=tariff is None if free_of_charge is None else free_of_charge,
         )
         (location_id,) = self.platform.transact(
             lambda tx: stations.import_locations(tx=tx, owner_id=self.owner_id, records=[record])
@@ -176,6 +179,13 @@ class Person:
     def delete(self, path: str, *, if_match: str | None = None) -> httpx.Response:
         """DELETE under the prefix."""
         return self.world.client.delete(API + path, headers=self.headers() | _matching(if_match))
+
+    def car(self) -> str:
+        """A vehicle of the person's: who wants several places at once names a vehicle for each."""
+        made: str = self.post("/accounts/me/vehicles", {"battery_kwh": 60, "max_power_kw": 22, "standards": [TYPE2]}).json()[
+            "id"
+        ]
+        return made
 
     def book(self, location: str, start: str, *, minutes: int = 60, connector: str = TYPE2, **more: Any) -> httpx.Response:
         """POST bookings; `start` is a time of 2 March 2026, UTC."""

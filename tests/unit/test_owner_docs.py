@@ -56,7 +56,7 @@ def test_every_call_of_the_page_does_what_it_says(world: World) -> None:
             place = owner.get(f"/stations/locations/{values['ID']}").json()
             values |= {"EVSE": place["evses"][0]["id"], "ETAG": place["etag"]}
             for _ in range(2):  # one on each EVSE, so that one moves nowhere
-                assert driver.book(values["ID"], "09:00", connector=TYPE2).status_code == 201
+                assert driver.book(values["ID"], "09:00", connector=TYPE2, vehicle_id=driver.car()).status_code == 201
         answer = run(world, command, values)
         assert answer.status_code == status, f"{command}\n{answer.text}"
         said = answer.json()

@@ -108,6 +108,7 @@ def record_city(
             evses={str(evse.id): str(location.id) for location in locations for evse in _evses(location)},
             sessions=_sessions(platform, locations, recording, since, midnight, page),
             tariffs={"tariffs": tariffs, "connectors": assigned},
+            free_of_charge=any(location.free_of_charge for location in locations),
             source={
                 "what": "fulfilled bookings of the platform, anonymised (training/release/recorded_demand.py says how)",
                 "from": since.date().isoformat(),

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from functions.stations.domain import Connector
 from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType, power_class
 from functions.stations.opening import Hours
-from functions.tariffs.domain import Tariff
+from functions.tariffs.domain import RANKS, Tariff
 from shared.errors import FieldError, Invalid
 
 STANDARD_BIT = {standard.value: number for number, standard in enumerate(ConnectorType)}
@@ -153,8 +153,8 @@ class FolderSession:
 
 @dataclass(frozen=True)
 class CityFolder:
-    """A city folder in memory. `connector_tariffs` maps (evse_id, connector_id) to a tariff id; `generated` says that
-    nobody lives there."""
+    """A city folder in memory. `connector_tariffs` maps (evse_id, connector_id) to tariff ids; `generated` says that nobody
+    lives there, `free_of_charge` that charging costs nothing where there is no tariff: else nobody knows what it costs."""
 
     path: Path
     name: str
@@ -166,13 +166,18 @@ class CityFolder:
     generated: bool
     locations: tuple[FolderLocation, ...]
     tariffs: Mapping[str, Tariff]
-    connector_tariffs: Mapping[tuple[str, str], str]
+    connector_tariffs: Mapping[tuple[str, str], tuple[str, ...]]
     default_tariff: str | None
+    free_of_charge: bool = False
+
+    def tariffs_of(self, evse_id: str, connector_id: str) -> tuple[Tariff, ...]:
+        """The tariffs that stand on a connector, the default where it has none of its own."""
+        default = () if self.default_tariff is None else (self.default_tariff,)
+        return tuple(self.tariffs[item] for item in self.connector_tariffs.get((evse_id, connector_id), default))
 
     def tariff_of(self, evse_id: str, connector_id: str) -> Tariff | None:
-        """The tariff of a connector, the default where it has none of its own, None where charging is free."""
-        tariff_id = self.connector_tariffs.get((evse_id, connector_id), self.default_tariff)
-        return None if tariff_id is None else self.tariffs[tariff_id]
+        """The tariff that most sessions at a connector have, by its type; None where it has none."""
+        return min(self.tariffs_of(evse_id, connector_id), key=lambda tariff: RANKS[tariff.type], default=None)
 
 
 def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> City:
@@ -268,6 +273,7 @@ def load_city(folder: Path) -> CityFolder:
         tariffs=tariffs,
         connector_tariffs=assigned,
         default_tariff=default,
+        free_of_charge=bool(settings.get("free_of_charge", False)),
     )
 
 
@@ -347,7 +353,7 @@ def _locations(path: Path, evses: dict[str, Any], hours: dict[str, Any]) -> tupl
     return tuple(locations.values())
 
 
-def _tariffs(path: Path) -> tuple[dict[str, Tariff], dict[tuple[str, str], str], str | None]:
+def _tariffs(path: Path) -> tuple[dict[str, Tariff], dict[tuple[str, str], tuple[str, ...]], str | None]:
     document = _json(path, {"tariffs": []})
     if isinstance(document, list):
         document = {"tariffs": document, "default": [item.get("id") for item in document[:1]]}
@@ -363,9 +369,9 @@ def _tariffs(path: Path) -> tuple[dict[str, Tariff], dict[tuple[str, str], str],
     assigned = {}
     for name, ids in document.get("connectors", {}).items():
         evse, _, connector = name.rpartition("/")
-        if not ids or ids[0] not in tariffs:
+        if not ids or any(item not in tariffs for item in ids):
             raise Invalid.one(f"tariffs.json connectors.{name}", f"{ids!r} names no tariff of the file")
-        assigned[evse, connector] = ids[0]
+        assigned[evse, connector] = tuple(ids)
     default = next(iter(document.get("default", [])), None)
     if default is not None and default not in tariffs:
         raise Invalid.one("tariffs.json default", f"{default!r} names no tariff of the file")

@@ -1,6 +1,6 @@
 """What a session costs in the end, from what the station told."""
 
-from functions.tariffs.pricing import Quote
+from functions.tariffs.quotes import Quote
 
 OLD = {
     "currency": "EUR",

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -19,6 +18,7 @@ from functions.notify.domain import RENDERERS
 from functions.notify.phrases import period, when, zone_name
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
+from functions.tariffs.quotes import Fees
 from shared.events import Event
 from shared.settings import Settings
 
@@ -176,7 +176,7 @@ def test_close_to_the_start_no_free_cancel_is_promised() -> None:
 
 
 def with_fees(event: BookingReserved, late_cancel_minor: int, no_show_minor: int) -> BookingReserved:
-    fees = SimpleNamespace(late_cancel_minor=late_cancel_minor, no_show_minor=no_show_minor)
+    fees = Fees(late_cancel_minor=late_cancel_minor, no_show_minor=no_show_minor)
     return replace(event, quote=event.quote.model_copy(update={"fees": fees}))
 
 

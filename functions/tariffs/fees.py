@@ -1,0 +1,105 @@
+"""What a booking costs beside its session: being kept, not used, cancelled late, or overstayed. Elements with a `booking` (or
+OCPI 2.2.1 `reservation`) restriction; each obeys its own hours, dates and weekdays."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from functions.tariffs.bills import Item, bill, rounded, scale_of
+from functions.tariffs.domain import PriceComponent, Tariff, TariffRestrictions
+from functions.tariffs.pricing import item_of
+from functions.tariffs.restrictions import Dimension, Moment, Use, active, priced_by, stretches
+
+Choice = Callable[[Dimension, Moment], PriceComponent | None]
+
+
+def kept_items(tariff: Tariff, *, time_zone: str, since: datetime, until: datetime) -> list[Item]:
+    """What a booking costs that was used: FLAT once, and TIME while the EVSE was kept, [since, until)."""
+    return list(_items(tariff, "BOOKING", time_zone, since, until, lambda kind, at: active(tariff, kind, at, Use.BOOKING)))
+
+
+def overtime_items(tariff: Tariff, *, time_zone: str, since: datetime, until: datetime) -> list[Item]:
+    """What BOOKING_OVERTIME elements charge for staying from `since`, the end of the grace, `until` the EVSE is free."""
+    if until <= since:
+        return []
+    found = _items(tariff, "BOOKING_OVERTIME", time_zone, since, until, lambda kind, at: active(tariff, kind, at, Use.OVERTIME))
+    return list(found)
+
+
+def no_show_fee(tariff: Tariff, *, time_zone: str, start: datetime, kept_until: datetime) -> int:
+    """What a booking costs that was not used, minor units with VAT: for each dimension the EXPIRES element, else that of the
+    booking itself (OCPI 2.2.1, ReservationRestrictionType). TIME is while the EVSE was kept."""
+
+    def choice(kind: Dimension, at: Moment) -> PriceComponent | None:
+        return active(tariff, kind, at, Use.EXPIRES) or active(tariff, kind, at, Use.BOOKING)
+
+    return _total(tariff, _items(tariff, "BOOKING_EXPIRES", time_zone, start, kept_until, choice))
+
+
+def cancellation_fee(tariff: Tariff, *, time_zone: str, start: datetime, end: datetime) -> int:
+    """What a late cancel costs, minor units with VAT. TIME is the booked period; restrictions are looked at from its start."""
+    choice = _only(tariff, Use.CANCELLATION)
+    return _total(tariff, _items(tariff, "BOOKING_CANCELLATION_FEES", time_zone, start, end, choice))
+
+
+def _only(tariff: Tariff, use: Use) -> Choice:
+    return lambda kind, at: active(tariff, kind, at, use)
+
+
+def _total(tariff: Tariff, items: Iterator[Item]) -> int:
+    found = list(items)
+    return bill(found, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=0, minutes=0).total_minor
+
+
+def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: datetime, choice: Choice) -> Iterator[Item]:
+    """FLAT as it counts at `since`, and TIME over [since, until) as it counts in each stretch, the whole rounded up to steps of
+    the last."""
+    zone = ZoneInfo(time_zone)
+    flat = choice(Dimension.FLAT, Moment(since.astimezone(zone)))
+    if flat is not None:
+        yield _named(item_of(tariff, Dimension.FLAT, flat, Fraction(1), since, since), name)
+    timed: list[tuple[PriceComponent, datetime, datetime]] = []
+    for start, end in itertools.pairwise(stretches(tariff, zone, since, until)):
+        elapsed = Fraction((start - since) // timedelta(seconds=1))
+        component = choice(Dimension.TIME, Moment(start.astimezone(zone), elapsed))
+        if component is not None:
+            timed.append((component, start, end))
+    seconds = [Fraction((end - start) // timedelta(microseconds=1), 1_000_000) for _, start, end in timed]
+    if timed:
+        step, whole = timed[-1][0].step_size, sum(seconds, Fraction(0))
+        seconds[-1] += -(-whole // step) * step - whole
+    for (component, start, end), length in zip(timed, seconds, strict=True):
+        yield _named(item_of(tariff, Dimension.TIME, component, length / 3600, start, end), name)
+
+
+def _named(item: Item, name: str) -> Item:
+    unit = item.unit if item.dimension == Dimension.TIME else "booking"
+    return Item(name, item.quantity, unit, item.unit_price, item.rate, item.gross, item.start, item.end)
+
+
+def stated_fees(tariff: Tariff, *uses: Use) -> set[int]:
+    """The amounts, minor units with VAT, that FLAT elements charge for the first of the uses that has any; 0 among them where
+    hours, dates or weekdays may leave it free."""
+    for use in uses:
+        priced = list(priced_by(tariff, Dimension.FLAT, use))
+        if priced:
+            always = any(element.restrictions is not None and not _timed(element.restrictions) for element, _ in priced)
+            amounts = {rounded(tariff.gross(component) * scale_of(tariff.currency)) for _, component in priced}
+            return amounts if always else amounts | {0}
+    return {0}
+
+
+def _timed(limits: TariffRestrictions) -> bool:
+    dates = (limits.start_time, limits.end_time, limits.start_date, limits.end_date)
+    return bool(limits.day_of_week) or any(bound is not None for bound in dates)
+
+
+def stated_rate(tariff: Tariff, dimension: Dimension, *uses: Use) -> Fraction:
+    """The dearest rate, major units with VAT, of a dimension in the first of the uses that prices it; 0 where none does."""
+    for use in uses:
+        rates = [tariff.gross(component) for _, component in priced_by(tariff, dimension, use)]
+        if rates:
+            return max(rates)
+    return Fraction(0)

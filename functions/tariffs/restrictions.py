@@ -1,0 +1,156 @@
+"""When a tariff's elements count: what they are for, local time, consumption, power, duration. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from functions.tariffs.domain import (
+    BookingRestriction,
+    DayOfWeek,
+    PriceComponent,
+    ReservationRestriction,
+    Tariff,
+    TariffDimensionType,
+    TariffElement,
+    TariffRestrictions,
+)
+
+DAYS = tuple(DayOfWeek)
+HALF_HOUR, WEEK = timedelta(minutes=30), timedelta(days=7)
+Dimension = TariffDimensionType
+
+
+class Use(StrEnum):
+    """What an element prices. A RESERVATION of OCPI 2.2.1 is a booking to us."""
+
+    SESSION = "SESSION"
+    BOOKING = "BOOKING"
+    EXPIRES = "EXPIRES"
+    CANCELLATION = "CANCELLATION"
+    OVERTIME = "OVERTIME"
+
+
+_USES = {
+    BookingRestriction.BOOKING: Use.BOOKING,
+    BookingRestriction.BOOKING_EXPIRES: Use.EXPIRES,
+    BookingRestriction.BOOKING_CANCELLATION_FEES: Use.CANCELLATION,
+    BookingRestriction.BOOKING_OVERTIME: Use.OVERTIME,
+    ReservationRestriction.RESERVATION: Use.BOOKING,
+    ReservationRestriction.RESERVATION_EXPIRES: Use.EXPIRES,
+}
+
+
+def use_of(element: TariffElement) -> Use:
+    """What an element prices."""
+    limits = element.restrictions
+    kind = None if limits is None else limits.booking or limits.reservation
+    return Use.SESSION if kind is None else _USES[kind]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What restrictions look at: local time, seconds and kWh since the start, kW, amperes (summed over the phases) where
+    known."""
+
+    local: datetime
+    elapsed: Fraction = Fraction(0)
+    kwh: Fraction = Fraction(0)
+    kw: Fraction = Fraction(0)
+    current: Fraction | None = None
+
+
+def minutes_of(text: str) -> int:
+    """`13:45` as minutes of the day."""
+    hours, minutes = text.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def in_time(restrictions: TariffRestrictions | None, local: datetime) -> bool:
+    """Whether hours, dates and weekdays let an element count at a local time."""
+    if restrictions is None:
+        return True
+    now = local.hour * 60 + local.minute
+    start = None if restrictions.start_time is None else minutes_of(restrictions.start_time)
+    end = None if restrictions.end_time is None else minutes_of(restrictions.end_time)
+    if start is not None and end is not None:
+        within = start <= now < end if start < end else now >= start or now < end
+    else:
+        within = (start is None or now >= start) and (end is None or now < end or end == 0)
+    if not within:
+        return False
+    if restrictions.start_date is not None and local.date() < restrictions.start_date:
+        return False
+    if restrictions.end_date is not None and local.date() >= restrictions.end_date:
+        return False
+    return not restrictions.day_of_week or DAYS[local.weekday()] in restrictions.day_of_week
+
+
+def _counts(restrictions: TariffRestrictions | None, at: Moment) -> bool:
+    """Whether an element counts at a moment. Bounds of a current that is not known are taken as met."""
+    if restrictions is None:
+        return True
+    if not in_time(restrictions, at.local):
+        return False
+    bounds: list[tuple[Any, Any, Fraction]] = [
+        (restrictions.min_kwh, restrictions.max_kwh, at.kwh),
+        (restrictions.min_power, restrictions.max_power, at.kw),
+        (restrictions.min_duration, restrictions.max_duration, at.elapsed),
+    ]
+    if at.current is not None:
+        bounds.append((restrictions.min_current, restrictions.max_current, at.current))
+    return all(
+        (low is None or value >= Fraction(low)) and (high is None or value < Fraction(high)) for low, high, value in bounds
+    )
+
+
+def priced_by(tariff: Tariff, dimension: Dimension, use: Use = Use.SESSION) -> Iterable[tuple[TariffElement, PriceComponent]]:
+    """The elements of a use that price a dimension, in order, each with its component."""
+    for element in tariff.elements:
+        if use_of(element) is use:
+            component = next((item for item in element.price_components if item.type is dimension), None)
+            if component is not None:
+                yield element, component
+
+
+def active(tariff: Tariff, dimension: Dimension, at: Moment, use: Use = Use.SESSION) -> PriceComponent | None:
+    """The component of the first element that counts and prices the dimension."""
+    for element, component in priced_by(tariff, dimension, use):
+        if _counts(element.restrictions, at):
+            return component
+    return None
+
+
+def stretches(tariff: Tariff, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
+    """Instants from `start` to `end`, both among them, between which hours, dates and weekdays of no element begin or cease to
+    hold."""
+    times = {0}
+    for element in tariff.elements:
+        if element.restrictions is not None:
+            limits = (element.restrictions.start_time, element.restrictions.end_time)
+            times |= {minutes_of(text) for text in limits if text is not None}
+    inside = set(_at_local_times(times, zone, start, end))
+    if not _keeps_offset(zone, start, end):
+        at = start.replace(minute=0, second=0, microsecond=0)
+        while at < end:  # offsets change on half hours
+            inside.add(at)
+            at += HALF_HOUR
+    return sorted({start, end} | {at for at in inside if start < at < end})
+
+
+def _keeps_offset(zone: ZoneInfo, start: datetime, end: datetime) -> bool:
+    """Whether local time runs on evenly in between: no zone changes its offset there and back within a week."""
+    return start.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset() and end - start < WEEK
+
+
+def _at_local_times(times: set[int], zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[datetime]:
+    day, last = start.astimezone(zone).date(), end.astimezone(zone).date()
+    while day <= last:
+        for minutes in times:
+            for fold in (0, 1):
+                local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, fold=fold, tzinfo=zone)
+                yield local.astimezone(UTC)
+        day += timedelta(days=1)
