@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.host.pages import mailbox
+from functions.accounts.passwords import hash_password
 from functions.accounts.tables import (
     account_token,
     consent,
@@ -198,17 +199,19 @@ def test_a_running_session_an_owned_location_and_the_last_administrator_stand_in
     assert "stop the session" in refused.json()["detail"]
 
     owner = world.user("owner")
-    world.platform.transact(lambda tx: tx.execute(sa.update(user).where(user.c.id == owner.id).values(password_hash="")))
+    with_password = {"password": PASSWORD, "cancel_bookings": False}
+    hashed = sa.update(user).where(user.c.role != "driver").values(password_hash=hash_password(PASSWORD))
+    world.platform.transact(lambda tx: tx.execute(hashed))
     world.owner_id = owner.id
     place = world.location(name="Mine")
-    refused = owner.post("/accounts/me/deletion", {})
+    refused = owner.post("/accounts/me/deletion", with_password)
     assert refused.json()["locations"] == [{"id": place, "name": "Mine"}]
 
     admin = world.user("admin")
-    world.platform.transact(lambda tx: tx.execute(sa.update(user).where(user.c.id == admin.id).values(password_hash="")))
-    assert admin.post("/accounts/me/deletion", {}).status_code == 409
+    world.platform.transact(lambda tx: tx.execute(hashed))
+    assert admin.post("/accounts/me/deletion", with_password).status_code == 409
     world.user("admin")
-    assert admin.post("/accounts/me/deletion", {}).status_code == 204
+    assert admin.post("/accounts/me/deletion", with_password).status_code == 204
 
 
 @pytest.mark.parametrize("body", [{}, {"password": "wrong"}, {"password": None}])

@@ -17,8 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.accounts import repository as account_rows
+from functions.accounts import repository_phones
 from functions.accounts import repository_second_factor as factor_rows
 from functions.accounts import service as accounts
+from functions.accounts.domain import PhoneVerification, phone_code
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
 from functions.notify import repository as messages
@@ -302,6 +304,14 @@ def _hashed() -> str:
     return hash_password("a horse of 4 batteries")
 
 
+def _phone_code(scene: Scene, person: Person) -> str:
+    """The code of a number that waits to be proven."""
+    now = scene.world.platform.clock.now()
+    waiting = PhoneVerification(person.id, new_id(), "+31612345678", 0, now, now + timedelta(minutes=10))
+    scene.world.platform.transact(lambda tx: repository_phones.replace(tx, waiting))
+    return phone_code(scene.world.platform.settings.signing_key, waiting.id)
+
+
 def _password(scene: Scene, person: Person) -> str:
     """Gives a person a password, and makes another administrator, so that they are not the last."""
     scene.world.platform.transact(lambda tx: account_rows.update_user(tx, person.id, password_hash=_hashed()))
@@ -400,7 +410,7 @@ RULES: dict[str, Rule] = {
         body=lambda scene, person: {"number": "06 1234 5678", "country": "NL", "password": _password(scene, person)},
         status=202,
     ),
-    "POST /accounts/me/phone/confirm": Rule(SIGNED_IN, body={"code": "123456"}, status=409),
+    "POST /accounts/me/phone/confirm": Rule(SIGNED_IN, body=lambda scene, person: {"code": _phone_code(scene, person)}),
     "DELETE /accounts/me/phone": Rule(SIGNED_IN, status=204),
     "GET /accounts/me/sessions": Rule(SIGNED_IN),
     "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),

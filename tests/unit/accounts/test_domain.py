@@ -1,7 +1,7 @@
 """Addresses in one form, wherever they come from, and codes that only the key's holder can make."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions.accounts.domain import normalise_email, parse_email, phone_code
@@ -19,7 +19,11 @@ def test_every_spelling_of_an_address_is_one(form: str, spelling: str) -> None:
     assert parse_email(spelling) == normalise_email(spelling) == form
 
 
-@given(st.emails() | st.text(max_size=60))
+LETTERS = st.text("aBzÉéßİKＡ\u0301.-+_", max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.builds("{}@{}.org".format, LETTERS, LETTERS) | LETTERS)
 def test_what_is_normalised_stays(text: str) -> None:
     once = normalise_email(text)
     assert normalise_email(once) == once
