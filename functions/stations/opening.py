@@ -7,7 +7,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from shared.slots import SLOT
 
@@ -156,7 +165,10 @@ class Hours(_Model):
     def _round_the_clock(cls, value: Any) -> Any:
         """Where twentyfourseven is true, a week without a gap says nothing more, and many write it."""
         if isinstance(value, dict) and value.get("twentyfourseven") is True and value.get("regular_hours"):
-            week = cls.model_validate({"regular_hours": value["regular_hours"]})
+            try:
+                week = cls.model_validate({"regular_hours": value["regular_hours"]})
+            except ValidationError:
+                return value  # and its faults are told by their places
             if not _open_quarters(week.regular_hours).all():
                 raise ValueError("regular_hours: must be empty or without a gap where twentyfourseven is true")
             return {key: item for key, item in value.items() if key != "regular_hours"}

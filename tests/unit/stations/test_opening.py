@@ -137,6 +137,17 @@ def test_round_the_clock_may_be_said_twice_and_has_exceptions() -> None:
     assert open_slots(hours, ZONE, at("2026-03-02T09:45+00:00"), 6).tolist() == [True, *[False] * 4, True]
 
 
+def test_a_fault_beside_twentyfourseven_is_told_by_its_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Hours.model_validate(
+            {"twentyfourseven": True, "regular_hours": [{"weekday": 9, "period_begin": "1", "period_end": "2:00"}]}
+        )
+    assert [item["loc"] for item in caught.value.errors()] == [
+        ("regular_hours", 0, "weekday"),
+        ("regular_hours", 0, "period_begin"),
+    ]
+
+
 @settings(max_examples=100, deadline=None)
 @given(begin=st.integers(0, 1439), end=st.integers(0, 1439), day=st.integers(1, 7), zone=st.sampled_from([ZONE, "UTC"]))
 def test_a_period_of_any_ends_is_open_between_them(begin: int, end: int, day: int, zone: str) -> None:
