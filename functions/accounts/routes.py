@@ -17,7 +17,7 @@ from functions.accounts.schemas import (
     AddressIn,
     Asked,
     Consent,
-    ConsentIn,
+    ConsentGiven,
     EmailChange,
     EmailConfirm,
     LegalTexts,
@@ -182,7 +182,7 @@ def get_me(call: SettingUp) -> Me:
 
 
 @router.post("/me/consents", status_code=201, response_model=Consent, responses=errors(TermsChanged))
-def accept_text(consent_in: ConsentIn, call: SignedIn) -> Consent:
+def accept_text(consent_in: ConsentGiven, call: SignedIn) -> Consent:
     """Accepts the present version of the terms or the privacy notice."""
     document = Document(consent_in.document)
     return Consent.model_validate(call.write(lambda tx: consents.accept(tx=tx, document=document, version=consent_in.version)))

@@ -187,7 +187,7 @@ class Me(User):
     to_accept: list[TextVersion]
 
 
-class ConsentIn(Input):
+class ConsentGiven(Input):
     """The version of a text that was shown and accepted."""
 
     document: Literal["terms", "privacy"]

@@ -187,7 +187,7 @@ def test_a_text_without_a_version_line_has_its_hash_for_one(tmp_path: Path) -> N
 def test_a_file_that_is_not_there_or_no_text_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="legal_terms_file"):
         Settings(legal_terms_file=tmp_path / "none.md")
-    (tmp_path / "latin.md").write_bytes(b"caf\xe9")
+    (tmp_path / "latin.md").write_bytes(b"\xe9")
     with pytest.raises(ValueError, match="LEGAL_TERMS_FILE"):
         current(Settings(legal_terms_file=tmp_path / "latin.md"), Document.TERMS)
 

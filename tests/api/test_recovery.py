@@ -380,12 +380,7 @@ def test_any_characters_make_a_password(world: World, password: str) -> None:
 def test_an_operators_command_keeps_nothing_of_what_a_stranger_typed(world: World) -> None:
     register(world.client, name=TYPED)
     world.platform.transact(lambda tx: tx.execute(sa.update(user).values(phone="+31612345678")))
-    values: dict[str, Any] = {
-        "email": ADA["email"],
-        "password": "a new horse 5",
-        "name": "Administrator",
-        "role": "admin",
-    }
+    values: dict[str, Any] = {"email": ADA["email"], "password": "a new horse 5", "name": "Administrator", "role": "admin"}
     made = world.platform.transact(lambda tx: service.ensure_user(tx=tx, **values))
     assert (made.name, made.phone, made.role, made.email_verified) == ("Administrator", None, "admin", True)
     assert world.scalar(sa.select(sa.func.count()).select_from(consent)) == 0
