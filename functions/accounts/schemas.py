@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, StringConstraints, field_validator
 
 from functions.accounts.domain import UserStatus
 from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.enums import ConnectorType
 from shared.energy import CONSUMPTION_KWH_PER_KM
-from shared.web.fields import Input, Output
+from shared.web.fields import Input, Output, old_names
 
 
 def _email(value: str) -> str:
@@ -180,12 +180,14 @@ class UserUpdate(Input):
 class VehicleCreate(Input):
     """A vehicle's figures."""
 
+    model_config = ConfigDict(json_schema_extra=old_names(standards="connectors"))
+
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = "My car"
     plate: Plate | None = None
     battery_kwh: Kwh
     consumption_kwh_per_km: Consumption = CONSUMPTION_KWH_PER_KM
     max_power_kw: Power = Field(description="The most it takes, kW")
-    standards: Standards
+    standards: Standards = Field(validation_alias=AliasChoices("connectors", "standards"))
 
     @field_validator("standards")
     @classmethod
@@ -196,12 +198,14 @@ class VehicleCreate(Input):
 class VehicleUpdate(Input):
     """What is to change; absent fields stay."""
 
+    model_config = ConfigDict(json_schema_extra=old_names(standards="connectors"))
+
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] | None = None
     plate: Plate | None = None
     battery_kwh: Kwh | None = None
     consumption_kwh_per_km: Consumption | None = None
     max_power_kw: Power | None = None
-    standards: Standards | None = None
+    standards: Standards | None = Field(None, validation_alias=AliasChoices("connectors", "standards"))
 
 
 class Vehicle(Output):
@@ -213,5 +217,6 @@ class Vehicle(Output):
     battery_kwh: float
     consumption_kwh_per_km: float
     max_power_kw: float
-    standards: list[str]
+    connectors: list[str] = Field(validation_alias="standards")
+    standards: list[str] = Field(json_schema_extra={"deprecated": True}, description="`connectors` by their old name")
     created_at: datetime

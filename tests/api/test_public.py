@@ -15,7 +15,7 @@ from app.process import make_platform
 from shared.clock import ManualClock
 from shared.errors import BadCredentials
 from shared.settings import Settings
-from tests.api.test_decisions import ask
+from tests.api.test_optimizer import ask
 from tests.conftest import MONDAY_EIGHT
 from tests.support import policies
 from tests.support.authorisation_rules import ANYBODY, RULES
