@@ -4,14 +4,14 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, StringConstraints, field_validator
 
 from functions.accounts.domain import UserStatus, parse_email
 from functions.accounts.legal_texts import Document
 from functions.accounts.passwords import MAX_LENGTH, MIN_LENGTH
 from functions.stations.enums import ConnectorType
 from shared.energy import CONSUMPTION_KWH_PER_KM
-from shared.web.fields import Input, Output
+from shared.web.fields import Input, Output, old_names
 from shared.web.links import no_link
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(parse_email)]
@@ -237,12 +237,14 @@ class UserUpdate(Input):
 class VehicleCreate(Input):
     """A vehicle's figures."""
 
+    model_config = ConfigDict(json_schema_extra=old_names(standards="connectors"))
+
     name: CarName = "My car"
     plate: Plate | None = None
     battery_kwh: Kwh
     consumption_kwh_per_km: Consumption = CONSUMPTION_KWH_PER_KM
     max_power_kw: Power = Field(description="The most it takes, kW")
-    standards: Standards
+    standards: Standards = Field(validation_alias=AliasChoices("connectors", "standards"))
 
     @field_validator("standards")
     @classmethod
@@ -253,12 +255,14 @@ class VehicleCreate(Input):
 class VehicleUpdate(Input):
     """What is to change; absent fields stay."""
 
+    model_config = ConfigDict(json_schema_extra=old_names(standards="connectors"))
+
     name: CarName | None = None
     plate: Plate | None = None
     battery_kwh: Kwh | None = None
     consumption_kwh_per_km: Consumption | None = None
     max_power_kw: Power | None = None
-    standards: Standards | None = None
+    standards: Standards | None = Field(None, validation_alias=AliasChoices("connectors", "standards"))
 
 
 class Vehicle(Output):
@@ -270,5 +274,6 @@ class Vehicle(Output):
     battery_kwh: float
     consumption_kwh_per_km: float
     max_power_kw: float
-    standards: list[str]
+    connectors: list[str] = Field(validation_alias="standards")
+    standards: list[str] = Field(json_schema_extra={"deprecated": True}, description="`connectors` by their old name")
     created_at: datetime

@@ -1,25 +1,19 @@
 """Payloads of the optimizer: what drivers ask for."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
-from shared.web.fields import Input, Instant
+from shared.web.fields import Input, Instant, old_names
 
 Share = Annotated[float, Field(ge=0, le=1, description="A share between 0 and 1")]
-
-
-def _old_names(schema: dict[str, Any]) -> None:
-    """Documents the names that are taken still."""
-    for old, name in (("lat", "latitude"), ("lon", "longitude")):
-        schema["properties"][old] = {"type": "number", "deprecated": True, "description": f"`{name}` by its old name"}
 
 
 class Origin(Input):
     """Where the driver sets out, WGS-84 degrees."""
 
-    model_config = ConfigDict(json_schema_extra=_old_names)
+    model_config = ConfigDict(json_schema_extra=old_names(lat="latitude", lon="longitude"))
 
     latitude: float = Field(ge=-90, le=90, validation_alias=AliasChoices("latitude", "lat"), examples=[52.09])
     longitude: float = Field(ge=-180, le=180, validation_alias=AliasChoices("longitude", "lon"), examples=[5.12])

@@ -8,6 +8,7 @@ that turn text round are refused by name. JSON types are not converted: "60" is 
 import re
 import types
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -148,6 +149,19 @@ class Input(Plain):
     """A payload: an unknown field is an error that names it; text and numbers as `shared/web/fields.py` says."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_strip_whitespace=True)
+
+
+def old_names(**names: str) -> Callable[[dict[str, Any]], None]:
+    """What a payload's `json_schema_extra` is where fields are taken by an old name still (old="new"): it marks them as
+    deprecated. Their fields have `AliasChoices(new, old)`."""
+
+    def document(schema: dict[str, Any]) -> None:
+        for old, new in names.items():
+            described = {"deprecated": True, "description": f"`{new}` by its old name"}
+            kept = {key: value for key, value in schema["properties"][new].items() if key not in ("title", "examples")}
+            schema["properties"][old] = kept | described
+
+    return document
 
 
 T = TypeVar("T")

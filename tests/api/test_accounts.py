@@ -10,7 +10,7 @@ from functions.accounts.tables import refresh_token, session, user
 from shared.clock import ManualClock
 from shared.web.auth import key_id
 from tests.support.people import ADA, PASSWORD, bearer, link, log_in, mail_subjects, newcomer, register
-from tests.support.world import API, TYPE2, World
+from tests.support.world import API, CCS, TYPE2, World
 
 
 def test_register_verify_log_in_and_read_oneself(world: World) -> None:
@@ -176,3 +176,18 @@ def test_bad_vehicles_name_the_field(world: World, changes: dict[str, Any], fiel
     answer = world.user().post("/accounts/me/vehicles", body)
     assert answer.status_code == 422
     assert [item["field"] for item in answer.json()["errors"]] == [field]
+
+
+def test_a_vehicle_has_connectors_and_the_old_name_is_taken_still(world: World) -> None:
+    driver = world.user()
+    car = {"battery_kwh": 60, "max_power_kw": 22}
+    made = [driver.post("/accounts/me/vehicles", car | {name: [TYPE2]}).json() for name in ("connectors", "standards")]
+    assert [(item["connectors"], item["standards"]) for item in made] == [([TYPE2], [TYPE2])] * 2
+    changed = driver.patch(f"/accounts/me/vehicles/{made[0]['id']}", {"connectors": [CCS]})
+    assert (changed.json()["connectors"], changed.json()["standards"]) == ([CCS], [CCS])
+    for body, field in (({}, "connectors"), ({"connectors": [TYPE2], "standards": [TYPE2]}, "standards")):
+        refused = driver.post("/accounts/me/vehicles", car | body)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+    schemas = world.client.get(f"{API}/openapi.json").json()["components"]["schemas"]
+    for name in ("VehicleCreate", "VehicleUpdate", "Vehicle"):
+        assert [key for key, value in schemas[name]["properties"].items() if value.get("deprecated")] == ["standards"]

@@ -424,12 +424,12 @@ RULES: dict[str, Rule] = {
     "PATCH /accounts/users/{user_id}": Rule(ADMINS, body={"role": "owner", "reason": "hand over"}),
     "GET /accounts/me/vehicles": Rule(SIGNED_IN),
     "POST /accounts/me/vehicles": Rule(
-        SIGNED_IN, body={"battery_kwh": 52, "max_power_kw": 22, "standards": [TYPE2]}, status=201
+        SIGNED_IN, body={"battery_kwh": 52, "max_power_kw": 22, "connectors": [TYPE2]}, status=201
     ),
     "PATCH /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, body={"name": "Zoe"}, sees_all=NONE),
     "DELETE /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
     # stations
-    "GET /stations/locations": Rule(ANYBODY, query={"lat": 52.09, "lon": 5.12}),
+    "GET /stations/locations": Rule(ANYBODY, query={"latitude": 52.09, "longitude": 5.12}),
     "GET /stations/locations/{location_id}": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
