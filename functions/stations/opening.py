@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -133,32 +133,26 @@ class ExceptionalPeriod(_Model):
         return self
 
 
-def _nullable(schema: dict[str, Any]) -> None:
-    """Tells in a field's JSON schema that null is taken too."""
-    told = {key: schema.pop(key) for key in ("type", "items", "maxItems") if key in schema}
-    schema["anyOf"] = [told, {"type": "null"}]
+def _none_is(default: Any, taken: Any) -> BeforeValidator:
+    """Takes null for the default; the document of what is sent says so, that of what is answered does not."""
+    return BeforeValidator(lambda value: default if value is None else value, json_schema_input_type=taken | None)
 
 
-def _none_is(default: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value: default if value is None else value)
-
-
-T = TypeVar("T")
-Periods = Annotated[tuple[T, ...], Field(max_length=200, json_schema_extra=_nullable), _none_is(())]
+Exceptions = Annotated[tuple[ExceptionalPeriod, ...], Field(max_length=200), _none_is((), tuple[ExceptionalPeriod, ...])]
 
 
 class Hours(_Model):
     """OCPI Hours. What is null is as if it were left out."""
 
-    twentyfourseven: Annotated[bool, Field(json_schema_extra=_nullable), _none_is(False)] = False
+    twentyfourseven: Annotated[bool, _none_is(False, bool)] = False
     regular_hours: Annotated[
         tuple[RegularHours, ...],
-        Field(max_length=MAX_PERIODS, json_schema_extra=_nullable),
+        Field(max_length=MAX_PERIODS),
         AfterValidator(_by_days),
-        _none_is(()),
+        _none_is((), tuple[RegularHours, ...]),
     ] = ()
-    exceptional_openings: Periods[ExceptionalPeriod] = ()
-    exceptional_closings: Periods[ExceptionalPeriod] = ()
+    exceptional_openings: Exceptions = ()
+    exceptional_closings: Exceptions = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from devhost.host.discovery import Invocation
 from devhost.host.server import triggers
 from functions.booking.tables import booking
 from shared import outbox
+from shared.clock import ManualClock
 from shared.platform import Platform
 from shared.telemetry import InvocationFilter
 from tests.support.world import API, World
@@ -183,6 +185,12 @@ def test_a_charge_request_through_the_real_handlers(process: Platform, world: Wo
     for _ in range(2):
         notify(message=as_service_bus(told[0]), context=Invocation("send_notifications"))
     assert len(driver.get("/notify/inbox").json()["items"]) == 1
+    later = now + timedelta(seconds=process.settings.message_hold_s)  # a letter that may be taken back waits so long
+    (held,) = [item for item in process.database.read(lambda conn: outbox.due(conn, now=later)) if item.type == "message_due"]
+    assert isinstance(process.clock, ManualClock)
+    process.clock.jump(later)
+    for _ in range(2):
+        notify(message=as_service_bus(held), context=Invocation("send_notifications"))
     assert len(list((process.settings.data_dir / "mailbox").iterdir())) == 1
 
 

@@ -1,7 +1,7 @@
 """Bookings of days gone by, put into the database as fulfilled ones are."""
 
 import uuid
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,7 +48,7 @@ def fulfilled(tx: Tx, driver: RecordedDriver, location_id: str, start: datetime,
     """A booking of an hour and 10 kWh that was kept, as one row; `values` change columns."""
     location = stations.get_location(tx=tx, location_id=uuid.UUID(location_id))
     point = location.evses[evse]
-    columns: dict[str, Any] = dict.fromkeys(item.name for item in fields(Booking)) | {
+    columns: dict[str, Any] = {item.name: None if item.default is MISSING else item.default for item in fields(Booking)} | {
         "id": new_id(),
         "user_id": driver.id,
         "location_id": location.id,
