@@ -274,6 +274,6 @@ class Vehicle(Output):
     battery_kwh: float
     consumption_kwh_per_km: float
     max_power_kw: float
-    connectors: list[str] = Field(validation_alias=AliasChoices("standards"))
+    connectors: list[str] = Field(validation_alias=AliasChoices("connectors", "standards"))
     standards: list[str] = Field(json_schema_extra={"deprecated": True}, description="`connectors` by their old name")
     created_at: datetime
