@@ -57,7 +57,9 @@ def schema_of(database: Database) -> sa.MetaData:
     """The tables as the database has them now: what the version that goes with them knows."""
     schema = sa.MetaData()
     schema.reflect(database.engine)
-    schema.remove(schema.tables["alembic_version"])
+    for of_migrations in ("alembic_version", "schema_compat"):
+        if of_migrations in schema.tables:
+            schema.remove(schema.tables[of_migrations])
     return schema
 
 
