@@ -205,7 +205,7 @@ def _checked(read: FileLocation) -> ReadLocation:
         raise OddError(f"id: longer than {MAX_ID} characters")
     if (point.latitude, point.longitude) == (0, 0):
         raise OddError("coordinates: 0, 0 is in the Atlantic")
-    own = location_in.model_dump(exclude={"currency", "opening_times"})
+    own = location_in.model_dump(exclude={"currency", "opening_times", "free_of_charge"})
     key = f"{scope}*{key}" if scope else key
     kept_hours = None if location_in.opening_times is None else location_in.opening_times.model_dump(mode="json")
     row = CityLocation(key, **own, opening_times=kept_hours, currency=location_in.currency)

@@ -55,7 +55,7 @@ from shared.errors import (
     WrongState,
 )
 from shared.web.bulkhead import apart
-from shared.web.call import Admin, Anonymous, Public, SettingUp, SignedIn, limited
+from shared.web.call import Admin, Anonymous, SettingUp, SignedIn, limited
 from shared.web.failures import Responses, errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
 
@@ -169,7 +169,7 @@ def finish_oidc(finish_in: OidcFinish, call: Anonymous, handing: HandingOver) ->
 
 
 @router.get("/legal", response_model=LegalTexts)
-def list_legal_texts(call: Public) -> LegalTexts:
+def list_legal_texts(call: Anonymous) -> LegalTexts:
     """The versions of terms, privacy notice and imprint that hold now."""
     return LegalTexts(items=[TextVersion.model_validate(current(call.platform.settings, document)) for document in Document])
 

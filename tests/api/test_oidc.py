@@ -445,7 +445,7 @@ def test_a_provider_that_says_nothing_of_a_factor_is_asked_for_ours(
     clock.advance(timedelta(minutes=16))
     weak = world.client.post(f"{API}/accounts/refresh", json={"refresh_token": weak["refresh_token"]}).json()
     stale = world.client.post(f"{API}/accounts/me/second-factor", json={}, headers=bearer(weak))
-    assert (stale.status_code, stale.json()["code"]) == (401, "BAD_CREDENTIALS"), "no password, and no fresh sign-in"
-    issuer.behaviour.claims = SOMEBODY
+    assert (stale.status_code, stale.json()["code"]) == (403, "FRESH_SIGN_IN_NEEDED"), "no password, and no fresh sign-in"
+    issuer.behaviour.claims = SOMEBODY | {"auth_time": int(clock.now().timestamp())}
     set_up(world, sign_in(world).json(), password=None)
     platform.close()

@@ -77,7 +77,7 @@ def test_a_number_is_the_accounts_once_its_code_is_given_back(world: World) -> N
     assert mail_subjects(world.platform)[-1] == "Your phone number was changed"
 
 
-def test_120_sms_to_an_unproven_number_are_none(world: World) -> None:
+def test_120_sms_to_an_unproven_number_are_none(world: World, clock: ManualClock) -> None:
     """The attack: a number that nobody proved (here one from before proof was asked), and 60 bookings made and cancelled."""
     driver, place = world.user(phone="+31612345678"), world.location()
     unproven = sa.update(user).values(phone_verified_at=None)
@@ -89,7 +89,13 @@ def test_120_sms_to_an_unproven_number_are_none(world: World) -> None:
         driver.post(f"/booking/bookings/{booked.json()['id']}/cancel")
     assert sms(world) == []
     assert world.scalar(sa.select(sa.func.count()).where(delivery.c.channel == "SMS")) == 0
+    clock.advance(timedelta(hours=1))
+    assert driver.book(place, "14:00").status_code == 201
+    world.drain()
+    clock.advance(timedelta(minutes=1))
+    world.drain()
     assert "Booked" in " ".join(mail_subjects(world.platform)), "they are told by e-mail all the same"
+    assert sms(world) == []
 
 
 def test_a_proven_number_gets_ten_sms_an_hour_and_thirty_a_day(world: World, clock: ManualClock) -> None:

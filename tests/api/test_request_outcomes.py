@@ -221,10 +221,12 @@ def test_a_request_that_waits_too_long_fails_by_the_clock(world: World, clock: M
     assert fail_overdue_requests(world.platform) == 0, "a decided one is left alone"
 
 
-def test_what_a_dead_letter_had_to_send_is_given_up_until_it_is_sent_again(world: World) -> None:
+def test_what_a_dead_letter_had_to_send_is_given_up_until_it_is_sent_again(world: World, clock: ManualClock) -> None:
     driver = world.user()
     driver.book(world.location(), "10:00")
     message = queued(world, "booking_reserved")
+    world.drain()
+    clock.advance(timedelta(minutes=1))
     world.drain()
     world.platform.transact(lambda tx: tx.execute(sa.update(delivery).values(status="PENDING", settled_at=None)))
     now = world.platform.clock.now()

@@ -211,7 +211,7 @@ def test_search_for_a_free_period_leaves_out_full_and_closed_places(world: World
     ("params", "field"),
     [
         ({"lat": 91}, "lat"),
-        ({"lat": None}, "lat"),
+        ({"lat": None}, "latitude"),
         ({"lon": "nan"}, "lon"),
         ({"radius_km": 0}, "radius_km"),
         ({"connector": "X"}, "connector"),

@@ -62,9 +62,13 @@ def test_only_messages_of_the_mailbox_are_shown(page: TestClient, name: str) -> 
     ],
     ids=["draft", "half", "no object", "no text", "no date", "charset"],
 )
-def test_a_broken_letter_does_not_close_the_mailbox(page: TestClient, world: World, name: str, content: bytes) -> None:
+def test_a_broken_letter_does_not_close_the_mailbox(
+    page: TestClient, world: World, clock: ManualClock, name: str, content: bytes
+) -> None:
     driver = world.user(phone="+31612345678")
     driver.book(world.location(), "10:00")
+    world.drain()
+    clock.advance(timedelta(minutes=1))
     world.drain()
     (world.platform.settings.data_dir / "mailbox" / name).write_bytes(content)
     overview = page.get("/dev")
