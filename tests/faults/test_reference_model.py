@@ -457,7 +457,8 @@ class BookingLifecycle(RuleBasedStateMachine):
             if item.status == "NO_SHOW":
                 assert row.settlement["no_show_fee_minor"] == item.fee
             item.evse = row.evse_id.bytes
-        assert Counter(event_of(event_type, payload) for event_type, payload in messages) == ref.events
+        told = (message for message in messages if message[0] != "message_due")  # when a letter leaves is no matter here
+        assert Counter(event_of(event_type, payload) for event_type, payload in told) == ref.events
         assert check_snapshot(snapshot) == []
 
 

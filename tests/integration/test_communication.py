@@ -87,6 +87,7 @@ def wired(communication: CommunicationServices, tmp_path: Path, clock: ManualClo
         data_dir=tmp_path / "data",
         communication_endpoint=communication.endpoint,
         communication_key=communication.key,
+        message_hold_s=0,
     )
     platform = make_platform(settings, clock)
     upgrade(platform.database)
