@@ -2,7 +2,9 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
+from shared.money import CURRENCIES
 from shared.platform import Platform
 from shared.web.fields import Output
 from shared.web.query import check_query
@@ -37,6 +39,7 @@ class Config(Output):
     tiles: MapTiles | None
     oidc: bool
     languages: list[str]
+    currencies: dict[str, int] = Field(description="Digits after the point of an amount in minor units, by ISO 4217 code")
     support_email: str | None
     limits: ConfigLimits
 
@@ -60,6 +63,7 @@ def get_config(request: Request, response: Response) -> Config:
         tiles=tiles,
         oidc=settings.oidc_issuer is not None,
         languages=LANGUAGES,
+        currencies=CURRENCIES,
         support_email=settings.support_email,
         limits=ConfigLimits(
             max_body_bytes=settings.max_body_bytes,

@@ -119,6 +119,7 @@ def test_a_client_is_told_of_the_installation(tmp_path: Path, clock: ManualClock
     told = world.client.get(f"{API}/config")
     assert told.headers["cache-control"] == "public, max-age=300"
     assert (told.json()["tiles"], told.json()["oidc"], told.json()["demo"]) == (None, False, False)
+    assert {code: told.json()["currencies"][code] for code in ("EUR", "JPY", "KWD")} == {"EUR": 2, "JPY": 0, "KWD": 3}
     assert told.json()["limits"]["max_photo_bytes"] == world.platform.settings.max_photo_bytes
     settings = {"tile_url": "https://tiles.example.org/{z}/{x}/{y}.png", "tile_attribution": "© somebody", "demo": True}
     platform = make_platform(Settings.model_validate(settings | {"data_dir": tmp_path / "other"}), clock)
