@@ -37,8 +37,8 @@ RATES = (
 
 def files(folder: Path) -> dict[Path, str]:
     """The session files of a folder and the site each is of."""
-    found = ((path, _site(path.name)) for path in csv_files(folder) if set(HEADER) <= columns(path))
-    return {path: site for path, site in found if site is not None}
+    sited = ((path, _site(path.name)) for path in csv_files(folder) if set(HEADER) <= columns(path))
+    return {path: site for path, site in sited if site is not None}
 
 
 def json_files(folder: Path) -> list[Path]:

@@ -16,12 +16,30 @@ from functions.tariffs.domain import Tariff
 
 NAMES = ("import.toml", "import.json")
 LocationField = Literal[
-    "id", "country_code", "party_id", "name", "address", "city", "country", "latitude", "longitude", "time_zone", "currency",
-    "uid", "status", "quantity", "connector_id", "standard", "format", "power_type", "max_power_kw", "tariff_id",
-]  # fmt: skip
+    "id",
+    "country_code",
+    "party_id",
+    "name",
+    "address",
+    "city",
+    "country",
+    "latitude",
+    "longitude",
+    "time_zone",
+    "currency",
+    "uid",
+    "status",
+    "quantity",
+    "connector_id",
+    "standard",
+    "format",
+    "power_type",
+    "max_power_kw",
+    "tariff_id",
+]
 SessionField = Literal[
     "id", "location", "uid", "start", "start_date", "start_time", "end", "end_date", "end_time", "energy_kwh", "energy_wh"
-]  # fmt: skip
+]
 Words = dict[str, dict[str, str]]
 
 
@@ -72,19 +90,19 @@ def read_map(folder: Path) -> ImportMap:
         return ImportMap()
     try:
         text = path.read_text("utf-8-sig")
-        found = ImportMap.model_validate(tomllib.loads(text) if path.suffix == ".toml" else json.loads(text))
-        if found.tariff is not None:
-            Tariff.model_validate(found.tariff)
+        column_map = ImportMap.model_validate(tomllib.loads(text) if path.suffix == ".toml" else json.loads(text))
+        if column_map.tariff is not None:
+            Tariff.model_validate(column_map.tariff)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{path.name} {where}: {first['msg']}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name}: {error}") from None
-    zone = found.sessions.time_zone if found.sessions else None
+    zone = column_map.sessions.time_zone if column_map.sessions else None
     if zone is not None and named_zone(zone) is None:
         raise ValueError(f"{path.name} sessions.time_zone: {zone!r} is not an IANA time zone such as Europe/Amsterdam")
-    return found
+    return column_map
 
 
 def location_fields(row: Mapping[str, Any], locations: LocationsMap | None) -> dict[str, Any]:

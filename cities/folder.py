@@ -177,9 +177,16 @@ def _csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
 PLAIN = ("location_id", "name", "address", "latitude", "longitude")
 OWN = ("city", "country", "time_zone", "currency")
 FILES = (
-    "city.toml", "locations.csv", "evses.csv", "connectors.csv", "sessions.csv", "sessions.csv.gz",
-    "opening_times.json", "tariffs.json", "import-report.csv",
-)  # fmt: skip
+    "city.toml",
+    "locations.csv",
+    "evses.csv",
+    "connectors.csv",
+    "sessions.csv",
+    "sessions.csv.gz",
+    "opening_times.json",
+    "tariffs.json",
+    "import-report.csv",
+)
 """What a city folder has."""
 
 

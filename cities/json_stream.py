@@ -145,8 +145,8 @@ class _Bytes:
 
     def read(self, size: int) -> bytes:
         """Up to so many bytes; none at the end."""
-        found: bytes = self._file.read1(size) if size else b""
-        return found
+        data: bytes = self._file.read1(size) if size else b""
+        return data
 
 
 def _where(path_: Path) -> Path_:

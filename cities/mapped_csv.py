@@ -42,14 +42,14 @@ class _Places:
         fields = location_fields(row.values, columns)
         if not fields.get("id"):
             raise OddError("no id: the column of `id` is empty")
-        made = location_object(fields)
+        document = location_object(fields)
         key = scope_of(fields.get("country_code"), fields.get("party_id")) + str(fields["id"]).casefold()
         if key not in self.items:
-            self.items[key] = (row, made)
+            self.items[key] = (row, document)
             return
         evses = self.items[key][1]["evses"]
         known = {evse["uid"]: evse for evse in evses}
-        for number_, evse in enumerate(made["evses"]):
+        for number_, evse in enumerate(document["evses"]):
             if "uid" not in fields:
                 # Without a column for it each row is an EVSE of its own.
                 evse = evse | {"uid": f"{fields['id']}-{len(evses) + number_ + 1}"}
@@ -80,10 +80,10 @@ class _Written:
         if location and uid:
             return self._evses.get((location.casefold(), uid.casefold()))
         if uid:
-            found = self._by_uid.get(uid.casefold(), set())
+            candidates = self._by_uid.get(uid.casefold(), set())
         else:
-            found = {evse for (of, _), evse in self._evses.items() if of == location.casefold()} if location else set()
-        return next(iter(found)) if len(found) == 1 else None
+            candidates = {evse for (of, _), evse in self._evses.items() if of == location.casefold()} if location else set()
+        return next(iter(candidates)) if len(candidates) == 1 else None
 
 
 def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
@@ -190,7 +190,7 @@ def _session(
 
 def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> tuple[datetime, datetime] | str:
     """Start and end with their offsets, or why there are none."""
-    found: list[datetime] = []
+    times: list[datetime] = []
     for name in ("start", "end"):
         text = values.get(name) or f"{values.get(f'{name}_date', '')} {values.get(f'{name}_time', '')}".strip()
         if not text:
@@ -198,10 +198,10 @@ def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> tuple[dateti
         exact = instant(text)
         date, _, time = text.replace("T", " ", 1).partition(" ")
         try:
-            found.append(exact or clock_time(date, time, order))
+            times.append(exact or clock_time(date, time, order))
         except ValueError:
             return f"{name} is not a time"
-    start, end = found
+    start, end = times
     if (start.tzinfo is None) != (end.tzinfo is None):
         return "one time with an offset, the other without"
     if start.tzinfo is None:

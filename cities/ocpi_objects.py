@@ -307,8 +307,16 @@ def _is_uid(text: str) -> bool:
 
 
 MEMBERS = (
-    "id", "standard", "format", "power_type", "max_voltage", "voltage", "max_amperage", "amperage", "max_electric_power",
-)  # fmt: skip
+    "id",
+    "standard",
+    "format",
+    "power_type",
+    "max_voltage",
+    "voltage",
+    "max_amperage",
+    "amperage",
+    "max_electric_power",
+)
 """Of a connector, what it is; its tariffs come besides."""
 
 

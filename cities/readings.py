@@ -36,9 +36,9 @@ def date_order(dates: Iterable[str]) -> Order:
     the day first."""
     votes = {"DMY": 0, "MDY": 0}
     for text in dates:
-        found = _DATE.match(text.strip())
-        if found is not None and len(found[1]) < 3:
-            first, second = int(found[1]), int(found[2])
+        match = _DATE.match(text.strip())
+        if match is not None and len(match[1]) < 3:
+            first, second = int(match[1]), int(match[2])
             votes["DMY"] += first > 12 >= second
             votes["MDY"] += second > 12 >= first
     return "MDY" if votes["MDY"] > votes["DMY"] else "DMY"
@@ -47,10 +47,10 @@ def date_order(dates: Iterable[str]) -> Order:
 def clock_time(date: str, time: str, order: Order) -> datetime:
     """A local date and time, without a zone. A date that its file's order does not allow is read in the order that it allows
     itself. Raises ValueError."""
-    found, clock = _DATE.fullmatch(date.strip()), _TIME.fullmatch(time.strip())
-    if found is None or clock is None:
+    match, clock = _DATE.fullmatch(date.strip()), _TIME.fullmatch(time.strip())
+    if match is None or clock is None:
         raise ValueError(f"{date} {time}"[:60] + " is not a date and time")
-    first, second, third = found[1], int(found[2]), found[3]
+    first, second, third = match[1], int(match[2]), match[3]
     if len(first) > 2:
         year, months = int(first), [(second, int(third))]
     else:
@@ -74,11 +74,11 @@ def instant(text: str) -> datetime | None:
     """An instant with an offset, ISO 8601 or as HTTP writes it (RFC 5322); None for any other text."""
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
-            found = read(text.strip())
+            parsed = read(text.strip())
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
-        if found.tzinfo is not None and FIRST_YEAR <= found.year < LAST_YEAR:
-            return found
+        if parsed.tzinfo is not None and FIRST_YEAR <= parsed.year < LAST_YEAR:
+            return parsed
     return None
 
 

@@ -53,22 +53,24 @@ class Tariffs:
         only one of that name where the location says no party."""
         name = tariff_id.casefold()
         scopes = self._scopes.get(name, set())
-        found = next((one for one in (scope, "") if one in scopes), None)
-        if found is None and not scope and len(scopes) == 1:
-            found = next(iter(scopes))
-        return None if found is None else self._ids[found, name]
+        owner = next((one for one in (scope, "") if one in scopes), None)
+        if owner is None and not scope and len(scopes) == 1:
+            owner = next(iter(scopes))
+        return None if owner is None else self._ids[owner, name]
 
 
 def write_location(city: CityWriter, location: ReadLocation, tariffs: Tariffs) -> str:
     """Writes a location with its EVSEs and the tariffs of each connector. What has no tariff in the location's currency is
     remarked on: nobody knows its price. Returns the currency."""
-    found = [[_found(location, tariffs, named) for named in evse.tariff_ids] for evse in location.evses]
-    usable = (tariff for evse in found for connector in evse for tariff in connector)
+    tariffs_by_evse = [[_found(location, tariffs, named) for named in evse.tariff_ids] for evse in location.evses]
+    usable = (tariff for evse in tariffs_by_evse for connector in evse for tariff in connector)
     currency = location.currency or next((tariffs.currencies[tariff] for tariff in usable), location.row.currency)
-    assigned = [[[one for one in connector if tariffs.currencies[one] == currency] for connector in evse] for evse in found]
+    assigned = [
+        [[one for one in connector if tariffs.currencies[one] == currency] for connector in evse] for evse in tariffs_by_evse
+    ]
     unpriced = sum(not connector for evse in assigned for connector in evse)
     if unpriced:
-        location.remarks.append(_unpriced(location, found, unpriced, currency))
+        location.remarks.append(_unpriced(location, tariffs_by_evse, unpriced, currency))
     city.add_location(replace(location.row, currency=currency))
     for evse, of_evse in zip(location.evses, assigned, strict=True):
         evse_id = f"{location.key}*{evse.uid}"
@@ -88,8 +90,8 @@ def _row(evse_id: str, plug: ConnectorCreate) -> CityConnector:
 
 def _found(location: ReadLocation, tariffs: Tariffs, named: tuple[str, ...]) -> list[str]:
     """The ids in the folder of the tariffs of a connector; the default where none of them is there."""
-    found = [own for own in (tariffs.find(location.scope, name) for name in named) if own is not None]
-    return found or ([] if tariffs.default is None else [tariffs.default])
+    own_tariffs = [own for own in (tariffs.find(location.scope, name) for name in named) if own is not None]
+    return own_tariffs or ([] if tariffs.default is None else [tariffs.default])
 
 
 def _unpriced(location: ReadLocation, found: list[list[list[str]]], unpriced: int, currency: str) -> str:

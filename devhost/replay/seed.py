@@ -29,6 +29,8 @@ DEMO = {
     "owner": ("owner@demo.test", "Olga Owner"),
     "admin": ("admin@demo.test", "Ada Admin"),
 }
+UNKNOWN_COUNTRY = "XXX"
+"""Of a city folder that names none: a code that ISO 3166-1 leaves to its users."""
 CITY_OWNER = "owner@city.test"
 
 
@@ -63,9 +65,9 @@ def records(city: CityFolder) -> list[LocationRecord]:
         for evse, connectors in location.evses:
             for connector in connectors:
                 pool = connector.standard, power_class(connector.max_power_kw).value
-                found = city.tariffs_of(evse, connector.connector_id)
-                if found and pool not in tariffs:
-                    tariffs[pool], others[pool] = found[0], found[1:]
+                standing = city.tariffs_of(evse, connector.connector_id)
+                if standing and pool not in tariffs:
+                    tariffs[pool], others[pool] = standing[0], standing[1:]
         uids = {evse: location.uids.get(evse, evse) for evse, _ in location.evses}
         if location.evses:
             records.append(
@@ -74,7 +76,7 @@ def records(city: CityFolder) -> list[LocationRecord]:
                     name=location.name[:120],
                     address=location.address[:200],
                     city=(location.city or city.name)[:80],
-                    country=location.country or city.country[:3] or "XXX",
+                    country=location.country or city.country[:3] or UNKNOWN_COUNTRY,
                     latitude=location.latitude,
                     longitude=location.longitude,
                     time_zone=location.time_zone or city.time_zone,

@@ -50,8 +50,8 @@ def ask(*, platform: Platform, actor: Actor, phone_in: PhoneIn) -> PhoneVerifica
 
 def reveal_code(*, tx: Tx, verification_id: uuid.UUID, key: str) -> str | None:
     """The code, for the message that carries it; None where a newer one replaced it or it was used."""
-    found = repository_phones.by_id(tx, verification_id)
-    return None if found is None or found.expires_at <= tx.now else phone_code(key, found.id)
+    verification = repository_phones.by_id(tx, verification_id)
+    return None if verification is None or verification.expires_at <= tx.now else phone_code(key, verification.id)
 
 
 def confirm(*, platform: Platform, actor: Actor, code: str) -> User:

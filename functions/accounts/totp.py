@@ -57,12 +57,12 @@ def matching_step(secret: str, code: str, *, now: datetime, after: int | None) -
 
     Every step is compared, in constant time.
     """
-    present, found = step_at(now), None
+    present, matching = step_at(now), None
     for step in range(present - WINDOW, present + WINDOW + 1):
         is_this = hmac.compare_digest(code_of(secret, step).encode(), code.encode())
         if is_this and (after is None or step > after):
-            found = step
-    return found
+            matching = step
+    return matching
 
 
 def new_recovery_code() -> str:

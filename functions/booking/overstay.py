@@ -62,18 +62,18 @@ def _locked(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking] | None:
 
 
 def _confirm(tx: Tx, *, booking_id: uuid.UUID) -> bool:
-    found = _locked(tx, booking_id)
-    if found is None or found[1].status is not ReservationStatus.RESERVED or found[1].arrived_at is None:
+    locked = _locked(tx, booking_id)
+    if locked is None or locked[1].status is not ReservationStatus.RESERVED or locked[1].arrived_at is None:
         return False
-    return attendance.confirm(tx=tx, booking=found[1])
+    return attendance.confirm(tx=tx, booking=locked[1])
 
 
 def _end_old(tx: Tx, *, booking_id: uuid.UUID) -> bool:
     """Ends a session of code that knew of no sessions, a day after it began."""
-    found = _locked(tx, booking_id)
-    if found is None or not found[1].charging():
+    locked = _locked(tx, booking_id)
+    if locked is None or not locked[1].charging():
         return False
-    location, booking = found
+    location, booking = locked
     if booking.started_at is None or tx.now - booking.started_at < LONGEST_SESSION:
         return False
     attendance.close(tx=tx, location=location, booking=booking, session=None, ended_at=booking.end)

@@ -83,17 +83,17 @@ def priced(
 ) -> Quote:
     """The quote of a wish at a location over [start, end) under a tariff. Without one it is free. Its fees are what is charged:
     never above FEE_CAP_PERCENT of it, unless an administrator allowed more there."""
-    made = quote(
+    price = quote(
         tariff=None if tariff_id is None else stations.get_tariff(tx=tx, tariff_id=tariff_id),
         currency=location.currency,
         time_zone=location.time_zone,
         stay=wish.stay(start, end, terms),
     )
-    if made.fees is None or terms.fees_above_quote:
-        return made
-    cap = fee_cap(made, tx.settings.fee_cap_percent)
-    capped = {name: min(cap, getattr(made.fees, name)) for name in ("late_cancel_minor", "no_show_minor")}
-    return made.model_copy(update={"fees": made.fees.model_copy(update=capped)})
+    if price.fees is None or terms.fees_above_quote:
+        return price
+    cap = fee_cap(price, tx.settings.fee_cap_percent)
+    capped = {name: min(cap, getattr(price.fees, name)) for name in ("late_cancel_minor", "no_show_minor")}
+    return price.model_copy(update={"fees": price.fees.model_copy(update=capped)})
 
 
 def fee_cap(made: Quote, percent: int) -> int:

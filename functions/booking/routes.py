@@ -4,7 +4,7 @@ import uuid
 
 from fastapi import APIRouter, Response
 
-from functions.booking import access, cancellations, service, sessions
+from functions.booking import access, cancellations, moves, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import (
     Access,
@@ -96,7 +96,7 @@ def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, cal
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
         lambda tx: Booking.of(
-            service.reschedule_booking(
+            moves.reschedule_booking(
                 tx=tx,
                 booking_id=booking_id,
                 start=booking_in.start,

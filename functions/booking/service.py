@@ -1,6 +1,6 @@
-"""Use cases of bookings: reserve, reschedule, confirm, and how one ends. Each runs inside one transaction.
+"""Use cases of bookings: reserve, confirm, and how one ends. Each runs inside one transaction.
 
-Cancelling is in cancellations.py, charging in sessions.py.
+Moving is in moves.py, cancelling in cancellations.py, charging in sessions.py.
 
 Locks are taken in one order: the driver (where their limits are asked for), the location row, then bookings by id, then the
 difference of claims.
@@ -36,17 +36,15 @@ from functions.booking.domain import (
 from functions.booking.events import (
     BookingCanceled,
     BookingEvent,
-    BookingRescheduled,
     BookingReserved,
     BookingSnapshot,
     ReservationEnded,
     audited,
     reminder_of,
 )
-from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car, Limits
 from functions.booking.placement import Placement, place
-from functions.booking.quotes import EnergyWish, priced, tariff_for, wish_of
+from functions.booking.quotes import EnergyWish, priced
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
 from functions.tariffs.quotes import Quote
@@ -54,7 +52,7 @@ from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
 from shared.energy import session_minutes
-from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, TermsRefuse, WrongState
+from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, WrongState
 from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
 from shared.tx import Tx
 
@@ -138,7 +136,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
         end = request.start + SLOT * whole_slots(minutes)
         slots = check_period(request.start, end)
-        _check_allowed(tx, limits, location, location.booking_terms, slots)
+        check_allowed(tx, limits, location, location.booking_terms, slots)
         try:
             tariff_id = stations.tariff_at(tx=tx, pool=pool, at=request.start)
         except PriceNotKnown as error:
@@ -149,7 +147,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             first_full = first_full or (pool, slots)
             continue
         wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
-        placed = _placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
+        placed = placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
         booking = _new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
@@ -170,7 +168,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
 
 
 @dataclass(frozen=True)
-class _PlacedPeriod:
+class PlacedPeriod:
     """The fields of a Booking that follow from where and when it is: set when it is made and when it moves."""
 
     start: datetime
@@ -188,7 +186,7 @@ class _PlacedPeriod:
     """Now, where the start is near enough that the EVSE is told at once."""
 
 
-def _placed_period(
+def placed_period(
     tx: Tx,
     location: Location,
     placement: Placement,
@@ -197,10 +195,10 @@ def _placed_period(
     start: datetime,
     end: datetime,
     wish: EnergyWish,
-) -> _PlacedPeriod:
+) -> PlacedPeriod:
     """The middle that reserving and rescheduling share: EVSE, quote and instants of a placement that was found."""
     quote = priced(tx, location, tariff_id, start, end, wish, terms)
-    return _PlacedPeriod(
+    return PlacedPeriod(
         start=start,
         end=end,
         energy_kwh=round(quote.energy_kwh, 3),
@@ -218,7 +216,7 @@ def _new_booking(
     tx: Tx,
     location: Location,
     pool: Pool,
-    placed: _PlacedPeriod,
+    placed: PlacedPeriod,
     request: ReservationRequest,
     wish: EnergyWish,
     car: Car,
@@ -269,7 +267,7 @@ def car_of(*, tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID | None) -> Car:
     return Car(vehicle_id, None if vehicle is None else normal_plate(vehicle.plate))
 
 
-def _check_allowed(
+def check_allowed(
     tx: Tx,
     limits: Limits,
     location: Location,
@@ -346,59 +344,6 @@ def change(tx: Tx, booking: Booking, **values: Any) -> Booking:
         after = {name: values[name] for name in before}
         tx.audit("booking.change", object_type="booking", object_id=booking.id, before=plain(before), after=plain(after))
     return replace(booking, **values, revision=revision, updated_at=tx.now)
-
-
-def reschedule_booking(
-    *,
-    tx: Tx,
-    booking_id: uuid.UUID,
-    start: datetime,
-    duration_minutes: float | None = None,
-    energy_limit_kwh: float | None = None,
-) -> Booking:
-    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. Its quote is
-    made anew for the new period; one that its driver leaves late stays late to cancel.
-
-    Raises WrongState, TermsRefuse, LimitReached, SlotTaken, PriceNotKnown (the booking then stands as it was).
-    """
-    accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
-    location, booking = lock_booking(tx, booking_id)
-    if booking.status is not ReservationStatus.RESERVED:
-        raise WrongState(f"A {booking.status} booking cannot be moved.", reservation_status=booking.status.value)
-    terms = booking.terms
-    if terms.change_not_allowed:
-        raise TermsRefuse("The terms of this booking do not allow changes.")
-    change_until = booking.start - timedelta(minutes=terms.change_until_minutes)
-    if tx.now > change_until:
-        raise TermsRefuse(f"Changes were possible until {change_until.isoformat()}.", change_until=change_until.isoformat())
-    minutes = duration_minutes or (booking.end - booking.start) / MINUTE
-    end = start + SLOT * whole_slots(minutes)
-    slots = check_period(start, end)
-    claims.release_lapsed(tx, location.id)
-    wish = wish_of(booking, energy_limit_kwh)
-    car = Car(booking.vehicle_id, booking.plate)
-    limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
-    _check_allowed(tx, limits, location, terms, slots, moved=True)
-    pool = location.pool_of(booking.standard, booking.power_class)
-    placement = None
-    if pool is not None:
-        placement = claims.claim(tx, location, pool, booking.id, slots, prefer=booking.evse_id)
-    if pool is None or placement is None:
-        telemetry.claims_lost.add(1, {"where": "reschedule"})
-        alternatives = [] if pool is None else claims.alternatives(tx, location, pool, slots, ignoring=booking.id)
-        raise SlotTaken(
-            f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
-            alternatives=alternatives,
-        )
-    tariff_id = tariff_for(tx, booking, pool, start)
-    placed = _placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
-    late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
-    if late_since is not None:
-        placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
-    moved = change(tx, booking, **vars(placed), late_since=late_since)
-    repository.add_request(tx, moved, start=start, end=end)
-    announce(tx, location, moved, BookingRescheduled, previous=booking)
-    return moved
 
 
 def end_booking(

@@ -50,12 +50,12 @@ def told_of(tx: Tx, user_id: uuid.UUID, subject: str, *, lock: bool = False) -> 
 
 def lock_told(tx: Tx, user_id: uuid.UUID, subject: str) -> Told:
     """The same, locked until the transaction ends; the row is made where there is none."""
-    found = told_of(tx, user_id, subject, lock=True)
-    if found is None:
+    stored = told_of(tx, user_id, subject, lock=True)
+    if stored is None:
         insert_new(tx.conn, told, user_id=user_id, subject=subject, **vars(Told()))
-        found = told_of(tx, user_id, subject, lock=True)
-    assert found is not None
-    return found
+        stored = told_of(tx, user_id, subject, lock=True)
+    assert stored is not None
+    return stored
 
 
 def set_told(tx: Tx, user_id: uuid.UUID, subject: str, now_told: Told) -> None:

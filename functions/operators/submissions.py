@@ -160,11 +160,11 @@ def _become(
 
 def _settle_change(tx: Tx, location: Location, *, decision: str, reason: str | None = None) -> Location:
     """Ends what waits of an approved place: made where it is approved, forgotten otherwise."""
-    made = dict(location.proposed or {}) if decision == "APPROVED" else {}
+    granted = dict(location.proposed or {}) if decision == "APPROVED" else {}
     proposals.close(tx, location, decision=decision, reason=reason)
 
     def change(locked: Location) -> None:
-        stations.update_location(tx=tx, location_id=locked.id, proposed=None, **made)
+        stations.update_location(tx=tx, location_id=locked.id, proposed=None, **granted)
 
     return service.apply(tx=tx, before=location, action=f"location.change_{decision.lower()}", change=change)
 

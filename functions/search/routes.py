@@ -59,10 +59,10 @@ def search_locations(
 def _by_either_name(name: str, value: float | None, old_name: str, old_value: float | None) -> float:
     if value is not None and old_value is not None:
         raise Invalid.one(old_name, f"is the old name of {name}; send one of them")
-    found = value if value is not None else old_value
-    if found is None:
+    coordinate = value if value is not None else old_value
+    if coordinate is None:
         raise Invalid.one(name, "is needed: degrees, such as 52.09")
-    return found
+    return coordinate
 
 
 @router.get("/locations/{location_id}/availability", response_model=Availability, dependencies=[limited("search")])

@@ -46,14 +46,14 @@ DAY_MINUTES = 1440
 
 def _clock_minutes(text: str) -> tuple[int, int] | None:
     """The minute of the day that a time of the clock names, 0 to 1440, and its seconds; None where it names none."""
-    found = _CLOCK.fullmatch(text.strip())
-    if found is None:
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
         return None
-    hours, minutes, seconds = int(found[1]), int(found[2]), int(found[3] or 0)
-    if found[4]:
+    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
+    if match[4]:
         if not 1 <= hours <= 12:
             return None
-        hours = hours % 12 + (12 if found[4].lower() == "p" else 0)
+        hours = hours % 12 + (12 if match[4].lower() == "p" else 0)
     if minutes > 59 or seconds > 59 or hours * 60 + minutes + (seconds > 0) > DAY_MINUTES:
         return None
     return hours * 60 + minutes, seconds

@@ -114,14 +114,14 @@ def _overtime(terms: BookingTerms, tariffs: list[Tariff], currency: str) -> list
 
 def _rates(tariffs: list[Tariff], currency: str, use: Use) -> list[str]:
     kinds = ((Dimension.ENERGY,), "a kWh"), ((Dimension.TIME, Dimension.PARKING_TIME), "an hour"), ((Dimension.FLAT,), "once")
-    found = []
+    rates = []
     for dimensions, unit in kinds:
         if use is Use.SESSION and unit == "once":
             continue
         rate = max((stated_rate(tariff, kind, use) for tariff in tariffs for kind in dimensions), default=None)
         if rate:
-            found.append(f"{format_rate(float(rate), currency)} {unit}")
-    return found
+            rates.append(f"{format_rate(float(rate), currency)} {unit}")
+    return rates
 
 
 def _access(terms: BookingTerms) -> list[str]:

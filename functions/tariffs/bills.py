@@ -172,23 +172,23 @@ def _change(why: str, rate: Fraction, gross: Fraction, scale: int) -> Item:
 def within_limits(tariff: Tariff, items: Sequence[Item], *, dearest: bool = False) -> list[Item]:
     """The items held within min_price and max_price, which bound the price without and with VAT each for itself (OCPI, note
     on min_price); VAT follows in proportion. `dearest`: the bounds that no mix of the tariff's VAT rates exceeds."""
-    scale, found = scale_of(tariff.currency), list(items)
+    scale, limited = scale_of(tariff.currency), list(items)
     priced = [element for element in tariff.elements if use_of(element) in (Use.SESSION, Use.BOOKING)]
     rates = [tariff.vat(item) for element in priced for item in element.price_components]
     for limit, why in ((tariff.min_price, "MIN_PRICE"), (tariff.max_price, "MAX_PRICE")):
         if limit is None:
             continue
         least = why == "MIN_PRICE"
-        now, net = gross_of(found), sum((item.net for item in found), Fraction(0))
+        now, net = gross_of(limited), sum((item.net for item in limited), Fraction(0))
         if not now:
             rate = (max(rates) if dearest else rates[0]) if rates else Fraction(0)
             bound = _with_vat(limit, 1 + rate / 100, scale, least=least)
-            found += [_change(why, rate, bound, scale)] if least and bound else []
+            limited += [_change(why, rate, bound, scale)] if least and bound else []
             continue
         factor = 1 + max(rates, default=Fraction(0)) / 100 if dearest else now / net
         bound = _with_vat(limit, factor, scale, least=least)
-        found = brought_to(found, max(now, bound) if least else min(now, bound), why=why, scale=scale)
-    return found
+        limited = brought_to(limited, max(now, bound) if least else min(now, bound), why=why, scale=scale)
+    return limited
 
 
 def _with_vat(limit: PriceLimit, factor: Fraction, scale: int, *, least: bool) -> Fraction:

@@ -44,9 +44,9 @@ def dearest_items(
     """The dearest session within [start, end) that draws at most `energy_kwh` at no more than `power_kw`, before bounds."""
     energy = Fraction(energy_kwh).limit_denominator(1_000_000)
     power = Fraction(power_kw).limit_denominator(1_000_000)
-    found = list(_stretches(tariff, ZoneInfo(time_zone), start, end, energy, power))
-    items = [*_timed(tariff, found), *_drawn(tariff, found, energy, power)]
-    flats = [stretch.components[Dimension.FLAT] for stretch in found if Dimension.FLAT in stretch.components]
+    stretches = list(_stretches(tariff, ZoneInfo(time_zone), start, end, energy, power))
+    items = [*_timed(tariff, stretches), *_drawn(tariff, stretches, energy, power)]
+    flats = [stretch.components[Dimension.FLAT] for stretch in stretches if Dimension.FLAT in stretch.components]
     if flats:
         items.insert(0, item_of(tariff, Dimension.FLAT, max(flats, key=tariff.gross), Fraction(1), start, end))
     return items
@@ -58,10 +58,10 @@ def highest_rates(
     """The dearest kWh and the dearest hour that some session within [start, end) can have `after` an instant of it: major units
     with VAT."""
     energy, power = Fraction(energy_kwh), Fraction(power_kw)
-    found = [item for item in _stretches(tariff, ZoneInfo(time_zone), start, end, energy, power) if item.end > after]
+    stretches = [item for item in _stretches(tariff, ZoneInfo(time_zone), start, end, energy, power) if item.end > after]
 
     def highest(dimension: Dimension) -> Fraction:
-        priced = (item.components[dimension] for item in found if dimension in item.components)
+        priced = (item.components[dimension] for item in stretches if dimension in item.components)
         return max((tariff.gross(component) for component in priced), default=NONE)
 
     return highest(Dimension.ENERGY), max(highest(Dimension.TIME), highest(Dimension.PARKING_TIME))

@@ -24,8 +24,8 @@ def overtime_items(tariff: Tariff, *, time_zone: str, since: datetime, until: da
     """What BOOKING_OVERTIME elements charge for staying from `since`, the end of the grace, `until` the EVSE is free."""
     if until <= since:
         return []
-    found = _items(tariff, "BOOKING_OVERTIME", time_zone, since, until, lambda kind, at: active(tariff, kind, at, Use.OVERTIME))
-    return list(found)
+    items = _items(tariff, "BOOKING_OVERTIME", time_zone, since, until, lambda kind, at: active(tariff, kind, at, Use.OVERTIME))
+    return list(items)
 
 
 def no_show_fee(tariff: Tariff, *, time_zone: str, start: datetime, kept_until: datetime) -> int:
@@ -49,8 +49,8 @@ def _only(tariff: Tariff, use: Use) -> Choice:
 
 
 def _total(tariff: Tariff, items: Iterator[Item]) -> int:
-    found = list(items)
-    return bill(found, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=0, minutes=0).total_minor
+    charged = list(items)
+    return bill(charged, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=0, minutes=0).total_minor
 
 
 def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: datetime, choice: Choice) -> Iterator[Item]:

@@ -30,13 +30,13 @@ class Delivered:
         """The session as the engine prices it, as far as `until`; energy flows evenly while it charges."""
         end = self.ended_at if until is None else min(until, self.ended_at)
         charged = min(self.charged_until, end)
-        found = []
+        pieces = []
         if charged > self.started_at:
             share = (charged - self.started_at) / (self.charged_until - self.started_at)
-            found.append(SessionPeriod(self.started_at, charged, self.energy_kwh * share))
+            pieces.append(SessionPeriod(self.started_at, charged, self.energy_kwh * share))
         if self.parked_from is not None and self.parked_from < end:
-            found.append(SessionPeriod(self.parked_from, end, charging=False))
-        return found
+            pieces.append(SessionPeriod(self.parked_from, end, charging=False))
+        return pieces
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from devhost.stack.mariadb import Mariadb
-from functions.booking import cancellations
+from functions.booking import cancellations, moves
 from functions.booking import service as booking
 from functions.booking.domain import Booking, ReservationRequest
 from functions.booking.tables import booking as booking_table
@@ -182,7 +182,7 @@ def test_reserves_moves_and_cancels_at_random_never_put_a_vehicle_in_two_places(
                 if mine and dice.random() < 0.35:
                     booking_id = dice.choice(mine)
                     world.platform.transact(
-                        lambda tx, booking_id=booking_id, at=start: booking.reschedule_booking(
+                        lambda tx, booking_id=booking_id, at=start: moves.reschedule_booking(
                             tx=tx, booking_id=booking_id, start=at
                         )
                     )

@@ -176,8 +176,12 @@ def test_a_location_may_have_its_own_zone_and_an_evse_its_own_state(write: Write
     folder = load_city(write(locations_csv=OWN_LOCATIONS, evses_csv=OWN_EVSES))
     first, second = folder.locations
     assert (first.name, first.city, first.country, first.time_zone, first.currency) == (
-        "Alpha", "Gent", "BEL", "Europe/Brussels", "EUR",
-    )  # fmt: skip
+        "Alpha",
+        "Gent",
+        "BEL",
+        "Europe/Brussels",
+        "EUR",
+    )
     assert (second.time_zone, second.uids) == ("", {})
     assert [evse for evse, _ in first.usable()] == ["A2"]
     assert city_of(folder).capacity.tolist() == [1, 1], "what is out of order is in no pool"

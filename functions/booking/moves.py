@@ -1,0 +1,81 @@
+"""Moving a booking in time, under its terms."""
+
+import uuid
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from functions.accounts import service as accounts
+from functions.booking import claims, repository
+from functions.booking.domain import Booking, ReservationStatus, check_period
+from functions.booking.events import BookingRescheduled
+from functions.booking.fees import keeping_late_fee
+from functions.booking.limits import Car
+from functions.booking.quotes import tariff_for, wish_of
+from functions.booking.service import (
+    MINUTE,
+    announce,
+    by_driver,
+    change,
+    check_allowed,
+    get_owned,
+    limits_of,
+    lock_booking,
+    placed_period,
+)
+from shared import telemetry
+from shared.errors import SlotTaken, TermsRefuse, WrongState
+from shared.slots import SLOT, whole_slots
+from shared.tx import Tx
+
+
+def reschedule_booking(
+    *,
+    tx: Tx,
+    booking_id: uuid.UUID,
+    start: datetime,
+    duration_minutes: float | None = None,
+    energy_limit_kwh: float | None = None,
+) -> Booking:
+    """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. Its quote is
+    made anew for the new period; one that its driver leaves late stays late to cancel.
+
+    Raises WrongState, TermsRefuse, LimitReached, SlotTaken, PriceNotKnown (the booking then stands as it was).
+    """
+    accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, booking_id=booking_id).user_id)
+    location, booking = lock_booking(tx, booking_id)
+    if booking.status is not ReservationStatus.RESERVED:
+        raise WrongState(f"A {booking.status} booking cannot be moved.", reservation_status=booking.status.value)
+    terms = booking.terms
+    if terms.change_not_allowed:
+        raise TermsRefuse("The terms of this booking do not allow changes.")
+    change_until = booking.start - timedelta(minutes=terms.change_until_minutes)
+    if tx.now > change_until:
+        raise TermsRefuse(f"Changes were possible until {change_until.isoformat()}.", change_until=change_until.isoformat())
+    minutes = duration_minutes or (booking.end - booking.start) / MINUTE
+    end = start + SLOT * whole_slots(minutes)
+    slots = check_period(start, end)
+    claims.release_lapsed(tx, location.id)
+    wish = wish_of(booking, energy_limit_kwh)
+    car = Car(booking.vehicle_id, booking.plate)
+    limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
+    check_allowed(tx, limits, location, terms, slots, moved=True)
+    pool = location.pool_of(booking.standard, booking.power_class)
+    placement = None
+    if pool is not None:
+        placement = claims.claim(tx, location, pool, booking.id, slots, prefer=booking.evse_id)
+    if pool is None or placement is None:
+        telemetry.claims_lost.add(1, {"where": "reschedule"})
+        alternatives = [] if pool is None else claims.alternatives(tx, location, pool, slots, ignoring=booking.id)
+        raise SlotTaken(
+            f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
+            alternatives=alternatives,
+        )
+    tariff_id = tariff_for(tx, booking, pool, start)
+    placed = placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
+    late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
+    if late_since is not None:
+        placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
+    moved = change(tx, booking, **vars(placed), late_since=late_since)
+    repository.add_request(tx, moved, start=start, end=end)
+    announce(tx, location, moved, BookingRescheduled, previous=booking)
+    return moved
