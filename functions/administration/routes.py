@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query
 from functions.accounts.schemas import Account, AccountUpdate
 from functions.administration import service, suspensions
 from functions.administration.schemas import AuditEntry, DeadLetter
+from functions.operators.answers import Confirmation
 from shared import audit
 from shared.errors import Conflict, Invalid
 from shared.web.call import Admin
@@ -43,12 +44,6 @@ def list_audit_entries(
     filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, since, until)
     entries = call.read(lambda tx: audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1))
     return page(entries, limit, AuditEntry.model_validate)
-
-
-Confirmation = Annotated[
-    str | None,
-    Query(max_length=64, description="The member `confirmation` of a 409 CONFIRMATION_NEEDED, to do what it lists"),
-]
 
 
 @audit_router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))

@@ -2,18 +2,18 @@
 
 import hashlib
 import hmac
-import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.accounts import service as accounts
+from functions.accounts.domain import normal_plate
 from functions.booking import attendance, repository, repository_sessions
 from functions.booking.charging import CONFIRM_WITHIN, Authorisation
 from functions.booking.domain import Booking, ReservationStatus
 from functions.booking.metering import allowed_until
-from functions.booking.service import change, get_owned
+from functions.booking.service import get_owned
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.stations.feed import service as feed
@@ -21,7 +21,7 @@ from shared.errors import NotFound, WrongState
 from shared.tx import Tx
 
 TRIES = 5
-"""Wrong values at a booking's EVSE, after which only the app lets its driver in."""
+"""Wrong codes at a booking's EVSE, after which only the app lets its driver in."""
 ENTERED = (Authorisation.ACCESS_CODE, Authorisation.LICENSE_PLATE)
 """What a station may ask of us."""
 
@@ -73,17 +73,20 @@ def authorize(*, tx: Tx, evse_id: uuid.UUID, method: Authorisation, value: str) 
     """Whether a station lets in who entered `value`, by its key. Who is let in has arrived: the session that begins next is
     theirs.
 
-    A wrong value counts against every booking that may start there now, and after five of them no value is good. Raises
-    Unauthenticated, NotFound.
+    A wrong code counts against every booking that may start there now, and after five of them no code is good. Plates that a
+    camera reads count for nothing: cars pass. Raises Unauthenticated, NotFound.
     """
     location_id = feed.heard_from(tx=tx, evse_id=evse_id, instants=[])
     location = stations.lock_location(tx=tx, location_id=location_id)
     asked = [booking for booking in _who_may_come(tx, location, evse_id) if method in booking.terms.supported_access_methods]
+    guessing = method is Authorisation.ACCESS_CODE
+    if guessing:
+        asked = [booking for booking in asked if booking.access_tries < TRIES]
     for booking in asked:
-        if booking.access_tries < TRIES and _is_theirs(tx, booking, method, value):
+        if _is_theirs(tx, booking, method, value):
             return _let_in(tx, location, booking, method)
-    for booking in asked:
-        change(tx, booking, access_tries=booking.access_tries + 1)
+    for booking in asked if guessing else ():
+        repository.update(tx, booking.id, access_tries=booking.access_tries + 1)
     return Admission(False)
 
 
@@ -104,21 +107,18 @@ def _is_theirs(tx: Tx, booking: Booking, method: Authorisation, value: str) -> b
     if booking.vehicle_id is None:
         return False
     try:
-        plate = accounts.get_vehicle(tx=tx, user_id=booking.user_id, vehicle_id=booking.vehicle_id).plate
+        vehicle = accounts.get_vehicle(tx=tx, user_id=booking.user_id, vehicle_id=booking.vehicle_id)
     except NotFound:
         return False
-    return plate is not None and _plain(plate) != "" and _plain(plate) == _plain(value)
-
-
-def _plain(plate: str) -> str:
-    """A plate as cameras read it: no spaces or dashes, no case."""
-    return re.sub(r"[\W_]", "", plate).upper()
+    plate = normal_plate(vehicle.plate)
+    return plate is not None and plate == normal_plate(value)
 
 
 def _let_in(tx: Tx, location: Location, booking: Booking, method: Authorisation) -> Admission:
     if booking.status is ReservationStatus.RESERVED:
-        occupied = repository_sessions.running_on(tx, booking.evse_id) is not None
-        if occupied or not attendance.claim_until_start(tx, location, booking):
+        running = repository_sessions.running_on(tx, booking.evse_id)
+        free = attendance.may_be_theirs(running, booking) if running else attendance.claim_until_start(tx, location, booking)
+        if not free:
             return Admission(False, booking.id)
         if booking.arrived_at is None or tx.now - booking.arrived_at >= CONFIRM_WITHIN:
             booking = attendance.arrive(tx=tx, location=location, booking=booking, by=method)

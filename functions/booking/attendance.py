@@ -17,7 +17,7 @@ from functions.booking.charging import (
     SessionSource,
     SessionStatus,
 )
-from functions.booking.domain import Booking, ReservationStatus, SessionSettlement
+from functions.booking.domain import Booking, ReservationStatus, SessionSettlement, missed_at
 from functions.booking.events import EvseChanged, SessionStopped
 from functions.booking.service import announce, change
 from functions.booking.settlement import MeteredSession, settle
@@ -56,7 +56,7 @@ def arrive(*, tx: Tx, location: Location, booking: Booking, by: Authorisation, v
     occupant = repository_sessions.running_on(tx, booking.evse_id)
     if occupant is not None and _has_left(tx, location, occupant, vacant=vacant):
         occupant = None
-    theirs = occupant if occupant is not None and _may_be_theirs(occupant, booking) else None
+    theirs = occupant if occupant is not None and may_be_theirs(occupant, booking) else None
     if occupant is not None and theirs is None:
         booking = _elsewhere(tx, location, booking) or _refuse(tx, location, booking)
     elif not claim_until_start(tx, location, booking):
@@ -75,7 +75,7 @@ def arrive(*, tx: Tx, location: Location, booking: Booking, by: Authorisation, v
     return begin(tx=tx, booking=booking, source=SessionSource.STATION if lives(state) else SessionSource.SELF_DECLARED, by=by)
 
 
-def _may_be_theirs(session: ChargingSession, booking: Booking) -> bool:
+def may_be_theirs(session: ChargingSession, booking: Booking) -> bool:
     """Whether a session without a booking may be this driver's: who plugs in first and says so then is no walk-in."""
     return session.booking_id is None and session.started_at >= opens_at(booking)
 
@@ -124,7 +124,10 @@ def _elsewhere(tx: Tx, location: Location, booking: Booking) -> Booking | None:
         return None
     uid = next(evse.uid for evse in location.evses if evse.id == placement.evse_id)
     revealed_at = booking.revealed_at or tx.now
-    moved = change(tx, booking, evse_id=placement.evse_id, evse_uid=uid, revealed_at=revealed_at)
+    no_show_at = missed_at(booking.terms, booking.start, tx.now)
+    moved = change(
+        tx, booking, evse_id=placement.evse_id, evse_uid=uid, revealed_at=revealed_at, no_show_at=no_show_at, access_tries=0
+    )
     tx.publish(EvseChanged.of(location, moved, now=tx.now, previous=booking))
     return moved
 
@@ -193,7 +196,8 @@ def close(
 ) -> Booking | None:
     """Ends a session: what is left of its claims is free, a booking is settled by what was metered, and its driver told.
 
-    Without a booking it was a walk-in, without a session nobody metered it.
+    Without a booking it was a walk-in, without a session nobody metered it. A booking that was billed before keeps its bill,
+    unless the meter makes it lower.
     """
     if session is not None:
         ended_at = max(ended_at, session.started_at)
@@ -203,6 +207,10 @@ def close(
         return None
     assert booking.started_at is not None
     kwh = None if session is None else session.kwh
+    if booking.stopped_at is not None:
+        if kwh is None:
+            return booking
+        return correct(tx=tx, location=location, booking=booking, session=session, kwh=kwh, only_lower=True)
     settlement = _settled(tx, location, booking, session, kwh, ended_at)
     stopped_at = max(ended_at, booking.started_at)
     repository_claims.release(tx, booking.id, from_slot=slot_after(stopped_at))

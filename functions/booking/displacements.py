@@ -15,7 +15,15 @@ from enum import StrEnum
 from typing import Any
 
 from functions.booking import claims, repository, repository_claims, service
-from functions.booking.domain import Booking, CanceledReason, CancellationCause, ReservationStatus, WhoCanceled, missed_at
+from functions.booking.domain import (
+    NOT_YET_THERE,
+    Booking,
+    CanceledReason,
+    CancellationCause,
+    ReservationStatus,
+    WhoCanceled,
+    missed_at,
+)
 from functions.booking.events import EvseChanged
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import APPROVED, Location, Pool
@@ -190,7 +198,8 @@ def carry_out(
         no_show_at = mover.no_show_at  # who is told another EVSE has the terms' time to come to it
         if mover.revealed_at is not None:
             no_show_at = missed_at(mover.terms, mover.start, tx.now)
-        booking = service.change(tx, mover, evse_id=evse_id, evse_uid=uids[evse_id], no_show_at=no_show_at)
+        there = {"evse_id": evse_id, "evse_uid": uids[evse_id], "no_show_at": no_show_at}
+        booking = service.change(tx, mover, **there, **NOT_YET_THERE)
         if booking.revealed_at is not None:
             tx.publish(EvseChanged.of(location, booking, now=tx.now, previous=movers[booking_id]))
 

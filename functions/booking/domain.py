@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -277,7 +278,7 @@ class Booking:
     arrived_by: str | None = None
     """How: an Authorisation."""
     access_tries: int = 0
-    """Wrong values that were tried at its EVSE."""
+    """Wrong codes that were tried at its EVSE."""
     stop_asked_at: datetime | None = None
     """When the driver said that they are done; the session ends by its station."""
     claimed_kwh: float | None = None
@@ -323,6 +324,10 @@ class Booking:
         last = min(now, self.end)
         spans = [min(until, last) - max(since, self.start) for since, until in kept]
         return sum(max(0, int(span / timedelta(minutes=1))) for span in spans)
+
+
+NOT_YET_THERE: dict[str, Any] = {"arrived_at": None, "arrived_by": None, "access_tries": 0}
+"""Fields of a booking whose EVSE or time has changed: nobody has come to it, and no code was tried there."""
 
 
 def missed_at(terms: BookingTerms, start: datetime, since: datetime) -> datetime:

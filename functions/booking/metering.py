@@ -125,7 +125,7 @@ def _open(tx: Tx, location: Location, evse_id: uuid.UUID, ref: str, report: Mete
     if running is not None and over and report.until <= running.started_at:
         return _add(tx, location, evse_id, ref, report, ended=True)
     theirs = None if running is None or running.booking_id is None else repository.get(tx, running.booking_id, lock=True)
-    if running is not None and running.ref is None and theirs is not None and report.started_at < theirs.end:
+    if running is not None and running.ref is None and theirs is not None and _is_of(report, theirs):
         return _name(tx, running, ref, report)
     if running is not None:
         _end_unseen(tx, location, theirs, running, report.started_at)
@@ -139,6 +139,11 @@ def _open(tx: Tx, location: Location, evse_id: uuid.UUID, ref: str, report: Mete
     return _name(tx, began, ref, report)
 
 
+def _is_of(report: MeterReport, booking: Booking) -> bool:
+    """Whether what a station reports may be a booking's session: it began in its time, and no other booking is named."""
+    return opens_at(booking) <= report.started_at < booking.end and report.booking_id in (None, booking.id)
+
+
 def _name(tx: Tx, session: ChargingSession, ref: str, report: MeterReport) -> ChargingSession:
     """A session that was known by a driver's word is the station's from now on."""
     source, started_at = SessionSource.STATION.value, report.started_at
@@ -149,7 +154,8 @@ def _name(tx: Tx, session: ChargingSession, ref: str, report: MeterReport) -> Ch
 def _end_unseen(tx: Tx, location: Location, booking: Booking | None, running: ChargingSession, started_at: datetime) -> None:
     """A session whose end was not reported ends where the next one begins. Raises Conflict where it goes on after that."""
     if started_at < (running.last_updated or running.started_at):
-        raise Conflict(f"Session {running.ref} still runs on this EVSE; report its end first.", session_id=str(running.id))
+        named = "A session of which you did not speak" if running.ref is None else f"Session {running.ref}"
+        raise Conflict(f"{named} still runs on this EVSE; report its end first.", session_id=str(running.id))
     close(tx=tx, location=location, booking=booking, session=running, ended_at=running.last_updated or started_at)
 
 

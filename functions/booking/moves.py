@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from functions.accounts import service as accounts
 from functions.booking import claims, repository
-from functions.booking.domain import Booking, ReservationStatus, check_period
+from functions.booking.domain import NOT_YET_THERE, Booking, ReservationStatus, check_period
 from functions.booking.events import BookingRescheduled
 from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car
@@ -75,7 +75,7 @@ def reschedule_booking(
     late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
     if late_since is not None:
         placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
-    moved = change(tx, booking, **vars(placed), late_since=late_since)
+    moved = change(tx, booking, **vars(placed), late_since=late_since, **NOT_YET_THERE)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
     return moved

@@ -60,10 +60,12 @@ def quote_for(
     battery_kwh: float | None = None,
     energy_limit_kwh: float | None = None,
 ) -> Quote:
-    """The quote a booking of these wishes would freeze now. Nothing is held. Raises NotFound, Invalid, PriceNotKnown."""
+    """The quote a booking of these wishes would freeze now in the first of the pools whose price is known. Nothing is held.
+    Raises NotFound, Invalid, PriceNotKnown."""
     check_energy_limit(energy_limit_kwh, energy_kwh)
     location = stations.get_visible(tx=tx, location_id=location_id)
-    pool = claims.choose_pools(location, standard=standard, power_class=power_class)[0]
+    pools = claims.choose_pools(location, standard=standard, power_class=power_class)
+    pool = next((item for item in pools if stations.has_price(tx=tx, pool=item, at=start)), pools[0])
     minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
     end = start + SLOT * whole_slots(minutes)
     check_period(start, end)

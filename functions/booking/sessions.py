@@ -46,8 +46,8 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID, vacant: bool = False) -> Boo
 
 
 def stop_session(*, tx: Tx, booking_id: uuid.UUID, claimed_kwh: float | None = None) -> Booking:
-    """The driver says that they are done. Where the EVSE's feed lives they only ask: the station ends the session. Else it
-    ends now. FULFILLED stays.
+    """The driver says that they are done. Where the station meters the session or the EVSE's feed lives they only ask: the
+    station ends it. Else it ends now. FULFILLED stays.
 
     `claimed_kwh` is what they read at the charger: kept, never priced. Raises WrongState, also a day after the start, when
     the session is over by itself.
@@ -62,7 +62,8 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, claimed_kwh: float | None = N
     booking = change(tx, booking, stop_asked_at=booking.stop_asked_at or tx.now, claimed_kwh=claimed)
     session = repository_sessions.of_booking(tx, booking.id)
     state = evse_state(tx, booking)
-    ended_at = tx.now if session is None or not lives(state) else freed_at(state, session, asked=True)
+    by_word = session is None or (session.ref is None and not lives(state))
+    ended_at = tx.now if session is None or by_word else freed_at(state, session, asked=True)
     if ended_at is None:
         return booking
     return close(tx=tx, location=location, booking=booking, session=session, ended_at=ended_at) or booking
@@ -71,8 +72,8 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, claimed_kwh: float | None = N
 def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
     """The owner of the place says what the meter of a session counted; once it is settled only for a lower bill.
 
-    Raises NotFound for others' places, WrongState where no session began, Invalid for more than the EVSE can deliver,
-    Conflict for a higher bill.
+    Raises NotFound for others' places, WrongState where no session began or the station itself meters it while it runs, Invalid
+    for more than the EVSE can deliver, Conflict for a higher bill.
     """
     unlocked = repository.get(tx, booking_id)
     try:
@@ -85,11 +86,14 @@ def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
     if booking.started_at is None:
         raise WrongState("No session of this booking has begun.", reservation_status=booking.status.value)
     session = repository_sessions.of_booking(tx, booking.id)
-    check_energy(kwh, booking.power_kw, (booking.stopped_at or tx.now) - booking.started_at)
+    began = booking.started_at if session is None else session.started_at
+    check_energy(kwh, booking.power_kw, (booking.stopped_at or tx.now) - began)
     if booking.stopped_at is not None:
         return correct(tx=tx, location=location, booking=booking, session=session, kwh=kwh)
     if session is None:
         raise WrongState("Its session has no meter; say what it counted once it has ended.")
+    if session.last_updated is not None:
+        raise WrongState("Its station meters this session; a reading may correct it once it has ended.")
     repository_sessions.update(tx, session.id, kwh=kwh)
     return change(tx, booking, session_energy_kwh=round(kwh, 3))
 

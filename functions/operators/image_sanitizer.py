@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP")
+_JPEGS = ("JPEG", "MPO")
+"""MPO is a JPEG with more pictures behind it (a phone's depth map): Pillow names it so once it was asked for JPEG."""
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 MAX_PIXELS = {"JPEG": 64_000_000, "progressive JPEG": 25_000_000, "PNG": 16_000_000, "WEBP": 12_000_000}
 """What is taken, by how the picture is packed."""
@@ -76,7 +78,9 @@ def clean(data: bytes) -> Picture:
 
 def _check_size(opened: "Image.Image") -> None:
     width, height = opened.size
-    packing = "progressive JPEG" if opened.format == "JPEG" and opened.info.get("progressive") else opened.format or ""
+    packing = opened.format or ""
+    if packing in _JPEGS:
+        packing = "progressive JPEG" if opened.info.get("progressive") else "JPEG"
     limit = MAX_PIXELS[packing]
     if width * height > limit:
         taken = f"a {packing} may have {limit // 1_000_000} million pixels"
@@ -91,7 +95,7 @@ def _paint(opened: "Image.Image") -> "Image.Image":
     else."""
     from PIL import Image
 
-    if opened.format == "JPEG":
+    if opened.format in _JPEGS:
         opened.draft("RGB", (MAX_SIDE, MAX_SIDE))  # libjpeg leaves out what would be scaled away
     turn = _TURNS.get(opened.getexif().get(_ORIENTATION, 1))
     layer = opened.convert("RGBA" if opened.has_transparency_data else "RGB")

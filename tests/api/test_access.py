@@ -1,6 +1,5 @@
 """How a driver gets in: a code that no row has, or a plate, each where the terms name it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +9,22 @@ import sqlalchemy as sa
 from app.migrate import load_tables
 from functions.booking.access import TRIES, code_of
 from functions.booking.sweeps import assign_evses
+from functions.booking.tables import booking as booking_table
 from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
 from shared.db import new_id
 from tests.support.stations_feed import Station, instant
 from tests.support.world import TYPE2, Person, World
 
+REVISION = sa.select(booking_table.c.revision)
+
 
 def at(clock: ManualClock, time: str) -> None:
     clock.jump(datetime.fromisoformat(instant(time)))
 
 
-def place(world: World, *methods: str) -> Station:
-    station = Station.at(world, evses=1, terms=BookingTerms(supported_access_methods=methods))
+def place(world: World, *methods: str, **terms: Any) -> Station:
+    station = Station.at(world, evses=1, terms=BookingTerms(supported_access_methods=methods, **terms))
     station.report("E0", "AVAILABLE", "08:00")
     return station
 
@@ -42,7 +44,7 @@ def enter(station: Station, value: str, method: str = "ACCESS_CODE") -> dict[str
     return body
 
 
-def wrong(code: str, count: int) -> Iterable[str]:
+def wrong(code: str, count: int) -> list[str]:
     return [f"{(int(code) + step) % 1_000_000:06d}" for step in range(1, count + 1)]
 
 
@@ -101,6 +103,48 @@ def test_a_plate_counts_only_where_the_terms_name_it(
     at(clock, "10:00")
     assert enter(station, "AB-12-CE", "LICENSE_PLATE")["allowed"] is False
     assert enter(station, "ab 12 cd", "LICENSE_PLATE")["allowed"] is allowed
+
+
+def test_cars_that_pass_a_camera_close_no_way(world: World, clock: ManualClock) -> None:
+    station = place(world, "ACCESS_CODE", "LICENSE_PLATE")
+    driver, path = book(station)
+    at(clock, "10:00")
+    assign_evses(world.platform)
+    code, revision = driver.get(f"{path}/access").json()["access_code"], world.scalar(REVISION)
+    assert not any(enter(station, f"XX{number}", "LICENSE_PLATE")["allowed"] for number in range(TRIES))
+    assert enter(station, wrong(code, 1)[0])["allowed"] is False
+    assert world.scalar(REVISION) == revision, "a try is nothing that its driver sees"
+    assert enter(station, code)["allowed"] is True
+
+
+def test_who_is_moved_in_time_has_not_come_and_has_all_their_tries(world: World, clock: ManualClock) -> None:
+    station = place(world, "ACCESS_CODE", change_until_minutes=0)
+    driver, path = book(station)
+    at(clock, "09:55")
+    station.heartbeat()
+    assign_evses(world.platform)
+    code = driver.get(f"{path}/access").json()["access_code"]
+    assert not any(enter(station, value)["allowed"] for value in wrong(code, TRIES))
+    assert driver.post(f"{path}/start").json()["arrived_at"] == "2026-03-02T09:55:00Z"
+    moved = driver.post(f"{path}/reschedule", {"start": "2026-03-02T12:00:00Z"})
+    assert moved.status_code == 200, moved.text
+    assert moved.json()["arrived_at"] is None
+    at(clock, "12:00")
+    station.heartbeat()
+    assert enter(station, code)["allowed"] is True
+
+
+def test_who_plugged_in_first_is_let_in(world: World, clock: ManualClock) -> None:
+    station = place(world, "ACCESS_CODE")
+    driver, path = book(station)
+    at(clock, "10:02")
+    station.heartbeat()
+    assign_evses(world.platform)
+    code = driver.get(f"{path}/access").json()["access_code"]
+    body = {"status": "ACTIVE", "start_date_time": instant("10:01"), "kwh": 0, "last_updated": instant("10:02")}
+    assert station.call("PUT", f"/stations/evses/{station.evses['E0']}/sessions/1", body).json()["booking_id"] is None
+    assert enter(station, code)["allowed"] is True
+    assert driver.get(path).json()["reservation_status"] == "FULFILLED"
 
 
 def test_a_code_is_not_shown_where_the_terms_have_none_nor_to_anybody_else(world: World, clock: ManualClock) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from functions.booking import privacy
 from functions.booking.overstay import watch_sessions
 from functions.booking.sweeps import sweep_no_shows
+from functions.booking.tables import booking as booking_table
 from functions.booking.tables import charging_session, meter_value, slot_claim
 from functions.stations.feed.silence import mark_stale_feeds
 from shared.clock import ManualClock
@@ -184,6 +185,18 @@ def test_who_is_done_is_believed_once_the_evse_is_free(station: Station, clock: 
     assert driver.get(path).json()["session"]["stopped_at"] == "2026-03-02T10:20:00Z"
 
 
+def test_a_metered_session_goes_on_when_its_station_falls_silent(station: Station, clock: ManualClock) -> None:
+    driver, path = begun(station, clock)
+    at(clock, "10:10")
+    taken(meter(station, "10:10", 2))
+    at(clock, "10:40")
+    mark_stale_feeds(station.world.platform)
+    asked = driver.post(f"{path}/stop").json()
+    assert (asked["session"]["stopped_at"], asked["settlement"]) == (None, None), "what is charged on would be on nobody's bill"
+    assert taken(meter(station, "10:40", 9, status="COMPLETED", end_date_time=instant("10:40")))["outcome"] == "COMPLETED"
+    assert driver.get(path).json()["session"]["energy_kwh"] == 9
+
+
 def test_what_nobody_ended_is_over_after_a_day_and_a_late_stop_is_refused(world: World, clock: ManualClock) -> None:
     driver, place = world.user(), world.location(evses=1)
     path = f"/booking/bookings/{driver.book(place, '10:00').json()['id']}"
@@ -246,6 +259,41 @@ def test_a_reading_while_it_runs_is_what_is_billed(world: World, clock: ManualCl
     assert owner.post(f"/booking/hosted/{path.rpartition('/')[2]}/reading", {"kwh": 3}).status_code == 200
     bill = driver.post(f"{path}/stop", {"energy_kwh": 1}).json()
     assert bill["settlement"]["total_minor"] == round(3 * 40 * 1.21)
+
+
+def test_what_a_station_meters_nobody_overwrites_while_it_runs(station: Station, clock: ManualClock) -> None:
+    driver, path = begun(station, clock)
+    at(clock, "10:30")
+    taken(meter(station, "10:30", 4))
+    answer = station.owner.post(f"/booking/hosted/{path.rpartition('/')[2]}/reading", {"kwh": 8})
+    assert (answer.status_code, answer.json()["code"]) == (409, "WRONG_STATE")
+    assert taken(meter(station, "10:31", 4.2, status="COMPLETED"))["outcome"] == "COMPLETED"
+    assert driver.get(path).json()["session"]["energy_kwh"] == 4.2
+
+
+def test_a_bill_that_stands_is_not_written_again(station: Station, clock: ManualClock) -> None:
+    """Code that knows of no sessions may have ended the booking's part alone."""
+    driver, path = begun(station, clock)
+    at(clock, "10:30")
+    taken(meter(station, "10:30", 4))
+    ended = sa.update(booking_table).values(stopped_at=clock.now())
+    station.world.platform.transact(lambda tx: tx.execute(ended))
+    at(clock, "10:45")
+    taken(meter(station, "10:45", 9, status="COMPLETED"))
+    bill = driver.get(path).json()
+    assert (bill["session"]["stopped_at"], bill["settlement"]) == ("2026-03-02T10:30:00Z", None)
+    assert station.world.scalar(sa.select(charging_session.c.running_evse_id)) is None
+
+
+@pytest.mark.parametrize("more", [{"start": "08:30"}, {"booking_id": "00000000-0000-4000-8000-000000000000"}])
+def test_what_is_not_theirs_is_not_put_on_their_bill(station: Station, clock: ManualClock, more: dict[str, Any]) -> None:
+    driver, path = booked(station)
+    at(clock, "10:00")  # its feed is silent since 08:00
+    mark_stale_feeds(station.world.platform)
+    assert driver.post(f"{path}/start").json()["reservation_status"] == "FULFILLED"
+    at(clock, "10:10")
+    meter(station, "10:10", 1, **({"start": "10:05"} | more))
+    assert station.world.scalar(sa.select(charging_session.c.ref).where(charging_session.c.booking_id.is_not(None))) is None
 
 
 def test_a_session_without_a_booking_is_stored_and_answered(station: Station, clock: ManualClock) -> None:

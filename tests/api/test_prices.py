@@ -170,6 +170,23 @@ def test_a_place_without_a_tariff_is_not_free(world: World) -> None:
     assert world.scalar(CLAIMS) == 0
 
 
+def test_a_quote_is_of_the_pool_that_would_be_booked(world: World) -> None:
+    """The fastest whose price is known, not the fastest."""
+    owner, driver = world.user("owner"), world.user()
+    world.owner_id = owner.id
+    place = world.location(tariff=None, free_of_charge=False)
+    plug = {"connector_id": "1", "standard": TYPE2, "power_type": "AC_1_PHASE", "max_power_kw": 7, "format": "SOCKET"}
+    added = owner.post(f"/stations/locations/{place}/evses", {"uid": "SLOW", "connectors": [plug]}, if_match="*")
+    assert added.status_code == 201, added.text
+    tariff = priced(("ENERGY", 0.50)).model_dump(mode="json", exclude_none=True)
+    body = {"tariffs": [{"tariff": tariff, "applies_to": {"power_classes": ["SLOW"]}}]}
+    assert owner.put(f"/stations/locations/{place}/tariffs", body, if_match="*").status_code == 200
+    wish = {"location_id": place, "connector": TYPE2, "start": "2026-03-02T10:00:00Z", "duration_minutes": 60}
+    quote = driver.post("/payments/quotes", wish)
+    assert quote.status_code == 200, quote.text
+    assert quote.json()["total_minor"] == driver.book(place, "10:00").json()["quote"]["total_minor"] == 350
+
+
 def test_a_place_is_free_by_its_owners_word(world: World) -> None:
     driver, place = world.user(), world.location(tariff=None, free_of_charge=True)
     (pool,) = driver.get(f"/stations/locations/{place}").json()["pools"]

@@ -48,6 +48,15 @@ def test_every_format_becomes_a_jpeg_and_a_thumbnail(image_format: str) -> None:
     assert (small.format, small.size) == ("JPEG", (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2))
 
 
+def test_a_jpeg_with_more_pictures_behind_it_is_a_jpeg() -> None:
+    """Phones put a depth map or a second exposure behind the picture; Pillow calls that MPO."""
+    behind = Image.new("RGB", (100, 100))
+    data = picture("MPO", (400, 200), save_all=True, append_images=[behind])
+    assert opened(data).format == "MPO"
+    full = opened(clean(data).full)
+    assert (full.format, full.size, getattr(full, "n_frames", 1)) == ("JPEG", (400, 200), 1)
+
+
 def test_small_pictures_are_not_blown_up() -> None:
     assert opened(clean(picture(size=(200, 100))).full).size == (200, 100)
 
