@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from functions.tariffs.bills import Item
 from functions.tariffs.domain import PriceComponent, Tariff, TariffRestrictions
 from functions.tariffs.pricing import STEP_UNITS, item_of
-from functions.tariffs.restrictions import Dimension, in_time, priced_by, stretches
+from functions.tariffs.restrictions import Dimension, in_time, priced_by, seconds, stretches
 
 NONE, UNKNOWN = Fraction(0), None
 
@@ -72,20 +72,17 @@ def _stretches(
 ) -> Iterable[_Stretch]:
     cuts = set(stretches(tariff, zone, start, end))
     for element in tariff.elements:
-        if element.restrictions is not None and element.restrictions.min_duration is not None:
-            cuts.add(start + timedelta(seconds=element.restrictions.min_duration))
-    for since, until in itertools.pairwise(sorted(at for at in cuts if start <= at <= end)):
-        reach = _Reach(kwh, kw, _seconds(until - start))
+        least = None if element.restrictions is None else element.restrictions.min_duration
+        if least is not None and least < seconds(end - start):
+            cuts.add(start + timedelta(seconds=least))
+    for since, until in itertools.pairwise(sorted(cuts)):
+        reach = _Reach(kwh, kw, seconds(until - start))
         components = {}
         for dimension in Dimension:
             component = _dearest(tariff, dimension, since.astimezone(zone), reach)
             if component is not None:
                 components[dimension] = component
-        yield _Stretch(since, until, _seconds(until - since) / 3600, components)
-
-
-def _seconds(step: timedelta) -> Fraction:
-    return Fraction(step // timedelta(microseconds=1), 1_000_000)
+        yield _Stretch(since, until, seconds(until - since) / 3600, components)
 
 
 def _dearest(tariff: Tariff, dimension: Dimension, local: datetime, reach: _Reach) -> PriceComponent | None:

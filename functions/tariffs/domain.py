@@ -184,8 +184,8 @@ class TariffRestrictions(_Model):
     booking: BookingRestriction | None = None
 
     @model_validator(mode="after")
-    def _ordered(self) -> "TariffRestrictions":
-        for measured in ("kwh", "power", "duration"):
+    def _ordered(self, info: ValidationInfo) -> "TariffRestrictions":
+        for measured in ("kwh", "power", "duration") if _is_stored(info) else ("kwh", "power", "duration", "current"):
             low, high = f"min_{measured}", f"max_{measured}"
             least, most = getattr(self, low), getattr(self, high)
             if least is not None and most is not None and most <= least:

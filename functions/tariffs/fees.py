@@ -1,5 +1,5 @@
 """What a booking costs beside its session: being kept, not used, cancelled late, or overstayed. Elements with a `booking` (or
-OCPI 2.2.1 `reservation`) restriction; each obeys its own hours, dates and weekdays."""
+OCPI 2.2.1 `reservation`) restriction; each obeys its own hours, dates, weekdays and durations."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from functions.tariffs.bills import Item, bill, rounded, scale_of
 from functions.tariffs.domain import PriceComponent, Tariff, TariffRestrictions
 from functions.tariffs.pricing import item_of
-from functions.tariffs.restrictions import Dimension, Moment, Use, active, priced_by, stretches
+from functions.tariffs.restrictions import Dimension, Moment, Use, active, durations, priced_by, seconds, stretches
 
 Choice = Callable[[Dimension, Moment], PriceComponent | None]
 
@@ -55,22 +55,22 @@ def _total(tariff: Tariff, items: Iterator[Item]) -> int:
 
 def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: datetime, choice: Choice) -> Iterator[Item]:
     """FLAT as it counts at `since`, and TIME over [since, until) as it counts in each stretch, the whole rounded up to steps of
-    the last."""
+    the last. Durations count from `since`."""
     zone = ZoneInfo(time_zone)
     flat = choice(Dimension.FLAT, Moment(since.astimezone(zone)))
     if flat is not None:
         yield _named(item_of(tariff, Dimension.FLAT, flat, Fraction(1), since, since), name)
     timed: list[tuple[PriceComponent, datetime, datetime]] = []
-    for start, end in itertools.pairwise(stretches(tariff, zone, since, until)):
-        elapsed = Fraction((start - since) // timedelta(seconds=1))
-        component = choice(Dimension.TIME, Moment(start.astimezone(zone), elapsed))
+    by_duration = (since + timedelta(seconds=limit) for limit in durations(tariff) if limit < seconds(until - since))
+    for start, end in itertools.pairwise(sorted({*stretches(tariff, zone, since, until), *by_duration})):
+        component = choice(Dimension.TIME, Moment(start.astimezone(zone), seconds(start - since)))
         if component is not None:
             timed.append((component, start, end))
-    seconds = [Fraction((end - start) // timedelta(microseconds=1), 1_000_000) for _, start, end in timed]
+    lengths = [seconds(end - start) for _, start, end in timed]
     if timed:
-        step, whole = timed[-1][0].step_size, sum(seconds, Fraction(0))
-        seconds[-1] += -(-whole // step) * step - whole
-    for (component, start, end), length in zip(timed, seconds, strict=True):
+        step, whole = timed[-1][0].step_size, sum(lengths, Fraction(0))
+        lengths[-1] += -(-whole // step) * step - whole
+    for (component, start, end), length in zip(timed, lengths, strict=True):
         yield _named(item_of(tariff, Dimension.TIME, component, length / 3600, start, end), name)
 
 

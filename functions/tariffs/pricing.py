@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from functions.tariffs.bills import UNITS, Item, Price, bill, scale_of, within_limits
 from functions.tariffs.domain import PriceComponent, Tariff
-from functions.tariffs.restrictions import Dimension, Moment, active, stretches
+from functions.tariffs.restrictions import Dimension, Moment, active, durations, seconds, stretches
 
 STEP_UNITS = {Dimension.ENERGY: 1000, Dimension.TIME: 3600, Dimension.PARKING_TIME: 3600}
 """Steps are counted in Wh and seconds, quantities in kWh and hours."""
@@ -40,26 +40,20 @@ class _Line:
     end: datetime
 
 
-def _seconds(step: timedelta) -> Fraction:
-    return Fraction(step // timedelta(microseconds=1), 1_000_000)
-
-
 def _cuts(
     tariff: Tariff, zone: ZoneInfo, period: SessionPeriod, begun: datetime, kwh: Fraction, drawn: Fraction
 ) -> list[Fraction]:
     """Seconds into the period, which draws `drawn` kWh, at which some restriction may begin or end to hold, in order, with
     both ends."""
-    length = _seconds(period.end - period.start)
-    cuts = {_seconds(at - period.start) for at in stretches(tariff, zone, period.start, period.end)}
+    length = seconds(period.end - period.start)
+    cuts = {seconds(at - period.start) for at in stretches(tariff, zone, period.start, period.end)}
     limits_kwh: set[Fraction] = set()
-    limits_s: set[int] = set()
     for element in tariff.elements:
         limits = element.restrictions
         if limits is not None:
             limits_kwh |= {Fraction(limit) for limit in (limits.min_kwh, limits.max_kwh) if limit is not None}
-            limits_s |= {limit for limit in (limits.min_duration, limits.max_duration) if limit is not None}
     cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
-    cuts |= {Fraction(limit) - _seconds(period.start - begun) for limit in limits_s}
+    cuts |= {Fraction(limit) - seconds(period.start - begun) for limit in durations(tariff)}
     return sorted(cut for cut in cuts if 0 <= cut <= length)
 
 
@@ -67,7 +61,7 @@ def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
     """The price of a session made of `periods`, in order, under `tariff`; min_price and max_price bound the total. See
     `session_items`."""
     items = within_limits(tariff, session_items(tariff, time_zone=time_zone, periods=periods))
-    minutes = float(_seconds(periods[-1].end - periods[0].start) / 60)
+    minutes = float(seconds(periods[-1].end - periods[0].start) / 60)
     kwh = sum(period.energy_kwh for period in periods)
     return bill(items, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=kwh, minutes=minutes)
 
@@ -89,7 +83,7 @@ def session_items(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
             raise ValueError(f"periods: {period} ends before it starts, overlaps, or draws negative energy")
         previous_end = period.end
         drawn = Fraction(period.energy_kwh).limit_denominator(1_000_000)
-        length = _seconds(period.end - period.start)
+        length = seconds(period.end - period.start)
         per_second = drawn / length
         kw = per_second * 3600
         current = None if period.current_a is None else Fraction(period.current_a)
@@ -99,7 +93,7 @@ def session_items(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
             start = period.start + timedelta(microseconds=int(since * 1_000_000))
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
             used = kwh + per_second * since
-            at = Moment(start.astimezone(zone), _seconds(period.start - begun) + since, used, kw, current)
+            at = Moment(start.astimezone(zone), seconds(period.start - begun) + since, used, kw, current)
             amounts = {
                 timed: (until - since) / 3600,
                 Dimension.ENERGY: per_second * (until - since),

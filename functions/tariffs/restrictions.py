@@ -124,6 +124,17 @@ def active(tariff: Tariff, dimension: Dimension, at: Moment, use: Use = Use.SESS
     return None
 
 
+def seconds(step: timedelta) -> Fraction:
+    """A length of time in seconds, exactly."""
+    return Fraction(step // timedelta(microseconds=1), 1_000_000)
+
+
+def durations(tariff: Tariff) -> set[int]:
+    """Seconds since the start at which min_duration or max_duration of some element begins or ceases to hold."""
+    restricted = (element.restrictions for element in tariff.elements if element.restrictions is not None)
+    return {limit for item in restricted for limit in (item.min_duration, item.max_duration) if limit is not None}
+
+
 def stretches(tariff: Tariff, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     """Instants from `start` to `end`, both among them, between which hours, dates and weekdays of no element begin or cease to
     hold."""

@@ -94,6 +94,12 @@ def test_a_tier_that_the_period_cannot_reach_does_not_count() -> None:
     assert total(found, minutes=60, most_kwh=10.0) == 200, "an hour at 1 and 10 kWh at 0.10"
 
 
+def test_a_duration_that_no_calendar_holds_is_not_reached() -> None:
+    """Its instant was looked for, and there is none: OverflowError."""
+    found = tariff(([component("TIME", 9)], {"min_duration": 10**15}), component("TIME", 1))
+    assert total(found, minutes=60) == 100
+
+
 def test_energy_is_drawn_where_it_is_dearest_as_fast_as_it_can_flow() -> None:
     evening = ([component("ENERGY", 1.00)], {"start_time": "11:00"})
     found = tariff(evening, component("ENERGY", 0.50))

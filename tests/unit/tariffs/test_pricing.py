@@ -203,6 +203,7 @@ def test_a_whole_day_of_any_length(day: str, hours: int, cents: int) -> None:
         ({"elements": [{"price_components": [component("ENERGY", float("nan"))]}]}, "price"),
         ({"elements": [{"price_components": [ENERGY], "restrictions": {"start_time": "24:00"}}]}, "start_time"),
         ({"elements": [{"price_components": [ENERGY], "restrictions": {"min_kwh": 5, "max_kwh": 5}}]}, "restrictions"),
+        ({"elements": [{"price_components": [ENERGY], "restrictions": {"min_current": 9, "max_current": 8}}]}, "restrictions"),
         ({"elements": [{"price_components": [ENERGY], "restrictions": {"day_of_week": ["FUNDAY"]}}]}, "day_of_week"),
     ],
 )

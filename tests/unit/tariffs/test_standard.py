@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from functions.tariffs.domain import Tariff, chosen, stored_tariff
-from functions.tariffs.fees import cancellation_fee, no_show_fee, overtime_items, stated_fees
+from functions.tariffs.fees import cancellation_fee, kept_items, no_show_fee, overtime_items, stated_fees
 from functions.tariffs.pricing import SessionPeriod, price_session
 from functions.tariffs.quotes import quote
 from functions.tariffs.restrictions import Use
@@ -164,7 +164,10 @@ def test_members_of_the_tariff_are_refused_by_name(more: dict[str, Any], named: 
 
 
 def test_what_was_stored_before_a_rule_came_is_read_and_priced() -> None:
-    element = {"price_components": [ENERGY], "restrictions": {"booking": "BOOKING_EXPIRES"}}
+    element = {
+        "price_components": [ENERGY],
+        "restrictions": {"booking": "BOOKING_EXPIRES", "min_current": 32, "max_current": 32},
+    }
     document = {"id": "1", "currency": "HRK", "type": "OURS", "elements": [element, {"price_components": [ENERGY]}]}
     assert cents(stored_tariff(document)) == 550
 
@@ -212,6 +215,28 @@ def test_fees_obey_weekday_hours_and_dates() -> None:
     late = [cancellation_fee(found, time_zone=ZONE, start=start, end=start + HOUR) for start in (START, SATURDAY)]
     assert late == [0, 242]
     assert stated_fees(found, Use.EXPIRES) == {0, 484, 1089}
+
+
+def tiered(kind: str) -> Tariff:
+    """12 an hour for the first half hour, 6 an hour up to an hour and a half, nothing after that."""
+    return tariff(
+        ([component("TIME", 12)], {"booking": kind, "max_duration": 1800}),
+        ([component("TIME", 6)], {"booking": kind, "min_duration": 1800, "max_duration": 5400}),
+        ENERGY,
+    )
+
+
+def test_fees_obey_the_durations_of_their_elements() -> None:
+    """Three hours were billed whole by the element of the first half hour: 36.00 in place of 12.00."""
+    hours, zone = 3 * HOUR, {"time_zone": ZONE}
+    kept = kept_items(tiered("BOOKING"), since=START, until=START + hours, **zone)
+    over = overtime_items(tiered("BOOKING_OVERTIME"), since=START, until=START + hours, **zone)
+    for items in (kept, over):
+        assert [(float(item.quantity), float(item.gross)) for item in items] == [(0.5, 600.0), (1.0, 600.0)]
+    assert missed(tiered("BOOKING_EXPIRES"), 3) == 1200
+    assert missed(tiered("BOOKING_EXPIRES"), 0.25) == 300
+    cancelled = tiered("BOOKING_CANCELLATION_FEES")
+    assert cancellation_fee(cancelled, start=START, end=START + hours, **zone) == 1200
 
 
 def test_overtime_is_billed_from_the_grace_on_by_its_own_hours() -> None:
