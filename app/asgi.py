@@ -1,7 +1,5 @@
 """The one FastAPI app: its routers, its docs without internet, and the edge that turns every failure into one shape."""
 
-import base64
-import hashlib
 import logging
 import re
 import threading
@@ -33,6 +31,7 @@ from shared.platform import Platform
 from shared.web.call import PREFIX
 from shared.web.cors import Cors
 from shared.web.edge import REFUSAL, Edge
+from shared.web.pages import script_source
 from shared.web.problems import problem_response
 
 log = logging.getLogger(__name__)
@@ -113,7 +112,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_middleware(Edge, hosts=hosts)
-    app.add_middleware(Cors)
+    app.add_middleware(Cors)  # outside, so that a page of another origin may read what the edge itself refuses
     app.openapi = lambda: make_document(app)  # type: ignore[method-assign]
     return app
 
@@ -166,9 +165,9 @@ def _add_root(app: FastAPI) -> None:
 def _docs_policy(page: bytes | memoryview) -> str:
     """What the docs page needs and no more: its script is named by its hash; Swagger UI writes styles and images in place."""
     scripts = re.findall(rb"<script>(.*?)</script>", bytes(page), re.DOTALL)
-    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
+    sources = " ".join(script_source(script) for script in scripts)
     return (
-        f"default-src 'none'; script-src 'self' {' '.join(hashes)}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        f"default-src 'none'; script-src 'self' {sources}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 

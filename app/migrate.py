@@ -1,5 +1,6 @@
 """Schema migrations: `python -m app.migrate`, run by the deployment under a database lock; never by a request."""
 
+import contextlib
 import importlib
 import logging
 import sys
@@ -11,7 +12,7 @@ from alembic import command
 
 from shared.db import Database, metadata
 from shared.errors import AppError, Unavailable
-from shared.revision import MIGRATIONS, config, current, head, known
+from shared.revision import MIGRATIONS, config, current, head, known, require_compatible
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,15 @@ def load_tables() -> sa.MetaData:
 
 
 def upgrade(database: Database, *, scripts: Path = MIGRATIONS) -> str:
-    """Brings the database to the head, one process at a time. Returns the revision. Unknown revisions are refused."""
+    """Brings the database to the head, one process at a time. Returns the revision.
+
+    A newer database on which this code may run, as after a roll-back of the code, stays as it is. Raises Unavailable of any
+    other revision that this code does not know, and where the lock is not to be had.
+    """
     revision = current(database)
     if revision is not None and scripts == MIGRATIONS and revision not in known():
-        raise Unavailable(f"The database is at revision {revision}, which this code does not know: it is newer.")
+        require_compatible(database)
+        return revision
     with _one_at_a_time, database.engine.connect() as conn:
         if not database.is_sqlite:
             if conn.execute(sa.text("SELECT GET_LOCK(:name, 60)"), {"name": LOCK}).scalar() != 1:
@@ -69,15 +75,14 @@ def upgrade(database: Database, *, scripts: Path = MIGRATIONS) -> str:
 
 def main() -> None:
     """The command of the deployment. Exits 1 with a sentence where it cannot."""
+    from app.process import sentence_of
     from shared.platform import Platform
 
-    platform = Platform()
     try:
-        print(f"database is at revision {upgrade(platform.database)}")
-    except AppError as error:
-        sys.exit(f"not migrated: {error.detail}")
-    finally:
-        platform.close()
+        with contextlib.closing(Platform()) as platform:
+            print(f"database is at revision {upgrade(platform.database)}")
+    except (AppError, ValueError) as error:
+        sys.exit(f"not migrated: {sentence_of(error)}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 import threading
 
+from pydantic import ValidationError
+
 from shared import telemetry
 from shared.clock import Clock
+from shared.errors import AppError
 from shared.platform import Platform
 from shared.settings import Settings
 
@@ -17,6 +20,15 @@ def make_platform(settings: Settings | None = None, clock: Clock | None = None) 
     from functions.accounts.sessions import confirm
 
     return Platform(settings, clock, confirm=confirm, queues=QUEUES)
+
+
+def sentence_of(error: AppError | ValueError) -> str:
+    """What a command says of a failure. Of a setting that is wrong it names the first and what would be right, not its value,
+    which may be a secret."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc']).upper()}: {first['msg'].removeprefix('Value error, ')}"
+    return error.detail if isinstance(error, AppError) else str(error)
 
 
 def platform() -> Platform:

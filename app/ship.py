@@ -3,8 +3,10 @@
 Where somebody has published a version of their own it serves on. Running it again changes nothing.
 """
 
+import contextlib
 import sys
 
+from app.process import sentence_of
 from functions.forecast.model import FORECAST
 from functions.optimizer.models.manifest import POLICY
 from functions.optimizer.models.registry import install_shipped
@@ -21,14 +23,12 @@ def main() -> None:
     """The command of the deployment. Exits 1 with a sentence where it cannot."""
     from shared.platform import Platform
 
-    platform = Platform()
     try:
-        for name, is_new in ship(platform.blobs).items():
-            print(f"{name}: {'put into the store' if is_new else 'the store has a version that serves on'}")
-    except AppError as error:
-        sys.exit(f"not shipped: {error.detail}")
-    finally:
-        platform.close()
+        with contextlib.closing(Platform()) as platform:
+            for name, is_new in ship(platform.blobs).items():
+                print(f"{name}: {'put into the store' if is_new else 'the store has a version that serves on'}")
+    except (AppError, ValueError) as error:
+        sys.exit(f"not shipped: {sentence_of(error)}")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ QUEUES: Mapping[str, Sequence[str]] = {
 
 def dispatch(platform: Platform, *, queue: str, message_id: str, event_type: str, payload: dict[str, Any]) -> None:
     """Hands a message to each handler of its event on this queue. Raises ValueError for what is none of ours."""
-    platform.check_revision()  # what newer code wrote waits for newer code: it is not judged by this one
+    platform.check_revision()
     event = _event_of(queue, event_type, payload)
     for subscribed, handler in SUBSCRIPTIONS[type(event)]:
         if subscribed == queue:

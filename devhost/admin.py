@@ -3,6 +3,7 @@
 Who has lost both comes in again by it; it needs the environment of the database, its keys too.
 """
 
+import contextlib
 import os
 import secrets
 import sys
@@ -10,7 +11,7 @@ import sys
 import segno
 from email_validator import EmailNotValidError, validate_email
 
-from app.process import make_platform
+from app.process import make_platform, sentence_of
 from functions.accounts import service as accounts
 from functions.accounts import totp
 from functions.accounts.second_factor import enrol
@@ -19,7 +20,7 @@ from shared.tx import Tx
 
 
 def main() -> None:
-    """Reads EMAIL and the settings from the environment."""
+    """Reads EMAIL and the settings from the environment. Exits 1 with a sentence where it cannot."""
     given = os.environ.get("EMAIL", "").strip()
     if not given:
         sys.exit("Say whose account: make admin EMAIL=you@example.org")
@@ -28,15 +29,11 @@ def main() -> None:
     except EmailNotValidError as error:
         sys.exit(f"EMAIL={given}: {error} Say it as: make admin EMAIL=you@example.org")
     password = secrets.token_urlsafe(12)
-    platform = make_platform()
     try:
-        secret = platform.transact(lambda tx: _make(tx, email=email, password=password))
-    except AppError as error:
-        sys.exit(error.detail)
-    except ValueError as error:  # a setting that is missing or wrong, named in the message
-        sys.exit(str(error))
-    finally:
-        platform.close()
+        with contextlib.closing(make_platform()) as platform:
+            secret = platform.transact(lambda tx: _make(tx, email=email, password=password))
+    except (AppError, ValueError) as error:  # of settings, where one is missing or wrong
+        sys.exit(sentence_of(error))
     address = totp.uri(secret, email=email)
     print(f"{email} is an administrator now; password {password}")
     print("Second factor: scan this with an authenticator app, or type its secret; earlier ones are void.\n")

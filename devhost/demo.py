@@ -36,13 +36,10 @@ MONDAY = datetime(2026, 3, 2, 16, 20, tzinfo=UTC)
 
 
 def _host(folder: Path, clock: ManualClock) -> Host:
-    """A host on embedded parts alone, whatever the environment says."""
-    embedded = dict.fromkeys(
-        ("database_url", "servicebus_connection_string", "blob_connection_string", "communication_endpoint", "jwt_secret")
-    )
-    host = Host(
-        make_platform(Settings.model_validate(embedded | {"data_dir": folder, "rate_limits": False}), clock), port=free_port()
-    )
+    """A host on embedded parts and the defaults of every setting, whatever the environment says."""
+    defaults = {name: setting.default for name, setting in Settings.model_fields.items()}
+    settings = Settings.model_validate(defaults | {"data_dir": folder, "rate_limits": False})
+    host = Host(make_platform(settings, clock), port=free_port())
     host.prepare()
     return host
 

@@ -1,5 +1,6 @@
 """`make run`: the platform on this machine, until Ctrl-C."""
 
+import base64
 import logging
 import os
 import secrets
@@ -7,23 +8,20 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cryptography.fernet import Fernet
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.process import make_platform
+from app.process import make_platform, sentence_of
 from cities.__main__ import print_report
 from devhost.replay.seed import DEMO, Seeded, seed
 from shared import telemetry
 from shared.errors import AppError
-from shared.local_files import data_folder, write_private
+from shared.local_files import data_folder, kept_key
 from shared.platform import Platform
 from shared.settings import Settings
 
@@ -57,13 +55,6 @@ def _check_port(port: int) -> None:
             _fail(f"Port {port} is taken. Stop what listens there, or choose another: make run PORT={port + 1}")
 
 
-def _kept(path: Path, make: Callable[[], str]) -> str:
-    """A key of a full stack, made once and kept beside its data."""
-    if not path.exists():
-        write_private(path, make().encode())
-    return path.read_text()
-
-
 def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, Any]:
     if kind == "embedded":
         return {}
@@ -73,8 +64,8 @@ def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, An
 
     settings = stack.enter_context(full_stack(data_dir / "stack", say=lambda text: console.print(f"  {text}", style="dim")))
     return settings | {
-        "JWT_SECRET": _kept(data_dir / "jwt.key", lambda: secrets.token_urlsafe(48)),
-        "DATA_KEYS": _kept(data_dir / "data.key", lambda: Fernet.generate_key().decode()),
+        "JWT_SECRET": kept_key(data_dir / "jwt.key", secrets.token_urlsafe(48)),
+        "DATA_KEYS": kept_key(data_dir / "data.key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
     }
 
 
@@ -154,10 +145,9 @@ def main() -> None:
             host.prepare()
             seeded = _seed(host.platform, city)
             host.serve_in_thread()
-        except ValidationError as error:
-            first = error.errors()[0]
-            _fail(f"{'.'.join(str(part) for part in first['loc']).upper()}: {first['msg']}")
-        except (AppError, ValueError, OSError) as error:
+        except (AppError, ValueError) as error:
+            _fail(sentence_of(error))
+        except OSError as error:
             _fail(str(error))
         stack.callback(host.stop)
         host.delivery.start()

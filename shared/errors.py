@@ -194,7 +194,7 @@ class ConfirmationNeeded(Conflict):
 
 
 class IdempotencyKeyReused(Conflict):
-    """The same Idempotency-Key came with another body."""
+    """The same Idempotency-Key came with another body or query."""
 
     code, title = "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used with a different request"
 

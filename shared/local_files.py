@@ -26,6 +26,22 @@ def data_folder(path: Path) -> Path:
     return path
 
 
+def kept_key(path: Path, fresh: str) -> str:
+    """The key in a file of DATA_DIR: `fresh`, where there was none. Processes that begin at once agree on one."""
+    if not path.exists():
+        data_folder(path.parent)
+        draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(fresh)
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process of this folder made it first: its key is the key
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Writes a file for its owner alone, in one step: nobody sees half of it. A draft's name begins with a dot."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -25,8 +25,6 @@ from shared.errors import TooManyRequests
 from shared.settings import Settings
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
-DAILY = ("phone_account", "sms_number_day", "sms_account_day")
-"""Scopes whose window is a day."""
 MAX_WINDOWS = 20_000
 """Windows a process keeps in memory before it starts anew: a cache that may be lost."""
 
@@ -60,6 +58,9 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
     quarter, hour, day = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
     return {
         "calls": Limit(settings.calls_per_minute, timedelta(minutes=1), "calls from this account or address"),
+        "bad_station_keys": Limit(
+            settings.calls_per_minute, timedelta(minutes=1), "calls from this address with station keys that are not good"
+        ),
         "search": Limit(settings.searches_per_minute, timedelta(minutes=1), "searches from this address"),
         "ask": Limit(settings.asks_per_minute, timedelta(minutes=1), "charge requests and recommendations asked for"),
         "photos": Limit(settings.photos_per_hour, hour, "photos sent by this account"),
@@ -78,12 +79,20 @@ def limits_of(settings: Settings) -> dict[str, Limit]:
     }
 
 
+def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IP address that is written so; an IPv4 address as IPv6 sockets write it (`::ffff:192.0.2.1`) is that of IPv4.
+
+    Raises ValueError for what is none.
+    """
+    parsed = ipaddress.ip_address(text)
+    return (parsed.ipv4_mapped or parsed) if isinstance(parsed, ipaddress.IPv6Address) else parsed
+
+
 def subject_id(subject: str) -> uuid.UUID:
     """What is stored of an address or account: 128 bits of its hash. IPv6 counts by /64, what one subscriber holds."""
     try:
-        parsed = ipaddress.ip_address(subject)
-        if parsed.version == 6:
-            subject = str(ipaddress.ip_network((parsed, 64), strict=False))
+        parsed = ip_address(subject)
+        subject = str(parsed if parsed.version == 4 else ipaddress.ip_network((parsed, 64), strict=False))
     except ValueError:
         pass  # not an IP address: an e-mail address, or a name of tests
     return uuid.UUID(bytes=hashlib.sha256(subject.encode()).digest()[:16])
@@ -143,10 +152,23 @@ class RateLimiter:
         """As `hit`, without waiting for the database: where it must be told or asked, what does that is returned."""
         if not self._is_on:
             return None
-        limit, now = self._limits[scope], self._clock.now()
-        hit = _Hit(limit, scope, subject_id(subject), now - (now - EPOCH) % limit.window, now)
+        hit = self._hit_now(scope, subject)
         hits = self._count(hit)
         return functools.partial(self._store, hit, hits) if hits else None
+
+    def refuse_above(self, scope: str, subject: str) -> None:
+        """Counts nothing. Raises TooManyRequests where the limit is reached by what this process knows."""
+        if not self._is_on:
+            return
+        hit = self._hit_now(scope, subject)
+        with self._lock:
+            window = self._windows.get((hit.scope, hit.subject, hit.start))
+        if window is not None and window.stored_hits + window.unstored_hits >= hit.limit.hits:
+            raise hit.refusal()
+
+    def _hit_now(self, scope: str, subject: str) -> _Hit:
+        limit, now = self._limits[scope], self._clock.now()
+        return _Hit(limit, scope, subject_id(subject), now - (now - EPOCH) % limit.window, now)
 
     def _count(self, hit: "_Hit") -> int:
         """Counts one. Returns how many the database must be told of now."""
@@ -207,6 +229,8 @@ def _add(conn: Connection, *, start: datetime, scope: str, subject: uuid.UUID, h
 def prune(conn: Connection, *, now: datetime, keep: timedelta = timedelta(hours=2)) -> int:
     """Deletes windows that are over: after `keep`, those of limits a day a day later. Returns how many rows."""
     columns = rate_limit.c
-    over = sa.delete(rate_limit).where(columns.window_start < now - keep, columns.scope.not_in(DAILY))
+    limits = limits_of(Settings.model_construct())  # the windows, which no setting changes
+    daily = [scope for scope, limit in limits.items() if limit.window == timedelta(days=1)]
+    over = sa.delete(rate_limit).where(columns.window_start < now - keep, columns.scope.not_in(daily))
     of_yesterday = sa.delete(rate_limit).where(columns.window_start < now - keep - timedelta(days=1))
     return conn.execute(over).rowcount + conn.execute(of_yesterday).rowcount

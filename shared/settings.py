@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, FilePath, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.local_files import data_folder
+from shared.local_files import kept_key
 
 _DATA_KEY_BYTES = 32
 
@@ -233,6 +233,20 @@ class Settings(BaseSettings):
         "INFO", description="Level of the root logger; libraries that tell of each call of theirs stay at WARNING."
     )
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        try:
+            if value is not None:
+                make_url(value.get_secret_value())
+        except (ArgumentError, ValueError):
+            # Without the address, in which there may be a password.
+            raise ValueError("must be an address such as mysql+pymysql://user:password@host/name") from None
+        return value
+
     @field_validator("trusted_proxies")
     @classmethod
     def _check_proxies(cls, value: str) -> str:
@@ -284,23 +298,7 @@ class Settings(BaseSettings):
             return key
         if not self.database_address.startswith("sqlite"):
             raise ValueError("JWT_SECRET: must be set when DATABASE_URL is")
-        return self._kept_key("jwt.key", secrets.token_urlsafe(48))
-
-    def _kept_key(self, name: str, fresh: str) -> str:
-        """The key in a file of DATA_DIR: `fresh`, where there was none."""
-        path = self.data_dir / name
-        if not path.exists():
-            data_folder(self.data_dir)
-            draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
-            draft.touch(mode=0o600)
-            draft.write_text(fresh)
-            try:
-                path.hardlink_to(draft)
-            except FileExistsError:
-                pass  # another process of this folder made it first: its key is the key
-            finally:
-                draft.unlink()
-        return path.read_text()
+        return kept_key(self.data_dir / "jwt.key", secrets.token_urlsafe(48))
 
     @cached_property
     def sealing_keys(self) -> tuple[str, ...]:
@@ -309,7 +307,7 @@ class Settings(BaseSettings):
             if not self.database_address.startswith("sqlite"):
                 raise ValueError("DATA_KEYS: must be set when DATABASE_URL is")
             fresh = base64.urlsafe_b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode()
-            return (self._kept_key("data.key", fresh),)
+            return (kept_key(self.data_dir / "data.key", fresh),)
         keys = tuple(key.strip() for key in self.data_keys.get_secret_value().split(",") if key.strip())
         if not keys or any(not _is_data_key(key) for key in keys):
             raise ValueError("DATA_KEYS: each must be 32 bytes in URL-safe base64 (`openssl rand -base64 32 | tr +/ -_`)")

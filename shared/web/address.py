@@ -1,11 +1,10 @@
 """The address that a call came from: the connection's, or what proxies of ours say of it; not what clients claim."""
 
-import ipaddress
-
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from shared.platform import Platform
+from shared.ratelimit import ip_address
 from shared.settings import TrustedProxies
 
 CALLER = "evcharging.caller"
@@ -39,7 +38,7 @@ def _is_ours(address: str, trusted: int, proxies: TrustedProxies) -> bool:
     if trusted < proxies.count:
         return True
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return False
     return any(parsed in network for network in proxies.networks)

@@ -124,6 +124,14 @@ class Call:
             return self.create(lambda _: _refuse(refusal))
         return None
 
+    def is_repeat(self) -> bool:
+        """Whether the Idempotency-Key has an answer already. Raises as `create`: the refusal that was the answer, and
+        IdempotencyKeyReused."""
+        if self.idempotency_key is None:
+            return False
+        key, sent_hash = self._key(self.idempotency_key), self._sent_hash()
+        return self.read(lambda tx: find(tx, key, sent_hash=sent_hash)) is not None
+
     def _key(self, key: str) -> KeyOfCaller:
         return KeyOfCaller(self.actor.id or uuid.UUID(int=0), self.route[:ROUTE_LENGTH], key)
 
@@ -209,7 +217,9 @@ async def anonymous(request: Request, key: IdempotencyKey = None) -> Call:
 
 def _actor(request: Request, credentials: HTTPAuthorizationCredentials) -> Actor:
     if is_station_key(credentials.credentials):
-        raise Forbidden("A station key may only report and read the states of its location's EVSEs.")
+        raise Forbidden(
+            "A station key may only call what stations call: states, sessions, whom to let in, its location's feed."
+        )
     platform: Platform = request.app.state.get_platform()
     return read_access_token(
         credentials.credentials,
@@ -312,10 +322,15 @@ def counted_caller(scope: str) -> Any:
 
 
 def limited_caller(scope: str) -> Any:
-    """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever they call from."""
+    """What a signed-in route lists under `dependencies` to be rate limited by its caller, wherever they call from. Above the
+    limit a repeat still gets the answer that its Idempotency-Key has."""
 
     @raises(TooManyRequests)
     def count(call: SignedIn) -> None:
-        call.platform.limits.hit(scope, str(call.actor.id))
+        try:
+            call.platform.limits.hit(scope, str(call.actor.id))
+        except TooManyRequests:
+            if not call.is_repeat():
+                raise
 
     return Depends(count)

@@ -1,7 +1,8 @@
 """Which pages of other origins may call the API from a browser: those that are named in full by a setting, by default none."""
 
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.platform import Platform
 
@@ -12,9 +13,10 @@ PREFLIGHT_KEPT_S = 600
 
 
 class Cors:
-    """Starlette's middleware for the origins of the setting WEB_ORIGINS, around everything, failures too.
+    """Starlette's middleware for the origins of the setting WEB_ORIGINS, around everything, failures of `Edge` too.
 
-    To pages of any other origin an answer has none of its headers, so that their browser gives it to nobody.
+    A preflight of such an origin is answered here: it is no call, comes to no route, and is neither counted nor logged. To
+    pages of any other origin an answer has none of its headers, so that their browser gives it to nobody.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -23,15 +25,24 @@ class Cors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request."""
-        handler = self._app
-        if scope["type"] == "http":
-            platform: Platform = scope["app"].state.get_platform()
-            origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
-            if origin in platform.settings.allowed_origins:
-                handler = self._made(platform.settings.allowed_origins)
-        await handler(scope, receive, send)
+        platform: Platform | None = scope["app"].state.get_platform() if scope["type"] == "http" else None
+        if platform is None or not platform.settings.allowed_origins:
+            await self._app(scope, receive, send)
+            return
+        origin = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), None)
+        if origin in platform.settings.allowed_origins:
+            await self._for_origins(platform.settings.allowed_origins)(scope, receive, send)
+            return
 
-    def _made(self, origins: tuple[str, ...]) -> CORSMiddleware:
+        async def send_varied(message: Message) -> None:
+            # A cache must not give an answer without the headers to a page that may read it.
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).add_vary_header("Origin")
+            await send(message)
+
+        await self._app(scope, receive, send_varied)
+
+    def _for_origins(self, origins: tuple[str, ...]) -> CORSMiddleware:
         if self._with_cors is None:
             self._with_cors = CORSMiddleware(
                 self._app,

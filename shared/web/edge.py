@@ -1,6 +1,8 @@
-"""The edge, outermost middleware: checks before a request is routed, telemetry around it, every failure in one shape."""
+"""The edge, around the whole app (`shared.web.cors` alone lies outside it): checks before a request is routed, telemetry around
+it, every failure in one shape."""
 
 import logging
+import re
 import uuid
 
 from opentelemetry.trace import Status, StatusCode
@@ -10,9 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared import telemetry
 from shared.errors import AppError, BadRequest, Unauthenticated
 from shared.platform import Platform
+from shared.tx import Actor
 from shared.web.address import CALLER, address_of
-from shared.web.auth import is_station_key, read_access_token, station_key_hash
+from shared.web.auth import STATION_KEY, is_station_key, read_access_token, station_key_hash
 from shared.web.bodies import BodyReader, expected_body, too_large_without_token
+from shared.web.call import PREFIX
 from shared.web.headers import completed, is_personal
 from shared.web.problems import problem_response
 
@@ -22,10 +26,14 @@ REFUSAL = "evcharging.refusal"
 """Where a request's scope has the code of its refusal."""
 LIMIT = "calls"
 """The limit of every call, whatever its path; routes may have further ones."""
+BAD_KEYS = "bad_station_keys"
+"""The limit of calls of stations, of which those alone count whose key turned out to be none: its form anybody can make."""
+OF_STATIONS = re.compile(rf"{PREFIX}/stations/(evses/.+|locations/[^/]+/(status|heartbeat|feed))")
+"""The paths that take a station key."""
 
 
 class Edge:
-    """The outermost of our middleware: invocation id, hosts, limits of calls and bodies, telemetry, headers, failures as
+    """The middleware around the whole app: invocation id, hosts, limits of calls and bodies, telemetry, headers, failures as
     problem documents.
 
     An exception that leaves the app would reach a Functions client as an empty 500. `hosts` are the names by which the API may
@@ -76,6 +84,8 @@ class Edge:
             telemetry.request_ms.record((platform.clock.monotonic() - started_at) * 1000, labels)
             if status in REFUSED:
                 _tell_of_refusal(scope, platform, route=route, status=status)
+            if status == 401 and _is_of_station(scope):
+                await run_in_threadpool(platform.limits.count, BAD_KEYS, _address(scope, platform))
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
@@ -89,6 +99,8 @@ class Edge:
             to_store = platform.limits.hit_in_memory(LIMIT, caller)
             if to_store is not None:
                 await run_in_threadpool(to_store)
+        else:
+            platform.limits.refuse_above(BAD_KEYS, _address(scope, platform))
         return await self._bodies.read(receive, expected_body(scope, platform.settings), no_large=bad_token)
 
 
@@ -120,20 +132,35 @@ def _name(host: str) -> str:
     return name if separator and port.isdigit() else host
 
 
+def _address(scope: Scope, platform: Platform) -> str:
+    return address_of(scope, platform.settings.proxies) or "unknown"
+
+
+def _is_of_station(scope: Scope) -> bool:
+    """Whether a call has what looks like a station key, on a path that takes one."""
+    actor = scope.get(CALLER)
+    return actor is not None and actor.role == STATION_KEY and OF_STATIONS.fullmatch(scope["path"]) is not None
+
+
 def _caller(scope: Scope, platform: Platform) -> tuple[str | None, AppError | None]:
     """Whom the call counts for, and why their bodies must be small where they must: the account of a valid token, else the
-    address. What a station sends is limited by its feed."""
+    address. None of a station on its own paths: what it sends is limited by its feed, once its key is known to be good.
+
+    The scope has the caller from here on, so that the security log can name them.
+    """
     header = next((value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"), "")
     scheme, _, token = header.partition(" ")
-    address = address_of(scope, platform.settings.proxies) or "unknown"
+    address = _address(scope, platform)
     if scheme.lower() != "bearer" or not token:
         return address, too_large_without_token()
     try:
         if is_station_key(token):
             station_key_hash(token)
-            return None, None
-        settings = platform.settings
-        return str(read_access_token(token, keys=settings.verification_keys, clock=platform.clock).id), None
+            scope[CALLER] = Actor(STATION_KEY)
+            return (None, None) if _is_of_station(scope) else (address, too_large_without_token())
+        actor = read_access_token(token, keys=platform.settings.verification_keys, clock=platform.clock)
+        scope[CALLER] = actor
+        return str(actor.id), None
     except Unauthenticated as error:
         return address, error
 

@@ -81,6 +81,8 @@ def clean_texts(value: Any) -> Any:
 def _clean(text: str, *, breaks: bool) -> str:
     if text.isascii() and text.isprintable():
         return text
+    if breaks:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")  # as HTML forms and Windows write it
     kept: list[str] = []
     for position, char in enumerate(text):
         if char in _UNSEEN or (char in _JOINERS and not (kept and kept[-1] >= _JOINING_FROM and kept[-1] not in _JOINERS)):

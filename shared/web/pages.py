@@ -6,17 +6,16 @@ import hashlib
 from fastapi.responses import HTMLResponse
 
 
+def script_source(script: bytes) -> str:
+    """What a Content-Security-Policy calls an inline script that it allows."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+
+
 def page_response(html: str, *, script: str) -> HTMLResponse:
-    """A page whose only script is `script`, inline, and that may call nothing but this address."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    """A page whose only script is `script`, inline, and that may call nothing but this address. The other headers of pages are
+    those of every answer (`shared.web.headers`)."""
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; connect-src 'self'; "
+        f"default-src 'none'; script-src {script_source(script.encode())}; style-src 'unsafe-inline'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
-    headers = {
-        "Content-Security-Policy": policy,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }
-    return HTMLResponse(html, headers=headers)
+    return HTMLResponse(html, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})

@@ -10,9 +10,11 @@ from starlette.types import Message
 
 from app.openapi import operations
 from shared.settings import Settings
+from shared.web.auth import make_station_key
 from shared.web.bodies import SMALL, BodyReader, expected_body, too_large_without_token
 from tests.support.authorisation_rules import StationKeyHolder
 from tests.support.raw_asgi import DISCONNECT, part, request
+from tests.support.stations_feed import Station
 from tests.support.world import API, TYPE2, World
 from tests.unit.operators.test_image_sanitizer import picture
 
@@ -98,6 +100,31 @@ def test_a_large_body_with_a_false_token_is_refused_before_it_is_read(app: FastA
     headers = JSON | {"content-length": str(SMALL + 1), "authorization": f"Bearer {token}"}
     answer = request(app, "POST", f"{API}/booking/bookings", [part(b"x" * (SMALL + 1))], headers)
     assert (answer.status, answer.json()["code"], answer.received) == (401, "UNAUTHENTICATED", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/accounts/login", "application/json"),
+        (f"/stations/locations/{ID}/photos", "image/png"),
+        ("/nothing", "application/json"),
+    ],
+)
+def test_a_station_key_opens_no_large_body_but_a_stations(app: FastAPI, path: str, media_type: str) -> None:
+    """An invented one, too: whether it is one, only the route finds out."""
+    key = {"authorization": f"Bearer {make_station_key()}"}
+    headers = key | {"content-type": media_type, "content-length": str(SMALL + 1)}
+    answer = request(app, "POST", API + path, [part(b"x" * (SMALL + 1))], headers)
+    assert (answer.status, answer.json()["code"], answer.received) == (413, "PAYLOAD_TOO_LARGE", 0)
+
+
+def test_a_stations_batch_may_be_large(world: World) -> None:
+    station = Station.at(world)
+    reports = {"evses": [{"uid": uid, "status": "CHARGING", "last_updated": "2026-03-02T07:00:00Z"} for uid in ("E0", "E1")]}
+    headers = {"authorization": f"Bearer {station.key}"} | JSON
+    path = f"{API}/stations/locations/{station.location}/status"
+    answer = world.client.put(path, content=json.dumps(reports).encode() + b" " * (2 * SMALL), headers=headers)
+    assert answer.status_code == 200, answer.text
 
 
 def test_a_large_body_with_a_token_is_taken(world: World) -> None:

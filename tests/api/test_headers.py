@@ -146,3 +146,10 @@ def test_no_other_page_may(shared_client: TestClient, origin: str) -> None:
     assert preflight.status_code == 405
     for answer in (preflight, shared_client.get(f"{API}/health", headers={"origin": origin})):
         assert not [name for name in answer.headers if name.startswith("access-control")]
+        assert answer.headers["vary"] == "Origin", "no cache gives it to a page that may read it"
+
+
+def test_answers_vary_by_origin_where_some_are_named(shared_client: TestClient, client: TestClient) -> None:
+    for path in ("/health", "/nothing"):
+        assert shared_client.get(API + path).headers["vary"] == "Origin"
+        assert "vary" not in client.get(API + path).headers

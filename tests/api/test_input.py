@@ -421,6 +421,11 @@ def test_a_tariffs_texts_are_cleaned_like_any_other(world: World) -> None:
     tariff = {"id": "T\u200f1", "currency": "EUR", "elements": [{"price_components": [component]}], "tariff_alt_text": alt_text}
     read = TariffsPut.model_validate({"tariffs": [{"tariff": tariff}]}).tariffs[0].tariff
     assert (read.id, read.tariff_alt_text) == ("T1", ({"language": "en", "text": "Cheap\nat night"},))
+    alt_text[0]["text"] = "Cheap\r\nat\rnight\n"
+    read = TariffsPut.model_validate({"tariffs": [{"tariff": tariff}]}).tariffs[0].tariff
+    assert read.tariff_alt_text[0]["text"] == "Cheap\nat\nnight\n", (
+        "line breaks in one form, however a form or Windows sends them"
+    )
     with pytest.raises(ValidationError, match="NUL"):
         TariffsPut.model_validate({"tariffs": [{"tariff": tariff | {"id": "T\0"}}]})
 

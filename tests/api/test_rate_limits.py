@@ -13,13 +13,18 @@ from fastapi.testclient import TestClient
 from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
+from functions.accounts.sweeps import prune_accounts
 from shared.clock import ManualClock
 from shared.errors import TooManyRequests
 from shared.platform import Platform
 from shared.ratelimit import limits_of, rate_limit, subject_id
 from shared.settings import Settings
+from shared.web.auth import make_station_key
+from shared.web.edge import OF_STATIONS
+from tests.support.authorisation_rules import EVERYBODY, RULES
 from tests.support.people import PASSWORD, log_in, newcomer, register
-from tests.support.world import API, Person, World
+from tests.support.stations_feed import Station
+from tests.support.world import API, TYPE2, Person, World
 
 LIMITS = {
     "searches_per_minute": 10,
@@ -148,6 +153,26 @@ def test_booking_moving_and_cancelling_are_limited_together_and_a_cancel_is_neve
     assert driver.book(place, "12:00").status_code == 201
 
 
+def test_a_repeat_gets_the_answer_that_was_kept_also_above_the_limit(instances: tuple[World, World]) -> None:
+    """Whose answer was lost at the last booking that the limit allows learns of it by sending it again."""
+    first, _ = instances
+    driver, place = first.user("driver"), first.location(evses=8)
+
+    def book(world: World, key: str, start: str = "2026-03-02T12:00:00Z") -> Any:
+        wish = {"location_id": place, "connector": TYPE2, "start": start, "duration_minutes": 60}
+        headers = driver.headers() | {"Idempotency-Key": key}
+        return world.client.post(f"{API}/booking/bookings", json=wish, headers=headers)
+
+    answers = [book(first, f"key-{hour}", f"2026-03-02T{hour}:00:00Z") for hour in range(12, 16)]
+    assert [answer.status_code for answer in answers] == [201] * 4
+    for world in instances:
+        repeat = book(world, "key-15", "2026-03-02T15:00:00Z")
+        assert (repeat.status_code, repeat.headers["idempotency-replayed"]) == (201, "true")
+        assert repeat.json() == answers[-1].json()
+        refused(book(world, "another", "2026-03-02T17:00:00Z"), "book", 3600)
+        assert book(world, "key-15", "2026-03-02T18:00:00Z").json()["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
 def test_sign_in_is_limited_by_address_whatever_the_account(instances: tuple[World, World]) -> None:
     first, second = instances
     for number in range(6):
@@ -235,7 +260,54 @@ def test_no_address_is_stored_in_the_clear_and_a_subscriber_of_ipv6_is_one(world
     search(world)
     assert subject_id("2001:db8:1:2::1") == subject_id("2001:db8:1:2:ffff::9") != subject_id("2001:db8:1:3::1")
     assert subject_id("203.0.113.7") != subject_id("203.0.113.8")
+    assert subject_id("::ffff:203.0.113.7") == subject_id("203.0.113.7") != subject_id("::ffff:203.0.113.8")
     log_in(world.client, password=PASSWORD)
     rows = world.platform.read(lambda tx: [repr(tuple(row)) for row in tx.execute(sa.select(rate_limit))])
     assert rows
     assert not any("ada@" in row or "testclient" in row for row in rows)
+
+
+def test_an_invented_station_key_lifts_no_limit(tmp_path: Path, clock: ManualClock) -> None:
+    """Its form anybody can make. What is none counts for the address, wherever it is sent; what is one does not."""
+    platform = instance(tmp_path, clock, calls_per_minute=3)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        station = Station.at(World(platform, client))
+        report = f"/stations/evses/{station.evses['E0']}/status"
+        state = {"status": "CHARGING", "last_updated": "2026-03-02T07:59:00Z"}
+
+        def call(method: str, path: str, body: Any = None) -> Any:
+            return station.call(method, path, body, key=make_station_key())
+
+        assert [call("GET", "/health").status_code for _ in range(3)] == [200] * 3
+        refused(call("GET", "/health"), "calls", 60)
+        assert [station.heartbeat().status_code for _ in range(8)] == [200] * 8
+        assert [call("PUT", report, state).status_code for _ in range(3)] == [401] * 3
+        refused(call("PUT", report, state), "bad_station_keys", 60)
+        clock.advance(timedelta(minutes=1))
+        assert (call("PUT", report, state).status_code, station.heartbeat().status_code) == (401, 200)
+    platform.close()
+
+
+def test_only_what_takes_a_station_key_is_a_path_of_stations() -> None:
+    takes_one = {name.split(" ")[1] for name, rule in RULES.items() if "station_key" in rule.who and not rule.who >= EVERYBODY}
+    assert takes_one == {path for path in (name.split(" ")[1] for name in RULES) if OF_STATIONS.fullmatch(API + path)}
+
+
+def test_a_window_is_forgotten_when_it_is_over(tmp_path: Path, clock: ManualClock) -> None:
+    platform = instance(tmp_path, clock)
+    limits = limits_of(platform.settings)
+    for scope, limit in limits.items():
+        for _ in range(limit.step):
+            platform.limits.hit(scope, "203.0.113.7")
+
+    def kept() -> set[str]:
+        return set(platform.read(lambda tx: list(tx.execute(sa.select(rate_limit.c.scope)).scalars())))
+
+    assert kept() == set(limits)
+    clock.advance(timedelta(hours=3))
+    prune_accounts(platform)
+    assert kept() == {scope for scope, limit in limits.items() if limit.window > timedelta(hours=1)} != set()
+    clock.advance(timedelta(days=1))
+    prune_accounts(platform)
+    assert kept() == set()
+    platform.close()

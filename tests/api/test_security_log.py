@@ -3,10 +3,18 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.asgi import create_app
+from app.migrate import upgrade
+from app.process import make_platform
+from shared.clock import ManualClock
+from shared.settings import Settings
 from shared.telemetry import JsonFormatter, security
+from shared.web.auth import make_station_key
 from tests.support.people import log_in, newcomer
 from tests.support.world import API, World
 
@@ -31,6 +39,11 @@ def log() -> Iterator[Kept]:
     yield kept
     security.removeHandler(kept)
     security.setLevel(level)
+
+
+def callers(log: Kept) -> list[tuple[str | None, str | None]]:
+    """User id and role of each line."""
+    return [(line["user_id"], line["role"]) for line in map(json.loads, log.lines)]
 
 
 def last(log: Kept) -> dict[str, object]:
@@ -65,6 +78,20 @@ def test_who_was_refused_what_is_told(world: World, log: Kept) -> None:
     assert world.client.get(f"{API}/accounts/me").status_code == 401
     assert driver.get("/accounts/me").status_code == 200
     assert len(log.lines) == 3, "what is let in is no line of it"
+    assert callers(log) == [(str(driver.id), "driver"), (None, None), (None, None)]
+    key = {"Authorization": f"Bearer {make_station_key()}"}
+    assert world.client.get(f"{API}/accounts/me", headers=key).status_code == 403
+    assert callers(log)[-1] == (None, "station_key")
+
+
+def test_whom_the_limit_of_all_calls_refuses_is_told(tmp_path: Path, clock: ManualClock, log: Kept) -> None:
+    platform = make_platform(Settings(data_dir=tmp_path / "data", calls_per_minute=1), clock)
+    upgrade(platform.database)
+    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+        driver = World(platform, client).user()
+        assert [driver.get("/accounts/me").status_code for _ in range(2)] == [200, 429]
+    assert callers(log) == [(str(driver.id), "driver")]
+    platform.close()
 
 
 def test_a_limit_that_was_reached_is_told(world: World, log: Kept) -> None:

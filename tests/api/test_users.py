@@ -178,3 +178,6 @@ def test_the_command_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("EMAIL", "root@example.org")
     with pytest.raises(SystemExit, match=r"python -m app\.migrate"):
         admin.main()
+    monkeypatch.setenv("DATABASE_URL", "db.example.org:hunter2")
+    with pytest.raises(SystemExit, match=r"^DATABASE_URL: must be an address such as mysql\+pymysql://\S+$"):
+        admin.main()

@@ -27,7 +27,7 @@ def run(**settings: str) -> str:
 
 
 def test_make_demo_shows_the_request_its_candidates_the_booking_and_the_messages() -> None:
-    shown = run()
+    shown = run(MESSAGE_HOLD_S="600", DATA_KEYS="short", WEB_URL="https://app.example.org")  # no setting counts
     for part in (
         "The wish",
         "202 QUEUED",

@@ -40,6 +40,8 @@ def test_on_functions_it_is_what_the_front_end_wrote(header: str, address: str |
         (["9.9.9.9, 203.0.113.9, 10.0.0.2"], "10.0.0.1", TWO, "203.0.113.9"),
         (["9.9.9.9, 203.0.113.9, 10.0.0.2"], "10.0.0.1", OURS, "203.0.113.9"),
         (["9.9.9.9, 203.0.113.9, fd00::2"], "10.0.0.1", OURS, "203.0.113.9"),
+        (["9.9.9.9, 203.0.113.9, ::ffff:10.0.0.2"], "::ffff:10.0.0.1", OURS, "203.0.113.9"),
+        (["9.9.9.9"], "::ffff:198.51.100.1", OURS, "::ffff:198.51.100.1"),
         (["10.0.0.3, 203.0.113.9"], "10.0.0.1", OURS, "203.0.113.9"),
         (["9.9.9.9"], "198.51.100.1", OURS, "198.51.100.1"),
         (["not an address"], "10.0.0.1", OURS, "not an address"),
@@ -65,3 +67,9 @@ def test_what_names_no_proxies_is_refused(text: str) -> None:
 def test_what_is_no_origin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="web_origins"):
         Settings(web_origins=text)
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "mysql+pymysql:/x", "db.example.org:secret@3306"])
+def test_what_is_no_address_of_a_database_is_refused_without_being_shown(text: str) -> None:
+    with pytest.raises(ValueError, match=r"database_url\n.*must be an address such as mysql\+pymysql://"):
+        Settings.model_validate({"database_url": text})

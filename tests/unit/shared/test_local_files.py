@@ -1,6 +1,7 @@
 """What the embedded defaults write is for its owner alone, and never seen half-written."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from shared.adapters.email import Email
 from shared.adapters.sms import Sms
 from shared.clock import ManualClock
 from shared.db import new_id
-from shared.local_files import data_folder, private_folder, write_private
+from shared.local_files import data_folder, kept_key, private_folder, write_private
 from shared.settings import Settings
 
 
@@ -57,3 +58,14 @@ def test_a_file_is_written_in_one_step(tmp_path: Path, monkeypatch: pytest.Monke
         write_private(path, b"second")
     assert path.read_bytes() == b"first"
     assert [name.name[0] for name in path.parent.iterdir() if name != path] == ["."]
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also by processes that begin at once: one of them makes it, all have it."""
+    path = tmp_path / "data" / "jwt.key"
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda number: kept_key(path, f"key {number}"), range(8)))
+    assert len(keys) == 1
+    assert keys == {path.read_text()} == {kept_key(path, "later")}
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
+    assert [*path.parent.iterdir()] == [path]

@@ -4,10 +4,12 @@ import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import sqlalchemy as sa
 
+from app import migrate, ship
 from app.migrate import upgrade
 from app.process import make_platform
 from shared.clock import ManualClock
@@ -79,6 +81,7 @@ def test_this_code_runs_on_a_schema_that_was_only_expanded(
     assert booked.status_code == 201, booked.text
     rows = platform.read(lambda tx: {row.revision: row.oldest_code for row in tx.execute(sa.select(schema_compat))})
     assert rows["9001"] == rows[head()]
+    assert upgrade(platform.database) == "9001", "the roll-back's own migration leaves it as it is"
     platform.close()
 
 
@@ -89,6 +92,8 @@ def test_this_code_refuses_a_schema_from_which_something_was_taken(
     platform = platform_at(future(tmp_path / "m", ("9001", EXPAND, ""), contract))
     with pytest.raises(Unavailable, match=r"at revision 9002, .* needs code of 9001 at least, not"):
         platform.check_revision()
+    with pytest.raises(Unavailable, match=r"at revision 9002, .* needs code of 9001 at least, not"):
+        upgrade(platform.database)
     platform.close()
 
 
@@ -112,3 +117,28 @@ def test_revisions_are_four_digits_that_rise() -> None:
     assert len(set(names)) == len(names)
     assert all(len(name) == 4 and name.isdigit() for name in names)
     assert names[-1] == head()
+
+
+@pytest.mark.parametrize("command", [migrate, ship], ids=["migrate", "ship"])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DATABASE_URL", "db.example.org:hunter2", "DATABASE_URL: must be an address such as mysql"),
+        ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_command_of_the_deployment_says_which_setting_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: ModuleType, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match=rf"^not (migrated|shipped): {said}") as told:
+        command.main()
+    assert "hunter2" not in str(told.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_database_to_which_no_verified_tls_leads_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql+pymysql://u:hunter2@db.example.org/x?ssl_ca=a")
+    with pytest.raises(SystemExit, match=r"^not migrated: DATABASE_URL: leave out ssl_ca; TLS is always verified"):
+        migrate.main()
