@@ -4,14 +4,15 @@ A body is read here, before any route is asked, so that nothing is carried out w
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.types import Receive, Scope
 
-from shared.errors import AppError, BadRequest, PayloadTooLarge, UnsupportedMediaType
+from shared.errors import AppError, BadRequest, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from shared.settings import Settings
 from shared.web.call import PREFIX
 from shared.web.json_body import check_json
@@ -26,6 +27,8 @@ SMALL = 16_384
 """Bytes of a body that may come without a valid token; more than any route needs that takes none."""
 CHECKS_AT_ONCE = 2
 """Large JSON bodies that are parsed at a time, each in a thread of its own."""
+HELD_BYTES = 128 * 1024 * 1024
+"""Bytes of bodies larger than SMALL that a process holds at a time: eight of the largest photos."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,22 @@ def _charset(content_type: bytes) -> str:
 
 
 class BodyReader:
-    """Reads bodies; large JSON is parsed in a few threads of its own, so that others wait neither for it nor for a thread."""
+    """Reads bodies; large JSON is parsed in a few threads of its own, so that others wait neither for it nor for a thread.
 
-    def __init__(self) -> None:
-        self._large = CapacityLimiter(CHECKS_AT_ONCE)
+    Of large bodies no more than `held_bytes` are in memory at a time, those that are still coming and those whose requests are
+    being answered together.
+    """
 
-    async def read(self, receive: Receive, expected: ExpectedBody, *, no_large: AppError | None) -> bytes:
-        """The whole body, JSON checked. `no_large` is raised where it is larger than SMALL: its caller has no valid token.
+    def __init__(self, *, held_bytes: int = HELD_BYTES) -> None:
+        self._large, self._room = CapacityLimiter(CHECKS_AT_ONCE), held_bytes
 
-        Raises PayloadTooLarge, BadRequest where less or more came than was said, UnsupportedMediaType, and Invalid of JSON
-        that is none of ours.
+    @asynccontextmanager
+    async def held(self, receive: Receive, expected: ExpectedBody, *, no_large: AppError | None) -> AsyncIterator[bytes]:
+        """The whole body, JSON checked, for as long as its request takes. `no_large` is raised where it is larger than SMALL:
+        its caller has no valid token.
+
+        Raises PayloadTooLarge, BadRequest where less or more came than was said, UnsupportedMediaType, Invalid of JSON that is
+        none of ours, and Unavailable where others' large bodies leave no room.
         """
         limit = expected.limit
         above: AppError = too_large(limit)
@@ -115,9 +124,24 @@ class BodyReader:
             if expected.length is not None:
                 raise no_large  # before a byte of it is read
             limit, above = SMALL, no_large
-        body = await _whole(receive, limit, above)
-        if expected.length is not None and len(body) != expected.length:
-            raise BadRequest.one("Content-Length", f"says {expected.length} bytes; {len(body)} came")
+        held, body = 0, bytearray()
+        try:
+            async for part in _parts(receive, limit, above):
+                body += part
+                more = len(body) - held if len(body) > SMALL else 0
+                held, self._room = held + more, self._room - more
+                if held and self._room < 0:
+                    raise Unavailable("Too much is being sent at this moment; send it again.", retry_after_s=5)
+            whole = bytes(body)
+            body.clear()
+            if expected.length is not None and len(whole) != expected.length:
+                raise BadRequest.one("Content-Length", f"says {expected.length} bytes; {len(whole)} came")
+            await self._check(whole, expected)
+            yield whole
+        finally:
+            self._room += held
+
+    async def _check(self, body: bytes, expected: ExpectedBody) -> None:
         if body and expected.needs_media_type:
             expected.check_media_type()
         if body and expected.media_type == "application/json":
@@ -125,12 +149,11 @@ class BodyReader:
                 await run_sync(check_json, body, limiter=self._large)
             else:
                 check_json(body)
-        return body
 
 
-async def _whole(receive: Receive, limit: int, above: AppError) -> bytes:
-    parts, received_bytes = [], 0
-    while True:
+async def _parts(receive: Receive, limit: int, above: AppError) -> AsyncIterator[bytes]:
+    received_bytes, more = 0, True
+    while more:
         message = await receive()
         if message["type"] != "http.request":  # nobody will hear this answer
             raise BadRequest("The connection ended before the body did; nothing was done.")
@@ -138,9 +161,8 @@ async def _whole(receive: Receive, limit: int, above: AppError) -> bytes:
         received_bytes += len(part)
         if received_bytes > limit:
             raise above
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
+        yield part
+        more = message.get("more_body", False)
 
 
 def too_large(limit: int) -> PayloadTooLarge:

@@ -68,8 +68,9 @@ class Edge:
             telemetry.tracer.start_as_current_span(f"{scope['method']} {scope['path']}") as span,
         ):
             try:
-                body = await self._admit(scope, receive, platform)
-                await self.app(scope, _replaying(body, receive), watch)
+                no_large = await self._admit(scope, platform)
+                async with self._bodies.held(receive, expected_body(scope, platform.settings), no_large=no_large) as body:
+                    await self.app(scope, _replaying(body, receive), watch)
             except Exception as error:
                 if response_began:
                     raise
@@ -90,8 +91,8 @@ class Edge:
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
 
-    async def _admit(self, scope: Scope, receive: Receive, platform: Platform) -> bytes:
-        """The body of a request that may go on to its route. Raises AppError of any other."""
+    async def _admit(self, scope: Scope, platform: Platform) -> AppError | None:
+        """Why the body of a request must be small, where it must. Raises AppError of a request that may not go on."""
         if self._hosts is not None:
             _check_host(scope, self._hosts)
         caller, bad_token = _caller(scope, platform)
@@ -101,7 +102,7 @@ class Edge:
                 await run_in_threadpool(to_store)
         else:
             platform.limits.refuse_above(BAD_KEYS, _address(scope, platform))
-        return await self._bodies.read(receive, expected_body(scope, platform.settings), no_large=bad_token)
+        return bad_token
 
 
 def _tell_of_refusal(scope: Scope, platform: Platform, *, route: str, status: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from app.openapi import operations
+from shared.errors import BadRequest, Unavailable
 from shared.settings import Settings
 from shared.web.auth import make_station_key
 from shared.web.bodies import SMALL, BodyReader, expected_body, too_large_without_token
@@ -156,14 +158,47 @@ def test_the_loop_goes_on_while_a_large_body_is_parsed() -> None:
                 await asyncio.sleep(0)
 
         turning = asyncio.create_task(turn())
-        await reader.read(receive, expected, no_large=None)
-        done = True
+        async with reader.held(receive, expected, no_large=None):
+            done = True
         await turning
         return count
 
     assert asyncio.run(turns(body)) > 1
     scope["headers"] = [(b"content-type", b"application/json")]
     assert asyncio.run(turns(b"[]")) == 0, "a small one is not worth a thread"
+
+
+def test_large_bodies_leave_room_for_one_another_or_are_told_to_come_again() -> None:
+    """Each photo may have 16 MiB, and any number of them lay in memory while one was being decoded."""
+    scope: dict[str, Any] = {"method": "POST", "path": f"{API}/stations/locations/{ID}/photos"}
+    scope["headers"] = [(b"content-type", b"image/png")]
+    expected, reader = expected_body(scope, Settings()), BodyReader(held_bytes=3 * SMALL)
+    large = b"x" * (2 * SMALL)
+
+    def sending(*messages: Message) -> Callable[[], Awaitable[Message]]:
+        waiting = iter(messages)
+
+        async def receive() -> Message:
+            return next(waiting)
+
+        return receive
+
+    async def walk() -> None:
+        async with reader.held(sending(part(large)), expected, no_large=None) as body:
+            assert body == large
+            with pytest.raises(Unavailable, match="send it again"):
+                async with reader.held(sending(part(large[:SMALL], more=True), part(large)), expected, no_large=None):
+                    pytest.fail("there was no room")
+            async with reader.held(sending(part(b"y" * SMALL)), expected, no_large=None) as small:
+                assert small == b"y" * SMALL, "small ones need no room"
+        with pytest.raises(BadRequest):
+            async with reader.held(sending(part(large, more=True), DISCONNECT), expected, no_large=None):
+                pytest.fail("it did not come whole")
+        for _ in range(3):  # the room of those that are gone is free, however they went
+            async with reader.held(sending(part(large)), expected, no_large=None) as body:
+                assert body == large
+
+    asyncio.run(walk())
 
 
 def test_what_has_no_length_at_all_is_checked_as_it_comes(app: FastAPI) -> None:

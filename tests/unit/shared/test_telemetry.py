@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import timedelta
 
 import pytest
 from opentelemetry import metrics
@@ -9,6 +10,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from functions.optimizer.models.manifest import challenger_path
+from shared.clock import ManualClock
 from shared.settings import Settings
 from shared.telemetry import JsonFormatter, invocation, invocation_id, quieten, start
 from tests.support import policies
@@ -29,7 +31,7 @@ def points() -> dict[str, list[dict[str, object]]]:
     return labels
 
 
-def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world: World) -> None:
+def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world: World, clock: ManualClock) -> None:
     policies.put(world.platform.blobs, "7", policies.version("7", tables=policies.history_of((52.09, 5.12))))
     policies.put(world.platform.blobs, "8", policies.version("8"), path=challenger_path())
     place, driver = world.location(evses=1), world.user()
@@ -44,6 +46,8 @@ def test_requests_decisions_delays_latencies_and_lost_claims_are_measured(world:
     driver.post("/optimizer/charge-requests", body)
     world.drain()
     world.user().book(place, "08:15")
+    clock.advance(timedelta(seconds=world.platform.settings.message_hold_s))
+    world.drain()
     recorded = points()
     asked = {"route": "/optimizer/charge-requests", "method": "POST", "status": 202}
     assert asked in recorded["evcharging.requests"]
