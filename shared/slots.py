@@ -1,13 +1,14 @@
-"""Slots: quarter hours since the epoch, in which EVSEs are claimed."""
+"""Slots: five minutes each, counted since the epoch, in which EVSEs are claimed. A session holds every slot that it touches."""
 
 from datetime import UTC, datetime, timedelta
 
-SLOT_S = 900
+SLOT_S = 300
 SLOT = timedelta(seconds=SLOT_S)
+SLOTS_A_QUARTER, SLOTS_AN_HOUR, SLOTS_A_DAY = 900 // SLOT_S, 3600 // SLOT_S, 86400 // SLOT_S
 
 
 def slot_of(instant: datetime) -> int:
-    """The number of the slot that holds `instant`: quarter hours since the epoch."""
+    """The number of the slot that holds `instant`."""
     return int(instant.timestamp()) // SLOT_S
 
 
@@ -17,11 +18,11 @@ def slot_after(instant: datetime) -> int:
     return -int(-seconds // SLOT_S)
 
 
+def slots_of(start: datetime, end: datetime) -> range:
+    """The slots that the period [start, end) touches."""
+    return range(slot_of(start), slot_after(end))
+
+
 def slot_start(slot: int) -> datetime:
     """The instant a slot begins."""
     return datetime.fromtimestamp(slot * SLOT_S, UTC)
-
-
-def whole_slots(minutes: float) -> int:
-    """Slots that a session of `minutes` takes: whole ones, at least one."""
-    return max(1, -int(-minutes // 15))
