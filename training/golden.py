@@ -15,10 +15,12 @@ from functions.optimizer.core.candidates import Candidates, PoolRates, Requests,
 from functions.optimizer.core.city import STANDARD_BIT, City
 from functions.optimizer.core.features import FEATURE_HASH, Climatology, features
 from functions.optimizer.core.occupancy import Occupancy
+from shared.slots import SLOTS_A_QUARTER
 
-PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v1.npz"
+PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v2.npz"
 STATES = 50
-SLOTS = 144
+QUARTERS = 144
+SLOTS = QUARTERS * SLOTS_A_QUARTER
 STANDARDS = ("IEC_62196_T2", "IEC_62196_T2_COMBO", "CHADEMO")
 
 
@@ -41,6 +43,15 @@ class Lcg:
         return self.uniform(0, high, count).astype(np.int64)
 
 
+def by_slot(quarters: np.ndarray) -> np.ndarray:
+    """Values of quarter hours [..., P, QUARTERS] as those of slots [..., P, SLOTS]; each pool's quarters begin at another one,
+    so that sessions meet every change."""
+    slots = np.repeat(quarters, SLOTS_A_QUARTER, axis=-1)
+    for pool in range(quarters.shape[-2]):
+        slots[..., pool, :] = np.roll(slots[..., pool, :], pool % SLOTS_A_QUARTER, axis=-1)
+    return slots
+
+
 def setting() -> tuple[City, PoolRates, Climatology]:
     """The city of the golden states: 24 locations, one or two pools each."""
     rng = Lcg(7)
@@ -58,11 +69,12 @@ def setting() -> tuple[City, PoolRates, Climatology]:
         capacity=1 + rng.integers(4, pools),
         price_unit=12.0,
     )
-    energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 96 < 32, 0.75, 1.0)
+    energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 288 < 96, 0.75, 1.0)
     hourly = np.where(rng.uniform(0, 1, pools) < 0.3, 1.2, 0.0)[:, None] * np.ones(SLOTS)
     rates = PoolRates.build(energy, hourly, np.where(rng.uniform(0, 1, pools) < 0.2, 0.5, 0.0))
-    shape = (pools, SLOTS)
-    known = Climatology(*(rng.uniform(0, high, pools * SLOTS).reshape(shape) for high in (1.0, 2.0, 0.2)))
+    known = Climatology(
+        *(by_slot(rng.uniform(0, high, pools * QUARTERS).reshape(pools, QUARTERS)) for high in (1.0, 2.0, 0.07))
+    )
     return city, rates, known
 
 
@@ -71,10 +83,10 @@ def states() -> tuple[Requests, Occupancy]:
     city, _, _ = setting()
     rng = Lcg(11)
     pools = len(city.capacity)
-    share = rng.uniform(0, 1, STATES * pools * SLOTS).reshape(STATES, pools, SLOTS)
+    share = by_slot(rng.uniform(0, 1, STATES * pools * QUARTERS).reshape(STATES, pools, QUARTERS))
     load = rng.uniform(0.1, 1.3, STATES)[:, None, None]
     busy = np.minimum(np.floor(share * load * (city.capacity[:, None] + 1)), city.capacity[:, None]).astype(np.int64)
-    opened = rng.uniform(0, 1, STATES * pools * SLOTS).reshape(STATES, pools, SLOTS) > 0.02
+    opened = by_slot(rng.uniform(0, 1, STATES * pools * QUARTERS).reshape(STATES, pools, QUARTERS)) > 0.02
     book_min = rng.uniform(0, 600, STATES)
     battery = np.array([40.0, 60.0, 77.0])[rng.integers(3, STATES)]
     need = np.minimum(rng.uniform(4, 50, STATES), 0.7 * battery)

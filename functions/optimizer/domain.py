@@ -58,7 +58,7 @@ class Offer:
     power_kw: float
     start: datetime
     end: datetime
-    """When the last slot ends; charging may be over before."""
+    """When charging should be over."""
     distance_km: float
     """By road."""
     travel_minutes: float

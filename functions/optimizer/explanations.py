@@ -5,6 +5,7 @@ import numpy as np
 from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.features import ROW_FEATURES, Climatology
 from functions.stations.enums import PowerClass
+from shared.slots import SLOTS_AN_HOUR
 
 EXPLANATIONS = {
     "OUT_OF_REACH": "No station is within reach of the battery, or of the radius asked for.",
@@ -63,7 +64,7 @@ def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> 
     farther = float(rows.km[0, row] - rows.km[0, nearest])
     if farther >= 0.1:
         parts.append(f"{farther:.1f} km farther than the nearest")
-    done = [float(rows.start[0, item] * 15 + rows.duration_min[0, item]) for item in (row, nearest)]
+    done = [float(rows.begin_min[0, item] + rows.duration_min[0, item]) for item in (row, nearest)]
     sooner = done[1] - done[0]
     if abs(sooner) >= 1:
         parts.append(f"done {abs(sooner):.0f} min {'sooner' if sooner > 0 else 'later'}")
@@ -95,7 +96,7 @@ def peak_hour(known: Climatology, pool: int, start: int, stop: int, hour0: float
     for table in (known.price[pool], known.demand[pool]):
         if table.any():
             slot = start + int(table[start:stop].argmax())
-            return (hour0 + slot / 4.0) % 24.0 if table[slot] > PEAK * table.mean() else None
+            return (hour0 + slot / SLOTS_AN_HOUR) % 24.0 if table[slot] > PEAK * table.mean() else None
     return None
 
 

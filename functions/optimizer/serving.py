@@ -1,6 +1,7 @@
 """From a driver's needs to ranked offers: the surroundings, the core's candidates, the policy's ranking."""
 
 import functools
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ import numpy as np
 from functions.booking import service as booking
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
-from functions.optimizer.core.candidates import Candidates, Reason, Requests, candidates
+from functions.optimizer.core.candidates import NOTHING, Candidates, Reason, Requests, candidates
 from functions.optimizer.core.city import standard_bits
 from functions.optimizer.core.features import Climatology, features, observe
 from functions.optimizer.core.objective import TERMS, cost_terms
@@ -54,7 +55,7 @@ class Decision:
         rows, around = self.rows, self.around
         location = around.locations[int(rows.location[0, row])]
         pool = around.pools[int(rows.pool[0, row])]
-        start = slot_start(around.slot0 + int(rows.start[0, row]))
+        start, end = self.period(row)
         return Offer(
             location_id=location.id,
             location_name=location.name,
@@ -63,7 +64,7 @@ class Decision:
             power_class=pool.power_class,
             power_kw=pool.power_kw,
             start=start,
-            end=start + timedelta(minutes=15 * int(rows.length[0, row])),
+            end=end,
             distance_km=round(float(rows.km[0, row]), 3),
             travel_minutes=round(float(rows.travel_min[0, row]), 1),
             arrival=start - timedelta(minutes=float(rows.wait_min[0, row])),
@@ -76,6 +77,10 @@ class Decision:
             score=round(float(self.ranking.scores[row]), 6),
             why=self.why(row),
         )
+
+    def period(self, row: int) -> tuple[datetime, datetime]:
+        """When a booking of a row begins and ends: whole minutes."""
+        return _period(self.around, self.rows, row)
 
     def terms(self) -> tuple[np.ndarray, ...]:
         """The weighted terms of every row."""
@@ -138,7 +143,7 @@ def decide(
     around = within_limits(full, limits, needs)
     champion, deadline = registry.current(), platform.settings.decision_deadline_ms
     known, history = _climatology_around(champion, around)
-    rows, seen = observe(around.city, requests, around.occupancy, around.rates, known)
+    rows, seen = observe(around.city, requests, around.occupancy, around.rates, known, whole_minutes=True)
     ranking = rank(
         champion,
         rows,
@@ -165,13 +170,16 @@ def decide(
 
 def _refusal(full: Surroundings, requests: Requests, limits: Limits) -> LimitReached | None:
     """The limit in the way of the cheapest row there would be without limits; None where there would be none either."""
-    rows = candidates(full.city, requests, full.occupancy, full.rates)
+    rows = candidates(full.city, requests, full.occupancy, full.rates, whole_minutes=True)
     if not rows.mask.any():
         return None
     location = full.locations[int(rows.location[0, 0])]
-    start = slot_start(full.slot0 + int(rows.start[0, 0]))
-    end = start + timedelta(minutes=15 * int(rows.length[0, 0]))
-    return limits.refusal(location.booking_terms, location.id, start, end)
+    return limits.refusal(location.booking_terms, location.id, *_period(full, rows, 0))
+
+
+def _period(around: Surroundings, rows: Candidates, row: int) -> tuple[datetime, datetime]:
+    start = slot_start(around.slot0) + timedelta(minutes=round(float(rows.begin_min[0, row])))
+    return start, start + timedelta(minutes=max(1, math.ceil(float(rows.duration_min[0, row]) - NOTHING)))
 
 
 HISTORY = 0.5

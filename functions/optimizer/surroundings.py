@@ -21,8 +21,8 @@ from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
 from functions.stations.enums import PriceKnowledge
 from functions.tariffs.domain import Tariff, chosen
 from functions.tariffs.rates import RateTables
-from shared.energy import CHARGE_EFFICIENCY, session_minutes
-from shared.slots import slot_after, slot_of, slot_start
+from shared.energy import session_minutes
+from shared.slots import SLOTS_A_DAY, SLOTS_AN_HOUR, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MEDIAN_SESSION_KWH = 7.2
@@ -114,10 +114,10 @@ def _horizon(needs: ChargingNeeds, pools: tuple[Pool, ...], slot0: int) -> int:
     """Slots from now to the end of the longest session that could begin at the last start."""
     ahead = max(0, slot_after(needs.earliest_departure) - slot0)
     slowest = min((pool.power_kw for pool in pools), default=1.0)
-    longest = int(needs.energy_kwh / (CHARGE_EFFICIENCY * min(slowest, needs.max_power_kw)) * 4) + 1
-    drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * 4) if pools else 0
-    reach = int(_reach_km(needs) * core.DETOUR / core.SPEED_KMH * 4) + 1
-    return ahead + min(drive, reach) + core.START_OFFSETS + min(longest, 96) + 2
+    longest = int(session_minutes(needs.energy_kwh, slowest, needs.max_power_kw) / core.SLOT_MIN) + 1
+    drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * SLOTS_AN_HOUR) if pools else 0
+    reach = int(_reach_km(needs) * core.DETOUR / core.SPEED_KMH * SLOTS_AN_HOUR) + 1
+    return ahead + min(drive, reach) + core.START_OFFSETS[-1] + min(longest, SLOTS_A_DAY) + 3
 
 
 def _pool_rates(
@@ -129,8 +129,9 @@ def _pool_rates(
     tariffs = stations.get_tariffs(tx=tx, tariff_ids=[tariff_id for pool in pools for tariff_id in pool.tariff_ids])
     energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
     priced = np.ones((len(pools), horizon), dtype=bool)
-    length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
-    begin = slot0 - slot0 % 96
+    # Whole days from midnight UTC on: the same for many requests, so mostly from the cache.
+    length = -(-horizon // SLOTS_A_DAY) * SLOTS_A_DAY
+    begin = slot0 - slot0 % SLOTS_A_DAY
     for index, pool in enumerate(pools):
         if not pool.tariff_ids:
             continue
@@ -144,7 +145,7 @@ def _pool_rates(
                 standing[number],
                 time_zone=zones[pool.location_id],
                 slot0=begin,
-                slots=length + 96,
+                slots=length + SLOTS_A_DAY,
                 power_kw=pool.power_kw,
             )
             window = slice(slot0 - begin + slots.start, slot0 - begin + slots.stop)
@@ -210,12 +211,11 @@ def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) ->
     opened = around.occupancy.open.copy()
     for index, pool in enumerate(around.pools):
         terms = locations[pool.location_id].booking_terms
-        for begin, until in limits.closed(terms, pool.location_id, _length(needs, pool)):
+        for begin, until in limits.closed(terms, pool.location_id, minutes=_minutes(needs, pool)):
             opened[0, index, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
     return replace(around, occupancy=replace(around.occupancy, open=opened))
 
 
-def _length(needs: ChargingNeeds, pool: Pool) -> int:
-    """Slots a session takes at a pool, as the candidates count them."""
-    quarters = session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) / core.SLOT_MIN
-    return max(1, math.ceil(quarters - 1e-9))
+def _minutes(needs: ChargingNeeds, pool: Pool) -> int:
+    """Minutes a session takes at a pool, as a booking of it counts them."""
+    return max(1, math.ceil(session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) - 1e-9))

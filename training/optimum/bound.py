@@ -1,18 +1,19 @@
 """The offline bound: what perfect foresight would have cost, by linear and integer programming (HiGHS through highspy).
 
-x[request, row] in [0, 1]; each request once or rejected; in each pool and quarter hour at most its EVSEs. The linear
-relaxation bounds every policy from below; its dual prices say what a quarter hour of an EVSE was worth. LEARNING.md, Bound.
+x[request, row] in [0, 1]; each request once or rejected; in each pool and slot at most its EVSEs. The linear
+relaxation bounds every policy from below; its dual prices say what five minutes of an EVSE was worth. LEARNING.md, Bound.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests, candidates_in_window
+from functions.optimizer.core.candidates import EVERY_OFFSET, START_OFFSETS, Candidates, Requests, candidates_in_window
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
 from training.problem.scenario import Scenario
@@ -52,16 +53,18 @@ class AssignmentColumns:
         return cls(len(rows.mask), request, rows.pool[cells], rows.start[cells], rows.length[cells], rows.cost[cells])
 
 
-def assignment_columns(scenario: Scenario, requests: Requests, occupancy: Occupancy | None = None) -> AssignmentColumns:
+def assignment_columns(
+    scenario: Scenario, requests: Requests, occupancy: Occupancy | None = None, *, offsets: Sequence[int] = START_OFFSETS
+) -> AssignmentColumns:
     """Every row that each request could be given in an occupancy (else an empty one), without the limit of 256; what costs
-    as much as a rejection is left out."""
+    as much as a rejection is left out. With EVERY_OFFSET also starts that are never offered."""
     if occupancy is None:
         occupancy = Occupancy(np.zeros((1, *scenario.shape), dtype=np.int64), scenario.open[None], scenario.minute_of_day)
     parts = []
     for first in range(0, len(requests), CHUNK):
         batch = requests.take(np.arange(first, min(first + CHUNK, len(requests))))
         batch = replace(batch, env=np.zeros(len(batch), dtype=np.int64))
-        rows, _, _ = candidates_in_window(scenario.city, batch, occupancy, scenario.rates, rows=EVERY_ROW)
+        rows, _, _ = candidates_in_window(scenario.city, batch, occupancy, scenario.rates, rows=EVERY_ROW, offsets=offsets)
         part = AssignmentColumns.of(rows)
         parts.append(replace(part, request=part.request + first))
     if not parts:
@@ -74,7 +77,7 @@ def assignment_columns(scenario: Scenario, requests: Requests, occupancy: Occupa
 
 @dataclass(frozen=True)
 class Solution:
-    """`cost` of all requests together, the rejected ones included; `price` of a quarter hour of each pool [P, T], in cost
+    """`cost` of all requests together, the rejected ones included; `price` of a slot of each pool [P, T], in cost
     (zeros for an integer solution); `share` of each column taken [X]; `proven` lower bound (equal to cost for an LP)."""
 
     cost: float
@@ -185,8 +188,8 @@ def open_capacity(scenario: Scenario) -> np.ndarray:
 
 
 def offline(scenario: Scenario, requests: Requests, *, integer: bool = False) -> tuple[Solution, AssignmentColumns]:
-    """The bound of a day and the columns it was found over."""
-    columns = assignment_columns(scenario, requests)
+    """The bound of a day, on the finest grid, and the columns it was found over."""
+    columns = assignment_columns(scenario, requests, offsets=EVERY_OFFSET)
     return solve(columns, open_capacity(scenario), integer=integer), columns
 
 

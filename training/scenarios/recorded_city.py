@@ -29,12 +29,13 @@ from functions.optimizer.core.city import (
 from functions.stations.enums import PowerType
 from functions.stations.opening import Hours, open_slots
 from functions.tariffs.rates import SlotRates, compile_rates
+from shared.slots import SLOTS_A_DAY, SLOTS_A_QUARTER
 from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.duals import Programme, prices
-from training.problem.scenario import DAY_SLOTS, Demand, Scenario, Split, day
+from training.problem.scenario import DAY_QUARTERS, DAY_SLOTS, Demand, Scenario, Split, day
 from training.scenarios.sources import elaad
 
-SLOTS = 192
+SLOTS = 2 * SLOTS_A_DAY
 """Two days: the slowest AC session of a large battery takes most of one."""
 USED = {"slack": 0.03, "busy": 0.42, "overload": 0.60}
 """Share of point-hours the offline optimum uses in each scenario (PROBLEM.md)."""
@@ -43,7 +44,7 @@ SHARES = (0.6, 0.8)
 MOST_REQUESTS = 2500
 """Requests a day, as guessed before scaling, above which a city is too large to compare policies on in minutes: the part of
 it around its centre is judged."""
-SLOTS_A_SESSION = 6
+SLOTS_A_SESSION = 6 * SLOTS_A_QUARTER
 ROUNDS, SCALED_BY = 8, 4
 """How often demand is scaled anew, and by how many training days."""
 TYPICAL = date(2026, 3, 4)
@@ -152,7 +153,7 @@ class AssumedDemand:
         """Everything is synthetic."""
         rng = np.random.default_rng([seed, 20_253])
         where = rng.choice(len(self.evses), size=count, p=self.evses / self.evses.sum())
-        depart = rng.choice(DAY_SLOTS, size=count, p=self.arrival) * SLOT_MIN + rng.uniform(0, SLOT_MIN, count)
+        depart = rng.choice(DAY_QUARTERS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
         quantile = rng.uniform(0, len(self.need_quantiles) - 1, count)
         return _vehicles(
             rng,
@@ -272,8 +273,8 @@ def _price_unit(city: City, rates: PoolRates, demand: Demand) -> float:
     if not len(request):
         return REFERENCE_PRICE_UNIT
     hours = charge_hours(wishes, np.broadcast_to(city.pool_power_kw, (len(wishes), len(city.pool_power_kw))))[request, pool]
-    start = np.minimum((wishes.depart_min[request] // SLOT_MIN).astype(np.int64), SLOTS - 1)
-    median = float(np.median(session_price(rates, pool, start, hours, wishes.need_kwh[request])))
+    start_min = np.minimum(wishes.depart_min[request], (SLOTS - 1) * SLOT_MIN)
+    median = float(np.median(session_price(rates, pool, start_min, hours, wishes.need_kwh[request])))
     return 3.0 * median if median > 0 else REFERENCE_PRICE_UNIT
 
 

@@ -40,9 +40,11 @@ class Served:
     pool: np.ndarray
     """where it charges"""
     start: np.ndarray
-    """first slot of the session"""
+    """the slot in which it begins"""
     length: np.ndarray
-    """slots of the session"""
+    """slots that it touches"""
+    begin_min: np.ndarray
+    """minute at which it begins"""
 
     @classmethod
     def empty(cls, size: int) -> "Served":
@@ -165,6 +167,7 @@ class DayState:
         served.km[requests] = rows.km[batch_index, row]
         served.duration_min[requests] = rows.duration_min[batch_index, row]
         served.pool[requests], served.start[requests], served.length[requests] = pool, start, length
+        served.begin_min[requests] = rows.begin_min[batch_index, row]
 
     def occupy(self, env: np.ndarray, pool: np.ndarray, start: np.ndarray, length: np.ndarray, change: int) -> None:
         """Adds `change` EVSEs to slots [start, start + length) of pools, one session an environment and element: [M]."""

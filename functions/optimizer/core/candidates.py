@@ -1,11 +1,13 @@
-"""Candidates: what a request may be given. Batch-first numpy, pure; the rules are PROBLEM.md's.
+"""Candidates: what a request may be given. Batch-first numpy, pure; the rules are PROBLEM.md's, version 2.
 
 Axes: B requests, L locations, P pools, T slots of the horizon, S start offsets, K rows. Times are minutes since the
 horizon's first slot begins; `env` says which occupancy of the batch a request meets.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,17 @@ from shared.slots import SLOT_S
 MAX_ROWS = 256
 MAX_LOCATIONS = 20
 MAX_WAIT_MIN = 120.0
-START_OFFSETS = 9
+START_OFFSETS = (0, 1, 2, 3, 4, 5, 6, 9, 12, 15, 18, 21, 24)
+"""Where sessions may begin, in slots after that of the arrival: at once, every 5 minutes to 30, every 15 to 120 (ADR 15)."""
+EVERY_OFFSET = tuple(range(25))
+"""The finest grid, which the offline bound has."""
 RESERVE_KWH = 0.5
 DETOUR = 1.3
 SPEED_KMH = 25.0
 SLOT_MIN = SLOT_S / 60
 TAPER_STEPS = 32
+NOTHING = 1e-9
+"""What sums of minutes may be off by."""
 FEW_LOCATIONS = 64
 """Up to so many, every distance is worked out; above, a shortlist first."""
 
@@ -115,6 +122,11 @@ class PoolRates:
     energy_sum: np.ndarray
     time_sum: np.ndarray
 
+    @cached_property
+    def by_time(self) -> bool:
+        """Whether time costs anything anywhere."""
+        return bool(self.time.any())
+
     @classmethod
     def build(cls, energy: np.ndarray, time: np.ndarray | None = None, flat: np.ndarray | None = None) -> "PoolRates":
         """Rates from arrays [P, T]; no time price and no flat fee where they are left out."""
@@ -128,7 +140,8 @@ class Candidates:
     """Rows a request may be given, cheapest first, shapes [B, K]; `mask` is False in the padding (cost infinite and all
     else zero there).
 
-    `location`, `pool` index the city; `start` and `length` are slots of the horizon; `cost` is the objective;
+    `location`, `pool` index the city; `begin_min` is the minute a session begins, `start` the slot that holds it and `length`
+    how many slots it touches; `cost` is the objective;
     `floor` [B] is the request's own minimum were every EVSE free, `conceivable` [B] the rows it would then have in what is
     open (at most MAX_ROWS); `reason` [B] indexes REASONS, -1 where rows exist.
     """
@@ -138,6 +151,7 @@ class Candidates:
     pool: np.ndarray
     start: np.ndarray
     length: np.ndarray
+    begin_min: np.ndarray
     wait_min: np.ndarray
     km: np.ndarray
     travel_min: np.ndarray
@@ -178,22 +192,26 @@ def charge_hours(requests: Requests, evse_kw: np.ndarray) -> np.ndarray:
 
 
 def session_price(
-    rates: PoolRates, pool: np.ndarray, start: np.ndarray, duration_h: np.ndarray, need_kwh: np.ndarray
+    rates: PoolRates, pool: np.ndarray, begin_min: np.ndarray, duration_h: np.ndarray, need_kwh: np.ndarray
 ) -> np.ndarray:
-    """The price of sessions that begin at slot `start` and draw `need_kwh` evenly over `duration_h`, broadcast."""
+    """The price of sessions that begin at minute `begin_min` and draw `need_kwh` evenly over `duration_h`, broadcast. What lies
+    beyond the horizon costs as its last slot does."""
     last = rates.energy.shape[1]
-    quarters = duration_h * 4.0
-    whole = np.minimum(quarters.astype(np.int64), last)
-    part = quarters - whole
+    until_min = begin_min + duration_h * 60.0
     # Flat indices: several times quicker than pairs of index arrays.
-    begin = np.minimum(start, last)
-    until = np.minimum(begin + whole, last)
-    sums, cells = pool * (last + 1), pool * last + np.minimum(until, last - 1)
-    energy_sum, time_sum = rates.energy_sum.ravel(), rates.time_sum.ravel()
-    energy = energy_sum[sums + until] - energy_sum[sums + begin] + part * rates.energy.ravel()[cells]
-    time = time_sum[sums + until] - time_sum[sums + begin] + part * rates.time.ravel()[cells]
-    price: np.ndarray = rates.flat[pool] + need_kwh * energy / quarters + time * 0.25
-    return price
+    sums, cells, ends = pool * (last + 1), pool * last, []
+    for at in (begin_min / SLOT_MIN, until_min / SLOT_MIN):
+        slot = np.minimum(at.astype(np.int64), last - 1)
+        ends.append((sums + slot, cells + slot, at - slot))
+
+    def spent(table: np.ndarray, running: np.ndarray) -> np.ndarray:
+        rate, before = table.ravel(), running.ravel()
+        first, stop = (before[cell] + part * rate[own] for cell, own, part in ends)
+        total: np.ndarray = stop - first
+        return total
+
+    price: np.ndarray = rates.flat[pool] + need_kwh * (SLOT_MIN / 60.0) * spent(rates.energy, rates.energy_sum) / duration_h
+    return price + spent(rates.time, rates.time_sum) * (SLOT_MIN / 60.0) if rates.by_time else price
 
 
 def candidates(
@@ -203,13 +221,15 @@ def candidates(
     rates: PoolRates,
     *,
     nearest: int = MAX_LOCATIONS,
+    whole_minutes: bool = False,
 ) -> Candidates:
     """All rows of all requests, at most MAX_ROWS each, cheapest first; see the module for axes.
 
-    A row is: one of the `nearest` reachable locations with a matching connector, one of its pools, a start from arrival
-    to two hours after; open and with an EVSE free in every slot of the session (the platform repacks equal EVSEs).
+    A row is: one of the `nearest` reachable locations with a matching connector, one of its pools, and a start: the minute of
+    arrival or one of the slots of START_OFFSETS after it; open and with an EVSE free in every slot that the session touches
+    (the platform repacks equal EVSEs). `whole_minutes`: arrivals count from the next whole minute on, as bookings do.
     """
-    return candidates_in_window(city, requests, occupancy, rates, nearest=nearest)[0]
+    return candidates_in_window(city, requests, occupancy, rates, nearest=nearest, whole_minutes=whole_minutes)[0]
 
 
 def candidates_in_window(
@@ -220,36 +240,39 @@ def candidates_in_window(
     *,
     nearest: int = MAX_LOCATIONS,
     rows: int = MAX_ROWS,
+    offsets: Sequence[int] = START_OFFSETS,
+    whole_minutes: bool = False,
 ) -> tuple[Candidates, OccupancyWindow, np.ndarray]:
     """`candidates`, the window of the occupancy that they came from, and the row of it that each came from: [B, K]; at most
-    `rows`."""
+    `rows`, with starts at `offsets`."""
     size, horizon = len(requests), occupancy.slots
     where = _places(city, requests, nearest)
     pool, location, usable = where.pool, where.location, where.usable
     travel = where.km * (60.0 / SPEED_KMH)
     duration_h = charge_hours(requests, city.pool_power_kw[pool])
     # A session longer than the horizon fits nowhere; the bound keeps endless ones (a curve down to 0 kW) countable.
-    quarters = np.minimum(duration_h * 4.0, horizon + 1.0)
-    length = np.maximum(1, np.ceil(quarters - 1e-9)).astype(np.int64)
+    hours = np.minimum(duration_h, (horizon + 1.0) * (SLOT_MIN / 60.0))[:, :, None]
 
     arrival = requests.depart_min[:, None] + travel
-    first = np.ceil(arrival / SLOT_MIN - 1e-9).astype(np.int64)
-    start = first[:, :, None] + np.arange(START_OFFSETS)
-    wait = np.maximum(0.0, start * SLOT_MIN - arrival[:, :, None])
-    end_min = start * SLOT_MIN + (duration_h * 60.0)[:, :, None]
-    stop = start + length[:, :, None]
+    if whole_minutes:
+        arrival = np.ceil(arrival - NOTHING)
+    first = np.floor(arrival / SLOT_MIN + NOTHING).astype(np.int64)
+    start = first[:, :, None] + np.asarray(offsets)
+    begin_min = np.maximum(start * SLOT_MIN, arrival[:, :, None])
+    wait = begin_min - arrival[:, :, None]
+    stop = np.maximum(start + 1, np.ceil((begin_min + hours * 60.0) / SLOT_MIN - NOTHING).astype(np.int64))
+    length = stop - start
     fits = usable[:, :, None] & (wait <= MAX_WAIT_MIN) & (stop <= horizon) & (start >= 0)
-    fits &= end_min <= requests.latest_min[:, None, None]
+    fits &= begin_min + (duration_h * 60.0)[:, :, None] <= requests.latest_min[:, None, None]
 
     # Windows are as wide as the longest session that can be; what fits nowhere does not widen them.
-    possible = np.where(fits.any(axis=2), length, 1).ravel()
+    possible = np.where(fits, stop - first[:, :, None], 1).max(axis=2).ravel()
     opening = np.minimum(np.maximum(first, 0), horizon).ravel()
     env = np.repeat(requests.env, pool.shape[1])
-    window = OccupancyWindow.at(city, occupancy, env, pool.ravel(), opening, opening + START_OFFSETS - 1 + possible)
+    window = OccupancyWindow.at(city, occupancy, env, pool.ravel(), opening, opening + possible)
 
     begin, until = np.minimum(np.maximum(start, 0), horizon), np.minimum(np.maximum(stop, 0), horizon)
-    hours = np.minimum(duration_h, horizon + 1.0)[:, :, None]
-    price = session_price(rates, pool[:, :, None], begin, hours, requests.need_kwh[:, None, None])
+    price = session_price(rates, pool[:, :, None], np.maximum(begin_min, 0.0), hours, requests.need_kwh[:, None, None])
     terms = cost_terms(
         requests.weights,
         wait_h=wait / 60.0,
@@ -265,12 +288,12 @@ def candidates_in_window(
     seen = window.between(window_row, begin, until)
     opened = fits & (seen < 1 << CLOSED)
     free = opened & (count(seen, FULL) == 0)
-    shape = (size, start.shape[1] * START_OFFSETS)
+    shape = (size, start.shape[1] * len(offsets))
     cost = np.where(free, cost, np.inf).reshape(shape)
 
     order = np.argsort(cost, axis=1, kind="stable")[:, :rows]
     row = order + np.arange(size)[:, None] * shape[1]
-    column = row // START_OFFSETS
+    column = row // len(offsets)
     ranked = cost.ravel()[row]
     mask = np.isfinite(ranked)
 
@@ -289,7 +312,8 @@ def candidates_in_window(
         location=picked(location, column),
         pool=picked(pool, column),
         start=picked(start, row),
-        length=picked(length, column),
+        length=picked(length, row),
+        begin_min=picked(begin_min, row),
         wait_min=picked(wait, row),
         km=picked(where.km, column),
         travel_min=picked(travel, column),

@@ -106,7 +106,7 @@ def test_closed_hours_are_closed_and_nobody_is_sent_there(tmp_path: Path) -> Non
     scenario = city_scenario(write(tmp_path / "city", opening=NIGHT_CLOSED), "busy", requests=12)
     assert not scenario.open[:, :28].any(), "closed until seven"
     assert scenario.open[:, 28:92].all()
-    assert not scenario.open[:, 92:96].any(), "and from eleven at night"
+    assert not scenario.open[:, 276:288].any(), "and from eleven at night"
 
 
 def test_demand_is_scaled_until_the_optimum_uses_the_scenario_s_share(tmp_path: Path) -> None:
