@@ -18,8 +18,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from functions.optimizer.core.candidates import Requests
 from functions.optimizer.core.objective import PROBLEM_VERSION
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.climatology import AS_LEARNT, PolicyBlend
 from functions.optimizer.models.manifest import Refused
 from functions.optimizer.models.registry import SHIPPED

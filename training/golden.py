@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, PoolRates, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, PoolRates, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City
 from functions.optimizer.core.features import FEATURE_HASH, Climatology, features
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from shared.slots import SLOTS_A_QUARTER
 
 PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v2.npz"
@@ -95,6 +96,7 @@ def states() -> tuple[Requests, Occupancy]:
         sum(1 << STANDARD_BIT[name] for index, name in enumerate(STANDARDS) if mask >> index & 1) for mask in masks.tolist()
     ]
     weights = rng.uniform(0, 1, STATES * 4).reshape(STATES, 4)
+    bound = np.arange(STATES) % 4 == 1  # every fourth is going somewhere
     requests = Requests.build(
         size=STATES,
         book_min=book_min,
@@ -111,6 +113,8 @@ def states() -> tuple[Requests, Occupancy]:
         latest_min=np.where(rng.uniform(0, 1, STATES) < 0.3, book_min + rng.uniform(60, 500, STATES), np.inf),
         radius_km=np.where(rng.uniform(0, 1, STATES) < 0.3, rng.uniform(0.5, 8, STATES), np.inf),
         env=np.arange(STATES),
+        to_latitude=np.where(bound, rng.uniform(51.0, 55.0, STATES), np.nan),
+        to_longitude=np.where(bound, rng.uniform(5.0, 5.2, STATES), np.nan),
     )
     return requests, Occupancy(busy, opened, 75.0)
 

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cities.demand import CONSUMPTION, SyntheticRequest
-from functions.optimizer.core.candidates import DETOUR, MAX_WAIT_MIN, RESERVE_KWH, SPEED_KMH
+from functions.optimizer.core.candidates import MAX_WAIT_MIN
 from functions.optimizer.core.city import CityFolder
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, REJECTION_COST
+from functions.optimizer.core.places import DETOUR, RESERVE_KWH, SPEED_KMH
 from functions.stations.domain import Connector
 from functions.tariffs.pricing import SessionPeriod, price_session
 from shared.energy import CHARGE_EFFICIENCY

@@ -60,7 +60,7 @@ class Offer:
     end: datetime
     """When charging should be over."""
     distance_km: float
-    """By road."""
+    """By road; with a destination the detour."""
     travel_minutes: float
     arrival: datetime
     wait_minutes: float

@@ -10,18 +10,34 @@ import numpy as np
 from functions.booking import service as booking
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
-from functions.optimizer.core.candidates import NOTHING, Candidates, Reason, Requests, candidates
-from functions.optimizer.core.city import standard_bits
+from functions.optimizer.core.candidates import NOTHING, Candidates, Reason, candidates
 from functions.optimizer.core.features import Climatology, features, observe
 from functions.optimizer.core.objective import TERMS, cost_terms
+from functions.optimizer.core.places import great_circle_km
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.domain import Offer
-from functions.optimizer.explanations import kept_free, peak_hour, reason_in_words, spares_the_last
+from functions.optimizer.explanations import (
+    EXPLANATIONS,
+    kept_free,
+    more_stops,
+    on_the_way_in_words,
+    peak_hour,
+    reason_in_words,
+    spares_the_last,
+)
 from functions.optimizer.models.climatology import pool_key
 from functions.optimizer.models.policy import LoadedModel, Ranking, rank
 from functions.optimizer.models.registry import ModelRegistry
 from functions.optimizer.models.shadow import ShadowChoice, watch
 from functions.optimizer.needs import ChargingNeeds
-from functions.optimizer.surroundings import RequestingDriver, Surroundings, anything_in_reach, surroundings_of, within_limits
+from functions.optimizer.surroundings import (
+    RequestingDriver,
+    Surroundings,
+    anything_in_reach,
+    requests_of,
+    surroundings_of,
+    within_limits,
+)
 from shared.errors import LimitReached
 from shared.money import minor_digits
 from shared.platform import Platform
@@ -99,14 +115,27 @@ class Decision:
         before the cheapest row for that."""
         rows = self.rows
         count = int(rows.mask[0].sum())
-        other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
         currency = self.around.locations[int(rows.location[0, row])].currency
-        comparison = reason_in_words(rows, row, other, currency)
+        from_the_end = self._from_the_end(count)
+        if from_the_end is None:
+            other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
+            comparison = reason_in_words(rows, row, other, currency)
+        else:
+            comparison = on_the_way_in_words(rows, row, from_the_end, currency)
         cheapest = int(rows.cost[0, :count].argmin())
         preferred = self.ranking.fallback is None and self.ranking.scores[row] > self.ranking.scores[cheapest]
         if not preferred or not spares_the_last(rows, self.features, row, cheapest):
             return comparison
         return f"{comparison}, {self._spared(cheapest)}"
+
+    def _from_the_end(self, count: int) -> int | None:
+        """The first of `count` rows that begins at the location nearest the destination; None without one."""
+        to_latitude, to_longitude = self.requests.to_latitude, self.requests.to_longitude
+        if to_latitude is None or to_longitude is None:
+            return None
+        city, location = self.around.city, self.rows.location[0, :count]
+        left = great_circle_km(city.latitude[location], city.longitude[location], to_latitude[0], to_longitude[0])
+        return int(np.lexsort((self.rows.start[0, :count], left))[0])
 
     def _spared(self, row: int) -> str:
         """The EVSE that `row` would have taken, in words."""
@@ -116,6 +145,12 @@ class Decision:
         alike = [other for other in around.pools if (other.location_id, other.power_class) == (location.id, pool.power_class)]
         hour = peak_hour(self.known, pool_index, start, start + int(rows.length[0, row]), around.occupancy.minute_of_day / 60.0)
         return kept_free(pool.power_class, location.name, hour, plug=len(alike) > 1)
+
+    def explanation(self, reason: str) -> str:
+        """Why nothing can be reserved, in words."""
+        if reason == "LIMIT_REACHED" and self.refusal is not None:
+            return self.refusal.detail
+        return more_stops(float(self.rows.gets_km[0])) if reason == Reason.NEEDS_MORE_STOPS else EXPLANATIONS[reason]
 
     def __len__(self) -> int:
         return len(self.ranking.order)
@@ -137,7 +172,7 @@ def decide(
     too, in what is left of the deadline. `holds`: what is chosen is to be held as an offer.
     """
     full = surroundings_of(tx, needs)
-    requests = _requests(full, needs, tx.now)
+    requests = requests_of(needs, tx.now)
     car = booking.car_of(tx=tx, user_id=driver.id, vehicle_id=driver.vehicle_id)
     limits = booking.limits_of(tx=tx, user_id=driver.id, car=car, holds=holds)
     around = within_limits(full, limits, needs)
@@ -205,27 +240,3 @@ def _scores(model: LoadedModel, around: Surroundings, requests: Requests, rows: 
     """A challenger's scores, by features of its own climatology: [rows]."""
     known, _ = _climatology_around(model, around)
     return model.score(rows, features(around.city, requests, around.occupancy, rows, known), known)
-
-
-def _requests(around: Surroundings, needs: ChargingNeeds, now: datetime) -> Requests:
-    origin = slot_start(around.slot0)
-
-    def minutes(at: datetime) -> float:
-        return (at - origin) / timedelta(minutes=1)
-
-    return Requests.build(
-        size=1,
-        book_min=minutes(now),
-        depart_min=max(minutes(now), minutes(needs.earliest_departure)),
-        latitude=needs.latitude,
-        longitude=needs.longitude,
-        soc_kwh=needs.soc * needs.battery_kwh,
-        battery_kwh=needs.battery_kwh,
-        need_kwh=needs.energy_kwh,
-        vehicle_kw=needs.max_power_kw,
-        standards=standard_bits(needs.standards),
-        consumption=needs.consumption_kwh_per_km,
-        weights=list(needs.weights),
-        latest_min=np.inf if needs.latest_finish is None else minutes(needs.latest_finish),
-        radius_km=np.inf if needs.radius_km is None else needs.radius_km,
-    )

@@ -5,6 +5,7 @@ import math
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,8 +14,11 @@ from functions.booking import service as booking
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
 from functions.optimizer.core.candidates import PoolRates
-from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City
+from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.places import DETOUR, MAX_LOCATIONS, RESERVE_KWH, SPEED_KMH
+from functions.optimizer.core.requests import Requests
+from functions.optimizer.corridor import locations_on_the_way
 from functions.optimizer.needs import ChargingNeeds
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
@@ -55,10 +59,37 @@ class Surroundings:
     """The slot that is now: the first of the horizon."""
 
 
+def requests_of(needs: ChargingNeeds, now: datetime) -> Requests:
+    """The needs as the core takes them: a batch of one, in a horizon that begins with the present slot."""
+    origin = slot_start(slot_of(now))
+
+    def minutes(at: datetime) -> float:
+        return (at - origin) / timedelta(minutes=1)
+
+    return Requests.build(
+        size=1,
+        book_min=minutes(now),
+        depart_min=max(minutes(now), minutes(needs.earliest_departure)),
+        latitude=needs.latitude,
+        longitude=needs.longitude,
+        soc_kwh=needs.soc * needs.battery_kwh,
+        battery_kwh=needs.battery_kwh,
+        need_kwh=needs.energy_kwh,
+        vehicle_kw=needs.max_power_kw,
+        standards=standard_bits(needs.standards),
+        consumption=needs.consumption_kwh_per_km,
+        weights=list(needs.weights),
+        latest_min=np.inf if needs.latest_finish is None else minutes(needs.latest_finish),
+        radius_km=np.inf if needs.radius_km is None else needs.radius_km,
+        to_latitude=needs.destination_latitude,
+        to_longitude=needs.destination_longitude,
+    )
+
+
 def _reach_km(needs: ChargingNeeds) -> float:
     """Great-circle kilometres the battery allows, or the radius the driver set if that is less."""
-    road = (needs.soc * needs.battery_kwh - core.RESERVE_KWH) / needs.consumption_kwh_per_km
-    return max(0.0, min(road / core.DETOUR, needs.radius_km or MAX_REACH_KM, MAX_REACH_KM))
+    road = (needs.soc * needs.battery_kwh - RESERVE_KWH) / needs.consumption_kwh_per_km
+    return max(0.0, min(road / DETOUR, needs.radius_km or MAX_REACH_KM, MAX_REACH_KM))
 
 
 def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
@@ -69,22 +100,27 @@ def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
     )
 
 
-def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
-    """The nearest locations within reach that have a matching connector, with what is booked and blocked there now."""
-    reach = _reach_km(needs)
-    near = (
-        stations.locations_near(
-            tx=tx,
-            latitude=needs.latitude,
-            longitude=needs.longitude,
-            radius_km=reach,
-            standards=frozenset(needs.standards),
-            limit=core.MAX_LOCATIONS,
-        )
-        if reach > 0
-        else []
+def _locations(tx: Tx, needs: ChargingNeeds) -> list[Location]:
+    """The nearest locations within reach that have a matching connector; with a destination those on the way."""
+    reach, standards = _reach_km(needs), frozenset(needs.standards)
+    if reach <= 0:
+        return []
+    if needs.destination_latitude is not None:
+        return locations_on_the_way(tx, requests_of(needs, tx.now), standards=standards, reach_km=reach)
+    near = stations.locations_near(
+        tx=tx,
+        latitude=needs.latitude,
+        longitude=needs.longitude,
+        radius_km=reach,
+        standards=standards,
+        limit=MAX_LOCATIONS,
     )
-    offered = [(location, [pool for pool in location.pools() if pool.price in PRICED]) for _, location in near]
+    return [location for _, location in near]
+
+
+def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
+    """The locations where the driver may charge, with what is booked and blocked there now."""
+    offered = [(location, [pool for pool in location.pools() if pool.price in PRICED]) for location in _locations(tx, needs)]
     # The core knows no location without a pool.
     locations = tuple(location for location, its in offered if its)
     pools = tuple(pool for _, its in offered for pool in its)
@@ -115,8 +151,8 @@ def _horizon(needs: ChargingNeeds, pools: tuple[Pool, ...], slot0: int) -> int:
     ahead = max(0, slot_after(needs.earliest_departure) - slot0)
     slowest = min((pool.power_kw for pool in pools), default=1.0)
     longest = int(session_minutes(needs.energy_kwh, slowest, needs.max_power_kw) / core.SLOT_MIN) + 1
-    drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * SLOTS_AN_HOUR) if pools else 0
-    reach = int(_reach_km(needs) * core.DETOUR / core.SPEED_KMH * SLOTS_AN_HOUR) + 1
+    drive = int(MAX_REACH_KM * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) if pools else 0
+    reach = int(_reach_km(needs) * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) + 1
     return ahead + min(drive, reach) + core.START_OFFSETS[-1] + min(longest, SLOTS_A_DAY) + 3
 
 

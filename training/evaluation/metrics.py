@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Requests
+from functions.optimizer.core.requests import Requests
 from shared.slots import SLOTS_AN_HOUR
 from training.evaluation.rollout import Rollout
 from training.optimum.bound import open_capacity

@@ -7,8 +7,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from functions.optimizer.core.candidates import EVERY_OFFSET, Requests
+from functions.optimizer.core.candidates import EVERY_OFFSET
 from functions.optimizer.core.features import Climatology
+from functions.optimizer.core.requests import Requests
 from training.evaluation.baselines import Policy, RollingMilp, View, assign_batch
 from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.column_generation import solve_by_column_generation

@@ -13,9 +13,10 @@ from itertools import groupby
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests
+from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from functions.optimizer.core.occupancy import running_sum
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.climatology import by_quarters
 from shared.slots import SLOTS_A_QUARTER, SLOTS_AN_HOUR
 from training.learning.network import REGRET, Weights, scores

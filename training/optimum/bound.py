@@ -13,9 +13,10 @@ from typing import Any
 import highspy
 import numpy as np
 
-from functions.optimizer.core.candidates import EVERY_OFFSET, START_OFFSETS, Candidates, Requests, candidates_in_window
+from functions.optimizer.core.candidates import EVERY_OFFSET, START_OFFSETS, Candidates, candidates_in_window
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import Scenario
 
 EVERY_ROW = 1 << 20

@@ -7,8 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import City
+from functions.optimizer.core.requests import Requests
 from shared.slots import SLOTS_A_DAY, SLOTS_A_QUARTER
 
 CCS = "IEC_62196_T2_COMBO"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cities.demand import CONSUMPTION, MAX_SHARE, MIN_KWH
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import STANDARD_BIT, City
+from functions.optimizer.core.requests import Requests
 from shared.slots import SLOTS_A_QUARTER
 from training.problem.scenario import CCS, DAY_QUARTERS, DAY_SLOTS, HORIZON, Scenario
 from training.scenarios.sources import elaad, places, time_of_use

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cities.demand import CONSUMPTION, LEAD_MEAN_MIN, MAX_SHARE, MIN_KWH, ORIGIN_SD_DEGREES, real_sessions
-from functions.optimizer.core.candidates import SLOT_MIN, PoolRates, Requests, charge_hours, session_price
+from functions.optimizer.core.candidates import SLOT_MIN, PoolRates, charge_hours, session_price
 from functions.optimizer.core.city import (
     REFERENCE_PRICE_UNIT,
     City,
@@ -26,6 +26,7 @@ from functions.optimizer.core.city import (
     load_sessions,
     standard_bits,
 )
+from functions.optimizer.core.requests import Requests
 from functions.stations.enums import PowerType
 from functions.stations.opening import Hours, open_slots
 from functions.tariffs.rates import SlotRates, compile_rates

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import STANDARD_BIT, City
+from functions.optimizer.core.requests import Requests
 from shared.energy import CONSUMPTION_KWH_PER_KM
 from training.problem.scenario import CCS, DAY_QUARTERS, HORIZON, Scenario
 from training.scenarios.sources import elaad, places, time_of_use

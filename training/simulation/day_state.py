@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests
+from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import Scenario
 
 

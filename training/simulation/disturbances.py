@@ -14,9 +14,10 @@ from functools import partial
 
 import numpy as np
 
-from functions.optimizer.core.candidates import SLOT_MIN, Requests, candidates
+from functions.optimizer.core.candidates import SLOT_MIN, candidates
 from functions.optimizer.core.objective import REJECTION_COST, cost_terms, total
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from shared.slots import SLOTS_AN_HOUR
 from training.problem.scenario import DAY_SLOTS
 from training.simulation.day_state import DayState

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from functions.optimizer.core.candidates import SLOT_MIN, Candidates, Requests, candidates
+from functions.optimizer.core.candidates import SLOT_MIN, Candidates, candidates
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.policy import RULES, choose
 from shared.slots import SLOTS_A_QUARTER
 from training.problem.scenario import DAY_SLOTS, Scenario, day

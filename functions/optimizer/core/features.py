@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from functions.optimizer.core.candidates import SLOT_MIN, Candidates, PoolRates, Requests, candidates_in_window
+from functions.optimizer.core.candidates import SLOT_MIN, Candidates, PoolRates, candidates_in_window
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import AROUND, BUSY, LAST, Occupancy, OccupancyWindow, count, running_sum, windows
+from functions.optimizer.core.requests import Requests
 from shared.slots import SLOTS_A_QUARTER, SLOTS_AN_HOUR
 
 FEATURE_VERSION = 3

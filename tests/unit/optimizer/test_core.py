@@ -8,18 +8,18 @@ import pytest
 from functions.optimizer.core.candidates import (
     MAX_ROWS,
     REASONS,
-    RESERVE_KWH,
     START_OFFSETS,
     Candidates,
     PoolRates,
     Reason,
-    Requests,
     candidates,
     charge_hours,
 )
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, ROW_FEATURES, Climatology, features
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.places import RESERVE_KWH
+from functions.optimizer.core.requests import Requests
 from training import golden
 
 CCS = "IEC_62196_T2_COMBO"

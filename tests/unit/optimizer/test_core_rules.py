@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.optimizer.core.candidates import MAX_LOCATIONS, REASONS, Candidates, PoolRates, Reason, Requests, candidates
+from functions.optimizer.core.candidates import REASONS, Candidates, PoolRates, Reason, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology, features, observe
 from functions.optimizer.core.occupancy import AROUND, BUSY, CLOSED, FULL, LAST, Occupancy, OccupancyWindow, count
+from functions.optimizer.core.places import MAX_LOCATIONS
+from functions.optimizer.core.requests import Requests
 
 STANDARDS = ("IEC_62196_T2", "IEC_62196_T2_COMBO", "CHADEMO")
 QUARTERS = 64

@@ -32,7 +32,9 @@ def rows(*made: dict[str, float]) -> Candidates:
         for name in names
     }
     one = np.ones((1, len(made)), dtype=bool)
-    return Candidates(mask=one, floor=np.zeros(1), conceivable=np.ones(1), reason=np.array([-1]), **columns)
+    return Candidates(
+        mask=one, floor=np.zeros(1), conceivable=np.ones(1), reason=np.array([-1]), gets_km=np.zeros(1), **columns
+    )
 
 
 def seen(*made: dict[str, float]) -> np.ndarray:
