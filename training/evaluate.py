@@ -184,7 +184,7 @@ class Evaluation:
 
     def _bound(self, champion: np.ndarray) -> dict[str, Any]:
         """The bound as one of the policies: what it does is a mixture of rows, so it has a cost and no more."""
-        requests = self.scenario.requests_a_day * len(self.seeds)
+        requests = sum(len(requests_of(self.scenario, seed, own_weights=False)) for seed in self.seeds)
         nothing = dict.fromkeys(METRICS)
         return nothing | {
             "ratio": 1.0,

@@ -58,7 +58,7 @@ class Offer:
     power_kw: float
     start: datetime
     end: datetime
-    """When charging should be over."""
+    """Of the booking; charging may be over before."""
     distance_km: float
     """By road; with a destination the detour."""
     travel_minutes: float

@@ -214,7 +214,8 @@ def _refusal(full: Surroundings, requests: Requests, limits: Limits) -> LimitRea
 
 def _period(around: Surroundings, rows: Candidates, row: int) -> tuple[datetime, datetime]:
     start = slot_start(around.slot0) + timedelta(minutes=round(float(rows.begin_min[0, row])))
-    return start, start + timedelta(minutes=max(1, math.ceil(float(rows.duration_min[0, row]) - NOTHING)))
+    shortest = float(around.city.shortest_min[int(rows.pool[0, row])])
+    return start, start + timedelta(minutes=max(1, math.ceil(max(shortest, float(rows.duration_min[0, row])) - NOTHING)))
 
 
 HISTORY = 0.5

@@ -21,7 +21,7 @@ from functions.optimizer.core.requests import Requests
 from functions.optimizer.corridor import locations_on_the_way
 from functions.optimizer.needs import ChargingNeeds
 from functions.stations import service as stations
-from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
+from functions.stations.domain import ENGAGED_SLOTS, BookingTerms, Location, Pool
 from functions.stations.enums import PriceKnowledge
 from functions.tariffs.domain import Tariff, chosen
 from functions.tariffs.rates import RateTables
@@ -140,6 +140,7 @@ def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
         pool_power_kw=[pool.power_kw for pool in pools],
         capacity=[len(pool.evse_ids) for pool in pools],
         price_unit=price_unit,
+        shortest_min=[locations[location_index[pool.location_id]].booking_terms.min_booking_minutes for pool in pools],
     )
     occupancy = _occupancy(tx, locations, pools, slot0, horizon)
     occupancy.open[0] &= priced
@@ -247,11 +248,12 @@ def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) ->
     opened = around.occupancy.open.copy()
     for index, pool in enumerate(around.pools):
         terms = locations[pool.location_id].booking_terms
-        for begin, until in limits.closed(terms, pool.location_id, minutes=_minutes(needs, pool)):
+        for begin, until in limits.closed(terms, pool.location_id, minutes=_minutes(needs, pool, terms)):
             opened[0, index, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
     return replace(around, occupancy=replace(around.occupancy, open=opened))
 
 
-def _minutes(needs: ChargingNeeds, pool: Pool) -> int:
-    """Minutes a session takes at a pool, as a booking of it counts them."""
-    return max(1, math.ceil(session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) - 1e-9))
+def _minutes(needs: ChargingNeeds, pool: Pool, terms: BookingTerms) -> int:
+    """Minutes that a booking at a pool takes."""
+    minutes = session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw)
+    return max(terms.min_booking_minutes, math.ceil(minutes - core.NOTHING))

@@ -20,6 +20,9 @@ from functions.optimizer.core.requests import Requests
 from training.problem.scenario import Scenario
 
 EVERY_ROW = 1 << 20
+WHOLE = ("pool", "start", "length")
+OF_ROWS = (*WHOLE, "cost", "wait_min", "price", "duration_min")
+"""What a column has of its row; the first are whole numbers."""
 CHUNK = 128
 """Requests whose rows are made at once."""
 
@@ -40,6 +43,12 @@ class AssignmentColumns:
     """slots, [X]"""
     cost: np.ndarray
     """by the objective, [X]"""
+    wait_min: np.ndarray
+    """from the arrival to the start, [X]"""
+    price: np.ndarray
+    """of the session, in the city's currency, [X]"""
+    duration_min: np.ndarray
+    """minutes of charging, [X]"""
 
     def keep(self, which: np.ndarray) -> "AssignmentColumns":
         """The columns at a mask or at indices."""
@@ -51,7 +60,8 @@ class AssignmentColumns:
         """The columns of a batch of candidates."""
         request, row = np.nonzero(rows.mask)
         cells = (request, row)
-        return cls(len(rows.mask), request, rows.pool[cells], rows.start[cells], rows.length[cells], rows.cost[cells])
+        arrays = {name: getattr(rows, name)[cells] for name in OF_ROWS}
+        return cls(len(rows.mask), request, **arrays)
 
 
 def assignment_columns(
@@ -70,9 +80,9 @@ def assignment_columns(
         parts.append(replace(part, request=part.request + first))
     if not parts:
         none = np.zeros(0, dtype=np.int64)
-        return AssignmentColumns(0, none, none, none, none, np.zeros(0))
-    names = ("request", "pool", "start", "length", "cost")
-    columns = AssignmentColumns(len(requests), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return AssignmentColumns(0, none, **{name: none if name in WHOLE else np.zeros(0) for name in OF_ROWS})
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("request", *OF_ROWS)}
+    columns = AssignmentColumns(len(requests), **arrays)
     return columns.keep(columns.cost < REJECTION_COST)
 
 

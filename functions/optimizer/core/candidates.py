@@ -187,7 +187,8 @@ def candidates_in_window(
     start = first[:, :, None] + np.asarray(offsets)
     begin_min = np.maximum(start * SLOT_MIN, arrival[:, :, None])
     wait = begin_min - arrival[:, :, None]
-    stop = np.maximum(start + 1, np.ceil((begin_min + hours * 60.0) / SLOT_MIN - NOTHING).astype(np.int64))
+    claimed = np.maximum(hours * 60.0, city.shortest_min[pool][:, :, None])
+    stop = np.maximum(start + 1, np.ceil((begin_min + claimed) / SLOT_MIN - NOTHING).astype(np.int64))
     length = stop - start
     fits = usable[:, :, None] & (wait <= MAX_WAIT_MIN) & (stop <= horizon) & (start >= 0)
     fits &= begin_min + (duration_h * 60.0)[:, :, None] <= requests.latest_min[:, None, None]

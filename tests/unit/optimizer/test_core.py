@@ -1,6 +1,6 @@
 """The decision core: golden vectors to the last bit, the rules of PROBLEM.md, and the same answer in every batch."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -121,6 +121,15 @@ def test_later_starts_are_on_slots_and_wait_from_the_arrival() -> None:
     assert np.array_equal(begins[later], starts[later] * 5.0)
     assert waits[later] == pytest.approx(begins[later] - arrival)
     assert set(lengths[later].tolist()) == {6}, "half an hour on slots takes six"
+
+
+def test_a_short_session_claims_what_a_booking_takes_at_least() -> None:
+    where = replace(town(power=150.0), shortest_min=np.array([15.0, 0.0]))
+    rows = candidates(where, one(need_kwh=4.5, depart_min=11.9), empty(), prices(), whole_minutes=True)
+    first = {int(rows.location[0, row]): row for row in reversed(range(int(rows.mask[0].sum())))}
+    assert rows.duration_min[0, first[0]] == pytest.approx(3.0)
+    assert (rows.begin_min[0, first[0]], rows.length[0, first[0]]) == (16.0, 4), "from 16 to 31"
+    assert rows.length[0, first[1]] == 2, "from 28 to 31"
 
 
 def test_bookings_count_arrivals_from_the_next_whole_minute() -> None:
