@@ -85,8 +85,10 @@ def test_all_that_was_weighed_is_stored_and_read_by_its_owner_and_admins(world: 
     pool = stored["pools"][columns["pool"][row]]
     assert stored["locations"][pool["location"]]["id"] == booking["location_id"]
     assert (pool["connector"], pool["power_class"]) == (TYPE2, "FAST")
-    start = datetime.fromisoformat(stored["begins_at"]) + timedelta(minutes=15 * columns["start"][row])
-    assert start == datetime.fromisoformat(booking["period"]["start"])
+    origin, booked = (datetime.fromisoformat(text) for text in (stored["begins_at"], booking["period"]["start"]))
+    assert origin + timedelta(minutes=columns["begin_min"][row]) == booked
+    slot = timedelta(minutes=stored["slot_minutes"])
+    assert origin + slot * columns["start"][row] <= booked < origin + slot * (columns["start"][row] + 1)
 
     assert whole(world.user("admin"), found) == stored
     assert world.user().get(f"/optimizer/charge-requests/{found['id']}/decision").status_code == 404
@@ -284,5 +286,5 @@ def test_features_carry_the_climatology_of_the_pools_that_are_known(world: World
     assert (price[known] > 0).all()
     assert (price[~known] == 0).all()
     first = int(np.flatnonzero(known)[0])
-    assert found.rows.length[0, first] == 3
-    assert price[first] == pytest.approx(3 * 0.05), "three quarter hours from a quarter past nine on"
+    assert found.rows.length[0, first] == 8, "37 minutes from a minute past nine on"
+    assert price[first] == pytest.approx(8 * 0.05 / 3)

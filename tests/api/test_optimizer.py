@@ -54,10 +54,10 @@ def test_a_request_is_decided_booked_and_confirmed(world: World, clock: ManualCl
     assert booking["location_id"] == place
     assert booking["charge_request_id"] == found["id"]
     chosen = found["decision"]["offers"][0]
-    assert chosen["start"] == "2026-03-02T08:15:00+00:00"
+    assert chosen["start"] == "2026-03-02T08:01:00+00:00"
     assert sum(chosen["cost_terms"].values()) == pytest.approx(chosen["cost"], abs=1e-5)
     titles = [item["title"] for item in driver.get("/notify/inbox").json()["items"]]
-    assert titles == ["Booked: Stadhuis, Mon 2 Mar, 09:15"]
+    assert titles == ["Booked: Stadhuis, Mon 2 Mar, 09:01"]
     clock.advance(timedelta(minutes=1))
     world.drain()
     sent = sorted(path.suffix for path in (world.platform.settings.data_dir / "mailbox").iterdir())
