@@ -210,12 +210,11 @@ def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) ->
     opened = around.occupancy.open.copy()
     for index, pool in enumerate(around.pools):
         terms = locations[pool.location_id].booking_terms
-        for begin, until in limits.closed(terms, pool.location_id, _length(needs, pool)):
+        for begin, until in limits.closed(terms, pool.location_id, minutes=_minutes(needs, pool)):
             opened[0, index, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
     return replace(around, occupancy=replace(around.occupancy, open=opened))
 
 
-def _length(needs: ChargingNeeds, pool: Pool) -> int:
-    """Slots a session takes at a pool, as the candidates count them."""
-    quarters = session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) / core.SLOT_MIN
-    return max(1, math.ceil(quarters - 1e-9))
+def _minutes(needs: ChargingNeeds, pool: Pool) -> int:
+    """Minutes a session takes at a pool, as a booking of it counts them."""
+    return max(1, math.ceil(session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) - 1e-9))

@@ -18,7 +18,7 @@ from functions.stations.schemas import (
     pools_of,
 )
 from shared.errors import Invalid
-from shared.slots import slot_after, slot_of, slot_start
+from shared.slots import SLOTS_A_DAY, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MAX_RANGE = timedelta(days=7)
@@ -129,10 +129,10 @@ def _summary(km: float, location: Location, free: dict[tuple[str, str], int] | N
 def calendars(
     *, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None, connector: str | None
 ) -> Availability:
-    """The free counts of a location's pools by stretches of quarter hours; by default of the next 24 hours."""
+    """The free counts of a location's pools by stretches of slots; by default of the next 24 hours."""
     location = stations.get_visible(tx=tx, location_id=location_id)
     begin = slot_of(start or tx.now)
-    stop = slot_after(end) if end is not None else begin + 96
+    stop = slot_after(end) if end is not None else begin + SLOTS_A_DAY
     if stop <= begin:
         raise Invalid.one("to", "must be after from")
     if stop - begin > MAX_RANGE / timedelta(minutes=15):

@@ -23,9 +23,9 @@ UNUSABLE = frozenset(
 a driver who counts on a slot must be able to. AVAILABLE, BLOCKED, CHARGING and RESERVED say something of now alone."""
 FAULTY = frozenset({EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER})
 ENGAGED = frozenset({EvseStatus.BLOCKED, EvseStatus.CHARGING, EvseStatus.RESERVED})
-ENGAGED_SLOTS = 2
+ENGAGED_SLOTS = 6
 """States in which somebody is at an EVSE now. Where none of our bookings explains it (a walk-in, a parked car, a reservation
-made elsewhere), it is not given to a booking that begins within the current quarter hour or the next: nobody who is there
+made elsewhere), it is not given to a booking that begins within half an hour: nobody who is there
 can be told to leave faster. Later starts are given; a walk-in may stay until the next claim."""
 OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
@@ -161,7 +161,7 @@ class Location:
     free_of_charge: bool = False
 
     def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
-        """Which of `slots` quarter hours from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
+        """Which of `slots` slots from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
         opened = open_slots(self.opening_times, self.time_zone, slot0, slots)
         close(opened, slot0, (item for item in self.blocked if item.evse_id is None))
         return opened

@@ -13,6 +13,7 @@ from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass,
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
 from shared.money import known_currency
+from shared.slots import SLOT_MINUTES
 from shared.web.conditions import etag_of
 from shared.web.fields import Input, Output, clean_texts
 from shared.web.links import no_link
@@ -232,7 +233,7 @@ class LocationSummary(Output):
 
 
 class Timeslot(Output):
-    """A stretch of quarter hours in which the same number of EVSEs is free. `min_power` and `max_power` are W (OCPI)."""
+    """A stretch of slots in which the same number of EVSEs is free. `min_power` and `max_power` are W (OCPI)."""
 
     start_date_time: datetime
     end_date_time: datetime
@@ -248,7 +249,7 @@ class Calendar(Output):
     power_kw: float
     begin_from: datetime
     end_before: datetime
-    timeslot_increment: int = 15
+    timeslot_increment: int = SLOT_MINUTES
     available_timeslots: list[Timeslot]
 
 
