@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from functions.stations.domain import BookingTerms
 from functions.tariffs.bills import Price
 from functions.tariffs.quotes import Quote
+from shared.energy import session_minutes
 from shared.errors import Invalid, WrongState
 from shared.slots import slot_after, slot_start, slots_of
 
@@ -127,6 +128,11 @@ def check_period(start: datetime, end: datetime) -> range:
 def end_of(start: datetime, minutes: float) -> datetime:
     """When a period of so many minutes from `start` ends: whole minutes, at least one."""
     return start + timedelta(minutes=max(1, math.ceil(minutes - 1e-9)))
+
+
+def minutes_for(energy_kwh: float, terms: BookingTerms, *, power_kw: float, vehicle_kw: float | None) -> float:
+    """Minutes that are booked for an energy: what it takes at most so fast, and no less than the location books."""
+    return max(session_minutes(energy_kwh, power_kw, vehicle_kw), terms.min_booking_minutes)
 
 
 class Cancellation(BaseModel):

@@ -33,6 +33,7 @@ from functions.booking.domain import (
     check_period,
     check_transition,
     end_of,
+    minutes_for,
     missed_at,
 )
 from functions.booking.events import (
@@ -53,9 +54,8 @@ from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
-from shared.energy import session_minutes
 from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, WrongState
-from shared.slots import slot_after, slot_of, slot_start, slots_of
+from shared.slots import SLOTS_A_QUARTER, slot_after, slot_of, slot_start, slots_of
 from shared.tx import Tx
 
 MINUTE = timedelta(minutes=1)
@@ -135,10 +135,11 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     first_full: tuple[Pool, datetime] | None = None
     unpriced: PriceNotKnown | None = None
     for pool in pools:
-        minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
+        terms, kwh = location.booking_terms, request.energy_kwh or 0.0
+        minutes = request.duration_minutes or minutes_for(kwh, terms, power_kw=pool.power_kw, vehicle_kw=vehicle_kw)
         end = end_of(request.start, minutes)
         slots = check_period(request.start, end)
-        check_allowed(tx, limits, location, location.booking_terms, request.start, end)
+        check_allowed(tx, limits, location, terms, request.start, end)
         try:
             tariff_id = stations.tariff_at(tx=tx, pool=pool, at=request.start)
         except PriceNotKnown as error:
@@ -149,7 +150,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             first_full = first_full or (pool, end)
             continue
         wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
-        placed = placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
+        placed = placed_period(tx, location, placement, tariff_id, terms, request.start, end, wish)
         booking = _new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
@@ -279,8 +280,9 @@ def check_allowed(
     *,
     moved: bool = False,
 ) -> None:
-    """Raises Invalid for a start before the present slot or a closed location, LimitReached for the first limit in the way."""
-    if slot_of(start) < slot_of(tx.now):
+    """Raises Invalid for a start before the present quarter hour, which many a client names for now, or a closed location,
+    LimitReached for the first limit in the way."""
+    if slot_of(start) // SLOTS_A_QUARTER < slot_of(tx.now) // SLOTS_A_QUARTER:
         raise Invalid.one("start", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
     refusal = limits.refusal(terms, location.id, start, end, moved=moved)
     if refusal is not None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from functions.booking import service as booking
+from functions.booking.domain import minutes_for
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
 from functions.optimizer.core.candidates import PoolRates
@@ -17,11 +18,11 @@ from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, Ci
 from functions.optimizer.core.occupancy import Occupancy
 from functions.optimizer.needs import ChargingNeeds
 from functions.stations import service as stations
-from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
+from functions.stations.domain import ENGAGED_SLOTS, BookingTerms, Location, Pool
 from functions.stations.enums import PriceKnowledge
 from functions.tariffs.domain import Tariff, chosen
 from functions.tariffs.rates import RateTables
-from shared.energy import CHARGE_EFFICIENCY, session_minutes
+from shared.energy import CHARGE_EFFICIENCY
 from shared.slots import slot_after, slot_of, slot_start
 from shared.tx import Tx
 
@@ -210,11 +211,12 @@ def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) ->
     opened = around.occupancy.open.copy()
     for index, pool in enumerate(around.pools):
         terms = locations[pool.location_id].booking_terms
-        for begin, until in limits.closed(terms, pool.location_id, minutes=_minutes(needs, pool)):
+        for begin, until in limits.closed(terms, pool.location_id, minutes=_minutes(needs, pool, terms)):
             opened[0, index, max(0, begin - around.slot0) : max(0, until - around.slot0)] = False
     return replace(around, occupancy=replace(around.occupancy, open=opened))
 
 
-def _minutes(needs: ChargingNeeds, pool: Pool) -> int:
-    """Minutes a session takes at a pool, as a booking of it counts them."""
-    return max(1, math.ceil(session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw) - 1e-9))
+def _minutes(needs: ChargingNeeds, pool: Pool, terms: BookingTerms) -> int:
+    """Minutes that are booked for what is needed at a pool."""
+    minutes = minutes_for(needs.energy_kwh, terms, power_kw=pool.power_kw, vehicle_kw=needs.max_power_kw)
+    return max(1, math.ceil(minutes - 1e-9))

@@ -18,7 +18,7 @@ from functions.stations.schemas import (
     pools_of,
 )
 from shared.errors import Invalid
-from shared.slots import SLOTS_A_DAY, slot_after, slot_of, slot_start
+from shared.slots import SLOT, SLOTS_A_DAY, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MAX_RANGE = timedelta(days=7)
@@ -135,7 +135,7 @@ def calendars(
     stop = slot_after(end) if end is not None else begin + SLOTS_A_DAY
     if stop <= begin:
         raise Invalid.one("to", "must be after from")
-    if stop - begin > MAX_RANGE / timedelta(minutes=15):
+    if stop - begin > MAX_RANGE / SLOT:
         raise Invalid.one("to", "may be at most 7 days after from")
     busy = busy_slots(tx, [location], begin, stop)
     opened = location.opened(slot_start(begin), stop - begin)

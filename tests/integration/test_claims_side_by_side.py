@@ -83,7 +83,7 @@ def clients(root: Path, address: str, folder: Path, **given: Any) -> subprocess.
 
 def held(platform: Platform) -> tuple[list[Any], dict[tuple[bytes, int], Any]]:
     """The bookings that stand, and whose each claim is."""
-    rows = platform.read(lambda tx: tx.execute(sa.select(booking).where(booking.c.status.in_(LIVE))).all())
+    rows = platform.read(lambda tx: list(tx.execute(sa.select(booking).where(booking.c.status.in_(LIVE)))))
     claims = platform.read(lambda tx: tx.execute(sa.select(slot_claim)).all())
     return rows, {(row.evse_id, slot_of(row.slot_start)): row.booking_id for row in claims}
 
