@@ -300,6 +300,23 @@ def test_an_account_without_a_password_signs_in_anew_for_what_is_sensitive(linke
         assert act(fresh, path).status_code in (202, 204), path
 
 
+def test_a_fresh_sign_in_stays_fresh_through_our_second_factor_and_a_wrong_code(linked: World, clock: ManualClock) -> None:
+    app = set_up(linked, finish(linked, begin_anew(linked)).json(), password=None)
+    clock.advance(timedelta(minutes=5))
+    challenge = finish(linked, begin_anew(linked))
+    assert challenge.status_code == 202, challenge.text
+    answer = {"challenge": challenge.json()["challenge"]}
+    path = f"{API}/accounts/login/second-factor"
+    assert linked.client.post(path, json=answer | {"code": app.wrong_code()}).status_code == 401
+    tokens = linked.client.post(path, json=answer | {"code": app.code()}).json()
+    clock.advance(timedelta(minutes=9))
+    done = linked.client.post(f"{API}/accounts/me/email", json=SENSITIVE["email"], headers=bearer(tokens))
+    assert done.status_code == 202, done.text
+    clock.advance(timedelta(minutes=1))
+    late = linked.client.post(f"{API}/accounts/me/email", json=SENSITIVE["email"], headers=bearer(tokens))
+    assert late.json()["code"] == "FRESH_SIGN_IN_NEEDED", "it counts from the provider's proof, not from the code"
+
+
 def test_an_account_with_a_password_gives_it_for_what_is_sensitive(linked: World) -> None:
     """Also in a session that has just been made: by password, and by a provider's fresh sign-in."""
     own = newcomer(linked)
