@@ -39,7 +39,10 @@ def is_own_origin(origin: str, *, host: str, settings: Settings) -> bool:
     public = urlsplit(settings.public_url)
     if origin in settings.allowed_origins or origin == f"{public.scheme}://{public.netloc}":
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # what no browser sends: a bracket that is not closed, letters that stand for others
+        return False
     return (
         bool(host)
         and origin == f"{parts.scheme}://{host}"

@@ -85,6 +85,11 @@ FOREIGN = [
     "http://127.0.0.1:7071.evil.example",
     "http://127.0.0.1:7072",
     "https://127.0.0.1:7071",
+    "http://[::1",
+    "https://[not-an-address]",
+    "http://127.0.0.1:abc",
+    "http://127.0.0.1:99999",
+    "//",
 ]
 
 
@@ -161,6 +166,11 @@ def test_an_access_token_is_no_session_cookie(world: World) -> None:
         ("", "api.example.org", False),
         ("null", "null", False),
         ("https://", "", False),
+        ("http://[::1", "[::1", False),
+        ("https://[::1", "[::1", False),
+        ("https://a\u2100b", "a\u2100b", False),
+        ("http://localhost:abc", "localhost:7071", False),
+        ("http://[::1]:7071", "[::1]:7071", True),
     ],
 )
 def test_which_origins_are_ours(origin: str, host: str, is_own: bool) -> None:
