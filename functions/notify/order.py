@@ -113,8 +113,8 @@ def after(event: Event, word: Word, told: Told, way: Way) -> Told:
     say nothing of how the booking stands: what does is still to be told, and may be held at that moment.
     """
     known = told.outside or (told.revision < 0 and not isinstance(event, BookingReserved))
-    says_state = not isinstance(event, BookingReminder | EvseRevealed | EvseChanged)
-    revision = max(told.revision, word.revision) if says_state else told.revision
+    overtakes = word.subject == word.whole and not isinstance(event, BookingReminder)
+    revision = max(told.revision, word.revision) if overtakes else told.revision
     return replace(told, revision=revision, outside=known or way is Way.OUTSIDE)
 
 
