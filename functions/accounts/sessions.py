@@ -132,7 +132,7 @@ def open_session(
     repository.add_session(tx, session)
     told: dict[str, Any] = {"user_id": str(user.id), "role": user.role, "address": session.address}
     told |= {"session_id": str(session.id), "second_factor": has_shown_factor, "by_provider": proven_at is not None}
-    telemetry.security.info("signed in", extra=told)
+    tx.when_committed(lambda: telemetry.security.info("signed in", extra=told))
     return _tokens(tx, user, session.id)
 
 
