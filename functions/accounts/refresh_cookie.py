@@ -95,6 +95,13 @@ def clear(response: Response) -> None:
     _set(response, "", max_age=0)
 
 
+def clear_with(error: BadCredentials) -> None:
+    """Has the answer of a refused refresh make the browser forget its cookie, which is good for nothing any more."""
+    response = Response()
+    clear(response)
+    error.headers["Set-Cookie"] = response.headers["set-cookie"]
+
+
 def _set(response: Response, value: str, *, max_age: int) -> None:
     response.set_cookie(COOKIE, value, max_age=max_age, path=PATH, secure=True, httponly=True, samesite="strict")
 
