@@ -245,7 +245,15 @@ def managed_ids(*, tx: Tx, limit: int = 1000) -> list[uuid.UUID]:
 
 
 def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
-    """Loads approved locations from a city folder. Returns their ids in order."""
+    """Loads approved locations from a city folder. Returns their ids in order. Raises Invalid where a tariff is in another
+    currency than its location."""
+    for record in records:
+        standing = (*record.tariffs.values(), *(item for others in record.other_tariffs.values() for item in others))
+        other = next((item for item in standing if item.currency != record.currency), None)
+        if other is not None:
+            raise Invalid.one(
+                f"{record.external_id} tariffs", f"{other.id!r} must be in {record.currency}, not in {other.currency}"
+            )
     return repository.insert_records(tx, owner_id, records)
 
 

@@ -15,6 +15,7 @@ from functions.stations import service as stations
 from functions.stations.domain import BookingTerms
 from functions.stations.tables import location as location_table
 from functions.tariffs.domain import Tariff
+from shared.errors import Invalid
 from shared.tx import Tx
 from tests.support.world import CCS, TYPE2, World
 
@@ -262,3 +263,8 @@ def test_a_booking_that_moves_beyond_its_tariff_takes_the_next(world: World) -> 
     assert (refused.status_code, refused.json()["code"]) == (409, "PRICE_NOT_KNOWN")
     stands = driver.get(f"/booking/bookings/{made['id']}").json()
     assert stands["period"]["start"] == "2026-03-02T13:00:00Z"
+
+
+def test_no_place_is_loaded_with_a_tariff_in_another_currency(world: World) -> None:
+    with pytest.raises(Invalid, match="'t' must be in EUR, not in GBP"):
+        world.location(tariff=priced(("ENERGY", 0.50), currency="GBP"))
