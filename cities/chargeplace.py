@@ -107,7 +107,7 @@ def _session(row: Row, seen: set[str], order: Order) -> CitySession | str:
     if isinstance(times, str):
         return times
     try:
-        energy = number(values["Total kWh"])
+        energy = number(values["Total kWh"], ".")
     except ValueError:
         return "kWh is not a number"
     if not 0 <= energy <= most_kwh(values, times):
