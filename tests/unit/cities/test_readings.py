@@ -192,6 +192,27 @@ def test_a_free_city_says_that_it_is_free(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cost", "end", "free"),
+    [
+        ("", "10:30", True),
+        ("0.00", "10:30", True),
+        ("£0", "10:30", True),
+        ("3.5", "10:30", False),
+        ("some", "10:30", False),
+        ("3.5", "9:30", False),
+    ],
+)
+def test_a_place_whose_sessions_name_a_cost_is_not_free(tmp_path: Path, cost: str, end: str, free: bool) -> None:
+    """Three sessions of Dundee's cost 3.50, and the tariff said that it was free."""
+    row = GOOD.replace("1,100", "2,100").replace("10:30,12.5,0", f"{end},12.5,{cost}")
+    report = import_city(chargeplace(tmp_path / "in", GOOD, row), tmp_path / "out", progress=silent)
+    city = load_city(tmp_path / "out")
+    assert bool(city.tariffs_of("100-2", "2")) is free
+    assert not city.free_of_charge, "what has no tariff has no known price"
+    assert any(note.startswith("price not known at CPS001, 1 of 1 connectors") for note in report.notes) is not free
+
+
+@pytest.mark.parametrize(
     "data",
     [EVENTS.encode() + b"\n" + GOOD.encode() + b"\n1,\x00,2\n", EVENTS.encode("utf-16"), b"", b"\xff\xfe\x00", b'"' * 200_000],
 )
