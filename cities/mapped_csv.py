@@ -67,23 +67,27 @@ class _Written:
         self.zones, self.currencies, self.countries = Counter[str](), Counter[str](), Counter[str]()
         self.zone_of: dict[str, str] = {}
         """By evse_id."""
-        self._evses: dict[tuple[str, str], str] = {}
+        self._by_both: dict[tuple[str, str], set[str]] = {}
         self._by_uid: dict[str, set[str]] = {}
+        self._by_location: dict[str, set[str]] = {}
 
     def add(self, evse_id: str, location: str, uid: str, zone: str) -> None:
         """An EVSE."""
         self.zone_of[evse_id] = zone
-        self._evses[location.casefold(), uid.casefold()] = evse_id
+        # Two parties may have a location of the same id: a session that names no party then means neither.
+        self._by_both.setdefault((location.casefold(), uid.casefold()), set()).add(evse_id)
+        self._by_location.setdefault(location.casefold(), set()).add(evse_id)
         self._by_uid.setdefault(uid.casefold(), set()).add(evse_id)
 
     def find(self, location: str, uid: str) -> str | None:
-        """The EVSE of a location's id and a uid, either of which may be empty where the other says enough."""
+        """The EVSE of a location's id and a uid, either of which may be empty where the other says enough; None where they mean
+        none, or more than one."""
         if location and uid:
-            return self._evses.get((location.casefold(), uid.casefold()))
-        if uid:
+            candidates = self._by_both.get((location.casefold(), uid.casefold()), set())
+        elif uid:
             candidates = self._by_uid.get(uid.casefold(), set())
         else:
-            candidates = {evse for (of, _), evse in self._evses.items() if of == location.casefold()} if location else set()
+            candidates = self._by_location.get(location.casefold(), set()) if location else set()
         return next(iter(candidates)) if len(candidates) == 1 else None
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cities.importing import import_city, recognise
+from cities.mapped_csv import _Written
 from functions.optimizer.core.city import load_city, load_sessions
 from tests.unit.cities.test_importing import silent
 
@@ -196,3 +197,14 @@ def test_a_power_that_can_be_read_two_ways_is_left_out_unless_the_map_says_its_m
     if not said:
         reasons = [item.reason for item in report.left_out if item.file == "points.csv"]
         assert reasons == ["max_power_kw can be read two ways: '7.400'"]
+
+
+def test_a_session_means_an_evse_of_two_parties_only_where_it_says_which() -> None:
+    """The last that was written got the sessions of both."""
+    written = _Written()
+    written.add("GB*ONE*L1*E1", "L1", "E1", "UTC")
+    written.add("GB*TWO*L1*E1", "L1", "E1", "UTC")
+    written.add("GB*TWO*L1*E2", "l1", "e2", "UTC")
+    written.add("L3*E3", "L3", "E3", "UTC")
+    asked = [("L1", "E1"), ("", "E1"), ("L1", ""), ("L1", "E2"), ("", "E2"), ("L3", ""), ("", "")]
+    assert [written.find(*one) for one in asked] == [None, None, None, "GB*TWO*L1*E2", "GB*TWO*L1*E2", "L3*E3", None]
