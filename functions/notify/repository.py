@@ -79,9 +79,9 @@ def give_up(tx: Tx, message_id: str) -> None:
     waiting = sa.select(delivery.c.id, delivery.c.content).where(
         delivery.c.message_id == message_id, delivery.c.status == "PENDING"
     )
-    for delivery_id, content in tx.execute(for_update(waiting.order_by(delivery.c.id), tx.conn)).all():
-        values = {} if content.get("keep", True) else FORGOTTEN
-        changed = sa.update(delivery).where(delivery.c.id == delivery_id)
+    for row in tx.execute(for_update(waiting.order_by(delivery.c.id), tx.conn)).all():
+        values = {} if row.content.get("keep", True) else FORGOTTEN
+        changed = sa.update(delivery).where(delivery.c.id == row.id)
         tx.execute(changed.values(status="GIVEN_UP", settled_at=tx.now, **values))
 
 
