@@ -12,6 +12,7 @@ from functions.optimizer.core.candidates import DETOUR, MAX_WAIT_MIN, RESERVE_KW
 from functions.optimizer.core.city import CityFolder
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, REJECTION_COST
 from functions.stations.domain import Connector
+from functions.tariffs.domain import chosen
 from functions.tariffs.pricing import SessionPeriod, price_session
 from shared.energy import CHARGE_EFFICIENCY
 from shared.geo import great_circle_km
@@ -149,17 +150,20 @@ class Streets:
         if wait > MAX_WAIT_MIN:
             self.tally.outcomes.append(RequestOutcome(False, reason="ALL_FULL"))
             return
-        self._charge(trip, evse, plug, begin, wait)
+        self._charge(trip, site, evse, plug, begin, wait)
 
-    def _charge(self, trip: _Trip, evse: str, plug: Connector, begin: datetime, wait: float) -> None:
+    def _charge(self, trip: _Trip, site: int, evse: str, plug: Connector, begin: datetime, wait: float) -> None:
         request, city = trip.request, self._city
         hours = request.energy_kwh / (CHARGE_EFFICIENCY * min(plug.max_power_kw, request.max_power_kw))
         end = begin + timedelta(hours=hours)
         recorded = request.session.end - request.session.start
         self._free_at[evse] = max(end, begin + recorded) if self._stay is Stay.RECORDED else end
-        tariff, price = city.tariff_of(evse, plug.connector_id), 0.0
-        if tariff is not None:
-            quote = price_session(tariff, time_zone=city.time_zone, periods=[SessionPeriod(begin, end, request.energy_kwh)])
+        tariffs, price = city.tariffs_of(evse, plug.connector_id), 0.0
+        number = chosen(tariffs, begin)
+        if number is not None:
+            zone = city.locations[site].time_zone or city.time_zone
+            periods = [SessionPeriod(begin, end, request.energy_kwh)]
+            quote = price_session(tariffs[number], time_zone=zone, periods=periods)
             price = to_major(quote.total_minor, quote.currency)
         a, b, c, d = DEFAULT_WEIGHTS
         cost = a * wait / 60 + b * price / self._price_unit + c * trip.km / 10 + d * hours
@@ -168,7 +172,7 @@ class Streets:
     def _plugs(self, site: int, trip: _Trip) -> list[tuple[str, Connector]]:
         return [
             (evse, plug)
-            for evse, connectors in self._city.locations[site].evses
+            for evse, connectors in self._city.locations[site].usable()
             for plug in connectors
             if plug.standard in trip.request.standards
         ]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.stations.enums import EvseStatus, LocationStatus, PriceKnowledge, power_class
 from functions.stations.opening import Hours, close, open_slots
-from functions.tariffs.domain import Tariff
+from functions.tariffs.domain import Tariff, chosen
 from shared.slots import slot_after, slot_of
 
 if TYPE_CHECKING:
@@ -109,11 +109,17 @@ class Pool:
         """All its tariffs, in the owner's order."""
         return () if self.tariff_id is None else (self.tariff_id, *self.other_tariff_ids)
 
-    @property
-    def price(self) -> PriceKnowledge:
-        """What there is to know of its price, whatever the day."""
-        if self.tariff_id is not None:
-            return PriceKnowledge.TARIFF
+    def price_at(self, tariffs: Mapping[uuid.UUID, Tariff], at: datetime) -> PriceKnowledge:
+        """What there is to know of the price of a session that starts at an instant; `tariffs` has those of the pool."""
+        return self._price(chosen([tariffs[tariff_id] for tariff_id in self.tariff_ids], at) is not None)
+
+    def price_from(self, tariffs: Mapping[uuid.UUID, Tariff], at: datetime) -> PriceKnowledge:
+        """What there is to know of the price of some session that starts at an instant or later."""
+        return self._price(not all(tariffs[tariff_id].ended(at) for tariff_id in self.tariff_ids))
+
+    def _price(self, has_tariff: bool) -> PriceKnowledge:
+        if self.tariff_ids:
+            return PriceKnowledge.TARIFF if has_tariff else PriceKnowledge.NOT_KNOWN
         return PriceKnowledge.FREE if self.free_of_charge else PriceKnowledge.NOT_KNOWN
 
 
