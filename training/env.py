@@ -25,8 +25,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from functions.optimizer.core.candidates import MAX_ROWS, Candidates, Requests
+from functions.optimizer.core.candidates import MAX_ROWS, Candidates
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import SPLIT_SEEDS, Split, day, drivers_own_weights
 from training.scenarios.recorded_city import city_scenario
 from training.scenarios.registry import named

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, PoolRates, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, PoolRates, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City
 from functions.optimizer.core.features import FEATURE_HASH, Climatology, features
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
+from shared.slots import SLOTS_A_QUARTER
 
-PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v1.npz"
+PATH = Path(__file__).parents[1] / "tests" / "golden" / "decision_core_v2.npz"
 STATES = 50
-SLOTS = 144
+QUARTERS = 144
+SLOTS = QUARTERS * SLOTS_A_QUARTER
 STANDARDS = ("IEC_62196_T2", "IEC_62196_T2_COMBO", "CHADEMO")
 
 
@@ -41,6 +44,15 @@ class Lcg:
         return self.uniform(0, high, count).astype(np.int64)
 
 
+def by_slot(quarters: np.ndarray) -> np.ndarray:
+    """Values of quarter hours [..., P, QUARTERS] as those of slots [..., P, SLOTS]; each pool's quarters begin at another one,
+    so that sessions meet every change."""
+    slots = np.repeat(quarters, SLOTS_A_QUARTER, axis=-1)
+    for pool in range(quarters.shape[-2]):
+        slots[..., pool, :] = np.roll(slots[..., pool, :], pool % SLOTS_A_QUARTER, axis=-1)
+    return slots
+
+
 def setting() -> tuple[City, PoolRates, Climatology]:
     """The city of the golden states: 24 locations, one or two pools each."""
     rng = Lcg(7)
@@ -58,11 +70,12 @@ def setting() -> tuple[City, PoolRates, Climatology]:
         capacity=1 + rng.integers(4, pools),
         price_unit=12.0,
     )
-    energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 96 < 32, 0.75, 1.0)
+    energy = rng.uniform(0.2, 0.7, pools)[:, None] * np.where(np.arange(SLOTS) % 288 < 96, 0.75, 1.0)
     hourly = np.where(rng.uniform(0, 1, pools) < 0.3, 1.2, 0.0)[:, None] * np.ones(SLOTS)
     rates = PoolRates.build(energy, hourly, np.where(rng.uniform(0, 1, pools) < 0.2, 0.5, 0.0))
-    shape = (pools, SLOTS)
-    known = Climatology(*(rng.uniform(0, high, pools * SLOTS).reshape(shape) for high in (1.0, 2.0, 0.2)))
+    known = Climatology(
+        *(by_slot(rng.uniform(0, high, pools * QUARTERS).reshape(pools, QUARTERS)) for high in (1.0, 2.0, 0.07))
+    )
     return city, rates, known
 
 
@@ -71,10 +84,10 @@ def states() -> tuple[Requests, Occupancy]:
     city, _, _ = setting()
     rng = Lcg(11)
     pools = len(city.capacity)
-    share = rng.uniform(0, 1, STATES * pools * SLOTS).reshape(STATES, pools, SLOTS)
+    share = by_slot(rng.uniform(0, 1, STATES * pools * QUARTERS).reshape(STATES, pools, QUARTERS))
     load = rng.uniform(0.1, 1.3, STATES)[:, None, None]
     busy = np.minimum(np.floor(share * load * (city.capacity[:, None] + 1)), city.capacity[:, None]).astype(np.int64)
-    opened = rng.uniform(0, 1, STATES * pools * SLOTS).reshape(STATES, pools, SLOTS) > 0.02
+    opened = by_slot(rng.uniform(0, 1, STATES * pools * QUARTERS).reshape(STATES, pools, QUARTERS)) > 0.02
     book_min = rng.uniform(0, 600, STATES)
     battery = np.array([40.0, 60.0, 77.0])[rng.integers(3, STATES)]
     need = np.minimum(rng.uniform(4, 50, STATES), 0.7 * battery)
@@ -83,6 +96,7 @@ def states() -> tuple[Requests, Occupancy]:
         sum(1 << STANDARD_BIT[name] for index, name in enumerate(STANDARDS) if mask >> index & 1) for mask in masks.tolist()
     ]
     weights = rng.uniform(0, 1, STATES * 4).reshape(STATES, 4)
+    bound = np.arange(STATES) % 4 == 1  # every fourth is going somewhere
     requests = Requests.build(
         size=STATES,
         book_min=book_min,
@@ -99,6 +113,8 @@ def states() -> tuple[Requests, Occupancy]:
         latest_min=np.where(rng.uniform(0, 1, STATES) < 0.3, book_min + rng.uniform(60, 500, STATES), np.inf),
         radius_km=np.where(rng.uniform(0, 1, STATES) < 0.3, rng.uniform(0.5, 8, STATES), np.inf),
         env=np.arange(STATES),
+        to_latitude=np.where(bound, rng.uniform(51.0, 55.0, STATES), np.nan),
+        to_longitude=np.where(bound, rng.uniform(5.0, 5.2, STATES), np.nan),
     )
     return requests, Occupancy(busy, opened, 75.0)
 

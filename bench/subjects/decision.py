@@ -14,10 +14,11 @@ from onnx import numpy_helper
 from bench.harness import fixtures, stats
 from bench.harness.results import Figure
 from bench.harness.subject import Sample
-from functions.optimizer.core.candidates import MAX_ROWS, PoolRates, Requests, candidates
+from functions.optimizer.core.candidates import MAX_ROWS, PoolRates, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import Climatology, observe
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.manifest import MODEL, POLICY_NAME
 from functions.optimizer.models.policy import LoadedModel, rank
 from functions.optimizer.models.registry import SHIPPED, in_folder, open_version

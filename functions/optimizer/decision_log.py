@@ -8,7 +8,7 @@ import numpy as np
 
 from functions.optimizer.core.objective import TERMS
 from functions.optimizer.serving import Decision
-from shared.slots import slot_start
+from shared.slots import SLOT_S, slot_start
 
 
 def decision_record(
@@ -18,8 +18,9 @@ def decision_record(
     for `reason`; `why` says either in words.
 
     `candidates` are columns of equal length, cheapest first: `pool` indexes `pools` (whose `location` indexes `locations`),
-    `start` and `length` are slots of 15 minutes from `begins_at` on, `wait_min` and `duration_min` minutes, `price` in major
-    units of `currency`, `km` by road, `cost` the sum of the four `terms` (cost), `score` the policy's (higher is better).
+    `start` and `length` are slots of `slot_minutes` from `begins_at` on, `begin_min` minutes from it, `wait_min` and
+    `duration_min` minutes, `price` in major units of `currency`, `km` by road, `cost` the sum of the four `terms` (cost),
+    `score` the policy's (higher is better).
     `chosen_row` and the shadow's `row` are indices of these columns.
     """
     rows, around, ranking = decision.rows, decision.around, decision.ranking
@@ -41,6 +42,7 @@ def decision_record(
         "price_unit": round(around.city.price_unit, 6),
         "currency": around.city.currency,
         "begins_at": slot_start(around.slot0).isoformat(),
+        "slot_minutes": SLOT_S // 60,
         "locations": [{"id": str(around.locations[index].id), "name": around.locations[index].name} for index in locations],
         "pools": [
             {
@@ -55,6 +57,7 @@ def decision_record(
             "pool": pool.tolist(),
             "start": rows.start[0, :count].tolist(),
             "length": rows.length[0, :count].tolist(),
+            "begin_min": _rounded(rows.begin_min[0, :count], 0),
             "wait_min": _rounded(rows.wait_min[0, :count], 1),
             "price": _rounded(rows.price[0, :count], 3),
             "km": _rounded(rows.km[0, :count], 3),

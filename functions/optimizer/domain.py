@@ -58,9 +58,9 @@ class Offer:
     power_kw: float
     start: datetime
     end: datetime
-    """When the last slot ends; charging may be over before."""
+    """Of the booking; charging may be over before."""
     distance_km: float
-    """By road."""
+    """By road; with a destination the detour."""
     travel_minutes: float
     arrival: datetime
     wait_minutes: float

@@ -1,13 +1,18 @@
 """Why a row was chosen, or none could be, in words. Pure."""
 
+import math
+
 import numpy as np
 
 from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.features import ROW_FEATURES, Climatology
+from functions.optimizer.core.places import SPEED_KMH
 from functions.stations.enums import PowerClass
+from shared.slots import SLOTS_AN_HOUR
 
 EXPLANATIONS = {
     "OUT_OF_REACH": "No station is within reach of the battery, or of the radius asked for.",
+    "NEEDS_MORE_STOPS": "The trip needs more than one stop.",
     "NO_CONNECTOR": "No station within reach has a connector that fits the vehicle.",
     "WINDOW_TOO_SHORT": "The time given is too short to drive to a station and charge that much there.",
     "CLOSED": "Every station that fits is closed at that time.",
@@ -63,7 +68,7 @@ def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> 
     farther = float(rows.km[0, row] - rows.km[0, nearest])
     if farther >= 0.1:
         parts.append(f"{farther:.1f} km farther than the nearest")
-    done = [float(rows.start[0, item] * 15 + rows.duration_min[0, item]) for item in (row, nearest)]
+    done = [float(rows.begin_min[0, item] + rows.duration_min[0, item]) for item in (row, nearest)]
     sooner = done[1] - done[0]
     if abs(sooner) >= 1:
         parts.append(f"done {abs(sooner):.0f} min {'sooner' if sooner > 0 else 'later'}")
@@ -71,6 +76,25 @@ def reason_in_words(rows: Candidates, row: int, nearest: int, currency: str) -> 
     if abs(cheaper) >= 0.005:
         parts.append(f"{abs(cheaper):.2f} {currency} {'cheaper' if cheaper > 0 else 'dearer'}")
     return ", ".join(parts) or "as good as the nearest"
+
+
+def more_stops(gets_km: float) -> str:
+    """Why a trip cannot be finished with one stop, and how far it gets."""
+    return f"The trip needs more than one stop: with one you get {math.floor(gets_km)} km towards your destination."
+
+
+def on_the_way_in_words(rows: Candidates, row: int, at_the_end: int, currency: str) -> str:
+    """What row `row` (of request 0) costs on the way to a destination: `4 minutes off your way, 2.10 EUR cheaper than at the
+    destination`. `at_the_end` is the row nearest the destination."""
+    off = round(float(rows.km[0, row]) / SPEED_KMH * 60)
+    where = "on your way" if off < 1 else f"{off} {'minute' if off == 1 else 'minutes'} off your way"
+    parts = ["at the destination" if row == at_the_end else where]
+    if rows.wait_min[0, row] >= 1:
+        parts.append(f"{rows.wait_min[0, row]:.0f} min after arrival")
+    cheaper = float(rows.price[0, at_the_end] - rows.price[0, row])
+    if abs(cheaper) >= 0.005:
+        parts.append(f"{abs(cheaper):.2f} {currency} {'cheaper' if cheaper > 0 else 'dearer'} than at the destination")
+    return ", ".join(parts)
 
 
 def spares_the_last(rows: Candidates, features: np.ndarray, row: int, cheapest: int) -> bool:
@@ -95,7 +119,7 @@ def peak_hour(known: Climatology, pool: int, start: int, stop: int, hour0: float
     for table in (known.price[pool], known.demand[pool]):
         if table.any():
             slot = start + int(table[start:stop].argmax())
-            return (hour0 + slot / 4.0) % 24.0 if table[slot] > PEAK * table.mean() else None
+            return (hour0 + slot / SLOTS_AN_HOUR) % 24.0 if table[slot] > PEAK * table.mean() else None
     return None
 
 

@@ -23,6 +23,9 @@ class ChargingNeeds(BaseModel):
     latitude: float
     longitude: float
     """Where the driver sets out, degrees."""
+    destination_latitude: float | None = None
+    destination_longitude: float | None = None
+    """Where the driver is going, degrees; None: nowhere in particular."""
     earliest_departure: datetime
     latest_finish: datetime | None = None
     """When charging must be over; None: any time."""
@@ -41,7 +44,7 @@ class ChargingNeeds(BaseModel):
     weights: tuple[float, float, float, float]
     """Of waiting, price, distance and duration in PROBLEM.md's objective; their sum is 1."""
     radius_km: float | None = None
-    """How far the driver goes at most, as the crow flies; None: as far as the battery allows."""
+    """How far from where they set out the driver charges at most, as the crow flies; None: as far as the battery allows."""
     auto_book: bool = True
     """Whether the best is booked at once; otherwise it is held as an offer."""
 
@@ -68,6 +71,8 @@ class ChargingNeeds(BaseModel):
         return cls(
             latitude=request.origin.latitude,
             longitude=request.origin.longitude,
+            destination_latitude=None if request.destination is None else request.destination.latitude,
+            destination_longitude=None if request.destination is None else request.destination.longitude,
             earliest_departure=earliest_departure,
             latest_finish=request.latest_finish,
             battery_kwh=battery_kwh,

@@ -19,6 +19,10 @@ class Origin(Input):
     longitude: float = Field(ge=-180, le=180, validation_alias=AliasChoices("longitude", "lon"), examples=[5.12])
 
 
+class Destination(Origin):
+    """Where the driver is going, WGS-84 degrees."""
+
+
 class Weights(Input):
     """What matters to the driver; the defaults are the platform's. Only their proportion counts: they are scaled to 1."""
 
@@ -53,6 +57,9 @@ class RecommendationRequest(Input):
     )
     max_power_kw: Annotated[float, Field(ge=0.1, le=1000, examples=[100.0])] | None = None
     origin: Origin
+    destination: Destination | None = Field(
+        None, description="Charge on the way there: distance is then the detour, and the battery must last to the end"
+    )
     earliest_departure: Instant | None = Field(None, description="Unset: now")
     latest_finish: Instant | None = Field(None, description="Charging must be over by then")
     target_soc: Share | None = None

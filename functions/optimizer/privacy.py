@@ -10,7 +10,8 @@ from functions.optimizer.service import cancel_charge_request
 from shared.tx import Tx
 
 ORIGIN_DIGITS = 1
-"""Decimals of a degree (some 10 km) that are left of where somebody set out: enough for a city's demand, not for a home."""
+"""Decimals of a degree (some 10 km) that are left of where somebody set out and went: enough for a city, not for a home."""
+PLACES = ("latitude", "longitude", "destination_latitude", "destination_longitude")
 OPEN = (ChargeRequestStatus.QUEUED, ChargeRequestStatus.OFFERED)
 
 
@@ -41,16 +42,14 @@ def cancel_open(*, tx: Tx, user_id: uuid.UUID, cause: CancellationCause | None =
 def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
     """Gives a user's charge requests to a random id that stands for nobody. Returns how many.
 
-    They lose their vehicle, keep a rounded origin, and their decisions are deleted: distances would give the origin away.
+    They lose their vehicle, keep a rounded origin and destination, and their decisions are deleted: distances would
+    give both away.
     """
     requests = repository.of_user(tx, user_id, before=None, limit=None)
     for request in requests:
-        needs = request.needs.model_copy(
-            update={
-                "latitude": round(request.needs.latitude, ORIGIN_DIGITS),
-                "longitude": round(request.needs.longitude, ORIGIN_DIGITS),
-            }
-        )
+        places = {name: getattr(request.needs, name) for name in PLACES}
+        rounded = {name: None if value is None else round(value, ORIGIN_DIGITS) for name, value in places.items()}
+        needs = request.needs.model_copy(update=rounded)
         repository.update(tx, request.id, user_id=pseudonym, vehicle_id=None, decision=None, wish=needs.model_dump(mode="json"))
         repository.delete_decision(tx, request.id)
     return len(requests)

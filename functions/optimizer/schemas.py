@@ -118,12 +118,14 @@ class WeighedPool(Output):
 
 class Columns(Output):
     """Every row that was weighed, cheapest first, in columns of equal length: `pool` indexes the decision's `pools`; `start`
-    and `length` are slots of 15 minutes from its `begins_at` on; `price` in major units, `km` by road; `score` is the
+    and `length` are slots of `slot_minutes` from its `begins_at` on, `begin_min` minutes from it (null in decisions on quarter
+    hours, which began with their slot); `price` in major units, `km` by road; `score` is the
     policy's, higher is better."""
 
     pool: list[int]
     start: list[int]
     length: list[int]
+    begin_min: list[float] | None = None
     wait_min: list[float]
     price: list[float]
     km: list[float]
@@ -162,6 +164,7 @@ class WholeDecision(Output):
     price_unit: float
     currency: str
     begins_at: datetime
+    slot_minutes: int = 15
     locations: list[WeighedLocation]
     pools: list[WeighedPool]
     candidates: Columns

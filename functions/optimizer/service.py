@@ -19,7 +19,6 @@ from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import decision_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Offer, check_transition
 from functions.optimizer.events import ChargeRequested, ChargeRequestOffered, ChargeRequestUnsatisfiable
-from functions.optimizer.explanations import EXPLANATIONS
 from functions.optimizer.models.registry import ModelRegistry, describe
 from functions.optimizer.needs import ChargingNeeds
 from functions.optimizer.payloads import ChargeRequestCreate, RecommendationRequest
@@ -134,17 +133,11 @@ def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationReq
             policy=decision.ranking.policy,
             fallback=decision.ranking.fallback,
             reason=decision.reason,
-            explanation=_explained(decision),
+            explanation=None if decision.reason is None else decision.explanation(decision.reason),
             generated_at=tx.now,
         )
 
     return platform.read(read, actor=actor)
-
-
-def _explained(decision: serving.Decision) -> str | None:
-    if decision.refusal is not None:
-        return decision.refusal.detail
-    return None if decision.reason is None else EXPLANATIONS[decision.reason]
 
 
 def handle(platform: Platform, *, consumer: str, message_id: str, event: ChargeRequested | HoldExpired) -> None:
@@ -309,7 +302,7 @@ def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reaso
         return
     status = ChargeRequestStatus.UNSATISFIABLE
     check_transition(request.status, status)
-    explanation = refused.detail if reason == "LIMIT_REACHED" and refused else EXPLANATIONS[reason]
+    explanation = refused.detail if reason == "LIMIT_REACHED" and refused else decision.explanation(reason)
     record = _record(decision, first=len(decision), look=2)
     if isinstance(refused, LimitReached):
         record["limit"] = refused.details

@@ -1,6 +1,7 @@
 """From a driver's needs to ranked offers: the surroundings, the core's candidates, the policy's ranking."""
 
 import functools
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,18 +10,34 @@ import numpy as np
 from functions.booking import service as booking
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
-from functions.optimizer.core.candidates import Candidates, Reason, Requests, candidates
-from functions.optimizer.core.city import standard_bits
+from functions.optimizer.core.candidates import NOTHING, Candidates, Reason, candidates
 from functions.optimizer.core.features import Climatology, features, observe
 from functions.optimizer.core.objective import TERMS, cost_terms
+from functions.optimizer.core.places import great_circle_km
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.domain import Offer
-from functions.optimizer.explanations import kept_free, peak_hour, reason_in_words, spares_the_last
+from functions.optimizer.explanations import (
+    EXPLANATIONS,
+    kept_free,
+    more_stops,
+    on_the_way_in_words,
+    peak_hour,
+    reason_in_words,
+    spares_the_last,
+)
 from functions.optimizer.models.climatology import pool_key
 from functions.optimizer.models.policy import LoadedModel, Ranking, rank
 from functions.optimizer.models.registry import ModelRegistry
 from functions.optimizer.models.shadow import ShadowChoice, watch
 from functions.optimizer.needs import ChargingNeeds
-from functions.optimizer.surroundings import RequestingDriver, Surroundings, anything_in_reach, surroundings_of, within_limits
+from functions.optimizer.surroundings import (
+    RequestingDriver,
+    Surroundings,
+    anything_in_reach,
+    requests_of,
+    surroundings_of,
+    within_limits,
+)
 from shared.errors import LimitReached
 from shared.money import minor_digits
 from shared.platform import Platform
@@ -54,7 +71,7 @@ class Decision:
         rows, around = self.rows, self.around
         location = around.locations[int(rows.location[0, row])]
         pool = around.pools[int(rows.pool[0, row])]
-        start = slot_start(around.slot0 + int(rows.start[0, row]))
+        start, end = self.period(row)
         return Offer(
             location_id=location.id,
             location_name=location.name,
@@ -63,7 +80,7 @@ class Decision:
             power_class=pool.power_class,
             power_kw=pool.power_kw,
             start=start,
-            end=start + timedelta(minutes=15 * int(rows.length[0, row])),
+            end=end,
             distance_km=round(float(rows.km[0, row]), 3),
             travel_minutes=round(float(rows.travel_min[0, row]), 1),
             arrival=start - timedelta(minutes=float(rows.wait_min[0, row])),
@@ -76,6 +93,10 @@ class Decision:
             score=round(float(self.ranking.scores[row]), 6),
             why=self.why(row),
         )
+
+    def period(self, row: int) -> tuple[datetime, datetime]:
+        """When a booking of a row begins and ends: whole minutes."""
+        return _period(self.around, self.rows, row)
 
     def terms(self) -> tuple[np.ndarray, ...]:
         """The weighted terms of every row."""
@@ -94,14 +115,27 @@ class Decision:
         before the cheapest row for that."""
         rows = self.rows
         count = int(rows.mask[0].sum())
-        other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
         currency = self.around.locations[int(rows.location[0, row])].currency
-        comparison = reason_in_words(rows, row, other, currency)
+        from_the_end = self._from_the_end(count)
+        if from_the_end is None:
+            other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
+            comparison = reason_in_words(rows, row, other, currency)
+        else:
+            comparison = on_the_way_in_words(rows, row, from_the_end, currency)
         cheapest = int(rows.cost[0, :count].argmin())
         preferred = self.ranking.fallback is None and self.ranking.scores[row] > self.ranking.scores[cheapest]
         if not preferred or not spares_the_last(rows, self.features, row, cheapest):
             return comparison
         return f"{comparison}, {self._spared(cheapest)}"
+
+    def _from_the_end(self, count: int) -> int | None:
+        """The first of `count` rows that begins at the location nearest the destination; None without one."""
+        to_latitude, to_longitude = self.requests.to_latitude, self.requests.to_longitude
+        if to_latitude is None or to_longitude is None:
+            return None
+        city, location = self.around.city, self.rows.location[0, :count]
+        left = great_circle_km(city.latitude[location], city.longitude[location], to_latitude[0], to_longitude[0])
+        return int(np.lexsort((self.rows.start[0, :count], left))[0])
 
     def _spared(self, row: int) -> str:
         """The EVSE that `row` would have taken, in words."""
@@ -111,6 +145,12 @@ class Decision:
         alike = [other for other in around.pools if (other.location_id, other.power_class) == (location.id, pool.power_class)]
         hour = peak_hour(self.known, pool_index, start, start + int(rows.length[0, row]), around.occupancy.minute_of_day / 60.0)
         return kept_free(pool.power_class, location.name, hour, plug=len(alike) > 1)
+
+    def explanation(self, reason: str) -> str:
+        """Why nothing can be reserved, in words."""
+        if reason == "LIMIT_REACHED" and self.refusal is not None:
+            return self.refusal.detail
+        return more_stops(float(self.rows.gets_km[0])) if reason == Reason.NEEDS_MORE_STOPS else EXPLANATIONS[reason]
 
     def __len__(self) -> int:
         return len(self.ranking.order)
@@ -132,13 +172,13 @@ def decide(
     too, in what is left of the deadline. `holds`: what is chosen is to be held as an offer.
     """
     full = surroundings_of(tx, needs)
-    requests = _requests(full, needs, tx.now)
+    requests = requests_of(needs, tx.now)
     car = booking.car_of(tx=tx, user_id=driver.id, vehicle_id=driver.vehicle_id)
     limits = booking.limits_of(tx=tx, user_id=driver.id, car=car, holds=holds)
     around = within_limits(full, limits, needs)
     champion, deadline = registry.current(), platform.settings.decision_deadline_ms
     known, history = _climatology_around(champion, around)
-    rows, seen = observe(around.city, requests, around.occupancy, around.rates, known)
+    rows, seen = observe(around.city, requests, around.occupancy, around.rates, known, whole_minutes=True)
     ranking = rank(
         champion,
         rows,
@@ -165,13 +205,17 @@ def decide(
 
 def _refusal(full: Surroundings, requests: Requests, limits: Limits) -> LimitReached | None:
     """The limit in the way of the cheapest row there would be without limits; None where there would be none either."""
-    rows = candidates(full.city, requests, full.occupancy, full.rates)
+    rows = candidates(full.city, requests, full.occupancy, full.rates, whole_minutes=True)
     if not rows.mask.any():
         return None
     location = full.locations[int(rows.location[0, 0])]
-    start = slot_start(full.slot0 + int(rows.start[0, 0]))
-    end = start + timedelta(minutes=15 * int(rows.length[0, 0]))
-    return limits.refusal(location.booking_terms, location.id, start, end)
+    return limits.refusal(location.booking_terms, location.id, *_period(full, rows, 0))
+
+
+def _period(around: Surroundings, rows: Candidates, row: int) -> tuple[datetime, datetime]:
+    start = slot_start(around.slot0) + timedelta(minutes=round(float(rows.begin_min[0, row])))
+    shortest = float(around.city.shortest_min[int(rows.pool[0, row])])
+    return start, start + timedelta(minutes=max(1, math.ceil(max(shortest, float(rows.duration_min[0, row])) - NOTHING)))
 
 
 HISTORY = 0.5
@@ -197,27 +241,3 @@ def _scores(model: LoadedModel, around: Surroundings, requests: Requests, rows: 
     """A challenger's scores, by features of its own climatology: [rows]."""
     known, _ = _climatology_around(model, around)
     return model.score(rows, features(around.city, requests, around.occupancy, rows, known), known)
-
-
-def _requests(around: Surroundings, needs: ChargingNeeds, now: datetime) -> Requests:
-    origin = slot_start(around.slot0)
-
-    def minutes(at: datetime) -> float:
-        return (at - origin) / timedelta(minutes=1)
-
-    return Requests.build(
-        size=1,
-        book_min=minutes(now),
-        depart_min=max(minutes(now), minutes(needs.earliest_departure)),
-        latitude=needs.latitude,
-        longitude=needs.longitude,
-        soc_kwh=needs.soc * needs.battery_kwh,
-        battery_kwh=needs.battery_kwh,
-        need_kwh=needs.energy_kwh,
-        vehicle_kw=needs.max_power_kw,
-        standards=standard_bits(needs.standards),
-        consumption=needs.consumption_kwh_per_km,
-        weights=list(needs.weights),
-        latest_min=np.inf if needs.latest_finish is None else minutes(needs.latest_finish),
-        radius_km=np.inf if needs.radius_km is None else needs.radius_km,
-    )

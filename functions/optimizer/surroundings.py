@@ -3,6 +3,7 @@
 import math
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,15 +13,18 @@ from functions.booking.domain import minutes_for
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
 from functions.optimizer.core.candidates import PoolRates
-from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City
+from functions.optimizer.core.city import REFERENCE_PRICE_UNIT, STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.places import DETOUR, MAX_LOCATIONS, RESERVE_KWH, SPEED_KMH
+from functions.optimizer.core.requests import Requests
+from functions.optimizer.corridor import locations_on_the_way
 from functions.optimizer.needs import ChargingNeeds
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, BookingTerms, Location, Pool
 from functions.tariffs.domain import chosen_over
 from functions.tariffs.rates import RateTables
-from shared.energy import CHARGE_EFFICIENCY
-from shared.slots import slot_after, slot_of, slot_start
+from shared.energy import session_minutes
+from shared.slots import SLOTS_A_DAY, SLOTS_AN_HOUR, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MEDIAN_SESSION_KWH = 7.2
@@ -52,10 +56,37 @@ class Surroundings:
     """The slot that is now: the first of the horizon."""
 
 
+def requests_of(needs: ChargingNeeds, now: datetime) -> Requests:
+    """The needs as the core takes them: a batch of one, in a horizon that begins with the present slot."""
+    origin = slot_start(slot_of(now))
+
+    def minutes(at: datetime) -> float:
+        return (at - origin) / timedelta(minutes=1)
+
+    return Requests.build(
+        size=1,
+        book_min=minutes(now),
+        depart_min=max(minutes(now), minutes(needs.earliest_departure)),
+        latitude=needs.latitude,
+        longitude=needs.longitude,
+        soc_kwh=needs.soc * needs.battery_kwh,
+        battery_kwh=needs.battery_kwh,
+        need_kwh=needs.energy_kwh,
+        vehicle_kw=needs.max_power_kw,
+        standards=standard_bits(needs.standards),
+        consumption=needs.consumption_kwh_per_km,
+        weights=list(needs.weights),
+        latest_min=np.inf if needs.latest_finish is None else minutes(needs.latest_finish),
+        radius_km=np.inf if needs.radius_km is None else needs.radius_km,
+        to_latitude=needs.destination_latitude,
+        to_longitude=needs.destination_longitude,
+    )
+
+
 def _reach_km(needs: ChargingNeeds) -> float:
     """Great-circle kilometres the battery allows, or the radius the driver set if that is less."""
-    road = (needs.soc * needs.battery_kwh - core.RESERVE_KWH) / needs.consumption_kwh_per_km
-    return max(0.0, min(road / core.DETOUR, needs.radius_km or MAX_REACH_KM, MAX_REACH_KM))
+    road = (needs.soc * needs.battery_kwh - RESERVE_KWH) / needs.consumption_kwh_per_km
+    return max(0.0, min(road / DETOUR, needs.radius_km or MAX_REACH_KM, MAX_REACH_KM))
 
 
 def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
@@ -66,23 +97,29 @@ def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
     )
 
 
-def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
-    """The nearest locations within reach that have a matching connector, with what is booked and blocked there now."""
-    reach = _reach_km(needs)
-    near = (
-        stations.locations_near(
-            tx=tx,
-            latitude=needs.latitude,
-            longitude=needs.longitude,
-            radius_km=reach,
-            standards=frozenset(needs.standards),
-            limit=core.MAX_LOCATIONS,
-        )
-        if reach > 0
-        else []
+def _locations(tx: Tx, needs: ChargingNeeds) -> list[Location]:
+    """The nearest locations within reach that have a matching connector; with a destination those on the way."""
+    reach, standards = _reach_km(needs), frozenset(needs.standards)
+    if reach <= 0:
+        return []
+    if needs.destination_latitude is not None:
+        return locations_on_the_way(tx, requests_of(needs, tx.now), standards=standards, reach_km=reach)
+    near = stations.locations_near(
+        tx=tx,
+        latitude=needs.latitude,
+        longitude=needs.longitude,
+        radius_km=reach,
+        standards=standards,
+        limit=MAX_LOCATIONS,
     )
+    return [location for _, location in near]
+
+
+def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
+    """The locations where the driver may charge, with what is booked and blocked there now."""
     offered = [
-        (location, [pool for pool in location.pools() if pool.tariff_ids or pool.free_of_charge]) for _, location in near
+        (location, [pool for pool in location.pools() if pool.tariff_ids or pool.free_of_charge])
+        for location in _locations(tx, needs)
     ]
     # The core knows no location without a pool.
     locations = tuple(location for location, its in offered if its)
@@ -103,6 +140,7 @@ def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
         pool_power_kw=[pool.power_kw for pool in pools],
         capacity=[len(pool.evse_ids) for pool in pools],
         price_unit=price_unit,
+        shortest_min=[locations[location_index[pool.location_id]].booking_terms.min_booking_minutes for pool in pools],
     )
     occupancy = _occupancy(tx, locations, pools, slot0, horizon)
     occupancy.open[0] &= priced
@@ -113,10 +151,10 @@ def _horizon(needs: ChargingNeeds, pools: tuple[Pool, ...], slot0: int) -> int:
     """Slots from now to the end of the longest session that could begin at the last start."""
     ahead = max(0, slot_after(needs.earliest_departure) - slot0)
     slowest = min((pool.power_kw for pool in pools), default=1.0)
-    longest = int(needs.energy_kwh / (CHARGE_EFFICIENCY * min(slowest, needs.max_power_kw)) * 4) + 1
-    drive = int(MAX_REACH_KM * core.DETOUR / core.SPEED_KMH * 4) if pools else 0
-    reach = int(_reach_km(needs) * core.DETOUR / core.SPEED_KMH * 4) + 1
-    return ahead + min(drive, reach) + core.START_OFFSETS + min(longest, 96) + 2
+    longest = int(session_minutes(needs.energy_kwh, slowest, needs.max_power_kw) / core.SLOT_MIN) + 1
+    drive = int(MAX_REACH_KM * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) if pools else 0
+    reach = int(_reach_km(needs) * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) + 1
+    return ahead + min(drive, reach) + core.START_OFFSETS[-1] + min(longest, SLOTS_A_DAY) + 3
 
 
 def _pool_rates(
@@ -128,8 +166,9 @@ def _pool_rates(
     tariffs = stations.get_tariffs(tx=tx, tariff_ids=[tariff_id for pool in pools for tariff_id in pool.tariff_ids])
     energy, time, flat = np.zeros((len(pools), horizon)), np.zeros((len(pools), horizon)), np.zeros(len(pools))
     priced = np.ones((len(pools), horizon), dtype=bool)
-    length = -(-horizon // 96) * 96  # whole days from midnight UTC on: the same for many requests, so mostly from the cache
-    begin = slot0 - slot0 % 96
+    # Whole days from midnight UTC on: the same for many requests, so mostly from the cache.
+    length = -(-horizon // SLOTS_A_DAY) * SLOTS_A_DAY
+    begin = slot0 - slot0 % SLOTS_A_DAY
     for index, pool in enumerate(pools):
         if not pool.tariff_ids:
             continue
@@ -143,7 +182,7 @@ def _pool_rates(
                 standing[number],
                 time_zone=zones[pool.location_id],
                 slot0=begin,
-                slots=length + 96,
+                slots=length + SLOTS_A_DAY,
                 power_kw=pool.power_kw,
             )
             window = slice(slot0 - begin + slots.start, slot0 - begin + slots.stop)
@@ -209,4 +248,4 @@ def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) ->
 def _minutes(needs: ChargingNeeds, pool: Pool, terms: BookingTerms) -> int:
     """Minutes that are booked for what is needed at a pool."""
     minutes = minutes_for(needs.energy_kwh, terms, power_kw=pool.power_kw, vehicle_kw=needs.max_power_kw)
-    return max(1, math.ceil(minutes - 1e-9))
+    return math.ceil(minutes - core.NOTHING)

@@ -1,7 +1,7 @@
-"""A tariff as rates for the optimizer: what energy and time cost in each quarter hour; tables of stored tariffs, kept.
+"""A tariff as rates for the optimizer: what energy and time cost in each slot; tables of stored tariffs, kept.
 
-Restrictions are evaluated in the location's local time by the tariff engine itself (`pricing.active`), once for each quarter
-hour of the local week that somebody asks about, not for each slot of each decision.
+Restrictions are evaluated in the location's local time by the tariff engine itself (`pricing.active`), once for each slot
+of the local week that somebody asks about, not for each slot of each decision.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from functions.tariffs.domain import Tariff
 from functions.tariffs.restrictions import Dimension, Moment, Use, active
-from shared.slots import SLOT_S
+from shared.slots import SLOT_S, SLOTS_A_QUARTER
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,19 +36,23 @@ class SlotRates:
 
 @lru_cache(maxsize=256)
 def local_minutes(time_zone: str, slot0: int, slots: int) -> "np.ndarray":
-    """The minute of the local week (Monday 00:00 is 0) at which each quarter hour from number `slot0` on begins: [slots]. Not
+    """The minute of the local week (Monday 00:00 is 0) at which each slot from number `slot0` on begins: [slots]. Not
     to be written to: it is kept."""
     import numpy as np
 
-    starts = [local.weekday() * DAY_MIN + local.hour * 60 + local.minute for local in _local(time_zone, slot0, slots)]
-    minutes = np.array(starts, dtype=np.int64)
+    # Clocks change at quarter hours.
+    early = slot0 % SLOTS_A_QUARTER
+    quarters = _local(time_zone, slot0 - early, slots + early, SLOTS_A_QUARTER)
+    starts = np.array([at.weekday() * DAY_MIN + at.hour * 60 + at.minute for at in quarters], dtype=np.int64)
+    steps = np.arange(SLOTS_A_QUARTER) * (SLOT_S // 60)
+    minutes = (starts[:, None] + steps).reshape(-1)[early : early + slots]
     minutes.flags.writeable = False
     return minutes
 
 
-def _local(time_zone: str, slot0: int, slots: int) -> Iterable[datetime]:
+def _local(time_zone: str, slot0: int, slots: int, every: int = 1) -> Iterable[datetime]:
     zone = ZoneInfo(time_zone)
-    return (datetime.fromtimestamp((slot0 + number) * SLOT_S, UTC).astimezone(zone) for number in range(slots))
+    return (datetime.fromtimestamp((slot0 + number) * SLOT_S, UTC).astimezone(zone) for number in range(0, slots, every))
 
 
 class RateTable:
@@ -102,7 +106,7 @@ class RateTable:
 
 
 def compile_rates(tariff: Tariff, *, time_zone: str, slot0: int, slots: int, power_kw: float) -> SlotRates:
-    """SlotRates of each quarter hour from number `slot0` on (counted since the epoch): shapes [slots].
+    """SlotRates of each slot from number `slot0` on (counted since the epoch): shapes [slots].
 
     What depends on consumption or duration is taken as at a session's start; min_price, max_price and step_size are left
     out. Where a tariff has none of those, a booking on slot boundaries costs by these rates what `expected_price` says.

@@ -10,9 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, candidates
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.policy import RULES, Rule, bid_price
 from training.learning.network import Weights, scores
 from training.optimum.bound import AssignmentColumns, assignment_columns, open_capacity, solve

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Requests
 from functions.optimizer.core.features import Climatology
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.climatology import PolicyBlend
 from training.evaluation.baselines import Policy, RollingMilp
 from training.evaluation.label_scale import costs_of

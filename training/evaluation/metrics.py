@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Requests
+from functions.optimizer.core.requests import Requests
+from shared.slots import SLOTS_AN_HOUR
 from training.evaluation.rollout import Rollout
 from training.optimum.bound import open_capacity
 from training.problem.scenario import DAY_SLOTS, Scenario
@@ -130,7 +131,7 @@ def policy_metrics(
     cells = _Cells(cell, over("served"), _resamples(ratios.shape[0], ratios.shape[1], DRAWS, 0))
     served, wait = over("served"), over("wait_min")
     hours = np.bincount(cell[served], over("duration_min")[served], len(days)) / 60.0
-    point_hours = np.full(len(days), float(open_capacity(scenario)[:, :DAY_SLOTS].sum()) / 4.0)
+    point_hours = np.full(len(days), float(open_capacity(scenario)[:, :DAY_SLOTS].sum()) / SLOTS_AN_HOUR)
     fallbacks = np.concatenate([rollout.fallbacks for rollout in runs]).astype(np.float64)
     decided = np.concatenate([rollout.decisions for rollout in runs]).astype(np.float64)
     low, high = interval(ratios)

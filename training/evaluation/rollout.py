@@ -7,8 +7,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Requests
+from functions.optimizer.core.candidates import EVERY_OFFSET
 from functions.optimizer.core.features import Climatology
+from functions.optimizer.core.requests import Requests
 from training.evaluation.baselines import Policy, RollingMilp, View, assign_batch
 from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.column_generation import solve_by_column_generation
@@ -127,5 +128,6 @@ def _rolling(simulator: Simulator, env: int, window_min: float) -> list[float]:
 
 
 def bound_cost(scenario: Scenario, requests: Requests) -> float:
-    """The LP bound of a day: what is proven of it, which is the optimum but for at most a 100,000th."""
-    return solve_by_column_generation(assignment_columns(scenario, requests), open_capacity(scenario)).proven
+    """The LP bound of a day on the finest grid: what is proven of it, which is the optimum but for at most a 100,000th."""
+    columns = assignment_columns(scenario, requests, offsets=EVERY_OFFSET)
+    return solve_by_column_generation(columns, open_capacity(scenario)).proven

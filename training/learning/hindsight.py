@@ -1,7 +1,7 @@
 """What perfect foresight teaches: climatology tables of training days, and the opportunity cost of rows on days that a
 policy runs into. The jobs here are plain functions of plain values, for worker processes.
 
-The label of a row is what its quarter hours are worth to the later requests of that very day, by the dual prices of their
+The label of a row is what its slots are worth to the later requests of that very day, by the dual prices of their
 assignment to what is left (LEARNING.md: opportunity cost is the signal). A session takes a whole EVSE of a small pool, so its
 worth is a difference and not a slope: `at_half` finds the prices with half of the session already booked, the midpoint rule for
 that difference. One day's label is noisy; the regression over many days is the expectation.
@@ -13,9 +13,12 @@ from itertools import groupby
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests
+from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from functions.optimizer.core.occupancy import running_sum
+from functions.optimizer.core.requests import Requests
+from functions.optimizer.models.climatology import by_quarters
+from shared.slots import SLOTS_A_QUARTER, SLOTS_AN_HOUR
 from training.learning.network import REGRET, Weights, scores
 from training.optimum import duals
 from training.optimum.bound import assignment_columns, open_capacity
@@ -29,8 +32,8 @@ WORTH_LEARNING = 1.2
 EVERY, SOLVINGS = 16, 48
 """A day's programme is solved anew after so many requests, or so many times a day where that is rarer."""
 LEAST_DEVIATION = 0.02
-HALF_STEPS, HALF_RATE, HALF_MARGIN = 15, 0.05, 0.2
-AROUND = 8
+HALF_STEPS, HALF_RATE, HALF_MARGIN = 15, 0.05 / SLOTS_A_QUARTER, 0.2
+AROUND = 2 * SLOTS_AN_HOUR
 """Slots around a session within which its booking moves prices."""
 LONG = 600
 """Requests of a day."""
@@ -69,12 +72,18 @@ def hindsight_job(name: str, seed: int) -> Hindsight:
 
 
 def tables(scenario: Scenario, solved: list[Hindsight]) -> Climatology:
-    """The climatology of solved days: means of share busy, EVSEs wanted, and price."""
+    """The climatology of solved days: means of share busy, EVSEs wanted, and price; all slots of a quarter hour alike, as in
+    the tables that serve."""
     capacity = np.maximum(1, scenario.city.capacity[:, None])
+
+    def mean(of_days: list[np.ndarray]) -> np.ndarray:
+        quarters: np.ndarray = np.repeat(by_quarters(np.mean(of_days, axis=0)), SLOTS_A_QUARTER, axis=1)
+        return quarters
+
     return Climatology(
-        np.mean([item.busy for item in solved], axis=0) / capacity,
-        np.mean([item.wanted for item in solved], axis=0),
-        np.mean([item.price for item in solved], axis=0),
+        mean([item.busy for item in solved]) / capacity,
+        mean([item.wanted for item in solved]),
+        mean([item.price for item in solved]),
     )
 
 

@@ -1,7 +1,7 @@
 """Transitions for the Q-learning part: days run by the policy with some exploration, stored row by row, and the n-step
 targets with the potential-based shaping of LEARNING.md.
 
-The potential of a state is minus the worth, at the day's own hindsight prices, of the quarter hours still booked ahead. It
+The potential of a state is minus the worth, at the day's own hindsight prices, of the slots still booked ahead. It
 telescopes, so it changes no policy's order in expectation (Ng, Harada, Russell 1999), and carries the opportunity cost of a
 booking to the step at which it is made.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from functions.optimizer.core.candidates import SLOT_MIN
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology
 from training.learning.hindsight import session_worth
 from training.learning.network import Weights, scores
@@ -76,7 +77,7 @@ def explore_job(job: ExplorationJob) -> Transitions:
         near = rows.mask & (score >= score.max(axis=1, keepdims=True) - 0.3)
         other = np.where(near, rng.random(near.shape), -1.0).argmax(axis=1)
         choice = np.where((rng.random(len(best)) < job.explore) & (best >= 0), other, best)
-        ahead = slot[None, :] * 15.0 >= wishes.book_min[:, None]
+        ahead = slot[None, :] * SLOT_MIN >= wishes.book_min[:, None]
         potential = -np.einsum("ept,ept,et->e", job.prices, simulator.state.occupancy.busy, ahead)
         here = np.arange(len(choice))
         worth = np.where(choice >= 0, session_worth(sums, rows)[here, np.maximum(choice, 0)], 0.0)

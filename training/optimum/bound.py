@@ -1,23 +1,28 @@
 """The offline bound: what perfect foresight would have cost, by linear and integer programming (HiGHS through highspy).
 
-x[request, row] in [0, 1]; each request once or rejected; in each pool and quarter hour at most its EVSEs. The linear
-relaxation bounds every policy from below; its dual prices say what a quarter hour of an EVSE was worth. LEARNING.md, Bound.
+x[request, row] in [0, 1]; each request once or rejected; in each pool and slot at most its EVSEs. The linear
+relaxation bounds every policy from below; its dual prices say what five minutes of an EVSE was worth. LEARNING.md, Bound.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import highspy
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests, candidates_in_window
+from functions.optimizer.core.candidates import EVERY_OFFSET, START_OFFSETS, Candidates, candidates_in_window
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import Scenario
 
 EVERY_ROW = 1 << 20
+WHOLE = ("pool", "start", "length")
+OF_ROWS = (*WHOLE, "cost", "wait_min", "price", "duration_min")
+"""What a column has of its row; the first are whole numbers."""
 CHUNK = 128
 """Requests whose rows are made at once."""
 
@@ -38,6 +43,12 @@ class AssignmentColumns:
     """slots, [X]"""
     cost: np.ndarray
     """by the objective, [X]"""
+    wait_min: np.ndarray
+    """from the arrival to the start, [X]"""
+    price: np.ndarray
+    """of the session, in the city's currency, [X]"""
+    duration_min: np.ndarray
+    """minutes of charging, [X]"""
 
     def keep(self, which: np.ndarray) -> "AssignmentColumns":
         """The columns at a mask or at indices."""
@@ -49,32 +60,35 @@ class AssignmentColumns:
         """The columns of a batch of candidates."""
         request, row = np.nonzero(rows.mask)
         cells = (request, row)
-        return cls(len(rows.mask), request, rows.pool[cells], rows.start[cells], rows.length[cells], rows.cost[cells])
+        arrays = {name: getattr(rows, name)[cells] for name in OF_ROWS}
+        return cls(len(rows.mask), request, **arrays)
 
 
-def assignment_columns(scenario: Scenario, requests: Requests, occupancy: Occupancy | None = None) -> AssignmentColumns:
+def assignment_columns(
+    scenario: Scenario, requests: Requests, occupancy: Occupancy | None = None, *, offsets: Sequence[int] = START_OFFSETS
+) -> AssignmentColumns:
     """Every row that each request could be given in an occupancy (else an empty one), without the limit of 256; what costs
-    as much as a rejection is left out."""
+    as much as a rejection is left out. With EVERY_OFFSET also starts that are never offered."""
     if occupancy is None:
         occupancy = Occupancy(np.zeros((1, *scenario.shape), dtype=np.int64), scenario.open[None], scenario.minute_of_day)
     parts = []
     for first in range(0, len(requests), CHUNK):
         batch = requests.take(np.arange(first, min(first + CHUNK, len(requests))))
         batch = replace(batch, env=np.zeros(len(batch), dtype=np.int64))
-        rows, _, _ = candidates_in_window(scenario.city, batch, occupancy, scenario.rates, rows=EVERY_ROW)
+        rows, _, _ = candidates_in_window(scenario.city, batch, occupancy, scenario.rates, rows=EVERY_ROW, offsets=offsets)
         part = AssignmentColumns.of(rows)
         parts.append(replace(part, request=part.request + first))
     if not parts:
         none = np.zeros(0, dtype=np.int64)
-        return AssignmentColumns(0, none, none, none, none, np.zeros(0))
-    names = ("request", "pool", "start", "length", "cost")
-    columns = AssignmentColumns(len(requests), *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        return AssignmentColumns(0, none, **{name: none if name in WHOLE else np.zeros(0) for name in OF_ROWS})
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("request", *OF_ROWS)}
+    columns = AssignmentColumns(len(requests), **arrays)
     return columns.keep(columns.cost < REJECTION_COST)
 
 
 @dataclass(frozen=True)
 class Solution:
-    """`cost` of all requests together, the rejected ones included; `price` of a quarter hour of each pool [P, T], in cost
+    """`cost` of all requests together, the rejected ones included; `price` of a slot of each pool [P, T], in cost
     (zeros for an integer solution); `share` of each column taken [X]; `proven` lower bound (equal to cost for an LP)."""
 
     cost: float
@@ -185,8 +199,8 @@ def open_capacity(scenario: Scenario) -> np.ndarray:
 
 
 def offline(scenario: Scenario, requests: Requests, *, integer: bool = False) -> tuple[Solution, AssignmentColumns]:
-    """The bound of a day and the columns it was found over."""
-    columns = assignment_columns(scenario, requests)
+    """The bound of a day, on the finest grid, and the columns it was found over."""
+    columns = assignment_columns(scenario, requests, offsets=EVERY_OFFSET)
     return solve(columns, open_capacity(scenario), integer=integer), columns
 
 

@@ -1,4 +1,4 @@
-"""Dual prices by ascent: what a quarter hour of an EVSE was worth, some thirty times sooner than by linear programming.
+"""Dual prices by ascent: what five minutes of an EVSE were worth, some thirty times sooner than by linear programming.
 
 The Lagrangian dual of the offline assignment (training.optimum.bound) is maximised over the prices alone: at given prices
 each request takes its cheapest row, a soft minimum of temperature TEMPERATURE so that the slope is smooth; prices rise where
@@ -16,16 +16,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from functions.optimizer.core.objective import REJECTION_COST
+from shared.slots import SLOTS_A_QUARTER, SLOTS_AN_HOUR
 from training.optimum.bound import AssignmentColumns
 
 TEMPERATURE = 0.02
 RATIONING = 0.1
 """The same for the share of an hour's requests that is served."""
-BLOCK = 4
+BLOCK = SLOTS_AN_HOUR
 """Slots whose requests share a fate."""
 STEPS = 100
 WARM_STEPS = 20
-FIRST_RATE, WARM_RATE, LAST_RATE = 0.1, 0.033, 0.004
+FIRST_RATE, WARM_RATE, LAST_RATE = 0.1 / SLOTS_A_QUARTER, 0.033 / SLOTS_A_QUARTER, 0.004 / SLOTS_A_QUARTER
 REFRESH = 10
 """Steps between two looks at all columns; between them only those count that are NEAR their request's best."""
 NEAR = 0.25

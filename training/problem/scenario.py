@@ -7,16 +7,18 @@ from typing import Protocol
 
 import numpy as np
 
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import City
+from functions.optimizer.core.requests import Requests
+from shared.slots import SLOTS_A_DAY, SLOTS_A_QUARTER
 
 CCS = "IEC_62196_T2_COMBO"
 
 
-DAY_SLOTS = 96
-
-
-HORIZON = 160
+DAY_QUARTERS = 96
+"""Quarter hours of a day: what arrivals and prices are recorded by."""
+DAY_SLOTS = SLOTS_A_DAY
+HORIZON = 160 * SLOTS_A_QUARTER
 """Slots of a day's occupancy: the day, two hours of starts and the longest session of the slowest EVSE."""
 
 

@@ -16,9 +16,10 @@ import numpy as np
 import torch
 import typer
 
-from functions.optimizer.core.candidates import Candidates, Requests
+from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, Climatology, features
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.climatology import Tables
 from functions.optimizer.models.manifest import (
     CLIMATOLOGY,

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from cities.demand import CONSUMPTION, MAX_SHARE, MIN_KWH
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import STANDARD_BIT, City
-from training.problem.scenario import CCS, DAY_SLOTS, HORIZON, Scenario
+from functions.optimizer.core.requests import Requests
+from shared.slots import SLOTS_A_QUARTER
+from training.problem.scenario import CCS, DAY_QUARTERS, DAY_SLOTS, HORIZON, Scenario
 from training.scenarios.sources import elaad, places, time_of_use
 
 TYPE2, CHADEMO = "IEC_62196_T2", "CHADEMO"
 AC_KW, DC_KW = (7.4, 11.0, 22.0), (50.0, 100.0, 150.0)
 FEWEST, MOST = 150, 700
 """Requests a day."""
-OVER_MIDNIGHT = 32
+OVER_MIDNIGHT = 32 * SLOTS_A_QUARTER
 """Slots that AC sessions of large batteries may take beyond the reference horizon."""
 
 
@@ -55,7 +57,7 @@ class RandomCityDemand:
         pool = rng.choice(len(self.wanted), size=count, p=self.wanted)
         dc, where = self.dc[pool], city.pool_location[pool]
         where = np.where(rng.random(count) < self.anywhere, rng.integers(0, len(city.latitude), count), where)
-        depart = rng.choice(DAY_SLOTS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
+        depart = rng.choice(DAY_QUARTERS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
         battery = rng.choice([40.0, 60.0, 77.0], size=count)
         quantile = rng.uniform(0, len(self.need_quantiles) - 1, count)
         need = np.interp(quantile, np.arange(len(self.need_quantiles)), self.need_quantiles)
@@ -107,8 +109,8 @@ def random_city(number: int) -> Scenario:
     if rng.random() < 0.3:
         energy = np.zeros_like(energy)
     arrival, need, drawn = elaad()
-    hour = (np.arange(DAY_SLOTS) + 0.5) / 4
-    rush = np.zeros(DAY_SLOTS)
+    hour = (np.arange(DAY_QUARTERS) + 0.5) / 4
+    rush = np.zeros(DAY_QUARTERS)
     for _ in range(int(rng.integers(1, 3))):
         rush += np.exp(-0.5 * ((hour - rng.uniform(6.0, 20.0)) / rng.uniform(0.8, 3.0)) ** 2)
     share = rng.uniform(0.0, 1.0) * (rng.random() < 0.7)

@@ -7,8 +7,8 @@ are those of one Wednesday for every day, and a session stands at its local wall
 """
 
 import math
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from cities.demand import CONSUMPTION, LEAD_MEAN_MIN, MAX_SHARE, MIN_KWH, ORIGIN_SD_DEGREES, real_sessions
-from functions.optimizer.core.candidates import SLOT_MIN, PoolRates, Requests, charge_hours, session_price
+from functions.optimizer.core.candidates import SLOT_MIN, PoolRates, charge_hours, session_price
 from functions.optimizer.core.city import (
     REFERENCE_PRICE_UNIT,
     City,
@@ -26,24 +26,28 @@ from functions.optimizer.core.city import (
     load_sessions,
     standard_bits,
 )
+from functions.optimizer.core.requests import Requests
 from functions.stations.enums import PowerType
 from functions.stations.opening import Hours, open_slots
 from functions.tariffs.rates import SlotRates, compile_rates
+from shared.slots import SLOTS_A_DAY, SLOTS_A_QUARTER
 from training.optimum.bound import assignment_columns, open_capacity
 from training.optimum.duals import Programme, prices
-from training.problem.scenario import DAY_SLOTS, Demand, Scenario, Split, day
+from training.problem.scenario import DAY_QUARTERS, DAY_SLOTS, Demand, Scenario, Split, day
 from training.scenarios.sources import elaad
 
-SLOTS = 192
+SLOTS = 2 * SLOTS_A_DAY
 """Two days: the slowest AC session of a large battery takes most of one."""
 USED = {"slack": 0.03, "busy": 0.42, "overload": 0.60}
 """Share of point-hours the offline optimum uses in each scenario (PROBLEM.md)."""
+RECORDED, LEAST_USED = "recorded", 0.1
+"""The scenario of the recorded days as they were, and what share of point-hours a real city's days use at least, about."""
 SHARES = (0.6, 0.8)
 """Training days end, and validation days end, at these shares of the recorded days, in order of date."""
 MOST_REQUESTS = 2500
 """Requests a day, as guessed before scaling, above which a city is too large to compare policies on in minutes: the part of
 it around its centre is judged."""
-SLOTS_A_SESSION = 6
+SLOTS_A_SESSION = 6 * SLOTS_A_QUARTER
 ROUNDS, SCALED_BY = 8, 4
 """How often demand is scaled anew, and by how many training days."""
 TYPICAL = date(2026, 3, 4)
@@ -68,17 +72,26 @@ class RecordedDemand:
     """connector standards as bits, [N]"""
     dc: np.ndarray
     """whether it charged by direct current, [N]"""
+    stay_min: np.ndarray
+    """minutes that the vehicle stayed, [N]"""
     days: tuple[np.ndarray, ...]
     """day numbers of each split"""
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All sessions and the split."""
-        return self.day_number, self.minute, self.location, self.kwh, self.standards, self.dc, *self.days
+        return self.day_number, self.minute, self.location, self.kwh, self.standards, self.dc, self.stay_min, *self.days
 
     def day(self, city: City, seed: int, count: int) -> Requests:
         """`count` requests of whole recorded days of the seed's split laid over each other, the last one thinned. They are
         all weekdays or all days of a weekend, and consecutive seeds begin with different days."""
+        return self.day_with_stays(city, seed, count)[0]
+
+    def day_with_stays(self, city: City, seed: int, count: int) -> tuple[Requests, np.ndarray]:
+        """The day, and how many minutes each request's vehicle stayed when it was recorded."""
         rng = np.random.default_rng([seed, 20_252])
+        return self._requests(city, rng, self._sessions(rng, seed, count))
+
+    def _sessions(self, rng: np.random.Generator, seed: int, count: int) -> np.ndarray:
         own, first = self.days[Split.of(seed)], self._first(seed)
         ends = np.isin(own, self.weekends)
         like = own[ends == ends[own == first]]
@@ -92,7 +105,7 @@ class RecordedDemand:
             chosen.append(rows)
             missing -= len(rows)
             turn += 1
-        return self._requests(city, rng, np.concatenate(chosen))
+        return np.concatenate(chosen)
 
     def weekend(self, seed: int, /) -> bool:
         """Whether a seed's day is made of days of weekends."""
@@ -108,21 +121,30 @@ class RecordedDemand:
         own = self.days[Split.of(seed)]
         return int(np.random.default_rng([Split.of(seed), 20_255]).permutation(own)[seed % len(own)])
 
-    def _requests(self, city: City, rng: np.random.Generator, rows: np.ndarray) -> Requests:
+    def _requests(self, city: City, rng: np.random.Generator, rows: np.ndarray) -> tuple[Requests, np.ndarray]:
         where, dc, size = self.location[rows], self.dc[rows], len(rows)
         # A day laid twice over itself does not start twice on the same second.
         depart = self.minute[rows] + rng.uniform(0, 1, size)
         lead = rng.exponential(LEAD_MEAN_MIN, size)
-        return _vehicles(
+        book = np.maximum(0.0, depart - lead)
+        requests = _vehicles(
             rng,
             dc=dc,
             kwh=self.kwh[rows],
-            book_min=np.maximum(0.0, depart - lead),
+            book_min=book,
             depart_min=depart,
             latitude=city.latitude[where] + rng.normal(0, ORIGIN_SD_DEGREES, size),
             longitude=city.longitude[where] + rng.normal(0, ORIGIN_SD_DEGREES, size),
             standards=self.standards[rows],
         )
+        return requests, self.stay_min[rows][np.argsort(book, kind="stable")]
+
+
+class DaysAsRecorded(RecordedDemand):
+    """The recorded days as they were: each has its own sessions, however many are asked for."""
+
+    def _sessions(self, rng: np.random.Generator, seed: int, count: int) -> np.ndarray:  # noqa: ARG002
+        return np.flatnonzero(self.day_number == self._first(seed))
 
 
 @dataclass(frozen=True)
@@ -152,7 +174,7 @@ class AssumedDemand:
         """Everything is synthetic."""
         rng = np.random.default_rng([seed, 20_253])
         where = rng.choice(len(self.evses), size=count, p=self.evses / self.evses.sum())
-        depart = rng.choice(DAY_SLOTS, size=count, p=self.arrival) * SLOT_MIN + rng.uniform(0, SLOT_MIN, count)
+        depart = rng.choice(DAY_QUARTERS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
         quantile = rng.uniform(0, len(self.need_quantiles) - 1, count)
         return _vehicles(
             rng,
@@ -206,6 +228,7 @@ def recorded_demand(folder: CityFolder) -> RecordedDemand | None:
         kwh=np.array([item.energy_kwh for item in sessions]),
         standards=np.array([standard_bits([plug.standard for plug in plugs_]) for plugs_ in own], dtype=np.int64),
         dc=np.array([plugs_[0].power_type == PowerType.DC.value for plugs_ in own]),
+        stay_min=np.array([(item.end - item.start) / timedelta(minutes=1) for item in sessions]),
         days=(numbers[:first], numbers[first:second], numbers[second:]),
     )
 
@@ -272,8 +295,8 @@ def _price_unit(city: City, rates: PoolRates, demand: Demand) -> float:
     if not len(request):
         return REFERENCE_PRICE_UNIT
     hours = charge_hours(wishes, np.broadcast_to(city.pool_power_kw, (len(wishes), len(city.pool_power_kw))))[request, pool]
-    start = np.minimum((wishes.depart_min[request] // SLOT_MIN).astype(np.int64), SLOTS - 1)
-    median = float(np.median(session_price(rates, pool, start, hours, wishes.need_kwh[request])))
+    start_min = np.minimum(wishes.depart_min[request], (SLOTS - 1) * SLOT_MIN)
+    median = float(np.median(session_price(rates, pool, start_min, hours, wishes.need_kwh[request])))
     return 3.0 * median if median > 0 else REFERENCE_PRICE_UNIT
 
 
@@ -281,19 +304,20 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
     """The scenario `name` of a city folder. Raises Invalid naming what is wrong with the folder, ValueError for the name,
     for `requests` or `locations` below 1, and for a city without EVSEs.
 
-    Without `requests` a day, demand is scaled until the optimum of training days uses the scenario's share of point-hours.
+    `recorded` has the recorded days as they were, whatever `requests` says; the others, without `requests` a day, scale demand
+    until the optimum of training days uses the scenario's share of point-hours.
     `locations`: only so many around the centre; without it all, unless they are too many to judge in minutes. `source` says
     what was done.
     """
-    if name not in USED:
-        raise ValueError(f"scenario: must be one of {', '.join(USED)}, not {name!r}")
+    if name not in (*USED, RECORDED):
+        raise ValueError(f"scenario: must be one of {', '.join((*USED, RECORDED))}, not {name!r}")
     for field, value in (("requests", requests), ("locations", locations)):
         if value is not None and value < 1:
             raise ValueError(f"{field}: must be at least 1, not {value}")
     whole = one_connector(load_city(path))
     if not any(item.evses for item in whole.locations):
         raise ValueError(f"evses.csv: {whole.name} has no EVSE at any of its locations")
-    folder = around_centre(whole, locations or _small_enough(whole, USED[name]))
+    folder = around_centre(whole, locations or _small_enough(whole, USED.get(name, LEAST_USED)))
     if not any(item.evses for item in folder.locations):
         raise ValueError(f"locations: the {len(folder.locations)} nearest the centre have no EVSE")
     recorded_days, on = recorded_demand(folder), TYPICAL
@@ -313,6 +337,12 @@ def city_scenario(path: Path, name: str, *, requests: int | None = None, locatio
         source = f"generated city, {source}"
     source += "; synthetic: origins, lead times, vehicles"
     city = replace(city, price_unit=_price_unit(city, rates, demand))
+    if name == RECORDED:
+        if not isinstance(demand, RecordedDemand):
+            raise ValueError(f"scenario: {whole.name} has too few recorded days to be judged as they were")
+        as_they_were = DaysAsRecorded(**{item.name: getattr(demand, item.name) for item in fields(RecordedDemand)})
+        mean = round(len(demand.kwh) / sum(len(days) for days in demand.days))
+        return Scenario(name, f"{source}; days as they were", city, rates, as_they_were, max(1, mean), opened)
     scenario = Scenario(name, source, city, rates, demand, requests or 1, opened)
     if requests is None:
         count, reached = _scaled(scenario, USED[name])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import STANDARD_BIT, City
+from functions.optimizer.core.requests import Requests
 from shared.energy import CONSUMPTION_KWH_PER_KM
-from training.problem.scenario import CCS, DAY_SLOTS, HORIZON, Scenario
+from training.problem.scenario import CCS, DAY_QUARTERS, HORIZON, Scenario
 from training.scenarios.sources import elaad, places, time_of_use
 
 SIZES = {"slack": (50, 8, 500), "busy": (12, 2, 500), "overload": (12, 2, 800)}
@@ -38,7 +39,7 @@ class ReferenceDemand:
     def day(self, city: City, seed: int, count: int) -> Requests:
         """Origins and lead times are synthetic, arrival and need as ElaadNL measured them."""
         rng = np.random.default_rng([seed, 20_251])
-        arrive = rng.choice(DAY_SLOTS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
+        arrive = rng.choice(DAY_QUARTERS, size=count, p=self.arrival) * 15.0 + rng.uniform(0, 15, count)
         lead = rng.exponential(90.0, count)
         hot = rng.random(count) < 0.5
         spot = rng.choice(self.hotspots, size=count)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cities.elaad import ARRIVAL_SHARES, NEED_DECILES_KWH
+from shared.slots import SLOTS_AN_HOUR
 from training.problem.scenario import DAY_SLOTS, HORIZON
 
 
@@ -31,7 +32,7 @@ def places(count: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def time_of_use() -> tuple[np.ndarray, str]:
-    """SCE TOU-EV-4 of March 2019, winter weekday, per kWh by quarter hour over the horizon."""
+    """SCE TOU-EV-4 of March 2019, winter weekday, per kWh by slot over the horizon."""
     path = data_folder() / "tariffs" / "sce_tou_ev_4_march_2019.json"
     times, prices = [0, 8, 12, 18, 23], [0.06087, 0.07492, 0.0869, 0.07492, 0.06087]
     source = "SCE TOU-EV-4 (figures in the code)"
@@ -39,7 +40,7 @@ def time_of_use() -> tuple[np.ndarray, str]:
         schedule = json.loads(path.read_text())["schedule"]
         winter = next(item for item in schedule if item["id"] == "Winter-Weekday")
         times, prices, source = winter["times"], winter["tariffs"], "SCE TOU-EV-4 (acnportal, BSD-3)"
-    hours = (np.arange(HORIZON) % DAY_SLOTS) // 4
+    hours = (np.arange(HORIZON) % DAY_SLOTS) // SLOTS_AN_HOUR
     return np.array([prices[np.searchsorted(times, hour, side="right") - 1] for hour in hours]), source
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests
+from functions.optimizer.core.candidates import Candidates
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import Scenario
 
 
@@ -40,9 +41,11 @@ class Served:
     pool: np.ndarray
     """where it charges"""
     start: np.ndarray
-    """first slot of the session"""
+    """the slot in which it begins"""
     length: np.ndarray
-    """slots of the session"""
+    """slots that it touches"""
+    begin_min: np.ndarray
+    """minute at which it begins"""
 
     @classmethod
     def empty(cls, size: int) -> "Served":
@@ -165,6 +168,7 @@ class DayState:
         served.km[requests] = rows.km[batch_index, row]
         served.duration_min[requests] = rows.duration_min[batch_index, row]
         served.pool[requests], served.start[requests], served.length[requests] = pool, start, length
+        served.begin_min[requests] = rows.begin_min[batch_index, row]
 
     def occupy(self, env: np.ndarray, pool: np.ndarray, start: np.ndarray, length: np.ndarray, change: int) -> None:
         """Adds `change` EVSEs to slots [start, start + length) of pools, one session an environment and element: [M]."""

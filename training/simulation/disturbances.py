@@ -14,19 +14,21 @@ from functools import partial
 
 import numpy as np
 
-from functions.optimizer.core.candidates import SLOT_MIN, Requests, candidates
+from functions.optimizer.core.candidates import SLOT_MIN, candidates
 from functions.optimizer.core.objective import REJECTION_COST, cost_terms, total
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
+from shared.slots import SLOTS_AN_HOUR
 from training.problem.scenario import DAY_SLOTS
 from training.simulation.day_state import DayState
 
 GRACE_MIN = 15.0
 """A driver who has not come this long after the start is a no-show, and the rest of the claim is let go."""
-FAULT_SLOTS = 16
+FAULT_SLOTS = 4 * SLOTS_AN_HOUR
 """Mean length of a fault: four hours."""
-WALK_IN_SLOTS = 4
+WALK_IN_SLOTS = SLOTS_AN_HOUR
 """Mean length of a walk-in's charge: an hour."""
-OVERSTAY_SLOTS = 4
+OVERSTAY_SLOTS = SLOTS_AN_HOUR
 """The longest a vehicle stays on: an hour."""
 SPENT = ("wait_min", "price", "km", "duration_min")
 """What a request spends, as Served has it."""
@@ -207,8 +209,9 @@ class DisturbanceQueue:
         start, length = int(served.start[request]), int(served.length[request])
         draw, moves = float(drawn.fate[number]), self._moves(env, number)
         if draw < wanted.no_shows:
-            happen = partial(self._release, env, number, moves, start + 1, "no_show")
-            self._at(env, start * SLOT_MIN + GRACE_MIN, happen)
+            given_up = float(served.begin_min[request]) + GRACE_MIN
+            happen = partial(self._release, env, number, moves, int(np.ceil(given_up / SLOT_MIN)), "no_show")
+            self._at(env, given_up, happen)
         elif draw < wanted.no_shows + wanted.early_stops:
             stop = start + 1 + int(drawn.part[number] * (length - 1))
             self._at(env, stop * SLOT_MIN, partial(self._release, env, number, moves, stop, "early_stop"))
@@ -318,7 +321,7 @@ class DisturbanceQueue:
         if moved is None:
             moved = _MovedBooking(0, replace(state.days.requests.take(np.array([request])), env=np.array([0])), np.zeros(4))
         now = slot * SLOT_MIN
-        wish, charged = moved.wish, now - start * SLOT_MIN
+        wish, charged = moved.wish, now - float(served.begin_min[request])
         wait, price, km, duration = np.array([getattr(served, name)[request] for name in SPENT]) - moved.had
         if charged >= duration:
             # They had all they came for and only stayed on.
@@ -344,7 +347,7 @@ class DisturbanceQueue:
             self._befall(env, number)
         else:
             served.served[request] = False
-            for name in (*SPENT, "pool", "start", "length"):
+            for name in (*SPENT, "pool", "start", "length", "begin_min"):
                 getattr(served, name)[request] = 0
             served.cost[request] = REJECTION_COST
             self.count["failed"] += 1

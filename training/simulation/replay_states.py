@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests, candidates
+from functions.optimizer.core.candidates import SLOT_MIN, Candidates, candidates
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.occupancy import Occupancy
+from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.policy import RULES, choose
+from shared.slots import SLOTS_A_QUARTER
 from training.problem.scenario import DAY_SLOTS, Scenario, day
 from training.scenarios.sources import elaad
 
@@ -50,8 +52,8 @@ def assumed(scenario: Scenario, seed: int = 0) -> Climatology:
     rng = np.random.default_rng([seed, 20_255])
     pools, slots = scenario.shape
     arrival, _, _ = elaad()
-    quarter = (np.arange(slots) + round(scenario.minute_of_day / 15.0)) % DAY_SLOTS
+    quarter = (np.arange(slots) + round(scenario.minute_of_day / SLOT_MIN)) % DAY_SLOTS // SLOTS_A_QUARTER
     share = rng.dirichlet(np.ones(pools))
     demand = scenario.requests_a_day * 4.0 * share[:, None] * arrival[quarter][None, :]
     used = demand / scenario.city.capacity[:, None]
-    return Climatology(np.minimum(1.0, used), demand, np.minimum(0.25, 0.1 * np.maximum(0.0, used - 0.8)))
+    return Climatology(np.minimum(1.0, used), demand, np.minimum(0.25, 0.1 * np.maximum(0.0, used - 0.8)) / SLOTS_A_QUARTER)

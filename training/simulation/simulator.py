@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, Requests, candidates
+from functions.optimizer.core.candidates import Candidates, candidates
 from functions.optimizer.core.features import Climatology, observe
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import Scenario
 from training.simulation.day_state import DayState, Served
 from training.simulation.disturbances import NO_DISTURBANCES, DisturbanceQueue, Disturbances

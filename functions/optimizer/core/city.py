@@ -56,8 +56,8 @@ class City:
     """Locations [L] and pools [P] in arrays; a pool is location x connector standard x power class.
 
     `latitude`, `longitude` in degrees [L]; `pool_location` index into locations [P]; `pool_standard` bit number [P];
-    `pool_power_kw` [P]; `capacity` EVSEs [P]; `price_unit` major currency units that weigh like one hour of waiting
-    does by their weights (PROBLEM.md).
+    `pool_power_kw` [P]; `capacity` EVSEs [P]; `shortest_min` minutes that a booking takes at least [P]; `price_unit` major
+    currency units that weigh like one hour of waiting does by their weights (PROBLEM.md).
     """
 
     name: str
@@ -71,6 +71,7 @@ class City:
     pool_standard: np.ndarray
     pool_power_kw: np.ndarray
     capacity: np.ndarray
+    shortest_min: np.ndarray
     pools_of: np.ndarray = field(repr=False)
     """Pools of each location, padded with -1: [L, most pools of a location]."""
     evse_ids: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
@@ -92,6 +93,7 @@ class City:
         capacity: Sequence[int] | np.ndarray,
         price_unit: float = REFERENCE_PRICE_UNIT,
         evse_ids: Sequence[Sequence[str]] = (),
+        shortest_min: Sequence[float] = (),
     ) -> "City":
         """A city from plain sequences."""
         where = np.asarray(pool_location, dtype=np.int64)
@@ -114,6 +116,7 @@ class City:
             pool_standard=np.asarray(pool_standard, dtype=np.int64),
             pool_power_kw=np.asarray(pool_power_kw, dtype=np.float64),
             capacity=np.asarray(capacity, dtype=np.int64),
+            shortest_min=np.asarray(shortest_min, dtype=np.float64) if len(shortest_min) else np.zeros(len(where)),
             pools_of=padded,
             evse_ids=tuple(tuple(group) for group in evse_ids),
         )

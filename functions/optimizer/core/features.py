@@ -9,33 +9,37 @@ from functools import cached_property
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates, PoolRates, Requests, candidates_in_window
+from functions.optimizer.core.candidates import SLOT_MIN, Candidates, PoolRates, candidates_in_window
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.occupancy import AROUND, BUSY, LAST, Occupancy, OccupancyWindow, count, running_sum, windows
+from functions.optimizer.core.requests import Requests
+from shared.slots import SLOTS_A_QUARTER, SLOTS_AN_HOUR
 
-FEATURE_VERSION = 2
+FEATURE_VERSION = 3
 FIXED_POINT = 1 << 20
 """Expected bookings are added up in millionths of an EVSE: whole numbers have the same sum in every window."""
-_AHEAD = np.array([[4], [8], [16]])
+_AHEAD = np.array([[1], [2], [4]]) * SLOTS_AN_HOUR
 """Slots that the state looks ahead: one, two and four hours."""
+_SIXTEENTHS = 16.0 * SLOTS_A_QUARTER
+"""Slots of sixteen quarter hours."""
 ROW_FEATURES = (
     "regret",  # cost above the request's own minimum
     "wait",  # hours
     "price",  # price units
     "distance",  # 10 km
     "duration",  # hours
-    "length",  # sixteenths of a slot
+    "length",  # sixteenths of a quarter hour
     "booked_at_start",  # share of the pool
     "booked_over_session",
     "booked_hour_around",
     "last_point",  # the session takes the last EVSE of some slot
     "forecast_occupancy",  # expected share busy over the session
-    "demand_ahead",  # expected bookings still to come over the session, EVSEs a slot, times its length
+    "demand_ahead",  # expected bookings still to come over the session, EVSEs, times its quarter hours
     "overflow",  # bookings and demand above capacity, share
     "lead",  # hours from booking to departure, by 4
     "power_class",  # 0 to 1
-    "bid_price",  # what the session's quarter hours were worth to others on training days, cost
+    "bid_price",  # what the session's slots were worth to others on training days, cost
     "rows_left",  # share of the rows the request would have, were every EVSE free, that are left
 )
 STATE_FEATURES = (
@@ -49,13 +53,22 @@ STATE_FEATURES = (
     "city_demand_2h",
 )
 FEATURE_NAMES = ROW_FEATURES + STATE_FEATURES
-FEATURE_HASH = hashlib.sha256(f"{FEATURE_VERSION}:{','.join(FEATURE_NAMES)}".encode()).hexdigest()
+
+
+def feature_hash(version: int) -> str:
+    """The hash of these features' names and order as a version has it."""
+    return hashlib.sha256(f"{version}:{','.join(FEATURE_NAMES)}".encode()).hexdigest()
+
+
+FEATURE_HASH = feature_hash(FEATURE_VERSION)
+QUARTERS_VERSION = 2
+"""The features of sessions on quarter hours: the same names, and values that mean the same."""
 
 
 @dataclass(frozen=True)
 class Climatology:
     """What training days teach of each pool and slot, [P, T]: expected share busy, expected bookings (EVSEs) were every
-    EVSE free, and the bid price of a quarter hour (cost; the mean dual price of the days' offline optimum). Zeros where
+    EVSE free, and the bid price of a slot (cost; the mean dual price of the days' offline optimum). Zeros where
     nothing is known. Not to be changed once made: its sums are kept."""
 
     occupancy: np.ndarray
@@ -109,10 +122,16 @@ def features(city: City, requests: Requests, occupancy: Occupancy, rows: Candida
 
 
 def observe(
-    city: City, requests: Requests, occupancy: Occupancy, rates: PoolRates, climatology: Climatology
+    city: City,
+    requests: Requests,
+    occupancy: Occupancy,
+    rates: PoolRates,
+    climatology: Climatology,
+    *,
+    whole_minutes: bool = False,
 ) -> tuple[Candidates, np.ndarray]:
     """Candidates and their features from one pass over the occupancy: the same bits as `candidates` and `features`, sooner."""
-    rows, window, window_row = candidates_in_window(city, requests, occupancy, rates)
+    rows, window, window_row = candidates_in_window(city, requests, occupancy, rates, whole_minutes=whole_minutes)
     index = np.flatnonzero(rows.mask)
     return rows, _features(city, requests, occupancy, rows, climatology, window, index, window_row.ravel()[index])
 
@@ -190,13 +209,13 @@ def _row_features(
         rows.price.ravel()[row] / city.price_unit,
         rows.km.ravel()[row] / 10.0,
         rows.duration_min.ravel()[row] / 60.0,
-        length / 16.0,
+        length / _SIXTEENTHS,
         at_start / here,
         count(session, BUSY) / spots,
         around / ((late - early) * here),
         count(session, LAST) > 0,
         known(climatology.occupancy_sum) / length,
-        known(climatology.demand_sum) / 16.0,
+        known(climatology.demand_sum) / _SIXTEENTHS,
         overflow / spots,
         lead[request],
         city.pool_class[pool] / 4.0,
@@ -216,10 +235,10 @@ def _overflow(city: City, climatology: Climatology, window: OccupancyWindow) -> 
 def state_features(city: City, requests: Requests, occupancy: Occupancy, climatology: Climatology) -> np.ndarray:
     """g: [B, 8], float64; the state at the instant of booking."""
     horizon = occupancy.slots
-    now = np.minimum(np.maximum((requests.book_min // 15.0).astype(np.int64), 0), horizon - 1)
+    now = np.minimum(np.maximum((requests.book_min // SLOT_MIN).astype(np.int64), 0), horizon - 1)
     day = (occupancy.minute_of_day + requests.book_min) / 1440.0 * 2.0 * np.pi
     # Only the slots that somebody asks about: a large city is not read from end to end.
-    low, high = int(now.min()), int(min(now.max() + 16, horizon - 1)) + 1
+    low, high = int(now.min()), int(min(now.max() + 4 * SLOTS_AN_HOUR, horizon - 1)) + 1
     taken = (
         occupancy.busy[..., low:high] if occupancy.out is None else occupancy.busy[..., low:high] + occupancy.out[..., low:high]
     )

@@ -1,8 +1,10 @@
-"""The cost of one way to charge (PROBLEM.md, version 1): 0.4 wait[h] + 0.3 price/unit + 0.2 km/10 + 0.1 duration[h]."""
+"""The cost of one way to charge (PROBLEM.md, version 2): 0.4 wait[h] + 0.3 price/unit + 0.2 km/10 + 0.1 duration[h]."""
 
 import numpy as np
 
-PROBLEM_VERSION = 1
+PROBLEM_VERSION = 2
+QUARTERS_PROBLEM = 1
+"""The version in which sessions were on quarter hours; the cost is the same."""
 DEFAULT_WEIGHTS = (0.4, 0.3, 0.2, 0.1)
 """Weights of waiting, price, distance and duration."""
 REJECTION_COST = 3.0

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from functions.optimizer.core.city import City
+from shared.slots import SLOTS_AN_HOUR
 
-AROUND = 4
+AROUND = SLOTS_AN_HOUR
 """Slots before and after a session that count as around it."""
 BUSY, LAST, FULL, CLOSED = 0, 24, 37, 50
 """From which bit on a cell of OccupancyWindow.packed counts: EVSEs taken, slots with at most one free, full slots, closed
@@ -56,7 +57,7 @@ class OccupancyWindow:
         cls, city: City, occupancy: Occupancy, env: np.ndarray, pool: np.ndarray, first: np.ndarray, stop: np.ndarray
     ) -> "OccupancyWindow":
         """The occupancy from AROUND slots before `first` to as many after `stop`, all [M]. Raises ValueError where a window
-        is too wide to count in (85 days, or 16 million EVSE slots)."""
+        is too wide to count in (28 days, or 16 million EVSE slots)."""
         wanted = int((stop - first).max(initial=0)) + 2 * AROUND
         width = min(occupancy.slots, wanted)
         capacity = city.capacity[pool][:, None]

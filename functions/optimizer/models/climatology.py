@@ -18,7 +18,7 @@ from functions.optimizer.core.city import City
 from functions.optimizer.core.features import ROW_FEATURES, Climatology
 from functions.optimizer.models.manifest import Refused
 from functions.stations.enums import ConnectorType, power_class
-from shared.slots import slot_start
+from shared.slots import SLOTS_A_DAY, SLOTS_A_QUARTER, slot_start
 
 QUARTERS = 96
 KINDS = ("occupancy", "demand", "price")
@@ -65,7 +65,7 @@ AS_LEARNT, GREEDY = PolicyBlend(), PolicyBlend(0.0, 0.0)
 @dataclass(frozen=True)
 class Tables:
     """Average local days of pools: `values` float32 [N, 2, 3, 96], a row a key: for each of DAYS, KINDS (share busy, EVSEs,
-    cost) by quarter hour of local time. `blend` is what those days bore out."""
+    cost of a quarter hour) by quarter hour of local time. `blend` is what those days bore out."""
 
     keys: tuple[str, ...]
     values: np.ndarray
@@ -125,8 +125,8 @@ class Tables:
 
     def around(self, keys: Sequence[str], zones: Sequence[str], slot0: int, slots: int) -> Climatology:
         """The core's climatology of pools [P] by key and IANA zone, over `slots` from `slot0` on: each slot has its local
-        quarter hour's value of its local kind of day, so the day the clocks go back has an hour twice. Zeros for pools that are
-        not known."""
+        quarter hour's value of its local kind of day, of the price its part, so the day the clocks go back has an hour twice.
+        Zeros for pools that are not known."""
         values = np.zeros((len(KINDS), len(keys), slots))
         local = {zone: local_quarters(zone, slot0, slots) for zone in set(zones)}
         for number, (key, zone) in enumerate(zip(keys, zones, strict=True)):
@@ -134,28 +134,44 @@ class Tables:
             if row is not None:
                 weekend, quarter = local[zone]
                 values[:, number] = self.values[row][weekend, :, quarter].T
+        values[KINDS.index("price")] /= SLOTS_A_QUARTER
         return Climatology(*values)
 
 
 def local_quarters(zone: str, slot0: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
     """Whether each slot begins on a day of a weekend (0 or 1), and in which quarter hour of the local day: [slots] each."""
-    place = ZoneInfo(zone)
-    local = [slot_start(slot0 + number).astimezone(place) for number in range(slots)]
+    place, early = ZoneInfo(zone), slot0 % SLOTS_A_QUARTER
+    # Clocks change at quarter hours, so all slots of one are alike.
+    begins = range(slot0 - early, slot0 + slots, SLOTS_A_QUARTER)
+    local = [slot_start(number).astimezone(place) for number in begins]
     weekend = np.array([int(at.weekday() >= 5) for at in local], dtype=np.int64)
-    return weekend, np.array([at.hour * 4 + at.minute // 15 for at in local], dtype=np.int64)
+    quarter = np.array([at.hour * 4 + at.minute // 15 for at in local], dtype=np.int64)
+    weekends, quarters = (np.repeat(values, SLOTS_A_QUARTER)[early : early + slots] for values in (weekend, quarter))
+    return weekends, quarters
+
+
+def by_quarters(values: np.ndarray) -> np.ndarray:
+    """Means of quarter hours of values by slot, [..., T] from a quarter hour on to [..., T / SLOTS_A_QUARTER]. Raises
+    ValueError where T is not whole quarter hours."""
+    if values.shape[-1] % SLOTS_A_QUARTER:
+        raise ValueError(f"values: must be of whole quarter hours, not of {values.shape[-1]} slots")
+    means: np.ndarray = values.reshape(*values.shape[:-1], -1, SLOTS_A_QUARTER).mean(axis=-1)
+    return means
 
 
 def tables_of(city: City, weekday: Climatology, weekend: Climatology | None = None) -> Tables:
-    """A training scenario's climatologies [P, T], which begin at local midnight, as tables: their first 96 slots. Pools with
-    the same key share their mean; without a `weekend` every day is alike. Raises ValueError below 96 slots, Refused for
-    numbers no table may have."""
+    """A training scenario's climatologies [P, T], which begin at local midnight, as tables: the quarter hours of their first
+    day, of the price their sum. Pools with the same key share their mean; without a `weekend` every day is alike. Raises
+    ValueError below a day, Refused for numbers no table may have."""
     days = [np.stack([item.occupancy, item.demand, item.price], axis=1) for item in (weekday, weekend or weekday)]
     whole = np.stack(days, axis=1)
-    if whole.shape[3] < QUARTERS:
-        raise ValueError(f"weekday: has {whole.shape[3]} slots, must have a day's {QUARTERS}")
+    if whole.shape[3] < SLOTS_A_DAY:
+        raise ValueError(f"weekday: has {whole.shape[3]} slots, must have a day's {SLOTS_A_DAY}")
+    whole = by_quarters(whole[..., :SLOTS_A_DAY])
+    whole[:, :, KINDS.index("price")] *= SLOTS_A_QUARTER
     groups: dict[str, list[int]] = {}
     for number, key in enumerate(keys_of(city)):
         groups.setdefault(key, []).append(number)
-    rows = [whole[group, ..., :QUARTERS].mean(axis=0) for group in groups.values()]
+    rows = [whole[group].mean(axis=0) for group in groups.values()]
     values = np.stack(rows) if rows else np.zeros((0, len(DAYS), len(KINDS), QUARTERS))
     return Tables(tuple(groups), values.astype(np.float32)).check()

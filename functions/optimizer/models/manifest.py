@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION
-from functions.optimizer.core.objective import PROBLEM_VERSION
+from functions.optimizer.core.features import FEATURE_HASH, FEATURE_NAMES, FEATURE_VERSION, QUARTERS_VERSION, feature_hash
+from functions.optimizer.core.objective import PROBLEM_VERSION, QUARTERS_PROBLEM
 
 POLICY_NAME = "charge-policy"
 OPSET = 17
@@ -34,9 +34,24 @@ class Expected:
     feature_version: int
     feature_names: tuple[str, ...]
     feature_hash: str
+    alike: tuple[int, int, str] | None = None
+    """Problem version, feature version and hash of models of older code to which this code's features mean the same."""
+
+    @property
+    def feature_hashes(self) -> frozenset[str]:
+        """The hashes of networks that this code computes the features of."""
+        return frozenset({self.feature_hash} | (set() if self.alike is None else {self.alike[2]}))
 
 
-POLICY = Expected(POLICY_NAME, PROBLEM_VERSION, FEATURE_VERSION, FEATURE_NAMES, FEATURE_HASH)
+POLICY = Expected(
+    POLICY_NAME,
+    PROBLEM_VERSION,
+    FEATURE_VERSION,
+    FEATURE_NAMES,
+    FEATURE_HASH,
+    (QUARTERS_PROBLEM, QUARTERS_VERSION, feature_hash(QUARTERS_VERSION)),
+)
+"""A network of sessions on quarter hours serves until one of five minutes is promoted."""
 
 
 class Canary(BaseModel):
@@ -108,11 +123,14 @@ class Manifest(BaseModel):
         """Raises Refused unless it was made for this code's problem and, a network, for its features."""
         if self.name != expected.name:
             raise Refused(f"its manifest is of a model called {self.name}, not {expected.name}")
-        if self.problem_version != expected.problem_version:
+        older = expected.alike
+        known = {expected.problem_version} | (set() if older is None else {older[0]})
+        if self.problem_version not in known:
             raise Refused(f"it solves problem version {self.problem_version}, this code is version {expected.problem_version}")
         if self.kind == "rule":
             return
-        if self.feature_version != expected.feature_version or self.feature_hash != expected.feature_hash:
+        own = (self.problem_version, self.feature_version, self.feature_hash)
+        if own not in ((expected.problem_version, expected.feature_version, expected.feature_hash), older):
             raise Refused(f"feature version {self.feature_version} is not this code's {expected.feature_version}")
         if self.feature_names != expected.feature_names:
             raise Refused("the feature names are not this code's")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from functions.optimizer.core.candidates import Candidates
+from functions.optimizer.core.candidates import SLOT_MIN, Candidates
 from functions.optimizer.core.features import Climatology, guard_limit
 from functions.optimizer.models.climatology import AS_LEARNT, Tables
 from functions.optimizer.models.manifest import POLICY, Expected, Manifest, Refused
@@ -33,7 +33,7 @@ def greedy(rows: Candidates) -> np.ndarray:
 
 def nearest(rows: Candidates) -> np.ndarray:
     """Least kilometres, then the earliest start, whatever it costs."""
-    score: np.ndarray = -(rows.km * 1e4 + rows.start)
+    score: np.ndarray = -(rows.km * 1e4 + rows.begin_min / SLOT_MIN)
     return score
 
 
@@ -44,12 +44,12 @@ def cheapest(rows: Candidates) -> np.ndarray:
 
 def soonest_finish(rows: Candidates) -> np.ndarray:
     """Charging is over first."""
-    score: np.ndarray = -(rows.start * 15.0 + rows.duration_min)
+    score: np.ndarray = -(rows.begin_min + rows.duration_min)
     return score
 
 
 def bid_price(price_sum: np.ndarray) -> Rule:
-    """Least cost plus what the session's quarter hours are worth to others: running sums of a price table [P, T + 1]
+    """Least cost plus what the session's slots are worth to others: running sums of a price table [P, T + 1]
     (Climatology.price_sum)."""
 
     def rule(rows: Candidates) -> np.ndarray:

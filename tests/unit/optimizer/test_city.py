@@ -158,11 +158,11 @@ def test_openings_and_closings_out_of_turn_are_loaded_and_close_the_book(write: 
     city = load_city(folder)
     by_id = {item.location_id: item.opening_times for item in city.locations}
     assert by_id["B"] is None
-    slots = open_slots(by_id["A"], city.time_zone, datetime(2018, 3, 1, tzinfo=UTC), 96)
-    shut = [number for number in range(32, 80) if not slots[number]]
-    assert shut == [48, 49, 72, 73, 74, 75], "noon and the hour between the day and the evening"
-    assert not slots[:32].any()
-    assert not slots[80:].any()
+    slots = open_slots(by_id["A"], city.time_zone, datetime(2018, 3, 1, tzinfo=UTC), 288)
+    shut = [number for number in range(96, 240) if not slots[number]]
+    assert shut == [*range(144, 150), *range(216, 228)], "noon and the hour between the day and the evening"
+    assert not slots[:96].any()
+    assert not slots[240:].any()
 
 
 OWN_LOCATIONS = (

@@ -85,17 +85,19 @@ def test_a_file_that_is_not_one_is_refused(data: bytes, why: str) -> None:
 
 
 def test_each_slot_has_its_local_quarter_hour_and_unknown_pools_zeros() -> None:
-    found = tables().around(["b", "nowhere"], ["Europe/Amsterdam"] * 2, slot("2026-03-02T23:30"), 4)
-    assert np.array_equal(found.price[0], tables().values[1, 0, 2, [94, 95, 0, 1]])
-    assert np.array_equal(found.occupancy[0], tables().values[1, 0, 0, [94, 95, 0, 1]])
+    found = tables().around(["b", "nowhere"], ["Europe/Amsterdam"] * 2, slot("2026-03-02T23:35"), 9)
+    quarters = [94, 94, 95, 95, 95, 0, 0, 0, 1]
+    assert found.price[0] == pytest.approx(tables().values[1, 0, 2, quarters] / 3), "a slot's part of its quarter hour"
+    assert np.array_equal(found.occupancy[0], tables().values[1, 0, 0, quarters])
+    assert np.array_equal(found.demand[0], tables().values[1, 0, 1, quarters])
     assert not found.demand[1].any()
     assert not found.price[1].any()
 
 
 def test_a_weekend_begins_at_midnight_of_its_own_place() -> None:
-    sunday_night = tables().around(["a", "a"], ["Europe/Amsterdam", "Asia/Kathmandu"], slot("2026-03-01T23:45"), 2)
-    assert sunday_night.price[0].tolist() == [tables().values[0, 1, 2, 95], tables().values[0, 0, 2, 0]]
-    assert sunday_night.price[1, 0] == tables().values[0, 0, 2, 4 * 4 + 2], "there it is Monday already"
+    sunday_night = tables().around(["a", "a"], ["Europe/Amsterdam", "Asia/Kathmandu"], slot("2026-03-01T23:55"), 2)
+    assert sunday_night.demand[0].tolist() == [tables().values[0, 1, 1, 95], tables().values[0, 0, 1, 0]]
+    assert sunday_night.demand[1, 0] == tables().values[0, 0, 1, 4 * 4 + 2], "there it is Monday already"
 
 
 def test_a_file_of_an_average_day_is_of_every_day() -> None:
@@ -107,16 +109,16 @@ def test_a_file_of_an_average_day_is_of_every_day() -> None:
 
 def test_zones_of_their_own() -> None:
     found = tables().around(["a", "a"], ["Europe/Amsterdam", "Asia/Kathmandu"], slot("2026-03-02T12:00", "UTC"), 1)
-    assert found.price[0, 0] == tables().values[0, 0, 2, 13 * 4]
-    assert found.price[1, 0] == tables().values[0, 0, 2, 17 * 4 + 3], "a quarter to six in the afternoon"
+    assert found.demand[0, 0] == tables().values[0, 0, 1, 13 * 4]
+    assert found.demand[1, 0] == tables().values[0, 0, 1, 17 * 4 + 3], "a quarter to six in the afternoon"
 
 
 def test_the_hour_that_is_skipped_and_the_one_that_comes_twice() -> None:
-    weekend, spring = local_quarters("Europe/Amsterdam", slot("2026-03-29T01:45"), 3)
-    assert weekend.tolist() == [1, 1, 1], "a Sunday"
-    assert spring.tolist() == [7, 12, 13], "two o'clock is three"
-    _, autumn = local_quarters("Europe/Amsterdam", slot("2026-10-25T02:45"), 3)
-    assert autumn.tolist() == [11, 8, 9], "two o'clock comes again"
+    weekend, spring = local_quarters("Europe/Amsterdam", slot("2026-03-29T01:55"), 5)
+    assert weekend.tolist() == [1] * 5, "a Sunday"
+    assert spring.tolist() == [7, 12, 12, 12, 13], "two o'clock is three"
+    _, autumn = local_quarters("Europe/Amsterdam", slot("2026-10-25T02:55"), 5)
+    assert autumn.tolist() == [11, 8, 8, 8, 9], "two o'clock comes again"
 
 
 @given(
@@ -127,7 +129,7 @@ def test_a_slot_is_where_the_clock_on_the_wall_stands(at: datetime, zone: str) -
     first = slot_of(at.replace(tzinfo=UTC))
     weekend, quarters = local_quarters(zone, first, 120)
     for number in (0, 57, 119):
-        local = (datetime.fromtimestamp(first * 900, UTC) + timedelta(minutes=15 * number)).astimezone(ZoneInfo(zone))
+        local = (datetime.fromtimestamp(first * 300, UTC) + timedelta(minutes=5 * number)).astimezone(ZoneInfo(zone))
         assert quarters[number] == local.hour * 4 + local.minute // 15
         assert bool(weekend[number]) == (local.strftime("%a") in ("Sat", "Sun"))
 
@@ -138,11 +140,12 @@ def test_a_scenarios_first_day_becomes_tables() -> None:
     made = tables_of(city, known, other)
     keys = keys_of(city)
     assert set(made.keys) == set(keys)
-    for kind, table in enumerate((known.occupancy, known.demand, known.price)):
+    means = (values[:, :288].reshape(-1, 96, 3).mean(axis=2) for values in (known.occupancy, known.demand, known.price * 3))
+    for kind, table in enumerate(means):
         lonely = next(number for number, key in enumerate(keys) if keys.count(key) == 1)
         found = made.values[made.keys.index(keys[lonely])]
-        assert found[0, kind] == pytest.approx(table[lonely, :96], rel=1e-6)
-        assert found[1, kind] == pytest.approx(table[lonely, :96] / 2, rel=1e-6)
+        assert found[0, kind] == pytest.approx(table[lonely], rel=1e-6)
+        assert found[1, kind] == pytest.approx(table[lonely] / 2, rel=1e-6)
 
 
 def test_pools_that_cannot_be_told_apart_share_their_mean() -> None:
@@ -161,14 +164,24 @@ def test_pools_that_cannot_be_told_apart_share_their_mean() -> None:
     )
     made = tables_of(twice, Climatology(known.occupancy[:2], known.demand[:2], known.price[:2]))
     assert len(made.keys) == 1
-    assert made.values[0, 0, 2] == pytest.approx(known.price[:2, :96].mean(axis=0), rel=1e-6)
+    assert made.values[0, 0, 2] == pytest.approx(known.price[:2, :288].reshape(2, 96, 3).sum(axis=2).mean(axis=0), rel=1e-6)
 
 
 def test_less_than_a_day_is_no_day() -> None:
     city, _, known = golden.setting()
-    short = Climatology(known.occupancy[:, :95], known.demand[:, :95], known.price[:, :95])
-    with pytest.raises(ValueError, match="weekday: has 95 slots"):
+    short = Climatology(known.occupancy[:, :287], known.demand[:, :287], known.price[:, :287])
+    with pytest.raises(ValueError, match="weekday: has 287 slots"):
         tables_of(city, short)
+
+
+def test_a_session_is_worth_the_same_by_the_file_as_by_what_it_was_made_of() -> None:
+    city, _, _ = golden.setting()
+    by_quarter = np.repeat(np.arange(96) % 7 / 10.0, 3)[None] * np.ones((len(city.capacity), 1))
+    learnt = Climatology(by_quarter, by_quarter, by_quarter / 3)
+    made = tables_of(city, learnt)
+    served = made.around(keys_of(city), [city.time_zone] * len(city.capacity), slot("2026-03-02T00:00"), 288)
+    for name in ("occupancy_sum", "demand_sum", "price_sum"):
+        assert getattr(served, name) == pytest.approx(getattr(learnt, name), rel=1e-5), name
 
 
 def test_a_key_is_a_place_to_the_metre() -> None:

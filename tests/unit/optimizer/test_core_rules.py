@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.optimizer.core.candidates import MAX_LOCATIONS, REASONS, Candidates, PoolRates, Reason, Requests, candidates
+from functions.optimizer.core.candidates import REASONS, Candidates, PoolRates, Reason, candidates
 from functions.optimizer.core.city import STANDARD_BIT, City, standard_bits
 from functions.optimizer.core.features import FEATURE_NAMES, Climatology, features, observe
 from functions.optimizer.core.occupancy import AROUND, BUSY, CLOSED, FULL, LAST, Occupancy, OccupancyWindow, count
+from functions.optimizer.core.places import MAX_LOCATIONS
+from functions.optimizer.core.requests import Requests
 
 STANDARDS = ("IEC_62196_T2", "IEC_62196_T2_COMBO", "CHADEMO")
-SLOTS = 64
+QUARTERS = 64
+SLOTS = 3 * QUARTERS
 
 
 def drawn_city(seed: int, locations: int, pools: int, span: float = 0.2) -> City:
@@ -54,10 +57,12 @@ def drawn_requests(seed: int, size: int, span: float = 0.2, envs: int = 1) -> Re
 
 def drawn_book(seed: int, city: City, envs: int = 1) -> Occupancy:
     rng = np.random.default_rng([seed, 2])
-    shape = (envs, len(city.capacity), SLOTS)
+    shape = (envs, len(city.capacity), QUARTERS)
     busy = np.minimum(rng.integers(0, 4, shape), city.capacity[:, None])
     out = np.where(rng.random(shape) < 0.05, 1, 0)
-    return Occupancy(busy, rng.random(shape) > 0.03, 30.0, out)
+    opened = rng.random(shape) > 0.03
+    by_slot = [np.roll(np.repeat(values, 3, axis=2), 1, axis=2) for values in (busy, opened, out)]
+    return Occupancy(by_slot[0], by_slot[1], 30.0, by_slot[2])
 
 
 def drawn_rates(seed: int, city: City) -> PoolRates:
@@ -94,24 +99,24 @@ def by_hand(city: City, wish: Requests, book: Occupancy, rates: PoolRates) -> tu
         if location not in near or not wish.standards[0] >> city.pool_standard[pool] & 1:
             continue
         hours = wish.need_kwh[0] / (0.9 * min(city.pool_power_kw[pool], wish.vehicle_kw[0]))
-        length = max(1, int(np.ceil(hours * 4 - 1e-9)))
         arrival = wish.depart_min[0] + near[location] / 25 * 60
-        start = int(np.ceil(arrival / 15 - 1e-9))
-        while start * 15 - arrival <= 120 and start + length <= book.slots:
-            if start * 15 + hours * 60 <= wish.latest_min[0]:
-                price, left = rates.flat[pool], hours
-                for slot in range(start, start + length):
-                    part = min(0.25, left)
-                    left -= part
+        first = int(np.floor(arrival / 5 + 1e-9))
+        for start in (first + minutes // 5 for minutes in (0, 5, 10, 15, 20, 25, 30, 45, 60, 75, 90, 105, 120)):
+            begin = max(start * 5.0, arrival)
+            end = begin + hours * 60
+            stop = int(np.ceil(end / 5 - 1e-9))
+            if stop <= book.slots and end <= wish.latest_min[0]:
+                price = rates.flat[pool]
+                for slot in range(start, stop):
+                    part = (min(end, slot * 5 + 5) - max(begin, slot * 5)) / 60
                     price += wish.need_kwh[0] * rates.energy[pool, slot] * part / hours + rates.time[pool, slot] * part
-                wait = (start * 15 - arrival) / 60
+                wait = (begin - arrival) / 60
                 cost = 0.4 * wait + 0.3 * price / city.price_unit + 0.2 * near[location] / 10 + 0.1 * hours
                 floor = min(floor, cost)
-                slots = range(start, start + length)
+                slots = range(start, stop)
                 taken = book.taken()[0, pool]
                 if all(book.open[0, pool, slot] and taken[slot] < city.capacity[pool] for slot in slots):
                     found[pool, start] = cost
-            start += 1
     return found, floor
 
 
@@ -299,15 +304,17 @@ def test_what_features_say_of_the_book_is_counted_slot_by_slot() -> None:
         env, pool = wishes.env[request], rows.pool[request, row]
         start, stop = int(rows.start[request, row]), int(rows.start[request, row] + rows.length[request, row])
         here, capacity = taken[env, pool], float(city.capacity[pool])
-        late, early = min(stop + 4, SLOTS), max(start - 4, 0)
+        late, early = min(stop + 12, SLOTS), max(start - 12, 0)
         expected = {
+            "length": (stop - start) / 48,
+            "bid_price": known.price[pool, start:stop].sum(),
             "regret": rows.cost[request, row] - rows.floor[request],
             "booked_at_start": here[start] / capacity,
             "booked_over_session": here[start:stop].mean() / capacity,
             "booked_hour_around": here[early:late].mean() / capacity,
             "last_point": float((here[start:stop] >= capacity - 1).any()),
             "forecast_occupancy": known.occupancy[pool, start:stop].mean(),
-            "demand_ahead": known.demand[pool, start:stop].sum() / 16,
+            "demand_ahead": known.demand[pool, start:stop].sum() / 48,
             "overflow": np.maximum(0, here[start:stop] + known.demand[pool, start:stop] - capacity).mean() / capacity,
             "lead": (wishes.depart_min[request] - wishes.book_min[request]) / 240,
         }

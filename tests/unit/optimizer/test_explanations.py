@@ -13,14 +13,28 @@ from functions.stations.enums import PowerClass
 
 def rows(*made: dict[str, float]) -> Candidates:
     """Rows of one request; what is left out is 0, a session of 4 slots, mask true."""
-    names = ("location", "pool", "start", "length", "wait_min", "km", "travel_min", "duration_min", "price", "cost")
+    names = (
+        "location",
+        "pool",
+        "start",
+        "length",
+        "begin_min",
+        "wait_min",
+        "km",
+        "travel_min",
+        "duration_min",
+        "price",
+        "cost",
+    )
     whole = {"location", "pool", "start", "length"}
     columns: dict[str, Any] = {
         name: np.array([[item.get(name, 4 if name == "length" else 0) for item in made]], dtype=int if name in whole else float)
         for name in names
     }
     one = np.ones((1, len(made)), dtype=bool)
-    return Candidates(mask=one, floor=np.zeros(1), conceivable=np.ones(1), reason=np.array([-1]), **columns)
+    return Candidates(
+        mask=one, floor=np.zeros(1), conceivable=np.ones(1), reason=np.array([-1]), gets_km=np.zeros(1), **columns
+    )
 
 
 def seen(*made: dict[str, float]) -> np.ndarray:
@@ -39,7 +53,7 @@ def seen(*made: dict[str, float]) -> np.ndarray:
             {"km": 4.3, "duration_min": 48.0, "price": 2.9},
             "2.3 km farther than the nearest, done 12 min sooner, 2.10 EUR cheaper",
         ),
-        ({"km": 2.0, "duration_min": 60.0, "start": 1, "price": 5.5}, "done 15 min later, 0.50 EUR dearer"),
+        ({"km": 2.0, "duration_min": 60.0, "begin_min": 15.0, "price": 5.5}, "done 15 min later, 0.50 EUR dearer"),
     ],
 )
 def test_a_row_beside_the_nearest(row: dict[str, float], said: str) -> None:
@@ -95,24 +109,24 @@ def test_who_is_left_the_last_charger(
 
 
 def day(peak: int | None, *, kind: str) -> Climatology:
-    """One pool, 96 slots of 0.1 with a peak of 1 in one slot; None: flat."""
-    table = np.full((1, 96), 0.1)
+    """One pool, 288 slots of 0.1 with a peak of 1 in one slot; None: flat."""
+    table = np.full((1, 288), 0.1)
     if peak is not None:
         table[0, peak] = 1.0
-    nothing = np.zeros((1, 96))
+    nothing = np.zeros((1, 288))
     return Climatology(nothing, table if kind == "demand" else nothing, table if kind == "price" else nothing)
 
 
 @pytest.mark.parametrize("kind", ["price", "demand"])
 @pytest.mark.parametrize(
-    ("peak", "hour0", "hour"), [(42, 8.0, 18.5), (40, 8.0, 18.0), (60, 8.0, None), (None, 8.0, None), (42, 20.0, 6.5)]
+    ("peak", "hour0", "hour"), [(126, 8.0, 18.5), (120, 8.0, 18.0), (180, 8.0, None), (None, 8.0, None), (126, 20.0, 6.5)]
 )
 def test_a_peak_is_where_the_pool_is_most_wanted(kind: str, peak: int | None, hour0: float, hour: float | None) -> None:
-    assert peak_hour(day(peak, kind=kind), 0, 40, 44, hour0) == hour
+    assert peak_hour(day(peak, kind=kind), 0, 120, 132, hour0) == hour
 
 
 def test_without_climatology_there_is_no_peak() -> None:
-    assert peak_hour(Climatology.unknown(1, 96), 0, 40, 44, 8.0) is None
+    assert peak_hour(Climatology.unknown(1, 288), 0, 120, 132, 8.0) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from functions.optimizer.core.candidates import Candidates, candidates
-from functions.optimizer.core.features import Climatology, features
+from functions.optimizer.core.features import QUARTERS_VERSION, Climatology, feature_hash, features
+from functions.optimizer.core.objective import QUARTERS_PROBLEM
 from functions.optimizer.models.climatology import tables_of
 from functions.optimizer.models.manifest import CLIMATOLOGY, MANIFEST, MODEL, POLICY_NAME, challenger_path, champion_path
 from functions.optimizer.models.policy import RULES, STATIC_BID_PRICE, LoadedModel, bid_price, choose, rank
@@ -94,6 +95,27 @@ def test_what_ships_serves_and_is_described(tmp_path: Path, clock: ManualClock) 
         assert model.manifest.parity.states >= 500
 
 
+def of_quarter_hours() -> dict[str, Any]:
+    return {
+        "problem_version": QUARTERS_PROBLEM,
+        "feature_version": QUARTERS_VERSION,
+        "feature_hash": feature_hash(QUARTERS_VERSION),
+    }
+
+
+def test_a_champion_of_quarter_hours_serves_until_one_of_five_minutes_is_promoted(
+    blobs: FolderBlobs, clock: ManualClock
+) -> None:
+    policies.put(blobs, "old", policies.version("old", **of_quarter_hours()))
+    assert not install_shipped(blobs), "it keeps its place"
+    source = ModelRegistry(blobs, clock)
+    model = source.current()
+    assert model is not None, source.refusal
+    assert model.manifest.version == "old"
+    rows, seen = state()
+    assert rank(model, rows, seen, clock=clock, deadline_ms=1e9).fallback is None
+
+
 def test_a_published_champion_is_kept_when_what_ships_is_installed(blobs: FolderBlobs) -> None:
     before = blobs.read(champion_path())
     assert not install_shipped(blobs)
@@ -117,7 +139,11 @@ BROKEN: dict[str, tuple[Callable[[], Files], str]] = {
     "tampered": (lambda: tampered(policies.version("1"), MODEL), "sha256 of the model"),
     "other features": (lambda: policies.version("1", feature_hash="0" * 64), "feature version"),
     "other names": (lambda: policies.version("1", feature_names=["a"]), "feature names"),
-    "other problem": (lambda: policies.version("1", problem_version=2), "problem version"),
+    "other problem": (lambda: policies.version("1", problem_version=3), "problem version"),
+    "features of quarter hours for this problem": (
+        lambda: policies.version("1", feature_version=QUARTERS_VERSION, feature_hash=feature_hash(QUARTERS_VERSION)),
+        "feature version",
+    ),
     "opset in the manifest": (lambda: policies.version("1", opset=3), "opset 3 is not one of"),
     "opset in the graph": (lambda: about(policies.version("1", opset=12), opset=17), "the graph is of opset 12"),
     "no manifest": (lambda: without(policies.version("1"), MANIFEST), "lacks manifest.json"),
@@ -279,5 +305,5 @@ def test_rules_choose_what_their_names_say() -> None:
     real = rows.mask[0]
     assert rows.km[0, choose(RULES["nearest"], rows)[0]] == rows.km[0, real].min()
     assert rows.price[0, choose(RULES["cheapest"], rows)[0]] == pytest.approx(rows.price[0, real].min())
-    finish = rows.start[0] * 15 + rows.duration_min[0]
+    finish = rows.begin_min[0] + rows.duration_min[0]
     assert finish[choose(RULES["soonest_finish"], rows)[0]] == finish[real].min()

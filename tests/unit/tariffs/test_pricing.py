@@ -257,13 +257,13 @@ starts = st.one_of(
 )
 
 
-@given(simple_tariffs(), starts, st.integers(1, 40), st.integers(1, 400).map(lambda tenth: tenth / 10))
+@given(simple_tariffs(), starts, st.integers(1, 120), st.integers(1, 400).map(lambda tenth: tenth / 10))
 def test_rates_agree_with_the_engine_on_whole_slots(found: Tariff, when: datetime, slots: int, kwh: float) -> None:
-    first = int(when.replace(tzinfo=UTC).timestamp()) // 900
-    begin = datetime.fromtimestamp(first * 900, UTC)
-    quote = price_session(found, time_zone=ZONE, periods=[SessionPeriod(begin, begin + timedelta(minutes=15 * slots), kwh)])
+    first = int(when.replace(tzinfo=UTC).timestamp()) // 300
+    begin = datetime.fromtimestamp(first * 300, UTC)
+    quote = price_session(found, time_zone=ZONE, periods=[SessionPeriod(begin, begin + timedelta(minutes=5 * slots), kwh)])
     rates = compile_rates(found, time_zone=ZONE, slot0=first, slots=slots, power_kw=50)
-    by_rates = rates.flat + kwh * np.mean(rates.energy) + 0.25 * np.sum(rates.time)
+    by_rates = rates.flat + kwh * np.mean(rates.energy) + np.sum(rates.time) / 12
     rounding = 0.006 + 0.001 * 2 + float(np.max(rates.time, initial=0)) / 3600
     assert abs(quote.total_minor / 100 - by_rates) <= rounding
 
@@ -318,9 +318,9 @@ def test_kept_tables_answer_as_fresh_ones_and_equal_tariffs_share_one() -> None:
 def test_a_tariff_with_dates_changes_on_its_day() -> None:
     new_year = {"start_date": "2026-01-01", "end_date": "2026-01-02"}
     found = tariff(([component("ENERGY", 0.1, None)], new_year), component("ENERGY", 0.4, None))
-    first = int(datetime(2025, 12, 31, 22, tzinfo=UTC).timestamp()) // 900
-    rates = compile_rates(found, time_zone="Europe/Amsterdam", slot0=first, slots=4 * 28, power_kw=22)
-    assert rates.energy.tolist() == [0.4] * 4 + [0.1] * 96 + [0.4] * 12
+    first = int(datetime(2025, 12, 31, 22, tzinfo=UTC).timestamp()) // 300
+    rates = compile_rates(found, time_zone="Europe/Amsterdam", slot0=first, slots=12 * 28, power_kw=22)
+    assert rates.energy.tolist() == [0.4] * 12 + [0.1] * 288 + [0.4] * 36
 
 
 def test_tables_are_forgotten_beyond_their_number() -> None:

@@ -41,7 +41,7 @@ def views(scenario: Scenario, policy: Policy, size: int = 60) -> list[tuple[View
 LEAST = {
     "cheapest": lambda rows, _worth: rows.price,
     "nearest_balking": lambda rows, _worth: rows.km,
-    "soonest_finish": lambda rows, _worth: rows.start * 15.0 + rows.duration_min,
+    "soonest_finish": lambda rows, _worth: rows.begin_min + rows.duration_min,
     "greedy": lambda rows, _worth: rows.cost,
     "static_bid_price": lambda rows, worth: rows.cost + worth,
 }
@@ -74,7 +74,7 @@ def test_nearest_first_come_goes_to_the_nearest_station_or_nowhere(scenario: Sce
                 continue
             assert km[number, row] == km[number].min(), "no farther station is taken"
             same = view.rows.mask[number] & (view.rows.pool[number] == view.rows.pool[number, row])
-            assert view.rows.start[number, row] == view.rows.start[number][same].min(), "its earliest start"
+            assert view.rows.begin_min[number, row] == view.rows.begin_min[number][same].min(), "its earliest start"
     assert turned_away, "the nearest is full at times"
 
 
@@ -113,7 +113,7 @@ def test_declining_is_for_what_is_worse_than_a_rejection(name: str) -> None:
     scenario = tiny((1, 1))
     price = np.zeros(scenario.shape)
     if name == "static_bid_price":
-        price[:] = 2.0  # a session of four quarters is worth 8 to others
+        price[:] = 2.0  # a session is worth more than a rejection to others
         wishes = requests([60.0])
     else:
         wishes = replace(requests([60.0]), weights=requests([60.0]).weights * 20.0)

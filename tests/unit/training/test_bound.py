@@ -92,7 +92,7 @@ def test_prices_are_zero_where_nothing_is_scarce_and_make_the_bound_where_someth
     wishes = day(scarce, 1, requests=120)
     solution, found = offline(scarce, wishes)
     busy = busy_evses(found, solution.share, scarce.shape)
-    assert solution.price.max() > 0.1
+    assert solution.price.max() > 0.03
     assert (busy[solution.price > 1e-6] >= 1 - 1e-6).all(), "only what is full has a price"
     # Strong duality: what requests save at these prices, and the prices of all there is, are the cost.
     saving = np.zeros(len(wishes))
@@ -104,15 +104,15 @@ def test_prices_are_zero_where_nothing_is_scarce_and_make_the_bound_where_someth
 def test_closed_slots_are_never_used() -> None:
     scenario = tiny((2, 1))
     opened = scenario.open.copy()
-    opened[0, :12] = False
+    opened[0, :36] = False
     shut = replace(scenario, open=opened)
     wishes = requests([30.0, 60.0, 61.0, 90.0])
     for integer in (False, True):
         solution, found = offline(shut, wishes, integer=integer)
-        assert not busy_evses(found, solution.share, shut.shape)[0, :12].any()
-        assert (found.start[found.pool == 0] >= 12).all()
+        assert not busy_evses(found, solution.share, shut.shape)[0, :36].any()
+        assert (found.start[found.pool == 0] >= 36).all()
         assert solution.cost > offline(scenario, wishes, integer=integer)[0].cost
-    assert not open_capacity(shut)[0, :12].any()
+    assert not open_capacity(shut)[0, :36].any()
 
 
 def test_what_is_taken_already_is_not_offered() -> None:

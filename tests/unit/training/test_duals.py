@@ -33,7 +33,7 @@ def test_prices_of_an_overloaded_day_bound_it_as_tightly_as_the_linear_programme
     found, free = assignment_columns(scarce, day(scarce, 2, requests=250)), open_capacity(scarce)
     exact = solve(found, free)
     price = prices(Programme.of(found, scarce.shape), free)
-    assert price.max() > 0.1
+    assert price.max() > 0.03
     assert (price >= 0).all()
     reached = dual(found, price, free)
     assert 0.98 * exact.cost <= reached <= exact.cost + 1e-6
@@ -80,5 +80,5 @@ def test_a_programme_since_a_request_is_that_of_the_requests_left(scarce: Scenar
 def test_a_book_of_another_shape_is_refused() -> None:
     scenario = tiny((1, 1))
     programme = Programme.of(assignment_columns(scenario, requests([60.0])), scenario.shape)
-    with pytest.raises(ValueError, match=r"free: must be \(2, 160\), not \(2, 96\)"):
+    with pytest.raises(ValueError, match=r"free: must be \(2, 480\), not \(2, 96\)"):
         prices(programme, np.ones((2, 96)))

@@ -78,6 +78,7 @@ def test_a_day_is_made_of_its_split_s_sessions_alone(tmp_path: Path, split: Spli
         5.0 + (found.day_number - found.day_number.min()) / 10.0,
         found.standards,
         found.dc,
+        found.stay_min,
         found.days,
     )
     own = {round(5.0 + (number - int(found.day_number.min())) / 10.0, 6) for number in found.days[split].tolist()}
@@ -104,9 +105,9 @@ def test_a_session_stands_at_its_wall_clock_time_across_the_change_of_clocks(tmp
 
 def test_closed_hours_are_closed_and_nobody_is_sent_there(tmp_path: Path) -> None:
     scenario = city_scenario(write(tmp_path / "city", opening=NIGHT_CLOSED), "busy", requests=12)
-    assert not scenario.open[:, :28].any(), "closed until seven"
-    assert scenario.open[:, 28:92].all()
-    assert not scenario.open[:, 92:96].any(), "and from eleven at night"
+    assert not scenario.open[:, :84].any(), "closed until seven"
+    assert scenario.open[:, 84:276].all()
+    assert not scenario.open[:, 276:288].any(), "and from eleven at night"
 
 
 def test_demand_is_scaled_until_the_optimum_uses_the_scenario_s_share(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from functions.optimizer.core.candidates import DETOUR
+from functions.optimizer.core.places import DETOUR
 from training.problem.scenario import HORIZON, Scenario, day, fingerprint
 from training.scenarios.reference import SIZES, reference
 from training.scenarios.sources import data_folder

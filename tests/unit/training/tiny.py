@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from functions.optimizer.core.candidates import PoolRates, Requests
+from functions.optimizer.core.candidates import PoolRates
 from functions.optimizer.core.city import STANDARD_BIT, City
+from functions.optimizer.core.requests import Requests
 from training.problem.scenario import CCS, HORIZON, Scenario
 
 
