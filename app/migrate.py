@@ -61,6 +61,7 @@ def upgrade(database: Database, *, scripts: Path = MIGRATIONS) -> str:
             conn.commit()
         try:
             alembic_config = config(scripts)
+            alembic_config.attributes["is_new"] = revision is None
             alembic_config.attributes["connection"] = conn.execution_options(sqlite_begin="IMMEDIATE")
             if database.is_sqlite:  # begun before the revision is read: a second upgrade waits, and nothing is half-done
                 conn.begin()

@@ -86,7 +86,7 @@ def _session(number_: str, evse: str, begun: Any, ended: Any, kwh: Any, seen: se
     if start is None or end is None:
         return "time without offset" if _is_local(begun) and _is_local(ended) else "arrival or departure is not a time"
     try:
-        energy = number(kwh)
+        energy = number(kwh, ".")
     except ValueError:
         return "delivered energy is not a number"
     if end <= start:

@@ -23,7 +23,7 @@ LOCATIONS = ("Latitude", "Longitude", "Location", "CP ID")
 MAX_HOURS = 24 * 14
 BATTERY_KWH, MAX_KWH = 200.0, 2000.0
 FREE = {"id": "FREE", "currency": "GBP", "elements": [{"price_components": [{"type": "FLAT", "price": 0, "step_size": 1}]}]}
-"""Dundee's sessions cost nothing: a tariff that says so, since without one the price is not known."""
+"""Of places whose sessions cost nothing: a tariff that says so, since without one the price is not known."""
 IMPLAUSIBLE = ("ends before it starts", "longer than 14 days", "kWh out of range")
 
 
@@ -107,7 +107,7 @@ def _session(row: Row, seen: set[str], order: Order) -> CitySession | str:
     if isinstance(times, str):
         return times
     try:
-        energy = number(values["Total kWh"])
+        energy = number(values["Total kWh"], ".")
     except ValueError:
         return "kWh is not a number"
     if not 0 <= energy <= most_kwh(values, times):
@@ -122,6 +122,14 @@ def most_kwh(values: dict[str, str], times: tuple[datetime, datetime]) -> float:
     kind = outlet(values.get("Model", ""), values["Connector"])
     hours = (times[1] - times[0]).total_seconds() / 3600
     return min(MAX_KWH, max(BATTERY_KWH, hours * kind[3] if kind else 0.0))
+
+
+def _names_cost(text: str) -> bool:
+    """Whether a session's Cost says anything but that it was free."""
+    try:
+        return bool(text) and number(text.strip("£ "), ".") != 0
+    except ValueError:
+        return True
 
 
 @cache
@@ -156,9 +164,10 @@ def _points(path: Path, report: ImportReport) -> dict[str, tuple[float, float, s
 
 
 def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
-    """Makes a city folder of the exports. Charging was free of charge in them (Cost is 0 or empty), and the tariff says so.
-    Local times get their offset; of a time that a clock change repeats the first is meant, unless the session then ended
-    before it began. Raises ValueError where no session could be used."""
+    """Makes a city folder of the exports. Where all sessions of a location were free of charge (Cost is 0 or empty) a tariff
+    says so; where one names a cost, the location's price is not known. Local times get their offset; of a time that a clock
+    change repeats the first is meant, unless the session then ended before it began. Raises ValueError where no session could
+    be used."""
     report = ImportReport("ChargePlace Scotland")
     listed = location_file(source)
     assert listed is not None
@@ -168,12 +177,14 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
     sessions: list[CitySession] = []
     sites: dict[str, Counter[str]] = {}
     models: dict[str, Counter[str]] = {}
-    paid = 0
+    paid: Counter[str] = Counter()
     for done, path in enumerate(files):
         progress(path.name, done, len(files))
         order = _dates(path)
         for row in rows(path, report):
             report.rows += 1
+            # What a session cost that is left out for another reason is what charging costs there.
+            paid[row.values.get("CP ID", "")] += _names_cost(row.values.get("Cost", ""))
             session = _session(row, seen, order)
             if isinstance(session, str):
                 report.leave_out(row.file, row.line, session)
@@ -187,7 +198,6 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
                     row.file, row.line, f"outlet not known: {row.values.get('Model', '')}, {row.values['Connector']}"
                 )
                 continue
-            paid += row.values.get("Cost", "") not in ("", "0", "0.0", "0.00")
             sites.setdefault(cp_id, Counter())[_site(row.values.get("Site", "")) or points[cp_id][2]] += 1
             models.setdefault(session.evse_id, Counter())[row.values["Model"]] += 1
             sessions.append(session)
@@ -202,8 +212,8 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
     if not sessions:
         write_report(target, report)
         raise ValueError(f"none of {report.rows:,} rows could be used; see {target / 'import-report.csv'}")
-    _write(target, report, points, sites, models, sessions)
-    report.notes.append(f"{paid:,} of {report.kept:,} sessions name a cost; the city's tariff says that charging is free")
+    _write(target, report, points, sites, models, sessions, {cp_id for cp_id, count in paid.items() if count})
+    report.notes.append(f"{paid.total():,} of {report.rows:,} sessions name a cost")
     write_report(target, report)
     return report
 
@@ -215,7 +225,9 @@ def _write(
     sites: dict[str, Counter[str]],
     models: dict[str, Counter[str]],
     sessions: list[CitySession],
+    paid: set[str],
 ) -> None:
+    """`paid`: the charge points that are not free of charge."""
     site_of = {cp_id: names.most_common(1)[0][0] for cp_id, names in sites.items()}
     members: dict[str, list[str]] = {}
     for cp_id, site in sorted(site_of.items()):
@@ -230,6 +242,7 @@ def _write(
             CityLocation(location, site.removesuffix(", Dundee"), points[cp_ids[0]][3], round(latitude, 6), round(longitude, 6))
         )
         location_of |= dict.fromkeys(cp_ids, location)
+    priced = {location_of[cp_id] for cp_id in paid if cp_id in location_of}
     evses, connectors = {}, []
     for evse in sorted(models):
         cp_id, connector = evse.rsplit("-", 1)
@@ -238,6 +251,12 @@ def _write(
         evses[evse] = location_of[cp_id]
         connectors.append(CityConnector(evse, connector, *kind))
     report.locations, report.evses = len(locations), len(evses)
+    free = [item for item in connectors if evses[item.evse_id] not in priced]
+    if priced:
+        report.notes.append(
+            f"price not known at {', '.join(sorted(priced))}, {len(connectors) - len(free)} of {len(connectors)} connectors: "
+            "sessions there name a cost; the others are free of charge"
+        )
     names = {name for spellings in sites.values() for name in spellings}
     report.notes.append(
         f"{len(site_of)} charge points; {len(names)} spellings of sites became {len(locations)} locations: each charge point "
@@ -253,11 +272,10 @@ def _write(
         connectors=connectors,
         evses=evses,
         sessions=sessions,
-        tariffs={"tariffs": [FREE], "default": [FREE["id"]]},
+        tariffs={"tariffs": [FREE], "connectors": {f"{item.evse_id}/{item.connector_id}": [FREE["id"]] for item in free}},
         source={
             "what": "ChargePlace Scotland charging events, Dundee City Council open data",
             "licence": "Contains public sector information licensed under the Open Government Licence v3.0",
             "rule": "each outlet (CP ID and connector number) is an EVSE; standard and power by model and number",
         },
-        free_of_charge=True,
     )

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cities.readings import number
+from cities.ocpi_objects import OddError
+from cities.readings import AmbiguousError, Mark, number
 from cities.regions import named_zone
 from functions.tariffs.domain import Tariff
 
@@ -55,6 +56,8 @@ class LocationsMap(_Map):
     """Their column by our field."""
     constants: dict[LocationField, str] = {}
     """What counts where a row says nothing."""
+    decimal: Mark | None = None
+    """The decimal mark of numbers that can be read two ways; unset: that of the file's other numbers."""
     words: Words = {}
     """By field: our word for theirs, such as standard."Type 2" = "IEC_62196_T2"."""
 
@@ -65,7 +68,9 @@ class SessionsMap(_Map):
     files: list[str]
     columns: Annotated[dict[SessionField, str], Field(min_length=1)]
     dates: Literal["DMY", "MDY", "YMD"] | None = None
-    """The order of day, month and year; unset: what the file's own dates leave possible."""
+    """The order of day, month and year; unset: what the file's own dates leave possible, and no years of two digits."""
+    decimal: Mark | None = None
+    """The decimal mark of numbers that can be read two ways; unset: that of the file's other numbers."""
     time_zone: str | None = None
     """Of times without an offset; unset: the location's."""
 
@@ -121,23 +126,24 @@ def location_fields(row: Mapping[str, Any], locations: LocationsMap | None) -> d
     return fields
 
 
-def location_object(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Our fields of a charge point as an OCPI Location with its EVSEs of one connector: as many as `quantity` says."""
+def location_object(fields: Mapping[str, Any], mark: Mark | None = None) -> dict[str, Any]:
+    """Our fields of a charge point as an OCPI Location with its EVSEs of one connector: as many as `quantity` says. `mark` is
+    the decimal mark of the file's numbers. Raises OddError."""
     names = ("id", "country_code", "party_id", "name", "address", "city", "country", "time_zone", "currency")
     # Degrees have no thousands: a comma in them is a decimal one.
     degrees = {name: fields[name] for name in ("latitude", "longitude") if name in fields}
     point = {name: value.replace(",", ".") if isinstance(value, str) else value for name, value in degrees.items()}
-    return {name: fields[name] for name in names if name in fields} | {"coordinates": point, "evses": _evses(fields)}
+    return {name: fields[name] for name in names if name in fields} | {"coordinates": point, "evses": _evses(fields, mark)}
 
 
-def _evses(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _evses(fields: Mapping[str, Any], mark: Mark | None) -> list[dict[str, Any]]:
     connector = {name: fields[name] for name in ("standard", "format", "power_type") if name in fields}
     connector |= {"id": fields.get("connector_id", "1"), "tariff_id": fields.get("tariff_id")}
-    power = _number(fields.get("max_power_kw"))
+    power = _number(fields, "max_power_kw", None, mark)
     connector["max_electric_power"] = power * 1000 if isinstance(power, float) else power
     uid = str(fields.get("uid", fields.get("id", "")))
     status = fields.get("status", "AVAILABLE")
-    quantity = _number(fields.get("quantity", 1))
+    quantity = _number(fields, "quantity", 1, mark)
     if not isinstance(quantity, float) or not 1 <= quantity <= MAX_QUANTITY or quantity != int(quantity):
         return [{"uid": uid, "status": status, "connectors": [f"quantity {fields['quantity']!r}"]}]
     uids = [uid] if quantity == 1 else [f"{uid}-{number + 1}" for number in range(int(quantity))]
@@ -147,8 +153,12 @@ def _evses(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
 MAX_QUANTITY = 200
 
 
-def _number(value: Any) -> Any:
+def _number(fields: Mapping[str, Any], name: str, default: Any, mark: Mark | None) -> Any:
+    """A field as a number, as it is where it is none. Raises OddError."""
+    value = fields.get(name, default)
     try:
-        return number(value)
+        return number(value, mark)
+    except AmbiguousError as error:
+        raise OddError(f"{name} {error}") from None
     except ValueError:
         return value

@@ -23,4 +23,4 @@ def location_of(feature: dict[str, Any], columns: LocationsMap | None) -> dict[s
     place = {"latitude": point[1], "longitude": point[0]}
     if "evses" in properties:
         return own | properties | {"coordinates": place}
-    return location_object(own | location_fields(properties, columns) | place)
+    return location_object(own | location_fields(properties, columns) | place, None if columns is None else columns.decimal)

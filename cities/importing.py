@@ -30,10 +30,12 @@ def recognise(folder: Path) -> str | None:
 
 
 def import_city(source: Path, target: Path, *, progress: ReportProgress) -> ImportReport:
-    """Makes a city folder. Raises ValueError where the format is not recognised, Invalid where a city folder is wrong."""
+    """Makes a city folder. Raises ValueError where the format is not recognised or one of the folders is or holds the other,
+    Invalid where a city folder is wrong; nothing is written then."""
     format_name = recognise(source)
     if format_name is None:
         raise ValueError(f"{source} holds nothing that is recognised: a city folder, or exports of {', '.join(FORMATS)}")
+    _check_apart(source, target)
     if format_name == CITY_FOLDER:
         city = load_city(source)
         shutil.copytree(source, target, dirs_exist_ok=True)
@@ -44,3 +46,11 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
     if format_name != STREAMED:
         load_city(target)
     return report
+
+
+def _check_apart(source: Path, target: Path) -> None:
+    """What is written must not take the place of what is read, nor be read itself the next time. Raises ValueError."""
+    read, written = source.resolve(), target.resolve()
+    if read == written or read in written.parents or written in read.parents:
+        how = "is" if read == written else "lies in" if read in written.parents else "holds"
+        raise ValueError(f"{target} {how} the folder that is read, {source}; an import would change it: name another")

@@ -3,7 +3,7 @@ beside it (`import.toml`, cities/column_map.py). A row is a connector; rows of o
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,10 +14,11 @@ from cities.column_map import ImportMap, LocationsMap, SessionsMap, location_fie
 from cities.csv_rows import Row, csv_files, rows
 from cities.folder import CitySession, CityWriter, ImportReport, ReportProgress, write_report
 from cities.ocpi_objects import OddError, read_location, scope_of
-from cities.readings import Order, between, clock_time, date_order, instant, number
+from cities.readings import AmbiguousError, Mark, Order, between, clock_time, date_order, decimal_mark, instant, number
 from cities.tariff_files import Tariffs, write_location
 
 MAX_HOURS, MAX_KWH = 24 * 14, 2000.0
+NUMBERS, DEGREES = ("max_power_kw", "quantity", "energy_kwh", "energy_wh"), ("latitude", "longitude")
 
 
 def recognise(folder: Path) -> bool:
@@ -37,12 +38,12 @@ class _Places:
         self.items: dict[str, tuple[Row, dict[str, Any]]] = {}
         """By party and id: the first row, and the OCPI Location."""
 
-    def add(self, row: Row, columns: LocationsMap) -> None:
-        """A row. Raises OddError."""
+    def add(self, row: Row, columns: LocationsMap, mark: Mark | None) -> None:
+        """A row of a file of such numbers. Raises OddError."""
         fields = location_fields(row.values, columns)
         if not fields.get("id"):
             raise OddError("no id: the column of `id` is empty")
-        document = location_object(fields)
+        document = location_object(fields, mark)
         key = scope_of(fields.get("country_code"), fields.get("party_id")) + str(fields["id"]).casefold()
         if key not in self.items:
             self.items[key] = (row, document)
@@ -66,23 +67,27 @@ class _Written:
         self.zones, self.currencies, self.countries = Counter[str](), Counter[str](), Counter[str]()
         self.zone_of: dict[str, str] = {}
         """By evse_id."""
-        self._evses: dict[tuple[str, str], str] = {}
+        self._by_both: dict[tuple[str, str], set[str]] = {}
         self._by_uid: dict[str, set[str]] = {}
+        self._by_location: dict[str, set[str]] = {}
 
     def add(self, evse_id: str, location: str, uid: str, zone: str) -> None:
         """An EVSE."""
         self.zone_of[evse_id] = zone
-        self._evses[location.casefold(), uid.casefold()] = evse_id
+        # Two parties may have a location of the same id: a session that names no party then means neither.
+        self._by_both.setdefault((location.casefold(), uid.casefold()), set()).add(evse_id)
+        self._by_location.setdefault(location.casefold(), set()).add(evse_id)
         self._by_uid.setdefault(uid.casefold(), set()).add(evse_id)
 
     def find(self, location: str, uid: str) -> str | None:
-        """The EVSE of a location's id and a uid, either of which may be empty where the other says enough."""
+        """The EVSE of a location's id and a uid, either of which may be empty where the other says enough; None where they mean
+        none, or more than one."""
         if location and uid:
-            return self._evses.get((location.casefold(), uid.casefold()))
-        if uid:
+            candidates = self._by_both.get((location.casefold(), uid.casefold()), set())
+        elif uid:
             candidates = self._by_uid.get(uid.casefold(), set())
         else:
-            candidates = {evse for (of, _), evse in self._evses.items() if of == location.casefold()} if location else set()
+            candidates = self._by_location.get(location.casefold(), set()) if location else set()
         return next(iter(candidates)) if len(candidates) == 1 else None
 
 
@@ -98,10 +103,11 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
     places = _Places()
     for done, path in enumerate(location_files):
         progress(path.name, done, everything)
+        mark = map_.locations.decimal or _mark_of(path, map_.locations.columns)
         for row in rows(path, report):
             report.rows += 1
             try:
-                places.add(row, map_.locations)
+                places.add(row, map_.locations, mark)
             except OddError as error:
                 report.leave_out(row.file, row.line, str(error))
     with CityWriter(target) as writer:
@@ -123,6 +129,15 @@ def import_city(source: Path, target: Path, *, progress: ReportProgress) -> Impo
     progress("done", everything, everything)
     write_report(target, report)
     return report
+
+
+def _mark_of(path: Path, columns: Mapping[Any, str]) -> Mark | None:
+    """The decimal mark of a file by all of its numbers."""
+    numbers, degrees = (
+        (row.values.get(columns[name], "") for row in rows(path) for name in names if name in columns)
+        for names in (NUMBERS, DEGREES)
+    )
+    return decimal_mark(numbers, degrees=degrees)
 
 
 def _write(writer: CityWriter, places: _Places, map_: ImportMap, report: ImportReport) -> _Written:
@@ -156,9 +171,10 @@ def _sessions(paths: list[Path], columns: SessionsMap, written: _Written, report
     dates = [columns.columns[name] for name in ("start", "start_date", "end", "end_date") if name in columns.columns]
     for path in paths:
         order = columns.dates or date_order(row.values.get(name, "") for row in rows(path) for name in dates)
+        mark = columns.decimal or _mark_of(path, columns.columns)
         for row in rows(path, report):
             values = {name: row.values.get(column, "") for name, column in columns.columns.items()}
-            session = _session(values, row, order, columns, written, seen)
+            session = _session(values, row, order, mark, columns, written, seen)
             if isinstance(session, str):
                 report.leave_out(row.file, row.line, session)
             else:
@@ -166,7 +182,13 @@ def _sessions(paths: list[Path], columns: SessionsMap, written: _Written, report
 
 
 def _session(
-    values: dict[Any, str], row: Row, order: Order, columns: SessionsMap, written: _Written, seen: set[str]
+    values: dict[Any, str],
+    row: Row,
+    order: Order,
+    mark: Mark | None,
+    columns: SessionsMap,
+    written: _Written,
+    seen: set[str],
 ) -> CitySession | str:
     """The session of a row, or why it is none."""
     number_ = values.get("id") or f"{row.file}:{row.line}"
@@ -175,11 +197,15 @@ def _session(
     evse = written.find(values.get("location", ""), values.get("uid", ""))
     if evse is None:
         return f"EVSE not known: location {values.get('location', '')!r}, uid {values.get('uid', '')!r}"
-    times = _times(values, order, ZoneInfo(columns.time_zone or written.zone_of[evse]))
+    zone = ZoneInfo(columns.time_zone or written.zone_of[evse])
+    times = _times(values, order, zone, short_years=columns.dates is not None)
     if isinstance(times, str):
         return times
     try:
-        energy = number(values["energy_kwh"]) if "energy_kwh" in values else number(values.get("energy_wh", "")) / 1000
+        in_kwh = "energy_kwh" in values
+        energy = number(values.get("energy_kwh" if in_kwh else "energy_wh", ""), mark) / (1 if in_kwh else 1000)
+    except AmbiguousError as error:
+        return f"energy {error}"
     except ValueError:
         return "energy is not a number"
     if not 0 <= energy <= MAX_KWH:
@@ -188,7 +214,7 @@ def _session(
     return CitySession(number_, evse, times[0], times[1], energy)
 
 
-def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> tuple[datetime, datetime] | str:
+def _times(values: dict[Any, str], order: Order, zone: ZoneInfo, *, short_years: bool) -> tuple[datetime, datetime] | str:
     """Start and end with their offsets, or why there are none."""
     times: list[datetime] = []
     for name in ("start", "end"):
@@ -198,7 +224,9 @@ def _times(values: dict[Any, str], order: Order, zone: ZoneInfo) -> tuple[dateti
         exact = instant(text)
         date, _, time = text.replace("T", " ", 1).partition(" ")
         try:
-            times.append(exact or clock_time(date, time, order))
+            times.append(exact or clock_time(date, time, order, short_years=short_years))
+        except AmbiguousError as error:
+            return f"{name} {error}"
         except ValueError:
             return f"{name} is not a time"
     start, end = times

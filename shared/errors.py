@@ -62,6 +62,8 @@ class AppError(Exception):
         self.detail = detail or self.title
         self.fields = fields or []
         self.details = details
+        self.headers: dict[str, str] = {}
+        """Of the answer, beside those that its status asks for."""
         self.replayed = False
         """Whether it is the kept answer of an earlier sending with the same Idempotency-Key."""
 

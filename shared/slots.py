@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 SLOT_S = 300
 SLOT = timedelta(seconds=SLOT_S)
+SLOT_MINUTES = SLOT_S // 60
 SLOTS_A_QUARTER, SLOTS_AN_HOUR, SLOTS_A_DAY = 900 // SLOT_S, 3600 // SLOT_S, 86400 // SLOT_S
 
 

@@ -1,7 +1,7 @@
 """`Tx`, what a use case gets: a connection inside a transaction, the instant, who acts, and the outbox."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,6 +58,8 @@ class Tx:
     """Whether the relay has something to send after the commit though nothing was emitted."""
     audited: int = 0
     """Audit entries that this use case wrote."""
+    committed: list[Callable[[], None]] = field(default_factory=list)
+    """What is done once the transaction has committed, and not where it is rolled back."""
 
     def __post_init__(self) -> None:
         self.now = self.clock.now()
@@ -81,15 +83,20 @@ class Tx:
 
         After an error of the database, which may have ended the transaction, nothing may go on.
         """
-        emitted, wake, audited = len(self.emitted), self.wake, self.audited
+        emitted, wake, audited, committed = len(self.emitted), self.wake, self.audited, len(self.committed)
         self.conn.exec_driver_sql("SAVEPOINT use_case")
         try:
             yield
         except AppError:
             self.conn.exec_driver_sql("ROLLBACK TO SAVEPOINT use_case")
             del self.emitted[emitted:]
+            del self.committed[committed:]
             self.wake, self.audited = wake, audited
             raise
+
+    def when_committed(self, do: Callable[[], None]) -> None:
+        """Does something that nothing can take back, such as a line of a log, once what it tells of is true."""
+        self.committed.append(do)
 
     def publish(self, event: Event, *, available_at: datetime | None = None) -> None:
         """Tells whoever subscribes that something has happened: a message for each queue on which somebody listens.

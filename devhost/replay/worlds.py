@@ -11,6 +11,7 @@ from cities.streets import StreetDriver, StreetPlug, StreetSite, StreetVisit
 from functions.optimizer.core.city import CityFolder
 from functions.optimizer.core.objective import DEFAULT_WEIGHTS, REJECTION_COST
 from functions.optimizer.core.places import RESERVE_KWH
+from functions.tariffs.domain import chosen
 from functions.tariffs.pricing import SessionPeriod, price_session
 from shared.money import to_major
 
@@ -75,7 +76,8 @@ class Streets:
 
     def __init__(self, city: CityFolder, *, live_map: bool, stay: Stay, price_unit: float) -> None:
         self._city, self._live_map, self._stay, self._price_unit = city, live_map, stay, price_unit
-        self._plugs = {evse: plugs for location in city.locations for evse, plugs in location.evses}
+        self._plugs = {evse: plugs for location in city.locations for evse, plugs in location.usable()}
+        self._zones = {evse: location.time_zone for location in city.locations for evse, _ in location.evses}
         name = "live map" if live_map else "first come"
         self.tally = Tally(name if stay is Stay.FULL else f"{name}, {stay.value}")
 
@@ -88,7 +90,9 @@ class Streets:
             StreetSite(
                 location.latitude,
                 location.longitude,
-                tuple(StreetPlug(evse, plug.standard, plug.max_power_kw) for evse, plugs in location.evses for plug in plugs),
+                tuple(
+                    StreetPlug(evse, plug.standard, plug.max_power_kw) for evse, plugs in location.usable() for plug in plugs
+                ),
             )
             for location in self._city.locations
         ]
@@ -117,11 +121,12 @@ class Streets:
         plug = max(
             (plug for plug in self._plugs[visit.evse] if plug.standard == visit.standard), key=lambda plug: plug.max_power_kw
         )
-        tariff = city.tariff_of(visit.evse, plug.connector_id)
-        if tariff is not None:
-            begin = start + visit.begin_min * MINUTE
+        tariffs, begin = city.tariffs_of(visit.evse, plug.connector_id), start + visit.begin_min * MINUTE
+        number = chosen(tariffs, begin)
+        if number is not None:
+            zone = self._zones[visit.evse] or city.time_zone
             period = SessionPeriod(begin, begin + visit.charge_min * MINUTE, request.energy_kwh)
-            quote = price_session(tariff, time_zone=city.time_zone, periods=[period])
+            quote = price_session(tariffs[number], time_zone=zone, periods=[period])
             price = to_major(quote.total_minor, quote.currency)
         a, b, c, d = DEFAULT_WEIGHTS
         cost = a * visit.wait_min / 60 + b * price / self._price_unit + c * visit.km / 10 + d * visit.charge_min / 60

@@ -141,7 +141,7 @@ def _about(kind: str) -> Callable[[Tx, Told], AccountEmail | None]:
 
     def account_email(tx: Tx, event: Told) -> AccountEmail | None:
         user = repository.user_by_id(tx, event.user_id)
-        if user is None:
+        if user is None or not user.email_verified:
             return None
         address = event.old if isinstance(event, EmailChanged) else user.email
         return AccountEmail(kind, user.id, address, user.name, in_app=True)
@@ -151,7 +151,7 @@ def _about(kind: str) -> Callable[[Tx, Told], AccountEmail | None]:
 
 def _suspended(tx: Tx, event: AccountSuspended) -> AccountEmail | None:
     user = repository.user_by_id(tx, event.user_id)
-    if user is None:
+    if user is None or not user.email_verified:  # a stranger may have typed the address, and the name
         return None
     return AccountEmail("account_suspended", user.id, user.email, user.name, reason=event.reason, in_app=True)
 

@@ -265,7 +265,8 @@ class AccountToken:
     """SHA-256."""
     data: dict[str, Any]
     """What the purpose needs: the address wanted (`email`), the hash of the client's `binding` and whether it is to be asked
-    anew (`oidc`), wrong codes so far (`second_factor`)."""
+    anew (`oidc`), wrong codes so far (`tries`) and when the provider asked who they are (`proven_at`, ISO 8601)
+    (`second_factor`)."""
     created_at: datetime
     """When it was made."""
     expires_at: datetime

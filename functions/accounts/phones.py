@@ -71,7 +71,7 @@ def confirm(*, platform: Platform, actor: Actor, code: str) -> User:
 
 def _confirm(tx: Tx, code: str) -> User | AppError:
     me = get_me(tx=tx)
-    repository.lock_user(tx, me.id)
+    _lock_holders(tx, me.id)
     waiting = repository_phones.of_user(tx, me.id, lock=True)
     if waiting is None or waiting.tries >= CODE_TRIES or waiting.expires_at <= tx.now:
         return WrongState(NO_CODE)
@@ -89,13 +89,21 @@ def _confirm(tx: Tx, code: str) -> User | AppError:
     return get_me(tx=tx)
 
 
+def _lock_holders(tx: Tx, user_id: uuid.UUID) -> None:
+    """Locks an account and those that have the number it is to prove, in one order: two may be after each other's."""
+    wanted = repository_phones.of_user(tx, user_id)
+    holders = [] if wanted is None else repository_phones.holders(tx, wanted.number, but=user_id)
+    repository.lock_users(tx, [user_id, *holders])
+
+
 def _is_right(code: str, waiting: PhoneVerification, keys: Sequence[str]) -> bool:
     return any(hmac.compare_digest(phone_code(key, waiting.id), code) for key in keys)
 
 
 def remove(*, tx: Tx) -> None:
     """Takes the number, and one that waits for its code, off the caller's account: no more text messages."""
-    me = get_me(tx=tx)
+    me = repository.user_by_id(tx, get_me(tx=tx).id, lock=True)  # as it is now: a code may be confirmed at this moment
+    assert me is not None
     repository_phones.delete(tx, me.id)
     if me.phone is not None:
         repository.update_user(tx, me.id, phone=None, phone_verified_at=None)

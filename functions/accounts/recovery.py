@@ -183,10 +183,12 @@ def confirm_email(*, tx: Tx, token: str) -> None:
     """
     row = take_token(tx=tx, token=token, purpose=Purpose.EMAIL, detail=NEW_LINK)
     assert row.user_id is not None
+    wanted = str(row.data["email"])
+    seen = repository.user_by_email(tx, wanted)
+    repository.lock_users(tx, [row.user_id] if seen is None else [row.user_id, seen.id])  # two may want each other's address
     user = repository.user_by_id(tx, row.user_id, lock=True)
     if user is None:
         raise BadCredentials(NEW_LINK)
-    wanted = str(row.data["email"])
     holder = repository.user_by_email(tx, wanted, lock=True)
     if holder is not None and not holder.email_verified:  # whoever registered it never showed that the address is theirs
         repository.erase_user(tx, holder.id)

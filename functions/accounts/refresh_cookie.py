@@ -39,7 +39,10 @@ def is_own_origin(origin: str, *, host: str, settings: Settings) -> bool:
     public = urlsplit(settings.public_url)
     if origin in settings.allowed_origins or origin == f"{public.scheme}://{public.netloc}":
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # what no browser sends: a bracket that is not closed, letters that stand for others
+        return False
     return (
         bool(host)
         and origin == f"{parts.scheme}://{host}"
@@ -90,6 +93,13 @@ class Handing:
 def clear(response: Response) -> None:
     """Makes the browser forget the cookie."""
     _set(response, "", max_age=0)
+
+
+def clear_with(error: BadCredentials) -> None:
+    """Has the answer of a refused refresh make the browser forget its cookie, which is good for nothing any more."""
+    response = Response()
+    clear(response)
+    error.headers["Set-Cookie"] = response.headers["set-cookie"]
 
 
 def _set(response: Response, value: str, *, max_age: int) -> None:

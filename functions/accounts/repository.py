@@ -1,6 +1,7 @@
 """Every SQL statement of accounts: users, sessions, tokens, identities, vehicles."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -238,6 +239,12 @@ _LOCK_USER = Precompiled(sa.select(user.c.id).where(user.c.id == sa.bindparam("u
 def lock_user(tx: Tx, user_id: uuid.UUID) -> bool:
     """Locks an account's row; False where there is none."""
     return bool(tx.rows(_LOCK_USER, user_id=user_id))
+
+
+def lock_users(tx: Tx, user_ids: Iterable[uuid.UUID]) -> None:
+    """Locks the rows of several accounts in order of id, those that there are: two who need the same wait for one another."""
+    statement = sa.select(user.c.id).where(user.c.id.in_(sorted(set(user_ids)))).order_by(user.c.id)
+    tx.execute(for_update(statement, tx.conn)).all()
 
 
 def add_vehicle(tx: Tx, added: Vehicle) -> None:

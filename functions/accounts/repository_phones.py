@@ -42,9 +42,18 @@ def delete(tx: Tx, user_id: uuid.UUID) -> None:
 
 def release(tx: Tx, number: str, *, but: uuid.UUID) -> list[uuid.UUID]:
     """Takes a proven number off every other account. Returns whose they are."""
-    columns = user.c
-    holders = sa.select(columns.id).where(columns.phone == number, columns.phone_verified_at.is_not(None), columns.id != but)
-    ids = list(tx.execute(for_update(holders.order_by(columns.id), tx.conn)).scalars())
+    ids = list(tx.execute(for_update(_holders(number, but=but), tx.conn)).scalars())
     if ids:
-        tx.execute(sa.update(user).where(columns.id.in_(ids)).values(phone=None, phone_verified_at=None))
+        tx.execute(sa.update(user).where(user.c.id.in_(ids)).values(phone=None, phone_verified_at=None))
     return ids
+
+
+def holders(tx: Tx, number: str, *, but: uuid.UUID) -> list[uuid.UUID]:
+    """Whose proven number this is, beside `but`; not locked."""
+    return list(tx.execute(_holders(number, but=but)).scalars())
+
+
+def _holders(number: str, *, but: uuid.UUID) -> sa.Select[tuple[uuid.UUID]]:
+    columns = user.c
+    held = sa.select(columns.id).where(columns.phone == number, columns.phone_verified_at.is_not(None), columns.id != but)
+    return held.order_by(columns.id)

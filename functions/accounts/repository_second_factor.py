@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from functions.accounts.domain import SecondFactor
+from functions.accounts.domain import AccountToken, SecondFactor
 from functions.accounts.tables import account_token, recovery_code, second_factor, session
 from shared.db import for_update
 from shared.tx import Tx
@@ -53,10 +53,10 @@ def codes_left(tx: Tx, user_id: uuid.UUID) -> int:
     return int(tx.execute(statement).scalar_one())
 
 
-def count_try(tx: Tx, token_id: uuid.UUID, *, tries: int, is_last: bool) -> None:
-    """Records how many wrong codes a challenge has had; the last one ends it."""
-    values: dict[str, Any] = {"data": {"tries": tries}} | ({"used_at": tx.now} if is_last else {})
-    tx.execute(sa.update(account_token).where(account_token.c.id == token_id).values(**values))
+def count_try(tx: Tx, challenge: AccountToken, *, tries: int, is_last: bool) -> None:
+    """Records how many wrong codes a locked challenge has had, beside what else it holds; the last one ends it."""
+    values: dict[str, Any] = {"data": challenge.data | {"tries": tries}} | ({"used_at": tx.now} if is_last else {})
+    tx.execute(sa.update(account_token).where(account_token.c.id == challenge.id).values(**values))
 
 
 def mark_session(tx: Tx, session_id: uuid.UUID, *, shown: bool) -> None:

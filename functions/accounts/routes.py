@@ -10,7 +10,7 @@ from functions.accounts.domain import UserStatus
 from functions.accounts.events import PasswordForgotten, VerificationWanted
 from functions.accounts.legal_texts import Document, current
 from functions.accounts.passwords import HASHING, check_password, hash_password
-from functions.accounts.refresh_cookie import HandingOver, clear
+from functions.accounts.refresh_cookie import HandingOver, clear, clear_with
 from functions.accounts.schemas import (
     Account,
     AccountSession,
@@ -114,10 +114,15 @@ def log_in(login: Login, call: Anonymous, handing: HandingOver) -> Response:
 def refresh(refresh_in: Refresh, call: Anonymous, handing: HandingOver) -> Response:
     """Exchanges the refresh token for new tokens. A token used twice, later than 20 seconds after the
     first time, ends the whole session. By cookie the call needs an `Origin` of ours, and the new token comes by cookie too."""
-    presented = handing.presented(refresh_in.refresh_token)
-    tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=presented, user_agent=call.user_agent))
-    if tokens is None:
-        raise BadCredentials("This refresh token was used before; the session has been ended. Log in.")
+    try:
+        presented = handing.presented(refresh_in.refresh_token)
+        tokens = call.write(lambda tx: sessions.refresh(tx=tx, refresh_token=presented, user_agent=call.user_agent))
+        if tokens is None:
+            raise BadCredentials("This refresh token was used before; the session has been ended. Log in.")
+    except BadCredentials as error:
+        if refresh_in.refresh_token is None:
+            clear_with(error)
+        raise
     return handing.over(tokens, by_cookie=refresh_in.refresh_token is None)
 
 

@@ -6,6 +6,7 @@ Whose role must have one and has not is let in to set one up alone (sessions.con
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from functions.accounts import repository, totp
@@ -166,10 +167,12 @@ def answer(*, platform: Platform, actor: Actor, challenge: str, proof: SecondFac
         user = _locked(tx, user_id)
         if not _is_shown(tx, user.id, proof):
             tries = int(row.data.get("tries", 0)) + 1
-            factors.count_try(tx, row.id, tries=tries, is_last=tries >= CHALLENGE_TRIES)
+            factors.count_try(tx, row, tries=tries, is_last=tries >= CHALLENGE_TRIES)
             return None
         repository.use_token(tx, row.id)
-        return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=True)
+        said = row.data.get("proven_at")
+        proven_at = None if said is None else datetime.fromisoformat(said)
+        return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=True, proven_at=proven_at)
 
     tokens = platform.transact(use_case, actor=actor)
     if tokens is None:  # not raised above: the count must be committed

@@ -18,7 +18,7 @@ from functions.accounts.second_factor_schemas import (
     SecondFactorRemoval,
     SecondFactorState,
 )
-from shared.errors import BadCredentials, Conflict, Forbidden, TooManyRequests, WrongState
+from shared.errors import BadCredentials, Conflict, Forbidden, FreshSignInNeeded, TooManyRequests, WrongState
 from shared.web.bulkhead import apart
 from shared.web.call import Admin, Anonymous, SettingUp, SignedIn, limited
 from shared.web.failures import errors
@@ -53,7 +53,11 @@ def get_second_factor(call: SettingUp) -> SecondFactorState:
     return call.read(lambda tx: second_factor.state(tx=tx))
 
 
-@router.post("/me/second-factor", response_model=SecondFactorEnrolment, responses=BY_CODE)
+@router.post(
+    "/me/second-factor",
+    response_model=SecondFactorEnrolment,
+    responses=errors(BadCredentials, FreshSignInNeeded, TooManyRequests, WrongState),
+)
 @apart(HASHING)
 def begin_second_factor(begin_in: SecondFactorBegin, call: SettingUp) -> SecondFactorEnrolment:
     """Begins to set up an authenticator app: its secret, shown this once. A code of it confirms it within the hour."""

@@ -99,7 +99,8 @@ def sign_in(
     factor = factor_of(tx, user.id)
     if has_shown_factor or factor is None or factor.confirmed_at is None:
         return open_session(tx=tx, user=user, user_agent=user_agent, has_shown_factor=has_shown_factor, proven_at=proven_at)
-    row = make_token(tx=tx, purpose=Purpose.SECOND_FACTOR, user_id=user.id)
+    data = {} if proven_at is None else {"proven_at": proven_at.isoformat()}
+    row = make_token(tx=tx, purpose=Purpose.SECOND_FACTOR, user_id=user.id, data=data)
     challenge = derive(tx.settings.signing_key, Purpose.SECOND_FACTOR, row.id)
     return SecondFactorChallenge(challenge=challenge, expires_in=int((row.expires_at - row.created_at).total_seconds()))
 
@@ -131,7 +132,7 @@ def open_session(
     repository.add_session(tx, session)
     told: dict[str, Any] = {"user_id": str(user.id), "role": user.role, "address": session.address}
     told |= {"session_id": str(session.id), "second_factor": has_shown_factor, "by_provider": proven_at is not None}
-    telemetry.security.info("signed in", extra=told)
+    tx.when_committed(lambda: telemetry.security.info("signed in", extra=told))
     return _tokens(tx, user, session.id)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from functions.booking import claims, repository, repository_claims, repository_sessions
+from functions.booking.alternatives import alternatives
 from functions.booking.charging import (
     CONFIRM_WITHIN,
     CONNECTED,
@@ -26,7 +27,7 @@ from functions.stations.feed import service as feed
 from functions.stations.feed.service import EvseState
 from shared.db import new_id
 from shared.errors import Conflict, SlotTaken
-from shared.slots import slot_after, slot_of
+from shared.slots import slot_after, slot_of, slot_start, slots_of
 from shared.tx import Tx
 
 
@@ -118,7 +119,7 @@ def _elsewhere(tx: Tx, location: Location, booking: Booking) -> Booking | None:
         return None
     engaged = repository_sessions.running_among(tx, pool.evse_ids) | {booking.evse_id}
     others = tuple(evse_id for evse_id in pool.evse_ids if evse_id not in engaged)
-    slots = range(slot_of(tx.now), slot_of(booking.end))
+    slots = slots_of(tx.now, booking.end)
     placement = claims.claim(tx, location, replace(pool, evse_ids=others), booking.id, slots) if others else None
     if placement is None:
         return None
@@ -134,8 +135,10 @@ def _elsewhere(tx: Tx, location: Location, booking: Booking) -> Booking | None:
 
 def _refuse(tx: Tx, location: Location, booking: Booking) -> Booking:
     pool = location.pool_of(booking.standard, booking.power_class)
-    slots = range(max(slot_of(booking.start), slot_after(tx.now)), slot_of(booking.end))
-    near = [] if pool is None or not slots else claims.alternatives(tx, location, pool, slots, ignoring=booking.id)
+    start = max(booking.start, slot_start(slot_after(tx.now)))
+    near = []
+    if pool is not None and start < booking.end:
+        near = alternatives(tx, location, pool, start, booking.end, ignoring=booking.id)
     raise SlotTaken(
         "Somebody still charges at your EVSE and no other of its kind is free. They were told to leave; try again in a "
         "moment. If you do not charge it costs you nothing.",

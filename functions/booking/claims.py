@@ -1,24 +1,21 @@
-"""Claiming: how a period at a pool becomes claims on one EVSE, and what else is near when it cannot."""
+"""Claiming: how a period at a pool becomes claims on one EVSE."""
 
 import uuid
-from typing import Any
 
 from functions.booking import repository, repository_claims
+from functions.booking.claim_grid import Claim
 from functions.booking.domain import Booking, CanceledReason, Cancellation, ReservationStatus, WhoCanceled
 from functions.booking.events import HoldExpired
 from functions.booking.placement import OccupiedInterval, Placement, place
-from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
 from functions.stations.enums import EvseStatus
 from shared import telemetry
 from shared.errors import Invalid, SlotTaken
-from shared.slots import slot_after, slot_of, slot_start
+from shared.slots import SLOTS_AN_HOUR, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
-WINDOW = 64
-"""Slots around a period that a repack looks at: 16 hours, twice the longest usual booking."""
-ALTERNATIVE_SLOTS = 16
-ALTERNATIVE_KM = 5.0
+WINDOW = 16 * SLOTS_AN_HOUR
+"""Slots around a period that a repack looks at: twice the longest usual booking."""
 
 
 def choose_pools(location: Location, *, standard: str, power_class: str | None, field: str = "connector") -> list[Pool]:
@@ -27,17 +24,18 @@ def choose_pools(location: Location, *, standard: str, power_class: str | None, 
     Raises Invalid naming the field where there is none, SlotTaken where every EVSE of them is out of order or not heard
     from now.
     """
-    pools = _pools(location, standard, power_class)
+    pools = pools_of(location, standard, power_class)
     if pools:
         return pools
-    if _pools(repaired(location, FAULTY | {EvseStatus.UNKNOWN}), standard, power_class):
+    if pools_of(repaired(location, FAULTY | {EvseStatus.UNKNOWN}), standard, power_class):
         telemetry.claims_lost.add(1, {"where": "out_of_use"})
         raise SlotTaken(f"No {standard} at {location.name} can be used now: out of order, or not heard from.", alternatives=[])
     offered = sorted({f"{pool.standard} ({pool.power_class})" for pool in location.pools()})
     raise Invalid.one(field, f"{standard} is not to be had here; there is {', '.join(offered) or 'no usable EVSE'}")
 
 
-def _pools(location: Location, standard: str, power_class: str | None) -> list[Pool]:
+def pools_of(location: Location, standard: str, power_class: str | None) -> list[Pool]:
+    """The location's usable pools of a connector standard and a power class (None: any), fastest first."""
     fitting = [pool for pool in location.pools() if pool.standard == standard and power_class in (None, pool.power_class)]
     return sorted(fitting, key=lambda pool: -pool.power_kw)
 
@@ -62,8 +60,7 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
     for span in spans:
         if span.booking_id == ignoring:
             continue
-        whole = (span.first, span.stop, span.slots) == (slot_of(span.start), slot_of(span.end), span.stop - span.first)
-        movable = whole and not span.settled
+        movable = span.is_whole and not span.settled
         allowed = pools.get((span.standard, span.power_class), ()) if movable else ()
         booked.append(OccupiedInterval(span.booking_id, span.evse_id, span.first, span.stop, allowed))
     now = slot_of(tx.now)
@@ -105,7 +102,7 @@ def apply(
     booking_id: uuid.UUID,
     slots: range,
     *,
-    old: set[repository_claims.Claim] | None = None,
+    old: set[Claim] | None = None,
 ) -> None:
     """Writes a placement: the newcomer's claims and those of the bookings it moves, as one difference.
 
@@ -146,68 +143,3 @@ def end_hold(
     repository.update(tx, booking.id, revision=booking.revision + 1, **ended)
     if booking.charge_request_id is not None:
         tx.publish(HoldExpired(booking.charge_request_id, withdrawn=who is WhoCanceled.CPO))
-
-
-def alternatives(
-    tx: Tx, location: Location, pool: Pool, slots: range, *, limit: int = 5, ignoring: uuid.UUID | None = None
-) -> list[dict[str, Any]]:
-    """What is free instead: the nearest other starts at this pool, and the nearest other places at this time."""
-    return _in_time(tx, location, pool, slots, limit - 2, ignoring) + _in_place(tx, location, pool, slots, limit - 3)
-
-
-def _in_time(
-    tx: Tx, location: Location, pool: Pool, slots: range, limit: int, ignoring: uuid.UUID | None
-) -> list[dict[str, Any]]:
-    reach = range(slots.start - ALTERNATIVE_SLOTS, slots.stop + ALTERNATIVE_SLOTS)
-    intervals = occupied(tx, location, reach, ignoring=ignoring)
-    opened = location.opened(slot_start(reach.start), len(reach))
-    length, earliest = len(slots), slot_after(tx.now)
-    alternatives: list[dict[str, Any]] = []
-    for shift in sorted(range(-ALTERNATIVE_SLOTS, ALTERNATIVE_SLOTS + 1), key=lambda step: (abs(step), -step)):
-        start = slots.start + shift
-        offset = start - reach.start
-        if shift == 0 or start < earliest or not opened[offset : offset + length].all():
-            continue
-        fits = place(pool.evse_ids, intervals, start, start + length) is not None
-        if fits and stations.has_price(tx=tx, pool=pool, at=slot_start(start)):
-            alternatives.append(_alternative(location, pool, start, length, 0.0))
-            if len(alternatives) == limit:
-                break
-    return alternatives
-
-
-def _in_place(tx: Tx, location: Location, pool: Pool, slots: range, limit: int) -> list[dict[str, Any]]:
-    alternatives: list[dict[str, Any]] = []
-    neighbours = stations.locations_near(
-        tx=tx,
-        latitude=location.latitude,
-        longitude=location.longitude,
-        radius_km=ALTERNATIVE_KM,
-        standards=frozenset({pool.standard}),
-        limit=10,
-    )
-    for km, other in neighbours:
-        if other.id == location.id:
-            continue
-        if not other.opened(slot_start(slots.start), len(slots)).all():
-            continue
-        intervals = occupied(tx, other, slots)
-        for candidate in _pools(other, pool.standard, None):
-            fits = place(candidate.evse_ids, intervals, slots.start, slots.stop) is not None
-            if fits and stations.has_price(tx=tx, pool=candidate, at=slot_start(slots.start)):
-                alternatives.append(_alternative(other, candidate, slots.start, len(slots), km))
-                break
-        if len(alternatives) == limit:
-            break
-    return alternatives
-
-
-def _alternative(location: Location, pool: Pool, start: int, length: int, km: float) -> dict[str, Any]:
-    return {
-        "location_id": str(location.id),
-        "location_name": location.name,
-        "connector": pool.standard,
-        "power_kw": pool.power_kw,
-        "distance_km": round(km, 3),
-        "period": {"start": slot_start(start).isoformat(), "end": slot_start(start + length).isoformat()},
-    }

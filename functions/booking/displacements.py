@@ -28,7 +28,7 @@ from functions.booking.events import EvseChanged
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import APPROVED, Location, Pool
 from shared.errors import SlotTaken
-from shared.slots import slot_after, slot_of, slot_start
+from shared.slots import slot_after, slot_of, slot_start, slots_of
 from shared.tx import Tx
 
 
@@ -111,7 +111,7 @@ def plan(*, tx: Tx, before: Location, after: Location, judged: Location | None =
         moves[booking.id] = placement.evse_id
         pool = _pool(after, booking)
         allowed = pool.evse_ids if booking.revealed_at is None and pool is not None else ()
-        first, stop = slot_of(booking.start), slot_of(booking.end)
+        first, stop = slot_of(booking.start), slot_after(booking.end)
         occupied[booking.id, 0] = OccupiedInterval(booking.id, placement.evse_id, first, stop, allowed)
         displaced.append(Displaced(booking, DisplacementOutcome.MOVED))
     return DisplacementPlan(tuple(displaced), moves)
@@ -141,7 +141,7 @@ _ByHolder = dict[tuple[uuid.UUID, int], OccupiedInterval]
 def _occupied_without(tx: Tx, location: Location, waiting: list[Booking]) -> _ByHolder:
     if not waiting:
         return {}
-    reach = range(min(slot_of(booking.start) for booking in waiting), max(slot_of(booking.end) for booking in waiting))
+    reach = slots_of(min(booking.start for booking in waiting), max(booking.end for booking in waiting))
     leaving, by_holder = {booking.id for booking in waiting}, _ByHolder()
     for interval in claims.occupied(tx, location, reach):
         if interval.holder_id not in leaving:
@@ -158,7 +158,7 @@ def _key(by_holder: _ByHolder, booking_id: uuid.UUID) -> tuple[uuid.UUID, int]:
 
 def _place(location: Location, booking: Booking, occupied: Iterable[OccupiedInterval]) -> Placement | None:
     pool = _pool(location, booking)
-    first, stop = slot_of(booking.start), slot_of(booking.end)
+    first, stop = slot_of(booking.start), slot_after(booking.end)
     if location.status != APPROVED or pool is None or not location.opened(slot_start(first), stop - first).all():
         return None
     return place(pool.evse_ids, occupied, first, stop)

@@ -3,6 +3,7 @@
 States and reasons are those of OCPI 2.3.0 Bookings (`mod_bookings.asciidoc`).
 """
 
+import math
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from functions.stations.domain import BookingTerms
 from functions.tariffs.bills import Price
 from functions.tariffs.quotes import Quote
+from shared.energy import session_minutes
 from shared.errors import Invalid, WrongState
-from shared.slots import SLOT_S, slot_after, slot_of, slot_start
+from shared.slots import slot_after, slot_start, slots_of
 
 REVEAL_BEFORE = timedelta(minutes=30)
 REMIND_BEFORE = timedelta(minutes=60)
@@ -114,13 +116,23 @@ def check_transition(old: ReservationStatus, new: ReservationStatus) -> None:
 
 
 def check_period(start: datetime, end: datetime) -> range:
-    """The slots of a period that begins and ends on quarter hours. Raises Invalid naming the field."""
+    """The slots that a period of whole minutes touches. Raises Invalid naming the field."""
     for name, instant in (("start", start), ("end", end)):
-        if instant.timestamp() % SLOT_S:
-            raise Invalid.one(name, f"must be on a quarter hour (:00, :15, :30 or :45), not {instant.isoformat()}")
+        if instant.second or instant.microsecond:
+            raise Invalid.one(name, f"must be a whole minute, not {instant.isoformat()}")
     if end <= start:
         raise Invalid.one("end", "must be after the start")
-    return range(slot_of(start), slot_of(end))
+    return slots_of(start, end)
+
+
+def end_of(start: datetime, minutes: float) -> datetime:
+    """When a period of so many minutes from `start` ends: whole minutes, at least one."""
+    return start + timedelta(minutes=max(1, math.ceil(minutes - 1e-9)))
+
+
+def minutes_for(energy_kwh: float, terms: BookingTerms, *, power_kw: float, vehicle_kw: float | None) -> float:
+    """Minutes that are booked for an energy: what it takes at most so fast, and no less than the location books."""
+    return max(session_minutes(energy_kwh, power_kw, vehicle_kw), terms.min_booking_minutes)
 
 
 class Cancellation(BaseModel):
@@ -184,9 +196,9 @@ class ReservationRequest:
     standard: str
     """OCPI ConnectorType."""
     start: datetime
-    """On a quarter hour."""
+    """A whole minute."""
     duration_minutes: float | None = None
-    """Rounded up to whole quarter hours."""
+    """Rounded up to whole minutes."""
     energy_kwh: float | None = None
     """What is needed; at most what fits into the time. None: that."""
     energy_limit_kwh: float | None = None
@@ -238,7 +250,7 @@ class Booking:
     tariff_id: uuid.UUID | None
     """The frozen tariff; None: it is free."""
     start: datetime
-    """Of the booked period, on a quarter hour."""
+    """Of the booked period, a whole minute."""
     end: datetime
     energy_kwh: float
     """What is expected: what was asked for, or what fits into the period."""
@@ -315,7 +327,7 @@ class Booking:
     def frozen_minutes(self, now: datetime) -> int:
         """Whole minutes of the booked period so far in which the EVSE was kept for this booking and nobody charged.
 
-        That is until the session began or the booking ended, and from the session's end to the end of its quarter hour.
+        That is until the session began or the booking ended, and from the session's end to the end of its slot.
         Before the start there are none: a walk-in may charge until then.
         """
         kept = [(self.start, self.started_at or self.ended_at or now)]
@@ -369,11 +381,8 @@ class ClaimSpan:
     """The first claimed slot."""
     stop: int
     """The slot after the last claimed one."""
-    slots: int
-    """How many between them are claimed."""
-    start: datetime
-    """Of the booked period."""
-    end: datetime
+    is_whole: bool
+    """Whether it is all that the booking claims there: every slot of its period and no other."""
     standard: str
     """OCPI ConnectorType of the booking's pool."""
     power_class: str

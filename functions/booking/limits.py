@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from functions.stations.domain import BookingTerms
 from shared.errors import LimitReached
-from shared.slots import slot_after, slot_of, slot_start
+from shared.slots import SLOT_MINUTES, slot_after, slot_of, slot_start
 
 FOR_EVER = 1 << 40
 """A slot number that no horizon reaches."""
@@ -152,12 +152,13 @@ class Limits:
     def _of_car(self) -> list[OpenBooking]:
         return [booking for booking in self.open_bookings if booking.car.is_the_same(self.car)]
 
-    def closed(self, terms: BookingTerms, location_id: uuid.UUID, length: int) -> list[tuple[int, int]]:
-        """Ranges [from, until) of slots that no booking of `length` slots may touch.
+    def closed(self, terms: BookingTerms, location_id: uuid.UUID, *, minutes: int) -> list[tuple[int, int]]:
+        """Ranges [from, until) of slots that no booking of so many minutes may touch.
 
-        It touches none exactly where `refusal` has nothing to say.
+        One that begins on a slot touches none exactly where `refusal` has nothing to say.
         """
-        if any(_how_long(terms, length * 15)) or any(self._too_many(terms, location_id)):
+        length = -(-minutes // SLOT_MINUTES)
+        if any(_how_long(terms, minutes)) or any(self._too_many(terms, location_id)):
             return [(0, FOR_EVER)]
         last = slot_of(self.now + timedelta(days=self._horizon(terms)[0]))
         ranges = [(last + length, FOR_EVER)]  # what starts at `last` ends before; what starts later does not

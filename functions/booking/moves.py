@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from functions.accounts import service as accounts
 from functions.booking import claims, repository
-from functions.booking.domain import NOT_YET_THERE, Booking, ReservationStatus, check_period
+from functions.booking.alternatives import alternatives
+from functions.booking.domain import NOT_YET_THERE, Booking, ReservationStatus, check_period, end_of
 from functions.booking.events import BookingRescheduled
 from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car
@@ -24,7 +25,6 @@ from functions.booking.service import (
 )
 from shared import telemetry
 from shared.errors import SlotTaken, TermsRefuse, WrongState
-from shared.slots import SLOT, whole_slots
 from shared.tx import Tx
 
 
@@ -52,23 +52,23 @@ def reschedule_booking(
     if tx.now > change_until:
         raise TermsRefuse(f"Changes were possible until {change_until.isoformat()}.", change_until=change_until.isoformat())
     minutes = duration_minutes or (booking.end - booking.start) / MINUTE
-    end = start + SLOT * whole_slots(minutes)
+    end = end_of(start, minutes)
     slots = check_period(start, end)
     claims.release_lapsed(tx, location.id)
     wish = wish_of(booking, energy_limit_kwh)
     car = Car(booking.vehicle_id, booking.plate)
     limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
-    check_allowed(tx, limits, location, terms, slots, moved=True)
+    check_allowed(tx, limits, location, terms, start, end, moved=True)
     pool = location.pool_of(booking.standard, booking.power_class)
     placement = None
     if pool is not None:
         placement = claims.claim(tx, location, pool, booking.id, slots, prefer=booking.evse_id)
     if pool is None or placement is None:
         telemetry.claims_lost.add(1, {"where": "reschedule"})
-        alternatives = [] if pool is None else claims.alternatives(tx, location, pool, slots, ignoring=booking.id)
+        near = [] if pool is None else alternatives(tx, location, pool, start, end, ignoring=booking.id)
         raise SlotTaken(
             f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
-            alternatives=alternatives,
+            alternatives=near,
         )
     tariff_id = tariff_for(tx, booking, pool, start)
     placed = placed_period(tx, location, placement, tariff_id, terms, start, end, wish)

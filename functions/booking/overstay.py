@@ -1,6 +1,6 @@
 """What the clock does for charging sessions: who arrived is charging or not, who is gone has ended, who stays is told.
 
-A session whose booked time is over takes the next quarter hours as long as nobody has them; whose they are is moved to another
+A session whose booked time is over takes the next half hour as long as nobody has them; whose they are is moved to another
 EVSE of the pool where that can be, before they are told theirs.
 """
 

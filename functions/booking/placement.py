@@ -52,7 +52,7 @@ def place(
     best = _best_fit(pool, lanes, start, end)
     if best is not None:
         return Placement(best, {})
-    return None if _full(pool, intervals, start, end) else _repack(pool, intervals, start, end)
+    return None if any(full_slots(pool, intervals, start, end)) else _repack(pool, intervals, start, end)
 
 
 def _lanes(intervals: Iterable[OccupiedInterval]) -> dict[uuid.UUID, list[tuple[int, int]]]:
@@ -89,15 +89,15 @@ def _best_fit(
     return min(free, key=tightness)
 
 
-def _full(pool: Sequence[uuid.UUID], intervals: Iterable[OccupiedInterval], start: int, end: int) -> bool:
-    """Whether in some slot of [start, end) bookings that cannot leave the pool have all its EVSEs: no move helps then."""
+def full_slots(pool: Sequence[uuid.UUID], intervals: Iterable[OccupiedInterval], start: int, end: int) -> list[bool]:
+    """For each slot of [start, end): whether bookings that cannot leave the pool have all its EVSEs. No move helps then."""
     own, taken = set(pool), [0] * (end - start)
     for interval in intervals:
         inside = interval.start < end and interval.end > start and interval.evse_id in own
         if inside and (not interval.allowed or interval.allowed is pool or own.issuperset(interval.allowed)):
             for slot in range(max(start, interval.start), min(end, interval.end)):
                 taken[slot - start] += 1
-    return max(taken, default=0) >= len(own)
+    return [count >= len(own) for count in taken]
 
 
 def _repack(pool: Sequence[uuid.UUID], intervals: list[OccupiedInterval], start: int, end: int) -> Placement | None:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.booking import claims
-from functions.booking.domain import Booking, check_energy_limit, check_period
+from functions.booking.domain import Booking, check_energy_limit, check_period, end_of, minutes_for
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
 from functions.tariffs.quotes import Quote, Stay, quote
-from shared.energy import session_energy, session_minutes
-from shared.slots import SLOT, whole_slots
+from shared.energy import session_energy
 from shared.tx import Tx
 
 BATTERY_SHARE = 1.1
@@ -66,8 +65,10 @@ def quote_for(
     location = stations.get_visible(tx=tx, location_id=location_id)
     pools = claims.choose_pools(location, standard=standard, power_class=power_class)
     pool = next((item for item in pools if stations.has_price(tx=tx, pool=item, at=start)), pools[0])
-    minutes = duration_minutes or session_minutes(energy_kwh or 0.0, pool.power_kw, vehicle_kw)
-    end = start + SLOT * whole_slots(minutes)
+    minutes = duration_minutes or minutes_for(
+        energy_kwh or 0.0, location.booking_terms, power_kw=pool.power_kw, vehicle_kw=vehicle_kw
+    )
+    end = end_of(start, minutes)
     check_period(start, end)
     tariff_id = stations.tariff_at(tx=tx, pool=pool, at=start)
     wish = EnergyWish(pool.power_kw, vehicle_kw, energy_kwh, battery_kwh, energy_limit_kwh)

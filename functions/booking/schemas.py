@@ -29,8 +29,8 @@ class BookingCreate(Input):
 
     location_id: uuid.UUID
     connector: Standard
-    start: Instant = Field(examples=["2026-03-02T10:15:00Z"], description="On a quarter hour")
-    duration_minutes: Minutes | None = Field(None, description="Rounded up to whole quarter hours")
+    start: Instant = Field(examples=["2026-03-02T10:15:00Z"], description="A whole minute")
+    duration_minutes: Minutes | None = Field(None, description="Rounded up to whole minutes")
     energy_kwh: Kwh | None = Field(None, description="What you need; instead of, or beside, the duration")
     energy_limit_kwh: Kwh | None = Field(None, description="The most you accept to be delivered: it bounds the quote's total")
     vehicle_id: uuid.UUID | None = None

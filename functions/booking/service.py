@@ -16,6 +16,7 @@ from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.accounts.domain import normal_plate
 from functions.booking import claims, repository, repository_claims
+from functions.booking.alternatives import alternatives
 from functions.booking.domain import (
     REMIND_BEFORE,
     REVEAL_BEFORE,
@@ -31,6 +32,8 @@ from functions.booking.domain import (
     WhoCanceled,
     check_period,
     check_transition,
+    end_of,
+    minutes_for,
     missed_at,
 )
 from functions.booking.events import (
@@ -51,9 +54,8 @@ from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
-from shared.energy import session_minutes
 from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, WrongState
-from shared.slots import SLOT, slot_after, slot_of, slot_start, whole_slots
+from shared.slots import SLOTS_A_QUARTER, slot_after, slot_of, slot_start, slots_of
 from shared.tx import Tx
 
 MINUTE = timedelta(minutes=1)
@@ -130,13 +132,14 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     claims.release_lapsed(tx, location.id)
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
     limits = limits_of(tx=tx, user_id=request.user_id, car=car, holds=request.hold_until is not None)
-    first_full: tuple[Pool, range] | None = None
+    first_full: tuple[Pool, datetime] | None = None
     unpriced: PriceNotKnown | None = None
     for pool in pools:
-        minutes = request.duration_minutes or session_minutes(request.energy_kwh or 0.0, pool.power_kw, vehicle_kw)
-        end = request.start + SLOT * whole_slots(minutes)
+        terms, kwh = location.booking_terms, request.energy_kwh or 0.0
+        minutes = request.duration_minutes or minutes_for(kwh, terms, power_kw=pool.power_kw, vehicle_kw=vehicle_kw)
+        end = end_of(request.start, minutes)
         slots = check_period(request.start, end)
-        check_allowed(tx, limits, location, location.booking_terms, slots)
+        check_allowed(tx, limits, location, terms, request.start, end)
         try:
             tariff_id = stations.tariff_at(tx=tx, pool=pool, at=request.start)
         except PriceNotKnown as error:
@@ -144,10 +147,10 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             continue
         placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
         if placement is None:
-            first_full = first_full or (pool, slots)
+            first_full = first_full or (pool, end)
             continue
         wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
-        placed = placed_period(tx, location, placement, tariff_id, location.booking_terms, request.start, end, wish)
+        placed = placed_period(tx, location, placement, tariff_id, terms, request.start, end, wish)
         booking = _new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
@@ -163,7 +166,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     telemetry.claims_lost.add(1, {"where": "occupied"})
     raise SlotTaken(
         f"No {request.standard} is free at {location.name} over the whole period.",
-        alternatives=claims.alternatives(tx, location, *first_full),
+        alternatives=alternatives(tx, location, first_full[0], request.start, first_full[1]),
     )
 
 
@@ -172,7 +175,7 @@ class PlacedPeriod:
     """The fields of a Booking that follow from where and when it is: set when it is made and when it moves."""
 
     start: datetime
-    """On a quarter hour."""
+    """A whole minute."""
     end: datetime
     energy_kwh: float
     """What fits into the period, at most what was asked for."""
@@ -272,18 +275,19 @@ def check_allowed(
     limits: Limits,
     location: Location,
     terms: BookingTerms,
-    slots: range,
+    start: datetime,
+    end: datetime,
     *,
     moved: bool = False,
 ) -> None:
-    """Raises Invalid for a start in the past or a closed location, LimitReached for the first limit in the way."""
-    if slots.start < slot_of(tx.now):
+    """Raises Invalid for a start before the present quarter hour, which many a client names for now, or a closed location,
+    LimitReached for the first limit in the way."""
+    if slot_of(start) // SLOTS_A_QUARTER < slot_of(tx.now) // SLOTS_A_QUARTER:
         raise Invalid.one("start", f"must not be in the past: it is {tx.now.isoformat(timespec='seconds')}")
-    start, end = slot_start(slots.start), slot_start(slots.stop)
     refusal = limits.refusal(terms, location.id, start, end, moved=moved)
     if refusal is not None:
         raise refusal
-    claims.check_open(location, slots)
+    claims.check_open(location, slots_of(start, end))
 
 
 def announce(

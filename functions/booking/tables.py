@@ -67,6 +67,15 @@ slot_claim = sa.Table(
     sa.Index("ix_slot_claim_booking", "booking_id"),
 )
 
+claim_grid = sa.Table(
+    "claim_grid",
+    metadata,
+    sa.Column("slot_minutes", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("since", UtcDateTime, nullable=False),
+)
+"""Since when slots of so many minutes are claimed as they are. Without the row of 5 minutes code may still run that claims
+whole quarter hours by one row (functions/booking/claim_grid.py)."""
+
 booking_request = sa.Table(
     "booking_request",
     metadata,

@@ -42,9 +42,11 @@ from functions.stations.terms_text import span
 from functions.tariffs.quotes import Quote
 from shared.events import Event
 from shared.money import format_money, plain_money
+from shared.web.links import has_link
 
-ADDRESS = re.compile(r"://|www\.|\b[\w-]+\.[a-z]{2,}(?:/|\b)|@|\+?\d[\d ().-]{6,}", re.IGNORECASE)
-"""What looks like an address or a number to call: an operator's words with one in them reach no driver's letter."""
+NUMBER_TO_CALL = re.compile(r"(?:\+|\b00)\d[\d ().-]{6,}|\b0\d{1,4}[ -]?\d{6,}")
+"""A phone number, abroad or at home: an operator's words with one in them, or with a web address, reach no driver's letter.
+Dates, hours and house numbers are none."""
 CANCEL_REASONS = {
     "POWER_OUTAGE": " because of a power outage at the station",
     "BROKEN_CHARGER": " because of a broken charger",
@@ -183,7 +185,7 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
     lines = [_canceled_line(event)]
-    if event.said and event.cause is None and not ADDRESS.search(event.said):
+    if event.said and event.cause is None and not has_link(event.said) and not NUMBER_TO_CALL.search(event.said):
         lines.append(f"The operator's reason: \u201c{event.said}\u201d")
     if event.cause is None:
         lines.append(_cost_line(event, event.fee_minor))

@@ -5,10 +5,21 @@ from datetime import datetime
 from enum import StrEnum
 
 from functions.booking.domain import WhoCanceled
-from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved
-from functions.operators.events import LocationDecided
+from functions.booking.events import (
+    BookingCanceled,
+    BookingEvent,
+    BookingReminder,
+    BookingRescheduled,
+    BookingReserved,
+    EvseChanged,
+    EvseRevealed,
+)
+from functions.operators.events import LocationChangeApproved, LocationChangeRejected, LocationDecided
 from functions.stations.feed.events import FeedEvent
 from shared.events import Event
+
+EVSE = "/evse"
+"""Ends the subject of a letter that tells a booking's charger and nothing else of the booking."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +27,20 @@ class Word:
     """What an event speaks of, and its place among all that is said of that."""
 
     subject: str
-    """`booking/<id>`, `feed/<location id>` or `location/<id>`."""
+    """`booking/<id>`, `booking/<id>/evse`, `feed/<location id>`, `location/<id>` or `location-change/<id>`."""
     revision: int
     """The booking's; of the other subjects the event's instant in milliseconds."""
+
+    @property
+    def whole(self) -> str:
+        """The subject that this one is a part of: of a charger its booking; else itself."""
+        return self.subject.removesuffix(EVSE)
+
+
+def subjects_over(subject: str) -> tuple[str, ...]:
+    """The subjects on which a later word overtakes a letter on this one, the whole first: a booking's charger is overtaken by
+    what is said of the booking, and not the other way round."""
+    return tuple(dict.fromkeys((subject.removesuffix(EVSE), subject)))
 
 
 @dataclass(frozen=True)
@@ -26,7 +48,7 @@ class Told:
     """How far somebody has been told of a subject."""
 
     revision: int = -1
-    """The highest of the letters that were written; -1: none."""
+    """The highest of the letters that were written and say how the subject stands; -1: none."""
     outside: bool = False
     """Whether any of them has gone outside, or may have."""
     reminded_for: datetime | None = None
@@ -50,10 +72,14 @@ class Way(StrEnum):
 
 def word_of(event: Event) -> Word | None:
     """The place of an event among what is said of its subject; None where nothing else is ever said of it."""
+    if isinstance(event, EvseRevealed | EvseChanged):
+        return Word(f"booking/{event.booking_id}{EVSE}", event.revision)
     if isinstance(event, BookingEvent):
         return Word(f"booking/{event.booking_id}", event.revision)
     if isinstance(event, FeedEvent):
         return Word(f"feed/{event.location.id}", _milliseconds(event.at))
+    if isinstance(event, LocationChangeApproved | LocationChangeRejected):
+        return Word(f"location-change/{event.location.id}", _milliseconds(event.at))
     if isinstance(event, LocationDecided):
         return Word(f"location/{event.location.id}", _milliseconds(event.at))
     return None
@@ -63,9 +89,10 @@ def _milliseconds(instant: datetime) -> int:
     return int(instant.timestamp() * 1000)
 
 
-def way_of(event: Event, word: Word, told: Told, *, hold: bool) -> Way:
-    """How far the letter of an event goes; `hold` says whether letters are held for a moment at all."""
-    if word.revision < told.revision or folds(event, told):
+def way_of(event: Event, word: Word, told: Told, *, last: int, hold: bool) -> Way:
+    """How far the letter of an event goes; `last` is the highest revision told on any of its subjects (subjects_over), `hold`
+    says whether letters are held for a moment at all."""
+    if word.revision < last or folds(event, told):
         return Way.INBOX
     if hold and isinstance(event, BookingReserved | BookingRescheduled):
         return Way.HELD
@@ -80,9 +107,17 @@ def folds(event: Event, told: Told) -> bool:
 
 
 def after(event: Event, word: Word, told: Told, way: Way) -> Told:
-    """How far they are told once the letter of an event is written.
+    """How far they are told of the whole once the letter of an event is written.
 
-    What is first heard of a subject without its beginning may have gone outside before this was kept.
+    What is first heard of a subject without its beginning may have gone outside before this was kept. A reminder and a charger
+    say nothing of how the booking stands: what does is still to be told, and may be held at that moment.
     """
     known = told.outside or (told.revision < 0 and not isinstance(event, BookingReserved))
-    return replace(told, revision=max(told.revision, word.revision), outside=known or way is Way.OUTSIDE)
+    overtakes = word.subject == word.whole and not isinstance(event, BookingReminder)
+    revision = max(told.revision, word.revision) if overtakes else told.revision
+    return replace(told, revision=revision, outside=known or way is Way.OUTSIDE)
+
+
+def after_part(word: Word, part: Told) -> Told:
+    """How far they are told of a part (a booking's charger) once a letter on it is written."""
+    return replace(part, revision=max(part.revision, word.revision))

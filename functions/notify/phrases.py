@@ -28,7 +28,11 @@ def local(instant: datetime, zone: str) -> datetime:
 
 @lru_cache(maxsize=512)
 def zone_name(zone: str) -> str:
-    """`Amsterdam time` of Europe/Amsterdam: the zone's city as CLDR calls it. UTC and GMT stay as they are."""
+    """`Amsterdam time` of Europe/Amsterdam: the zone's city as CLDR calls it. UTC and GMT stay as they are; a zone of a fixed
+    offset is called by that: `Etc/GMT+3` is 3 hours behind (POSIX counts westward), which is `UTC-3`."""
+    if zone.startswith("Etc/GMT") and zone[-1].isdigit():
+        offset = -int(zone.removeprefix("Etc/GMT"))
+        return f"UTC{offset:+}" if offset else "UTC"
     city = str(get_timezone_location(ZoneInfo(zone), locale="en", return_city=True)).rpartition("/")[2]
     return city if city.startswith(("UTC", "GMT")) else f"{city} time"
 

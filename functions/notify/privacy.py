@@ -9,10 +9,12 @@ from shared.tx import Tx
 
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
-    """A user's in-app messages, newest first (`in_app`), and what was sent by e-mail and SMS (`sent`)."""
+    """A user's in-app messages, newest first (`in_app`), what was sent by e-mail and SMS (`sent`), and how far they
+    are told of what (`told`)."""
     return {
         "in_app": repository.inbox(tx, user_id, unread=False, before=None, limit=None),
         "sent": [_sent(delivery) for delivery in repository.deliveries_of(tx, user_id)],
+        "told": repository.all_told(tx, user_id),
     }
 
 

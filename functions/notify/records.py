@@ -48,8 +48,8 @@ class NotificationDelivery:
     """What is sent: `text`; of an e-mail `subject` and `html` too, and perhaps `calendar` with `method`, `token_id`, `keep`; of
     an urgent SMS `otherwise`, the e-mail (`address`, `content`) where it is refused."""
     status: str
-    """PENDING, SENT, FAILED (refused for good), GIVEN_UP (its message is a dead letter) or DROPPED (overtaken by a later
-    word before it was sent)."""
+    """PENDING, SENT, FAILED (refused for good), GIVEN_UP (its message is a dead letter; what may not be kept is forgotten
+    then) or DROPPED (overtaken by a later word before it was sent)."""
     attempts: int
     """How often it was tried."""
     error: str | None

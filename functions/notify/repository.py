@@ -11,6 +11,9 @@ from functions.notify.tables import delivery, notification, told
 from shared.db import for_update, insert_new
 from shared.tx import Tx
 
+FORGOTTEN: dict[str, Any] = {"content": {}, "address": ""}
+"""What is left of a delivery of which nothing may stay."""
+
 
 def add_notification(tx: Tx, recorded: Notification) -> None:
     """Stores an in-app message."""
@@ -23,10 +26,11 @@ def add_delivery(tx: Tx, recorded: NotificationDelivery) -> None:
 
 
 def pending(tx: Tx, message_id: str) -> list[NotificationDelivery]:
-    """What a message still has to send and is not held any more, in order: what was given up too, should it be sent again."""
+    """What a message still has to send and is not held any more, in order: what was given up too, should it be sent again and
+    is not forgotten."""
     due = sa.or_(delivery.c.held_until.is_(None), delivery.c.held_until <= tx.now)
     is_open = delivery.c.status.in_(["PENDING", "GIVEN_UP"])
-    statement = sa.select(delivery).where(delivery.c.message_id == message_id, is_open, due)
+    statement = sa.select(delivery).where(delivery.c.message_id == message_id, delivery.c.address != "", is_open, due)
     return [NotificationDelivery(**row._asdict()) for row in tx.execute(statement.order_by(delivery.c.id))]
 
 
@@ -36,7 +40,7 @@ def settle(tx: Tx, delivery_id: uuid.UUID, *, status: str, error: str | None = N
     if status != "PENDING":
         values["settled_at"] = tx.now
     if forget:
-        values |= {"content": {}, "address": ""}
+        values |= FORGOTTEN
     tx.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(**values))
 
 
@@ -46,6 +50,13 @@ def told_of(tx: Tx, user_id: uuid.UUID, subject: str, *, lock: bool = False) -> 
     statement = sa.select(*columns).where(told.c.user_id == user_id, told.c.subject == subject)
     row = tx.execute(for_update(statement, tx.conn) if lock else statement).one_or_none()
     return None if row is None else Told(row.revision, row.outside, row.reminded_for)
+
+
+def all_told(tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
+    """How far somebody has been told of what, by subject."""
+    columns = (told.c.subject, told.c.revision, told.c.outside, told.c.reminded_for)
+    statement = sa.select(*columns).where(told.c.user_id == user_id).order_by(told.c.subject)
+    return [row._asdict() for row in tx.execute(statement)]
 
 
 def lock_told(tx: Tx, user_id: uuid.UUID, subject: str) -> Told:
@@ -64,9 +75,14 @@ def set_told(tx: Tx, user_id: uuid.UUID, subject: str, now_told: Told) -> None:
 
 
 def give_up(tx: Tx, message_id: str) -> None:
-    """Notes that what a message still had to send will not leave by itself."""
-    statement = sa.update(delivery).where(delivery.c.message_id == message_id, delivery.c.status == "PENDING")
-    tx.execute(statement.values(status="GIVEN_UP", settled_at=tx.now))
+    """Notes that what a message still had to send will not leave by itself; of what may not be kept nothing stays."""
+    waiting = sa.select(delivery.c.id, delivery.c.content).where(
+        delivery.c.message_id == message_id, delivery.c.status == "PENDING"
+    )
+    for row in tx.execute(for_update(waiting.order_by(delivery.c.id), tx.conn)).all():
+        values = {} if row.content.get("keep", True) else FORGOTTEN
+        changed = sa.update(delivery).where(delivery.c.id == row.id)
+        tx.execute(changed.values(status="GIVEN_UP", settled_at=tx.now, **values))
 
 
 def inbox(tx: Tx, user_id: uuid.UUID, *, unread: bool, before: uuid.UUID | None, limit: int | None) -> list[Notification]:

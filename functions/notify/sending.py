@@ -5,7 +5,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from functions.notify import account_emails, repository, sms_budget
+from functions.notify import account_emails, order, repository, sms_budget
 from functions.notify.events import MessageDue
 from functions.notify.records import NotificationDelivery, new_delivery
 from shared import telemetry
@@ -69,20 +69,20 @@ def _goes_out(platform: Platform, delivery: NotificationDelivery) -> bool:
     """Whether a delivery is still the last word on its subject. From now on something of that has gone outside."""
     if delivery.subject is None:
         return True
-    subject = delivery.subject
-    told = platform.read(lambda tx: repository.told_of(tx, delivery.user_id, subject))
-    if told is not None and told.outside and not delivery.overtaken(told.revision):
+    subjects = order.subjects_over(delivery.subject)
+    told = platform.read(lambda tx: [repository.told_of(tx, delivery.user_id, subject) for subject in subjects])
+    if told[0] is not None and told[0].outside and not any(one and delivery.overtaken(one.revision) for one in told):
         return True
-    return platform.transact(partial(_claim, delivery=delivery, subject=subject))
+    return platform.transact(partial(_claim, delivery=delivery, subjects=subjects))
 
 
-def _claim(tx: Tx, *, delivery: NotificationDelivery, subject: str) -> bool:
-    told = repository.lock_told(tx, delivery.user_id, subject)
-    if delivery.overtaken(told.revision):
-        log.info("delivery %s is not sent: a later word on %s was said", delivery.id, subject)
+def _claim(tx: Tx, *, delivery: NotificationDelivery, subjects: tuple[str, ...]) -> bool:
+    told = [repository.lock_told(tx, delivery.user_id, subject) for subject in subjects]
+    if any(delivery.overtaken(one.revision) for one in told):
+        log.info("delivery %s is not sent: a later word on %s was said", delivery.id, delivery.subject)
         repository.settle(tx, delivery.id, status="DROPPED")
         return False
-    repository.set_told(tx, delivery.user_id, subject, told.gone_outside())
+    repository.set_told(tx, delivery.user_id, subjects[0], told[0].gone_outside())
     return True
 
 

@@ -15,7 +15,7 @@ from functions.booking.events import BookingEvent, BookingReminder
 from functions.notify import account_emails, delayed, order, rendering, repository, sending
 from functions.notify.domain import RENDERERS, NotifiedEvent
 from functions.notify.events import MessageDue
-from functions.notify.order import Way
+from functions.notify.order import Told, Way
 from functions.notify.records import Notification, NotificationContent, new_delivery
 from shared.db import new_id
 from shared.errors import NotFound
@@ -48,7 +48,7 @@ def _record(tx: Tx, *, message_id: str, event: Event) -> None:
         log.info("%s is not told: the account has been deleted", event.TYPE)
         return
     word = order.word_of(standing)
-    told = None if word is None else repository.lock_told(tx, contact.user_id, word.subject)
+    told = None if word is None else repository.lock_told(tx, contact.user_id, word.whole)
     if isinstance(standing, BookingReminder) and told is not None:
         if told.reminded_for == standing.start:
             return
@@ -57,11 +57,21 @@ def _record(tx: Tx, *, message_id: str, event: Event) -> None:
     _add_notification(tx, contact.user_id, standing.TYPE, content, data=standing.to_payload())
     way = Way.INBOX if delayed.is_over(tx=tx, event=standing) else Way.OUTSIDE
     if word is not None and told is not None:
-        if way is Way.OUTSIDE:
-            way = order.way_of(standing, word, told, hold=tx.settings.message_hold_s > 0)
-        repository.set_told(tx, contact.user_id, word.subject, order.after(standing, word, told, way))
+        way = _ordered_way(tx, contact.user_id, standing, word, told, way)
     if way is not Way.INBOX:
         _add_deliveries(tx, contact, content, event=standing, message_id=message_id, word=word, held=way is Way.HELD)
+
+
+def _ordered_way(tx: Tx, user_id: uuid.UUID, event: Event, word: order.Word, told: Told, way: Way) -> Way:
+    """How far a letter goes among all that is said of its subject, which is kept; `told`, of the whole, is locked."""
+    part = repository.lock_told(tx, user_id, word.subject) if word.subject != word.whole else None
+    if way is Way.OUTSIDE:
+        last = told.revision if part is None else max(told.revision, part.revision)
+        way = order.way_of(event, word, told, last=last, hold=tx.settings.message_hold_s > 0)
+    repository.set_told(tx, user_id, word.whole, order.after(event, word, told, way))
+    if part is not None:
+        repository.set_told(tx, user_id, word.subject, order.after_part(word, part))
+    return way
 
 
 def _add_notification(tx: Tx, user_id: uuid.UUID, kind: str, content: NotificationContent, *, data: dict[str, Any]) -> None:

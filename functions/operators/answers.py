@@ -20,7 +20,7 @@ Confirmation = Annotated[
 
 
 def full(tx: Tx, location: Location) -> LocationOut:
-    return LocationOut.of(location, stations.tariffs_of(tx=tx, location=location), managed=True)
+    return LocationOut.of(location, stations.tariffs_of(tx=tx, locations=[location]), now=tx.now, managed=True)
 
 
 def edited(call: Call, response: Response, use_case: Callable[[Tx], Location]) -> LocationOut:

@@ -13,7 +13,7 @@ from functions.stations import service as stations
 from functions.stations.domain import UNUSABLE, Evse, Location
 from functions.stations.enums import EvseStatus
 from shared.errors import Invalid
-from shared.slots import slot_after, slot_of, slot_start
+from shared.slots import SLOT, SLOTS_A_DAY, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MAX_RANGE = timedelta(days=7)
@@ -38,10 +38,10 @@ def calendar(*, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: dat
     """
     location = stations.get_managed(tx=tx, location_id=location_id)
     begin = slot_of(start or tx.now)
-    stop = slot_after(end) if end is not None else begin + 96
+    stop = slot_after(end) if end is not None else begin + SLOTS_A_DAY
     if stop <= begin:
         raise Invalid.one("to", "must be after from")
-    if stop - begin > MAX_RANGE / timedelta(minutes=15):
+    if stop - begin > MAX_RANGE / SLOT:
         raise Invalid.one("to", "may be at most 7 days after from")
     held = _held(tx, location, begin, stop)
     shut = _shut(location, begin, stop)

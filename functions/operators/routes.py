@@ -60,7 +60,7 @@ def create_location(location_in: LocationCreate, call: Owner) -> Response:
     """Makes a draft; add EVSEs, tariffs and terms, then submit it, and an administrator approves it."""
     return created(
         call,
-        lambda tx: LocationOut.of(stations.create_location(tx=tx, location_in=location_in)),
+        lambda tx: LocationOut.of(stations.create_location(tx=tx, location_in=location_in), {}, now=tx.now),
         location="stations/locations/{id}",
     )
 

@@ -90,7 +90,7 @@ class BookingTermsPut(BookingTerms):
 
 
 class BlockedTimeCreate(Input):
-    """A time out of booking; every quarter hour it touches is blocked."""
+    """A time out of booking; every slot of five minutes that it touches is blocked."""
 
     evse_id: uuid.UUID | None = Field(None, description="Unset: the whole location")
     period_begin: Instant = Field(examples=["2026-03-09T08:00:00Z"])

@@ -35,7 +35,7 @@ FURTHEST_BLOCK = timedelta(days=366)
 
 def document_of(tx: Tx, location: Location) -> LocationDocument:
     """The location as it is compared and submitted."""
-    tariffs = stations.tariffs_of(tx=tx, location=location)
+    tariffs = stations.tariffs_of(tx=tx, locations=[location])
     return revisions.location_document(location, tariffs, repository.photos(tx, location.id))
 
 

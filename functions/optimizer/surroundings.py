@@ -1,9 +1,7 @@
 """The surroundings of a driver: the city around them as arrays for the decision core, from the database and in time."""
 
-import itertools
 import math
 import uuid
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from functions.booking import service as booking
+from functions.booking.domain import minutes_for
 from functions.booking.limits import Limits
 from functions.optimizer.core import candidates as core
 from functions.optimizer.core.candidates import PoolRates
@@ -22,8 +21,7 @@ from functions.optimizer.corridor import locations_on_the_way
 from functions.optimizer.needs import ChargingNeeds
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, BookingTerms, Location, Pool
-from functions.stations.enums import PriceKnowledge
-from functions.tariffs.domain import Tariff, chosen
+from functions.tariffs.domain import chosen_over
 from functions.tariffs.rates import RateTables
 from shared.energy import session_minutes
 from shared.slots import SLOTS_A_DAY, SLOTS_AN_HOUR, slot_after, slot_of, slot_start
@@ -32,7 +30,6 @@ from shared.tx import Tx
 MEDIAN_SESSION_KWH = 7.2
 """The session whose price makes the price unit: the median of ElaadNL's public charging (cities/elaad.py)."""
 MAX_REACH_KM = 300.0
-PRICED = frozenset({PriceKnowledge.TARIFF, PriceKnowledge.FREE})
 _tables = RateTables()
 
 
@@ -120,7 +117,10 @@ def _locations(tx: Tx, needs: ChargingNeeds) -> list[Location]:
 
 def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
     """The locations where the driver may charge, with what is booked and blocked there now."""
-    offered = [(location, [pool for pool in location.pools() if pool.price in PRICED]) for location in _locations(tx, needs)]
+    offered = [
+        (location, [pool for pool in location.pools() if pool.tariff_ids or pool.free_of_charge])
+        for location in _locations(tx, needs)
+    ]
     # The core knows no location without a pool.
     locations = tuple(location for location, its in offered if its)
     pools = tuple(pool for _, its in offered for pool in its)
@@ -173,7 +173,7 @@ def _pool_rates(
         if not pool.tariff_ids:
             continue
         standing = [tariffs[tariff_id] for tariff_id in pool.tariff_ids]
-        for number, slots in _in_force(standing, slot0, horizon):
+        for number, slots in chosen_over(standing, slot0, horizon):
             if number is None:
                 priced[index, slots] = False
                 continue
@@ -194,14 +194,6 @@ def _pool_rates(
     ]
     unit = 3.0 * float(np.median(prices)) if prices else 0.0
     return PoolRates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT, priced
-
-
-def _in_force(tariffs: Sequence[Tariff], slot0: int, horizon: int) -> Iterator[tuple[int | None, slice]]:
-    """Which of a pool's tariffs is in force over which slots of the horizon; None: none of them."""
-    changes = {bound for tariff in tariffs for bound in (tariff.start_date_time, tariff.end_date_time) if bound is not None}
-    cuts = sorted({0, horizon} | {min(max(slot_after(at) - slot0, 0), horizon) for at in changes})
-    for since, until in itertools.pairwise(cuts):
-        yield chosen(tariffs, slot_start(slot0 + since)), slice(since, until)
 
 
 def _occupancy(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int) -> Occupancy:
@@ -254,6 +246,6 @@ def within_limits(around: Surroundings, limits: Limits, needs: ChargingNeeds) ->
 
 
 def _minutes(needs: ChargingNeeds, pool: Pool, terms: BookingTerms) -> int:
-    """Minutes that a booking at a pool takes."""
-    minutes = session_minutes(needs.energy_kwh, pool.power_kw, needs.max_power_kw)
-    return max(terms.min_booking_minutes, math.ceil(minutes - core.NOTHING))
+    """Minutes that are booked for what is needed at a pool."""
+    minutes = minutes_for(needs.energy_kwh, terms, power_kw=pool.power_kw, vehicle_kw=needs.max_power_kw)
+    return math.ceil(minutes - core.NOTHING)

@@ -27,14 +27,15 @@ from shared.errors import Conflict
 from shared.platform import Platform
 from shared.tx import Actor, Tx
 
-SECRET_FIELDS = {"password_hash", "token_hash", "text_hash", "address_hash"}
+SECRET_FIELDS = {"password_hash", "token_hash", "address_hash"}
+"""Of what is secret. `text_hash` is none: it says which text somebody accepted."""
 README = """Everything evcharging holds about you, as JSON; times are UTC, money is in minor units of its currency.
 
 profile.json          your account, the providers you sign in by, whether you have a second factor, the texts you accepted
 vehicles.json         your vehicles
 bookings.json         your bookings, with quote, terms and what was asked of them
 charge_requests.json  what you asked for, and what was decided
-notifications.json    your messages in the app, and what was sent to you by e-mail and SMS
+notifications.json    your messages in the app, what was sent to you by e-mail and SMS, and how far you are told of what
 sessions.json         your log-ins
 audit.json            what is on record of what you changed, and of what was changed about your account
 """

@@ -73,6 +73,6 @@ def get_availability(
     to: Instant | None = None,
     connector: ConnectorType | None = None,
 ) -> Availability:
-    """The free counts of its pools, quarter hour by quarter hour."""
+    """The free counts of its pools, slot by slot."""
     standard = None if connector is None else connector.value
     return call.read(lambda tx: service.calendars(tx=tx, location_id=location_id, start=from_, end=to, connector=standard))

@@ -1,7 +1,9 @@
 """Search with free counts, and calendars: what of a location's pools is free when. Reads bookings by their service."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from functions.booking import service as booking
 from functions.forecast import service as forecasts
@@ -17,8 +19,9 @@ from functions.stations.schemas import (
     Timeslot,
     pools_of,
 )
+from functions.tariffs.domain import Tariff, chosen_over
 from shared.errors import Invalid
-from shared.slots import slot_after, slot_of, slot_start
+from shared.slots import SLOT, SLOTS_A_DAY, slot_after, slot_of, slot_start
 from shared.tx import Tx
 
 MAX_RANGE = timedelta(days=7)
@@ -42,10 +45,13 @@ def busy_slots(tx: Tx, locations: list[Location], start: int, stop: int) -> Busy
     return busy
 
 
-def free_over(location: Location, pool: Pool, busy: Busy, start: int, stop: int) -> int:
+def free_over(location: Location, pool: Pool, tariffs: Mapping[uuid.UUID, Tariff], busy: Busy, start: int, stop: int) -> int:
     """How many bookings of the whole period [start, stop) the pool still takes: EVSEs less the densest slot's claims,
-    since the platform may repack; none where the location is closed in between, or the pool has no price."""
-    if pool.price is PriceKnowledge.NOT_KNOWN or not location.opened(slot_start(start), stop - start).all():
+    since the platform may repack; none where the location is closed in between, or no price is known of what begins then."""
+    if (
+        pool.price_at(tariffs, slot_start(start)) is PriceKnowledge.NOT_KNOWN
+        or not location.opened(slot_start(start), stop - start).all()
+    ):
         return 0
     taken = max(sum(slot in busy.get(evse, ()) for evse in pool.evse_ids) for slot in range(start, stop))
     return len(pool.evse_ids) - taken
@@ -80,7 +86,9 @@ def search(
             limit=limit + 1,
             after=after,
         )
-        busy = {} if period is None else busy_slots(tx, [location for _, location in nearest], *period)
+        locations = [location for _, location in nearest]
+        tariffs = stations.tariffs_of(tx=tx, locations=locations)
+        busy = {} if period is None else busy_slots(tx, locations, *period)
         for number, (km, location) in enumerate(nearest):
             if number == limit or len(items) == limit:
                 return _with_forecasts(tx, items, query.p_free_at), after
@@ -88,12 +96,13 @@ def search(
             free = None
             if period is not None:
                 free = {
-                    (pool.standard, pool.power_class): free_over(location, pool, busy, *period) for pool in location.pools()
+                    (pool.standard, pool.power_class): free_over(location, pool, tariffs, busy, *period)
+                    for pool in location.pools()
                 }
                 fits = [count for (standard, _), count in free.items() if standards is None or standard in standards]
                 if not any(fits):
                     continue
-            items.append(_summary(km, location, free))
+            items.append(_summary(km, location, tariffs, tx.now if period is None else slot_start(period[0]), free))
         if len(nearest) <= limit:
             return _with_forecasts(tx, items, query.p_free_at), None
     return _with_forecasts(tx, items, query.p_free_at), after
@@ -111,7 +120,15 @@ def _with_forecasts(tx: Tx, items: list[LocationSummary], at: datetime | None) -
     return items
 
 
-def _summary(km: float, location: Location, free: dict[tuple[str, str], int] | None) -> LocationSummary:
+def _summary(
+    km: float,
+    location: Location,
+    tariffs: Mapping[uuid.UUID, Tariff],
+    at: datetime,
+    free: dict[tuple[str, str], int] | None,
+) -> LocationSummary:
+    """With `free` prices are those of sessions that start then, else of any that start then or later."""
+    price_of = partial(Pool.price_from if free is None else Pool.price_at, tariffs=tariffs, at=at)
     return LocationSummary(
         id=location.id,
         name=location.name,
@@ -122,31 +139,32 @@ def _summary(km: float, location: Location, free: dict[tuple[str, str], int] | N
         distance_km=round(km, 3),
         time_zone=location.time_zone,
         currency=location.currency,
-        pools=pools_of(location, free),
+        pools=pools_of(location, price_of, free),
     )
 
 
 def calendars(
     *, tx: Tx, location_id: uuid.UUID, start: datetime | None, end: datetime | None, connector: str | None
 ) -> Availability:
-    """The free counts of a location's pools by stretches of quarter hours; by default of the next 24 hours."""
+    """The free counts of a location's pools by stretches of slots; by default of the next 24 hours."""
     location = stations.get_visible(tx=tx, location_id=location_id)
     begin = slot_of(start or tx.now)
-    stop = slot_after(end) if end is not None else begin + 96
+    stop = slot_after(end) if end is not None else begin + SLOTS_A_DAY
     if stop <= begin:
         raise Invalid.one("to", "must be after from")
-    if stop - begin > MAX_RANGE / timedelta(minutes=15):
+    if stop - begin > MAX_RANGE / SLOT:
         raise Invalid.one("to", "may be at most 7 days after from")
     busy = busy_slots(tx, [location], begin, stop)
+    tariffs = stations.tariffs_of(tx=tx, locations=[location])
     opened = location.opened(slot_start(begin), stop - begin)
     pool_calendars = []
     for pool in location.pools():
         if connector is not None and pool.standard != connector:
             continue
-        priced = pool.price is not PriceKnowledge.NOT_KNOWN
+        priced = _priced(pool, tariffs, begin, stop)
         free = [
             len(pool.evse_ids) - sum(slot in busy.get(evse, ()) for evse in pool.evse_ids)
-            if priced and opened[slot - begin]
+            if priced[slot - begin] and opened[slot - begin]
             else 0
             for slot in range(begin, stop)
         ]
@@ -161,6 +179,16 @@ def calendars(
             )
         )
     return Availability(location_id=location.id, calendars=pool_calendars, generated_at=tx.now)
+
+
+def _priced(pool: Pool, tariffs: Mapping[uuid.UUID, Tariff], begin: int, stop: int) -> list[bool]:
+    """Of each slot in [begin, stop) whether a session that starts with it has a price."""
+    if not pool.tariff_ids:
+        return [pool.free_of_charge] * (stop - begin)
+    priced = [False] * (stop - begin)
+    for number, slots in chosen_over([tariffs[tariff_id] for tariff_id in pool.tariff_ids], begin, stop - begin):
+        priced[slots] = [number is not None] * (slots.stop - slots.start)
+    return priced
 
 
 def _stretches(free: list[int], begin: int, capacity: int) -> list[Timeslot]:

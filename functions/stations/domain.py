@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.stations.enums import EvseStatus, LocationStatus, PriceKnowledge, power_class
 from functions.stations.opening import Hours, close, open_slots
-from functions.tariffs.domain import Tariff
+from functions.tariffs.domain import Tariff, chosen
 from shared.slots import slot_after, slot_of
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ UNUSABLE = frozenset(
 a driver who counts on a slot must be able to. AVAILABLE, BLOCKED, CHARGING and RESERVED say something of now alone."""
 FAULTY = frozenset({EvseStatus.INOPERATIVE, EvseStatus.OUTOFORDER})
 ENGAGED = frozenset({EvseStatus.BLOCKED, EvseStatus.CHARGING, EvseStatus.RESERVED})
-ENGAGED_SLOTS = 2
+ENGAGED_SLOTS = 6
 """States in which somebody is at an EVSE now. Where none of our bookings explains it (a walk-in, a parked car, a reservation
-made elsewhere), it is not given to a booking that begins within the current quarter hour or the next: nobody who is there
+made elsewhere), it is not given to a booking that begins within half an hour: nobody who is there
 can be told to leave faster. Later starts are given; a walk-in may stay until the next claim."""
 OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
@@ -109,11 +109,17 @@ class Pool:
         """All its tariffs, in the owner's order."""
         return () if self.tariff_id is None else (self.tariff_id, *self.other_tariff_ids)
 
-    @property
-    def price(self) -> PriceKnowledge:
-        """What there is to know of its price, whatever the day."""
-        if self.tariff_id is not None:
-            return PriceKnowledge.TARIFF
+    def price_at(self, tariffs: Mapping[uuid.UUID, Tariff], at: datetime) -> PriceKnowledge:
+        """What there is to know of the price of a session that starts at an instant; `tariffs` has those of the pool."""
+        return self._price(chosen([tariffs[tariff_id] for tariff_id in self.tariff_ids], at) is not None)
+
+    def price_from(self, tariffs: Mapping[uuid.UUID, Tariff], at: datetime) -> PriceKnowledge:
+        """What there is to know of the price of some session that starts at an instant or later."""
+        return self._price(not all(tariffs[tariff_id].ended(at) for tariff_id in self.tariff_ids))
+
+    def _price(self, has_tariff: bool) -> PriceKnowledge:
+        if self.tariff_ids:
+            return PriceKnowledge.TARIFF if has_tariff else PriceKnowledge.NOT_KNOWN
         return PriceKnowledge.FREE if self.free_of_charge else PriceKnowledge.NOT_KNOWN
 
 
@@ -161,7 +167,7 @@ class Location:
     free_of_charge: bool = False
 
     def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
-        """Which of `slots` quarter hours from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
+        """Which of `slots` slots from `slot0` (aligned) on the place can be booked at all: bool [slots]."""
         opened = open_slots(self.opening_times, self.time_zone, slot0, slots)
         close(opened, slot0, (item for item in self.blocked if item.evse_id is None))
         return opened

@@ -122,7 +122,7 @@ def power_class(max_power_kw: float) -> PowerClass:
 
 
 class PriceKnowledge(StrEnum):
-    """Whether a pool has tariffs, is free by its owner's word, or nobody knows its price: then it cannot be booked."""
+    """Whether a pool has a tariff then, is free by its owner's word, or nobody knows its price: then it cannot be booked."""
 
     TARIFF = "TARIFF"
     FREE = "FREE"

@@ -1,4 +1,4 @@
-"""Opening times: OCPI Hours in the location's local time, and which quarter hours are open."""
+"""Opening times: OCPI Hours in the location's local time, and which slots are open."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from shared.slots import SLOT
+from shared.slots import SLOT, SLOT_MINUTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,7 +163,7 @@ class Hours(_Model):
                 week = cls.model_validate({"regular_hours": value["regular_hours"]})
             except ValidationError:
                 return value  # and its faults are told by their places
-            if not _open_quarters(week.regular_hours).all():
+            if not _open_over(week.regular_hours).all():
                 raise ValueError("regular_hours: must be empty or without a gap where twentyfourseven is true")
             return {key: item for key, item in value.items() if key != "regular_hours"}
         return value
@@ -188,7 +188,7 @@ def is_open(hours: Hours | None, time_zone: str, instant: datetime) -> bool:
 
 
 def open_slots(hours: Hours | None, time_zone: str, slot0: datetime, slots: int) -> "np.ndarray":
-    """Which of `slots` quarter hours from `slot0` (aligned) on are open from their first minute to their last: bool
+    """Which of `slots` slots from `slot0` (aligned) on are open from their first minute to their last: bool
     [slots]. A closing that touches a slot closes it; one second is enough."""
     import numpy as np
 
@@ -199,17 +199,17 @@ def open_slots(hours: Hours | None, time_zone: str, slot0: datetime, slots: int)
     if not hours.twentyfourseven:
         zone = ZoneInfo(time_zone)
         places = _minutes_of_week([begin + SLOT * number for number in range(slots)], zone)
-        opened = _open_quarters(hours.regular_hours)[places]
+        opened = _open_over(hours.regular_hours)[places]
         for number in _touched(hours.exceptional_openings, begin, slots):
             opened[number] = all(
-                _is_covered(hours, zone, begin + SLOT * number + timedelta(minutes=minute)) for minute in range(15)
+                _is_covered(hours, zone, begin + SLOT * number + timedelta(minutes=minute)) for minute in range(SLOT_MINUTES)
             )
     close(opened, begin, hours.exceptional_closings)
     return opened
 
 
 def close(opened: "np.ndarray", slot0: datetime, periods: Iterable["TimeSpan"]) -> None:
-    """Shuts every quarter hour from `slot0` (aligned) on that one of `periods` touches, in place."""
+    """Shuts every slot from `slot0` (aligned) on that one of `periods` touches, in place."""
     for number in _touched(periods, slot0, len(opened)):
         opened[number] = False
 
@@ -246,15 +246,15 @@ def _minutes_of_week(instants: list[datetime], zone: ZoneInfo) -> "np.ndarray":
 
 
 @lru_cache(maxsize=512)
-def _open_quarters(regular: tuple[RegularHours, ...]) -> "np.ndarray":
-    """By the minute of the week (Monday 00:00 is 0): whether the fifteen minutes from there on are all open."""
+def _open_over(regular: tuple[RegularHours, ...]) -> "np.ndarray":
+    """By the minute of the week (Monday 00:00 is 0): whether the minutes of a slot from there on are all open."""
     import numpy as np
 
     minutes = np.zeros(WEEK_MINUTES, dtype=np.int64)
     for item in regular:
         day = (item.weekday - 1) * 1440
         minutes[day + _minutes(item.period_begin) : day + _minutes(item.period_end, end=True)] = 1
-    sums = np.concatenate([[0], np.cumsum(np.concatenate([minutes, minutes[:15]]))])
-    quarters: np.ndarray = sums[15 : 15 + WEEK_MINUTES] - sums[:WEEK_MINUTES] == 15
-    quarters.flags.writeable = False
-    return quarters
+    sums = np.concatenate([[0], np.cumsum(np.concatenate([minutes, minutes[:SLOT_MINUTES]]))])
+    opened: np.ndarray = sums[SLOT_MINUTES : SLOT_MINUTES + WEEK_MINUTES] - sums[:WEEK_MINUTES] == SLOT_MINUTES
+    opened.flags.writeable = False
+    return opened

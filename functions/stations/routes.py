@@ -19,7 +19,8 @@ def get_location(location_id: uuid.UUID, call: Public, response: Response) -> Lo
     def read(tx: Tx) -> LocationOut:
         location = service.get_visible(tx=tx, location_id=location_id)
         managed = service.manages(tx=tx, location=location)
-        return LocationOut.of(location, service.tariffs_of(tx=tx, location=location), managed=managed)
+        tariffs = service.tariffs_of(tx=tx, locations=[location])
+        return LocationOut.of(location, tariffs, now=tx.now, managed=managed)
 
     location = call.read(read)
     response.headers["ETag"] = location.etag

@@ -1,6 +1,7 @@
 """Payloads and answers of stations."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
@@ -8,11 +9,12 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
-from functions.stations.domain import BookingTerms, Location
+from functions.stations.domain import BookingTerms, Location, Pool
 from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType, PriceKnowledge
 from functions.stations.opening import Hours
 from functions.tariffs.domain import Tariff
 from shared.money import known_currency
+from shared.slots import SLOT_MINUTES
 from shared.web.conditions import etag_of
 from shared.web.fields import Input, Output, clean_texts
 from shared.web.links import no_link
@@ -147,7 +149,10 @@ class PoolOut(Output):
     power_kw: float
     capacity: int
     free: int | None = None
-    price: PriceKnowledge = Field(PriceKnowledge.NOT_KNOWN, description="NOT_KNOWN: it cannot be booked")
+    price: PriceKnowledge = Field(
+        PriceKnowledge.NOT_KNOWN,
+        description="When the period asked for starts, without one at any time from now on; NOT_KNOWN: it cannot be booked",
+    )
     tariff_id: uuid.UUID | None = None
     other_tariff_ids: list[uuid.UUID] = Field(default_factory=list, description="Those that stand on it beside the first")
     forecast: PoolForecast | None = None
@@ -184,23 +189,24 @@ class LocationOut(Output):
     )
 
     @classmethod
-    def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff] | None = None, *, managed: bool = False) -> "LocationOut":
-        """The answer for a location; `managed`: to those who run it."""
+    def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff], *, now: datetime, managed: bool = False) -> "LocationOut":
+        """The answer for a location; `tariffs` has those of its pools, `managed`: to those who run it."""
         return cls(
             **{name: getattr(record, name) for name in cls.model_fields if hasattr(record, name) and name not in MADE},
             etag=etag_of(record.version),
             proposed=dict(record.proposed) if managed and record.proposed else None,
-            pools=pools_of(record),
+            pools=pools_of(record, lambda pool: pool.price_from(tariffs, now)),
             evses=[EvseOut.model_validate(evse) for evse in record.evses],
             tariffs={
-                str(tariff_id): tariff.model_dump(mode="json", exclude_none=True)
-                for tariff_id, tariff in (tariffs or {}).items()
+                str(tariff_id): tariff.model_dump(mode="json", exclude_none=True) for tariff_id, tariff in tariffs.items()
             },
         )
 
 
-def pools_of(record: Location, free: dict[tuple[str, str], int] | None = None) -> list[PoolOut]:
-    """A location's pools, with free counts where they were asked for."""
+def pools_of(
+    record: Location, price_of: Callable[[Pool], PriceKnowledge], free: dict[tuple[str, str], int] | None = None
+) -> list[PoolOut]:
+    """A location's pools with what is known of their prices, and with free counts where they were asked for."""
     return [
         PoolOut(
             connector=pool.standard,
@@ -208,7 +214,7 @@ def pools_of(record: Location, free: dict[tuple[str, str], int] | None = None) -
             power_kw=pool.power_kw,
             capacity=len(pool.evse_ids),
             free=None if free is None else free[pool.standard, pool.power_class],
-            price=pool.price,
+            price=price_of(pool),
             tariff_id=pool.tariff_id,
             other_tariff_ids=list(pool.other_tariff_ids),
         )
@@ -232,7 +238,7 @@ class LocationSummary(Output):
 
 
 class Timeslot(Output):
-    """A stretch of quarter hours in which the same number of EVSEs is free. `min_power` and `max_power` are W (OCPI)."""
+    """A stretch of slots in which the same number of EVSEs is free. `min_power` and `max_power` are W (OCPI)."""
 
     start_date_time: datetime
     end_date_time: datetime
@@ -248,7 +254,7 @@ class Calendar(Output):
     power_kw: float
     begin_from: datetime
     end_before: datetime
-    timeslot_increment: int = 15
+    timeslot_increment: int = SLOT_MINUTES
     available_timeslots: list[Timeslot]
 
 

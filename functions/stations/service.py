@@ -177,10 +177,11 @@ def has_price(*, tx: Tx, pool: Pool, at: datetime) -> bool:
     return True
 
 
-def tariffs_of(*, tx: Tx, location: Location) -> dict[uuid.UUID, Tariff]:
-    """The tariffs that stand on a location's pools."""
-    others = (tariff_id for ids in location.other_tariff_ids.values() for tariff_id in ids)
-    return get_tariffs(tx=tx, tariff_ids=sorted({*location.tariff_ids.values(), *others}))
+def tariffs_of(*, tx: Tx, locations: Sequence[Location]) -> dict[uuid.UUID, Tariff]:
+    """The tariffs that stand on the pools of locations."""
+    firsts = {tariff_id for location in locations for tariff_id in location.tariff_ids.values()}
+    others = {tariff_id for location in locations for ids in location.other_tariff_ids.values() for tariff_id in ids}
+    return get_tariffs(tx=tx, tariff_ids=sorted(firsts | others))
 
 
 def tariff_history(*, tx: Tx, location_id: uuid.UUID, before: uuid.UUID | None, limit: int) -> list[TariffPeriod]:
@@ -194,7 +195,7 @@ def terms_in_words(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms | None
     access = get_visible if terms is None else get_managed
     location = access(tx=tx, location_id=location_id)
     shown = location.booking_terms if terms is None else BookingTerms.model_validate(terms.model_dump())
-    tariffs = tariffs_of(tx=tx, location=location).values()
+    tariffs = tariffs_of(tx=tx, locations=[location]).values()
     cap = tx.settings.fee_cap_percent
     return shown, terms_text.sentences(shown, tariffs, location.currency, fee_cap_percent=cap)
 
@@ -245,7 +246,15 @@ def managed_ids(*, tx: Tx, limit: int = 1000) -> list[uuid.UUID]:
 
 
 def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
-    """Loads approved locations from a city folder. Returns their ids in order."""
+    """Loads approved locations from a city folder. Returns their ids in order. Raises Invalid where a tariff is in another
+    currency than its location."""
+    for record in records:
+        standing = (*record.tariffs.values(), *(item for others in record.other_tariffs.values() for item in others))
+        other = next((item for item in standing if item.currency != record.currency), None)
+        if other is not None:
+            raise Invalid.one(
+                f"{record.external_id} tariffs", f"{other.id!r} must be in {record.currency}, not in {other.currency}"
+            )
     return repository.insert_records(tx, owner_id, records)
 
 

@@ -4,7 +4,8 @@ Source: OCPI 2.2.1 and 2.3.0 `mod_tariffs.asciidoc`, and the `booking` restricti
 price and is not known is refused by its name; what was stored before a rule came is read as it was (`stored_tariff`).
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
@@ -24,6 +25,7 @@ from pydantic import (
 )
 
 from shared.money import known_currency
+from shared.slots import slot_after, slot_start
 
 
 class TariffDimensionType(StrEnum):
@@ -268,7 +270,11 @@ class Tariff(BaseModel):
     def in_force(self, at: datetime) -> bool:
         """Whether sessions that start at an instant may have this tariff, by its dates."""
         begun = self.start_date_time is None or self.start_date_time <= at
-        return begun and (self.end_date_time is None or at < self.end_date_time)
+        return begun and not self.ended(at)
+
+    def ended(self, at: datetime) -> bool:
+        """Whether no session that starts at an instant or later has this tariff."""
+        return self.end_date_time is not None and self.end_date_time <= at
 
 
 def stored_tariff(document: Any) -> Tariff:
@@ -281,3 +287,12 @@ def chosen(tariffs: Sequence[Tariff], at: datetime) -> int | None:
     of those in force; None where none is."""
     valid = [number for number, tariff in enumerate(tariffs) if tariff.in_force(at)]
     return min(valid, key=lambda number: (RANKS[tariffs[number].type], number), default=None)
+
+
+def chosen_over(tariffs: Sequence[Tariff], slot0: int, slots: int) -> Iterator[tuple[int | None, slice]]:
+    """Which of a connector's tariffs a session has that starts in which of `slots` quarter hours from number `slot0` on; None:
+    none of them."""
+    changes = {bound for tariff in tariffs for bound in (tariff.start_date_time, tariff.end_date_time) if bound is not None}
+    cuts = sorted({0, slots} | {min(max(slot_after(at) - slot0, 0), slots) for at in changes})
+    for since, until in itertools.pairwise(cuts):
+        yield chosen(tariffs, slot_start(slot0 + since)), slice(since, until)

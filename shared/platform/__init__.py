@@ -105,16 +105,19 @@ class Platform:
         """Runs one use case in one transaction (see `Database.transact`), then wakes the relay."""
         self.check_revision()
         wake = False
+        committed: list[Callable[[], None]] = []
 
         def use_case(conn: Connection) -> T:
             tx = self._begin(conn, actor)
             result = fn(tx)
             outbox.put(conn, tx.emitted)
-            nonlocal wake
-            wake = tx.wake or bool(tx.emitted)
+            nonlocal wake, committed
+            wake, committed = tx.wake or bool(tx.emitted), tx.committed
             return result
 
         result = self.database.transact(use_case)
+        for do in committed:
+            do()
         if wake:
             self._relay.nudge()
             if self.on_message is not None:

@@ -9,7 +9,9 @@ from shared.errors import AppError
 def problem_response(error: AppError) -> JSONResponse:
     """The error as an answer."""
     document = error.problem() | {"invocation_id": telemetry.invocation_id()}
-    headers = {"Idempotency-Replayed": "true"} if error.replayed else {}
+    headers = dict(error.headers)
+    if error.replayed:
+        headers["Idempotency-Replayed"] = "true"
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.status == 503:

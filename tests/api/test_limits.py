@@ -56,7 +56,7 @@ def test_notice_to_the_instant(world: World, clock: ManualClock) -> None:
     assert driver.book(place, "09:00").status_code == 201
     clock.advance(timedelta(microseconds=1))
     limit, value, scope, lifts = refusal(driver.book(place, "09:00"), "start")
-    assert (limit, value, scope, lifts) == ("min_lead_minutes", 60, "location", "2026-03-02T09:15:00+00:00")
+    assert (limit, value, scope, lifts) == ("min_lead_minutes", 60, "location", "2026-03-02T09:05:00+00:00")
     assert driver.book(place, lifts, vehicle_id=car_of(driver)).status_code == 201, "from lifts_at on a start is taken"
 
 
@@ -65,7 +65,12 @@ def test_durations(world: World) -> None:
     assert refusal(driver.book(place, "10:00", minutes=15), "duration_minutes") == ("min_booking_minutes", 30, "location", None)
     assert refusal(driver.book(place, "10:00", minutes=91), "duration_minutes") == ("max_booking_minutes", 90, "location", None)
     assert world.scalar(CLAIMS) == 0
-    assert driver.book(place, "10:00", minutes=16).status_code == 201, "rounded up to 30"
+    assert refusal(driver.book(place, "10:00", minutes=29), "duration_minutes")[0] == "min_booking_minutes"
+    assert driver.book(place, "10:01", minutes=31).status_code == 201, "from any minute on, as long as is asked"
+    short = driver.post(
+        "/booking/bookings", {"location_id": place, "connector": TYPE2, "start": "2026-03-02T14:00:00Z", "energy_kwh": 1}
+    )
+    assert short.json()["period"]["end"] == "2026-03-02T14:30:00Z", "an energy that takes less than is booked at least"
     assert driver.book(place, "12:00", minutes=90).status_code == 201
 
 

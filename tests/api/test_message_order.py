@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,14 +15,22 @@ from hypothesis import strategies as st
 from devhost.host.pages import MailboxMessage, mailbox
 from functions.booking.cancellations import cancel_booking
 from functions.booking.domain import ReservationRequest
-from functions.booking.events import BookingCanceled, BookingEvent, BookingRescheduled, BookingReserved, EvseRevealed
+from functions.booking.events import (
+    BookingCanceled,
+    BookingEvent,
+    BookingRescheduled,
+    BookingReserved,
+    EvseChanged,
+    EvseRevealed,
+)
 from functions.booking.service import reserve_slot
 from functions.booking.sweeps import assign_evses
 from functions.notify import service as notify
+from functions.operators.events import LocationApproved, LocationChangeRejected
 from functions.stations.feed.events import FeedBack, FeedSilent
 from shared.adapters.sms import Sms
 from shared.clock import ManualClock
-from shared.errors import Undeliverable
+from shared.errors import Unavailable, Undeliverable
 from shared.platform import Platform
 from shared.tx import Actor
 from tests.support.world import TYPE2, World
@@ -156,6 +165,82 @@ def test_a_booking_moved_within_the_minute_is_told_once_as_it_is(world: World, c
     assert "13:00 Amsterdam time" in text
 
 
+@pytest.mark.parametrize("kind", [EvseRevealed, EvseChanged])
+def test_a_charger_told_within_the_minute_does_not_take_the_confirmation_away(
+    world: World, clock: ManualClock, kind: type[BookingEvent]
+) -> None:
+    driver = world.user(phone=NUMBER)
+    reserved = life(driver.id)[0]
+    charger = event_of(kind, user_id=str(driver.id), booking_id=str(reserved.booking_id), evse_uid="E7", revision=1)
+    for message_id, event in (("1", reserved), ("2", charger)):
+        notify.handle(world.platform, consumer="send_notifications", message_id=message_id, event=event)
+    wait(world, clock)
+    (mail,) = to(world, driver.id)
+    assert mail.subject.startswith("Booked")
+    assert sorted(text.split(":")[0].split(" to ")[0] for text in texts(world))[0] == "Booked"
+    assert len(texts(world)) == 2
+
+
+def test_a_booking_whose_charger_is_told_half_a_minute_later_is_confirmed(world: World, clock: ManualClock) -> None:
+    driver, place = world.user(phone=NUMBER), world.location()
+    clock.jump(datetime.fromisoformat("2026-03-02T08:29:30+00:00"))
+    assert driver.book(place, "09:00").status_code == 201
+    world.drain()
+    clock.advance(timedelta(seconds=30))
+    assign_evses(world.platform)
+    wait(world, clock)
+    assert [message.subject.split(":")[0] for message in to(world, driver.id)] == ["Booked"]
+    assert sorted(text.split(":")[0] for text in texts(world)) == ["Booked", "Your charger"]
+
+
+def test_who_was_told_their_charger_within_the_minute_is_told_that_they_took_it_back(world: World, clock: ManualClock) -> None:
+    driver = world.user()
+    events = life(driver.id, who_canceled="MSP", reason="UNKNOWN")
+    for event in (events[0], events[2], events[3]):
+        notify.handle(world.platform, consumer="send_notifications", message_id=str(event.revision), event=event)
+    wait(world, clock)
+    assert [message.subject.split(":")[0] for message in to(world, driver.id)] == ["Your charger", "Cancelled"]
+
+
+def test_an_earlier_charger_is_not_told_after_a_later_one_nor_after_the_end(world: World) -> None:
+    driver = world.user(phone=NUMBER)
+    reserved, _, revealed, canceled = life(driver.id, who_canceled="CPO", evse_uid="E1")
+    changed = event_of(EvseChanged, user_id=str(driver.id), booking_id=str(reserved.booking_id), evse_uid="E2", revision=3)
+    for message_id, event in (("4", changed), ("3", revealed)):
+        notify.handle(world.platform, consumer="send_notifications", message_id=message_id, event=event)
+    assert [("E1" in text, "E2" in text) for text in texts(world)] == [(False, True)]
+    late = replace(changed, revision=4)
+    for message_id, event in (("5", replace(canceled, revision=5)), ("6", late)):
+        notify.handle(world.platform, consumer="send_notifications", message_id=message_id, event=event)
+    assert len([text for text in texts(world) if "E2" in text and "Cancelled" not in text]) == 1
+
+
+def test_an_earlier_charger_that_waits_for_the_service_is_dropped_for_a_later_one(
+    world: World, platform: Platform, clock: ManualClock
+) -> None:
+    driver, sms = world.user(phone=NUMBER), platform.sms
+    revealed = life(driver.id, evse_uid="E1")[2]
+    changed = event_of(EvseChanged, user_id=str(driver.id), booking_id=str(revealed.booking_id), evse_uid="E2", revision=3)
+    vars(platform)["sms"] = Away()
+    for message_id, event in (("1", revealed), ("2", changed)):
+        with pytest.raises(Unavailable):
+            notify.handle(platform, consumer="send_notifications", message_id=message_id, event=event)
+    vars(platform)["sms"] = sms
+    for message_id, event in (("2", changed), ("1", revealed)):
+        notify.handle(platform, consumer="send_notifications", message_id=message_id, event=event)
+    assert [("E1" in text, "E2" in text) for text in texts(world)] == [(False, True)]
+
+
+def test_a_refused_change_does_not_take_an_earlier_approval_away(world: World) -> None:
+    owner = world.user("owner")
+    later = (datetime.fromisoformat("2026-03-28T12:05:00+00:00")).isoformat()
+    refused = event_of(LocationChangeRejected, user_id=str(owner.id), at=later)
+    approved = event_of(LocationApproved, user_id=str(owner.id))
+    for message_id, event in (("2", refused), ("1", approved)):
+        notify.handle(world.platform, consumer="send_notifications", message_id=message_id, event=event)
+    assert sorted(message.subject.split(":")[0] for message in to(world, owner.id)) == ["Approved", "Not changed"]
+
+
 def test_silence_that_is_over_calls_nobody(world: World) -> None:
     owner = world.user("owner")
     for number, kind in enumerate((FeedBack, FeedSilent)):
@@ -163,6 +248,13 @@ def test_silence_that_is_over_calls_nobody(world: World) -> None:
         notify.handle(world.platform, consumer="send_notifications", message_id=str(number), event=event)
     assert [message.subject.split(":")[0] for message in to(world, owner.id)] == ["Heard again"]
     assert len(owner.get("/notify/inbox").json()["items"]) == 2
+
+
+class Away:
+    """A service that is away."""
+
+    def send(self, sms: Sms, *, operation_id: uuid.UUID) -> None:
+        raise Unavailable(f"no way to {sms.to} ({operation_id})")
 
 
 class Refusing:

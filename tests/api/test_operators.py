@@ -172,9 +172,9 @@ def test_blocked_times_and_states_close_what_they_concern(world: World, owner: P
     span = {"from": "2026-03-02T09:00:00Z", "to": "2026-03-02T13:00:00Z"}
     first, second = owner.get(f"/booking/locations/{place}/calendar", **span).json()["evses"]
     market = {"start": "2026-03-02T12:00:00Z", "end": "2026-03-02T12:30:00Z", "why": "BLOCKED", "reason": "Market"}
-    inspection = {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T10:15:00Z", "why": "BLOCKED", "reason": "Inspection"}
+    inspection = {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T10:10:00Z", "why": "BLOCKED", "reason": "Inspection"}
     assert second["closed"] == [market]
-    assert first["closed"] == [inspection, market], "whole quarter hours"
+    assert first["closed"] == [inspection, market], "whole slots"
     assert len(first["free"]) == 3
     assert len(second["free"]) == 2
 
@@ -188,13 +188,11 @@ def test_frozen_minutes_are_those_in_which_an_evse_waits(world: World, owner: Pe
     clock.jump(at("10:07"))
     assert frozen(owner) == [7]
     driver.post(f"{path}/start")
-    clock.jump(at("10:40"))
+    clock.jump(at("10:43"))
     assert frozen(owner) == [7], "nothing is frozen while it charges"
     driver.post(f"{path}/stop", {"energy_kwh": 8})
-    clock.jump(at("10:43"))
-    assert frozen(owner) == [10]
     clock.jump(at("12:00"))
-    assert frozen(owner) == [12], "its quarter hour ends at 10:45; the rest was given back"
+    assert frozen(owner) == [9], "its slot ends at 10:45; the rest was given back"
     (evse,) = owner.get(f"/booking/locations/{place}/calendar", **{"from": "2026-03-02T10:00:00Z"}).json()["evses"]
     assert evse["bookings"][0]["holds"]["end"] == "2026-03-02T10:45:00Z"
 

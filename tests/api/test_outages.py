@@ -146,7 +146,7 @@ def test_half_an_hour_before_the_start_it_is_ended_by_the_operator_at_no_cost(st
     assert found["canceled"]["fee_minor"] == 0
     assert "booking_canceled" in told(station, driver)
     with station.world.platform.database.reading() as conn:
-        assert conn.execute(sa.select(sa.func.count()).select_from(slot_claim)).scalar() == 4, "the rival's"
+        assert conn.execute(sa.select(sa.func.count()).select_from(slot_claim)).scalar() == 12, "the rival's"
 
 
 def test_nobody_pays_for_not_coming_to_a_silent_charger(station: Station, clock: ManualClock) -> None:

@@ -110,7 +110,7 @@ def test_who_stays_takes_what_is_next_and_gives_it_back(world: World, clock: Man
     assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN")
     at(clock, "10:33")
     assert driver.post(f"{path}/stop").status_code == 200
-    assert world.scalar(sa.select(sa.func.count()).select_from(slot_claim)) == 3, "10:00 to 10:45"
+    assert world.scalar(sa.select(sa.func.count()).select_from(slot_claim)) == 7, "10:00 to 10:35"
     assert world.user().book(place, "10:45", minutes=15).status_code == 201
 
 

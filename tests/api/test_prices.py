@@ -15,6 +15,7 @@ from functions.stations import service as stations
 from functions.stations.domain import BookingTerms
 from functions.stations.tables import location as location_table
 from functions.tariffs.domain import Tariff
+from shared.errors import Invalid
 from shared.tx import Tx
 from tests.support.world import CCS, TYPE2, World
 
@@ -247,6 +248,53 @@ def test_the_tariff_is_that_of_the_sessions_start(world: World, start: str, cent
         assert answer.json()["quote"]["total_minor"] == cents
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "priced_hours"), [(None, "10:00", ()), ("10:00", "12:00", (10, 11)), ("10:00", None, (10, 11, 12))]
+)
+def test_search_shows_as_bookable_what_has_a_price_when_it_begins(
+    world: World, begins: str | None, ends: str | None, priced_hours: tuple[int, ...]
+) -> None:
+    """A tariff that had ended, or had not begun, was shown as a price, with free places that booking refused."""
+    driver = world.user()
+    bounds = {"start_date_time": begins, "end_date_time": ends}
+    dates = {name: f"2026-03-02T{at}:00Z" for name, at in bounds.items() if at is not None}
+    place = world.location(tariff=priced(("ENERGY", 0.50), **dates))
+    for hour in (10, 11, 12):
+        period = {"free_from": f"2026-03-02T{hour}:00:00Z", "free_until": f"2026-03-02T{hour}:30:00Z"}
+        found = driver.get("/stations/locations", lat=52.09, lon=5.12, **period).json()["items"]
+        shown = [(pool["price"], pool["free"]) for item in found for pool in item["pools"]]
+        assert shown == ([("TARIFF", 2)] if hour in priced_hours else []), hour
+        assert driver.book(place, f"{hour}:00", minutes=15).status_code == (201 if hour in priced_hours else 409), hour
+
+
+@pytest.mark.parametrize(
+    ("dates", "price"),
+    [
+        ({"end_date_time": "2026-03-02T08:00:00Z"}, "NOT_KNOWN"),
+        ({"start_date_time": "2026-03-03T08:00:00Z"}, "TARIFF"),
+        ({"start_date_time": "2026-03-02T07:00:00Z", "end_date_time": "2026-03-02T09:00:00Z"}, "TARIFF"),
+    ],
+    ids=["ended", "to come", "in force"],
+)
+def test_without_a_period_a_price_is_known_where_some_booking_from_now_on_has_one(
+    world: World, dates: dict[str, str], price: str
+) -> None:
+    driver, place = world.user(), world.location(tariff=priced(("ENERGY", 0.50), **dates))
+    (near,) = driver.get("/stations/locations", lat=52.09, lon=5.12).json()["items"]
+    assert [near["pools"][0]["price"], driver.get(f"/stations/locations/{place}").json()["pools"][0]["price"]] == [price] * 2
+
+
+def test_a_calendar_has_the_quarters_that_a_booking_with_a_price_can_begin_in(world: World) -> None:
+    dates = {"start_date_time": "2026-03-02T10:05:00Z", "end_date_time": "2026-03-02T11:05:00Z"}
+    driver, place = world.user(), world.location(tariff=priced(("ENERGY", 0.50), **dates))
+    period = {"from": "2026-03-02T09:00:00Z", "to": "2026-03-02T13:00:00Z"}
+    (calendar,) = driver.get(f"/stations/locations/{place}/availability", **period).json()["calendars"]
+    (free,) = calendar["available_timeslots"]
+    assert (free["start_date_time"], free["end_date_time"]) == ("2026-03-02T10:15:00Z", "2026-03-02T11:15:00Z")
+    assert driver.book(place, "10:00", minutes=15).status_code == driver.book(place, "11:15", minutes=15).status_code == 409
+    assert driver.book(place, "10:15", minutes=15).status_code == driver.book(place, "11:00", minutes=15).status_code == 201
+
+
 def test_a_booking_that_moves_beyond_its_tariff_takes_the_next(world: World) -> None:
     owner, driver = world.user("owner"), world.user()
     world.owner_id = owner.id
@@ -262,3 +310,8 @@ def test_a_booking_that_moves_beyond_its_tariff_takes_the_next(world: World) -> 
     assert (refused.status_code, refused.json()["code"]) == (409, "PRICE_NOT_KNOWN")
     stands = driver.get(f"/booking/bookings/{made['id']}").json()
     assert stands["period"]["start"] == "2026-03-02T13:00:00Z"
+
+
+def test_no_place_is_loaded_with_a_tariff_in_another_currency(world: World) -> None:
+    with pytest.raises(Invalid, match="'t' must be in EUR, not in GBP"):
+        world.location(tariff=priced(("ENERGY", 0.50), currency="GBP"))

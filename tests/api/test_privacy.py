@@ -94,7 +94,12 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
     assert "Confirm your e-mail address" in {item["subject"] for item in found["notifications.json"]["sent"]}
     assert found["sessions.json"][0]["user_agent"]
     everything = json.dumps(found)
-    assert "hash" not in everything
+    for secret in ("password_hash", "token_hash", "address_hash"):
+        assert secret not in everything
+    assert all(len(one["text_hash"]) == 64 for one in found["profile.json"]["consents"]), "which text they accepted"
+    subjects = {one["subject"] for one in found["notifications.json"]["told"]}
+    assert {f"booking/{item['id']}" for item in found["bookings.json"]} >= subjects
+    assert subjects
     assert "argon2" not in everything
     assert tokens["refresh_token"] not in everything
     assert str(stranger.id) not in everything

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from functions.accounts.tables import refresh_token, session
 from shared.clock import ManualClock
-from tests.support.people import bearer, newcomer
+from tests.support.authenticator import set_up
+from tests.support.people import PASSWORD, bearer, link, log_in, newcomer
 from tests.support.world import API, World
 
 
@@ -77,6 +78,54 @@ def test_a_repeat_revives_no_session_that_has_ended(world: World) -> None:
     assert world.client.post(f"{API}/accounts/logout", headers=bearer(second)).status_code == 204
     assert refresh(world, tokens).status_code == 401
     assert world.scalar(sa.select(session.c.revoked_for)) == "logout"
+
+
+ENDS = {
+    "password changed": "change",
+    "password reset": "reset",
+    "suspended": "suspended",
+    "suspended and active again": "suspended",
+    "ended from elsewhere": "revoked",
+    "a second factor added": "factor",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_repeat_within_the_grace_revives_nothing_that_ended_from_elsewhere(world: World, end: str) -> None:
+    """Another tab that comes with the token it had, a moment after the session was ended."""
+    other, mine = newcomer(world), log_in(world.client).json()
+    rotated = refresh(world, other).json()
+    _end_from(world, mine, end)
+    for tokens in (other, rotated, other):
+        answer = refresh(world, tokens)
+        assert (answer.status_code, answer.json()["code"]) == (401, "BAD_CREDENTIALS")
+    assert not is_signed_in(world, rotated)
+    ended = world.scalar(sa.select(session.c.revoked_for).order_by(session.c.id).limit(1))
+    assert ended == ENDS[end], "and it is no reuse"
+
+
+def _end_from(world: World, mine: dict[str, Any], end: str) -> None:
+    """What ends the other sessions of whoever is signed in with `mine`."""
+    if end == "password changed":
+        body = {"current_password": PASSWORD, "new_password": "a horse of 4"}
+        done = world.client.post(f"{API}/accounts/me/password", json=body, headers=bearer(mine))
+    elif end == "password reset":
+        assert world.client.post(f"{API}/accounts/password/forgot", json={"email": "ada@example.org"}).status_code == 202
+        world.drain()
+        body = {"token": link(world.platform)[1], "password": "a horse of 4"}
+        done = world.client.post(f"{API}/accounts/password/reset", json=body)
+    elif end == "a second factor added":
+        set_up(world, mine)
+        return
+    elif end == "ended from elsewhere":
+        done = world.client.delete(f"{API}/accounts/me/sessions", headers=bearer(mine))
+    else:
+        user_id = world.client.get(f"{API}/accounts/me", headers=bearer(mine)).json()["id"]
+        admin = world.user("admin")
+        done = admin.patch(f"/accounts/users/{user_id}", {"status": "SUSPENDED", "reason": "unpaid"})
+        if end == "suspended and active again":
+            done = admin.patch(f"/accounts/users/{user_id}", {"status": "ACTIVE"})
+    assert done.status_code in (200, 204), done.text
 
 
 def test_a_token_that_older_code_gave_has_the_grace_too(world: World, clock: ManualClock) -> None:

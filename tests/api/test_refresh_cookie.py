@@ -53,6 +53,18 @@ def test_a_browser_signs_in_refreshes_and_signs_out_by_cookie_alone(world: World
     assert (after.status_code, after.json()["code"]) == (401, "BAD_CREDENTIALS"), "a cookie kept beyond the sign-out"
 
 
+def test_a_cookie_that_is_refused_is_forgotten_and_a_body_clears_none(world: World) -> None:
+    for answer in (refresh(world, "no token of ours"), refresh(world, "one", "two")):
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        cleared, attributes = set_cookie(answer)
+        assert cleared.strip('"') == ""
+        assert attributes >= {"Max-Age=0", "Path=/api/v1/accounts", "Secure"}
+    by_body = refresh(world, body={"refresh_token": "no token of ours"})
+    assert by_body.status_code == 401
+    assert "set-cookie" not in by_body.headers
+
+
 def test_verifying_by_a_browser_sets_the_cookie_too(world: World) -> None:
     register(world.client)
     world.drain()
@@ -85,6 +97,11 @@ FOREIGN = [
     "http://127.0.0.1:7071.evil.example",
     "http://127.0.0.1:7072",
     "https://127.0.0.1:7071",
+    "http://[::1",
+    "https://[not-an-address]",
+    "http://127.0.0.1:abc",
+    "http://127.0.0.1:99999",
+    "//",
 ]
 
 
@@ -161,6 +178,11 @@ def test_an_access_token_is_no_session_cookie(world: World) -> None:
         ("", "api.example.org", False),
         ("null", "null", False),
         ("https://", "", False),
+        ("http://[::1", "[::1", False),
+        ("https://[::1", "[::1", False),
+        ("https://a\u2100b", "a\u2100b", False),
+        ("http://localhost:abc", "localhost:7071", False),
+        ("http://[::1]:7071", "[::1]:7071", True),
     ],
 )
 def test_which_origins_are_ours(origin: str, host: str, is_own: bool) -> None:

@@ -14,6 +14,8 @@ from app.sweeps import SWEEPS
 from devhost.host.delivery import EmbeddedDelivery, as_service_bus
 from functions.booking.sweeps import release_expired_holds, sweep_no_shows
 from functions.booking.tables import slot_claim
+from functions.notify import repository
+from functions.notify.records import new_delivery
 from functions.notify.tables import delivery
 from functions.optimizer.outcomes import fail_overdue_requests
 from shared import outbox
@@ -239,3 +241,20 @@ def test_what_a_dead_letter_had_to_send_is_given_up_until_it_is_sent_again(world
     assert world.user("admin").post(f"/notify/dead-letters/{message.id}/send-again").status_code == 202
     world.drain()
     assert world.scalar(sa.select(delivery.c.status)) == "SENT"
+
+
+def test_what_may_not_be_kept_is_forgotten_when_it_is_given_up(world: World) -> None:
+    """The last e-mail of a deleted account, and a code: sent again there is nothing to send any more."""
+    user_id, now = world.user().id, world.platform.clock.now()
+    for number, keep in enumerate((False, True)):
+        made = new_delivery(
+            "m", user_id, channel="EMAIL", address=f"{number}@example.org", content={"text": "x", "keep": keep}, now=now
+        )
+        world.platform.transact(lambda tx, made=made: repository.add_delivery(tx, made))
+    world.platform.transact(lambda tx: repository.give_up(tx, "m"))
+    left = sa.select(delivery.c.status, delivery.c.address, delivery.c.content).order_by(delivery.c.id)
+    assert world.platform.read(lambda tx: [tuple(row) for row in tx.execute(left)]) == [
+        ("GIVEN_UP", "", {}),
+        ("GIVEN_UP", "1@example.org", {"text": "x", "keep": True}),
+    ]
+    assert [item.address for item in world.platform.read(lambda tx: repository.pending(tx, "m"))] == ["1@example.org"]

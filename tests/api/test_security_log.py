@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,13 @@ from fastapi.testclient import TestClient
 from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
+from functions.accounts.service import get_user
+from functions.accounts.sessions import open_session
 from shared.clock import ManualClock
+from shared.errors import Conflict
 from shared.settings import Settings
 from shared.telemetry import JsonFormatter, security
+from shared.tx import Tx
 from shared.web.auth import make_station_key
 from tests.support.people import log_in, newcomer
 from tests.support.world import API, World
@@ -66,6 +71,29 @@ def test_sign_ins_are_told_good_and_bad(world: World, log: Kept) -> None:
     assert (line["message"], line["role"], line["second_factor"]) == ("signed in", "driver", False)
     assert line["user_id"]
     assert len(log.lines) == 2
+
+
+def test_a_sign_in_that_was_rolled_back_is_not_told(world: World, log: Kept) -> None:
+    driver = world.user()
+
+    def sign_in(tx: Tx) -> None:
+        open_session(tx=tx, user=get_user(tx=tx, user_id=driver.id), user_agent="tests")
+
+    def fails(tx: Tx) -> None:
+        sign_in(tx)
+        raise Conflict("Something else went wrong.")
+
+    def partly(tx: Tx) -> None:
+        sign_in(tx)
+        with suppress(Conflict), tx.savepoint():
+            fails(tx)
+
+    log.lines.clear()
+    with pytest.raises(Conflict):
+        world.platform.transact(fails)
+    assert log.lines == []
+    world.platform.transact(partly)
+    assert [json.loads(line)["message"] for line in log.lines] == ["signed in"]
 
 
 def test_who_was_refused_what_is_told(world: World, log: Kept) -> None:

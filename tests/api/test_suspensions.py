@@ -102,7 +102,7 @@ def test_a_running_session_goes_on_to_its_end(world: World, clock: ManualClock) 
     assert [item["outcome"] for item in suspend(world, driver).json()["bookings"]] == ["GOES_ON"]
     confirmed(world, driver)
     assert world.scalar(sa.select(booking_table.c.status)) == "FULFILLED"
-    assert world.scalar(CLAIMS) == 4
+    assert world.scalar(CLAIMS) == 12
 
 
 def test_an_owners_places_go_off_sale_and_their_drivers_are_told_the_true_reason(world: World, owner: Person) -> None:

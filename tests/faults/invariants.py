@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.subscriptions import EVENTS
 from functions.booking.tables import booking, booking_request, slot_claim
 from functions.notify.domain import RENDERERS
-from functions.notify.order import word_of
+from functions.notify.order import subjects_over, word_of
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
 from shared.outbox import CHARGE_REQUESTS, DEAD, NOTIFY, PENDING, inbox_message, outbox_message
@@ -293,11 +293,11 @@ def _is_mailed(event_type: str, payload: dict[str, Any]) -> bool:
 
 
 def _last_words(snapshot: DatabaseSnapshot) -> dict[str, int]:
-    """The highest revision told of each subject."""
+    """The highest revision told of each subject by a letter that overtakes earlier ones on it; a reminder overtakes none."""
     said: dict[str, int] = {}
     for row in snapshot.notifications:
         word = word_of(EVENTS[row.type].of_payload(row.data)) if EVENTS.get(row.type) in RENDERERS else None
-        if word is not None:
+        if word is not None and row.type != "booking_reminder":
             said[word.subject] = max(word.revision, said.get(word.subject, -1))
     return said
 
@@ -305,7 +305,11 @@ def _last_words(snapshot: DatabaseSnapshot) -> dict[str, int]:
 def _is_overtaken(event_type: str, payload: dict[str, Any], last_words: Mapping[str, int]) -> bool:
     """Whether a later word was said, so that no letter has to go outside."""
     word = word_of(EVENTS[event_type].of_payload(payload))
-    return word is not None and word.revision < last_words.get(word.subject, -1)
+    return word is not None and word.revision < _last(word.subject, last_words)
+
+
+def _last(subject: str, last_words: Mapping[str, int]) -> int:
+    return max(last_words.get(over, -1) for over in subjects_over(subject))
 
 
 def _deliveries(
@@ -315,7 +319,7 @@ def _deliveries(
     last_words = _last_words(snapshot)
     for row in snapshot.deliveries:
         by_message[(row.message_id, row.channel)] += 1
-        if row.status == "DROPPED" and row.revision < last_words.get(row.subject, -1):
+        if row.status == "DROPPED" and row.revision < _last(row.subject, last_words):
             continue
         if row.status != "SENT":
             yield Violation("lost", invariant, f"{row.channel} delivery {row.id} is {row.status}: {row.error}")

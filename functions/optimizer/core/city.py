@@ -234,7 +234,9 @@ def city_of(folder: CityFolder, *, price_unit: float = REFERENCE_PRICE_UNIT) -> 
 
 
 def load_city(folder: Path) -> CityFolder:
-    """Reads a city folder. Raises Invalid naming file, line and field for the first thing that is wrong."""
+    """Reads a city folder. Raises Invalid naming file, line and field for the first thing that is wrong; a tariff in another
+    currency than a location that it stands at is.
+    """
     settings = read_toml(folder / "city.toml")
     hours = read_json(folder / "opening_times.json", {})
     connectors = read_connectors(folder / "connectors.csv")
@@ -251,7 +253,7 @@ def load_city(folder: Path) -> CityFolder:
             raise Invalid.one(f"city.toml {name}", said(error)) from None
     if not isinstance(centre, dict) or not {"latitude", "longitude"} <= set(centre):
         raise Invalid.one("city.toml centre", "must have latitude and longitude")
-    return CityFolder(
+    city = CityFolder(
         path=folder,
         name=settings["name"],
         time_zone=settings["time_zone"],
@@ -266,6 +268,25 @@ def load_city(folder: Path) -> CityFolder:
         default_tariff=default,
         free_of_charge=bool(settings.get("free_of_charge", False)),
     )
+    _check_currencies(city)
+    return city
+
+
+def _check_currencies(city: CityFolder) -> None:
+    """A tariff is in the currency of every location that it stands at, as the API has it. Raises Invalid."""
+    for location in city.locations:
+        currency = location.currency or city.currency
+        for evse, plugs in location.evses:
+            for plug in plugs:
+                for tariff in city.tariffs_of(evse, plug.connector_id):
+                    if tariff.currency != currency:
+                        key = f"{evse}/{plug.connector_id}"
+                        own = (evse, plug.connector_id) in city.connector_tariffs
+                        raise Invalid.one(
+                            f"tariffs.json {f'connectors.{key}' if own else 'default'}",
+                            f"{tariff.id!r} must be in {currency} as location {location.location_id!r} of connector {key} is, "
+                            f"not in {tariff.currency}",
+                        )
 
 
 def _locations(path: Path, evses: dict[str, LocationEvses], hours: dict[str, Any]) -> tuple[FolderLocation, ...]:

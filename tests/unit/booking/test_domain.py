@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.booking.domain import INITIAL, ReservationStatus, check_period, check_transition
+from functions.booking.domain import INITIAL, ReservationStatus, check_period, check_transition, end_of
 from shared.energy import session_energy, session_minutes
 from shared.errors import Invalid, WrongState
-from shared.slots import slot_after, slot_of, slot_start, whole_slots
+from shared.slots import slot_after, slot_of, slot_start, slots_of
 
 S = ReservationStatus
 # The diagram of OCPI 2.3.0 Bookings, written out by hand.
@@ -43,36 +43,47 @@ def test_a_booking_begins_in_the_states_of_ocpi() -> None:
 @given(instants)
 def test_the_slot_of_an_instant_holds_it(at: datetime) -> None:
     begin = slot_start(slot_of(at))
-    assert begin <= at < begin + timedelta(minutes=15)
-    assert begin.minute % 15 == 0
+    assert begin <= at < begin + timedelta(minutes=5)
+    assert begin.minute % 5 == 0
     assert begin.second == 0
 
 
 @given(instants)
 def test_the_slot_after_begins_no_earlier(at: datetime) -> None:
     begin = slot_start(slot_after(at))
-    assert at <= begin < at + timedelta(minutes=15)
+    assert at <= begin < at + timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(
     ("start", "end", "field"),
-    [("10:05", "11:00", "start"), ("10:00", "10:59", "end"), ("11:00", "10:00", "end"), ("10:00", "10:00", "end")],
+    [
+        ("10:00:01", "11:00:00", "start"),
+        ("10:00:00", "10:59:00.5", "end"),
+        ("11:00:00", "10:00:00", "end"),
+        ("10:00:00", "10:00:00", "end"),
+    ],
 )
-def test_a_period_that_is_not_whole_slots_names_the_field(start: str, end: str, field: str) -> None:
+def test_a_period_that_is_not_whole_minutes_names_the_field(start: str, end: str, field: str) -> None:
     with pytest.raises(Invalid) as caught:
-        check_period(*(datetime.fromisoformat(f"2026-03-02T{at}:00+00:00") for at in (start, end)))
+        check_period(*(datetime.fromisoformat(f"2026-03-02T{at}+00:00") for at in (start, end)))
     assert [item.field for item in caught.value.fields] == [field]
 
 
-def test_a_period_gives_its_slots() -> None:
-    slots = check_period(datetime(2026, 3, 2, 10, tzinfo=UTC), datetime(2026, 3, 2, 11, tzinfo=UTC))
-    assert len(slots) == 4
-    assert slot_start(slots[0]) == datetime(2026, 3, 2, 10, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("start", "end", "first", "stop"),
+    [("10:00", "11:00", "10:00", "11:00"), ("10:01", "10:31", "10:00", "10:35"), ("10:04", "10:05", "10:00", "10:05")],
+)
+def test_a_period_holds_the_slots_that_it_touches(start: str, end: str, first: str, stop: str) -> None:
+    begin, until, since, to = (datetime.fromisoformat(f"2026-03-02T{at}+00:00") for at in (start, end, first, stop))
+    slots = check_period(begin, until)
+    assert (slot_start(slots.start), slot_start(slots.stop)) == (since, to)
+    assert slots == slots_of(begin, until)
 
 
-@pytest.mark.parametrize(("minutes", "slots"), [(0.1, 1), (15, 1), (15.01, 2), (45, 3), (46, 4)])
-def test_sessions_take_whole_slots(minutes: float, slots: int) -> None:
-    assert whole_slots(minutes) == slots
+@pytest.mark.parametrize(("minutes", "whole"), [(0.1, 1), (15, 15), (15.01, 16), (60.0000000001, 60)])
+def test_sessions_take_whole_minutes(minutes: float, whole: int) -> None:
+    start = datetime(2026, 3, 2, 10, 1, tzinfo=UTC)
+    assert end_of(start, minutes) == start + timedelta(minutes=whole)
 
 
 @given(st.floats(0.5, 100), st.floats(3, 350), st.floats(3, 350))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.booking.placement import OccupiedInterval, _full, _repack, place
+from functions.booking.placement import OccupiedInterval, _repack, full_slots, place
 
 A, B, C = (uuid.UUID(int=number) for number in (1, 2, 3))
 
@@ -110,4 +110,4 @@ def test_what_is_called_full_no_repack_could_place(
             occupied = after(placement.moves, occupied)
             occupied.append(booking(number, placement.evse_id, start, end, *allowed))
     for pool in ((A, B), (B, C), (C,)):
-        assert not (_full(pool, occupied, *last) and _repack(pool, occupied, *last) is not None)
+        assert not (any(full_slots(pool, occupied, *last)) and _repack(pool, occupied, *last) is not None)

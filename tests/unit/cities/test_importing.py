@@ -157,6 +157,24 @@ def test_what_is_not_recognised_is_said(tmp_path: Path) -> None:
         recognise(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("target", ["in", "in/../in", "in/city", ".", "link", "link/city"])
+@pytest.mark.parametrize("kind", ["exports", "a city folder"])
+def test_what_is_read_is_never_written_over(tmp_path: Path, target: str, kind: str) -> None:
+    """Into the same folder, points.csv and sessions.csv of the exports were replaced or removed."""
+    source = tmp_path / "in"
+    if kind == "exports":
+        (chargeplace(source, GOOD) / "sessions.csv").write_text("mine\n")
+    else:
+        generate_city(source, seed=3, stations=3, days=1)
+    (tmp_path / "link").symlink_to(source)
+    before = {path: path.read_bytes() for path in source.iterdir()}
+    for read in (source, tmp_path / "link"):
+        with pytest.raises(ValueError, match="the folder that is read"):
+            import_city(read, tmp_path / target, progress=silent)
+    assert {path: path.read_bytes() for path in source.iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "link"}
+
+
 def test_the_generated_city_is_the_same_for_a_seed_and_says_that_it_is_generated(tmp_path: Path) -> None:
     for name in ("a", "b"):
         generate_city(tmp_path / name, seed=3, stations=10, days=3)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cities.importing import import_city, recognise
+from cities.mapped_csv import _Written
 from functions.optimizer.core.city import load_city, load_sessions
 from tests.unit.cities.test_importing import silent
 
@@ -39,6 +40,7 @@ power_type = "AC_3_PHASE"
 "ok" = "AVAILABLE"
 [sessions]
 files = ["use.csv"]
+decimal = "."
 [sessions.columns]
 id = "Ref"
 location = "Asset"
@@ -162,3 +164,47 @@ def test_acn_datas_own_json(tmp_path: Path) -> None:
         (5, "no session"),
         (6, "duplicate session"),
     ]
+
+
+def test_numbers_that_can_be_read_two_ways_and_short_years_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    """12,500 Wh were 12.5 kWh wherever the file came from, and 19-07-31 a day of 2031."""
+    source = council(tmp_path, MAP.replace('decimal = "."\n', ""))
+    (source / "use.csv").write_text(
+        "Ref,Asset,Bay,From,To,Wh\n"
+        'u1,A1,1,2019-07-31 10:00,2019-07-31 10:30,"12,500"\n'
+        "u2,A1,1,19-07-31 10:00,19-07-31 10:30,500\n"
+        "u3,A1,1,2019-07-31 12:00,2019-07-31 12:30,500\n"
+    )
+    report = import_city(source, tmp_path / "out", progress=silent)
+    assert [(item.line, item.reason) for item in report.left_out if item.file == "use.csv"] == [
+        (2, "energy can be read two ways: '12,500'"),
+        (3, "start has a year of two digits: 19/07/31"),
+    ]
+    assert [item.session_id for item in load_sessions(tmp_path / "out")] == ["u3"]
+
+
+@pytest.mark.parametrize(("said", "kw"), [("", None), ('decimal = "."', 7.4), ('decimal = ","', None)])
+def test_a_power_that_can_be_read_two_ways_is_left_out_unless_the_map_says_its_mark(
+    tmp_path: Path, said: str, kw: float | None
+) -> None:
+    source = council(tmp_path, MAP.replace('files = ["points*.csv"]', f'files = ["points*.csv"]\n{said}'))
+    (source / "points.csv").write_text(
+        "Asset;Site;Lat;Long;Bay;Plug;Power;State\nA1;Lane;53;-1;1;Type 2;22;ok\nA1;Lane;53;-1;2;Type 2;7.400;ok\n"
+    )
+    report = import_city(source, tmp_path / "out", progress=silent)
+    ((_, (strong,)), *others) = load_city(tmp_path / "out").locations[0].evses
+    assert (strong.max_power_kw, [plug.max_power_kw for _, (plug,) in others]) == (22, [] if kw is None else [kw])
+    if not said:
+        reasons = [item.reason for item in report.left_out if item.file == "points.csv"]
+        assert reasons == ["max_power_kw can be read two ways: '7.400'"]
+
+
+def test_a_session_means_an_evse_of_two_parties_only_where_it_says_which() -> None:
+    """The last that was written got the sessions of both."""
+    written = _Written()
+    written.add("GB*ONE*L1*E1", "L1", "E1", "UTC")
+    written.add("GB*TWO*L1*E1", "L1", "E1", "UTC")
+    written.add("GB*TWO*L1*E2", "l1", "e2", "UTC")
+    written.add("L3*E3", "L3", "E3", "UTC")
+    asked = [("L1", "E1"), ("", "E1"), ("L1", ""), ("L1", "E2"), ("", "E2"), ("L3", ""), ("", "")]
+    assert [written.find(*one) for one in asked] == [None, None, None, "GB*TWO*L1*E2", "GB*TWO*L1*E2", "L3*E3", None]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cities.importing import import_city
-from cities.readings import between, clock_time, date_order, instant, number
+from cities.readings import AmbiguousError, Mark, Order, between, clock_time, date_order, decimal_mark, instant, number
 from functions.optimizer.core.city import load_city, load_sessions
 from tests.unit.cities.test_importing import EVENTS, GOOD, chargeplace, silent
 
@@ -37,6 +37,40 @@ def test_a_number_is_read_as_it_is_written(text: str, value: float) -> None:
     assert number(text) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "point", "comma"), [("1,250", 1250, 1.25), ("1.250", 1.25, 1250), ("-12.500 kWh", -12.5, -12500)]
+)
+def test_what_can_be_read_two_ways_is_read_by_its_files_mark_alone(text: str, point: float, comma: float) -> None:
+    assert (number(text, "."), number(text, ",")) == (point, comma)
+    with pytest.raises(AmbiguousError, match="can be read two ways"):
+        number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1,012.4", 1012.4), ("1.012,4", 1012.4), ("12,5", 12.5), ("0.250", 0.25), ("1.250.000", 1_250_000)]
+)
+@pytest.mark.parametrize("mark", [".", ",", None])
+def test_what_can_be_read_in_one_way_is_so_whatever_its_files_mark(text: str, value: float, mark: Mark | None) -> None:
+    assert number(text, mark) == value
+
+
+@pytest.mark.parametrize(
+    ("numbers", "degrees", "mark"),
+    [
+        (["1,250", "7.4"], [], "."),
+        (["1.250", "7,4"], [], ","),
+        (["1,250", "22"], [], None),
+        (["1,250", "7.4", "7,4"], [], None),
+        (["1,250", "1,250,000"], [], "."),
+        (["1.250", "0.500"], [], "."),
+        (["1.250", "22"], ["53,803", "-1,549"], ","),
+        ([], [], None),
+    ],
+)
+def test_a_file_says_its_decimal_mark_itself(numbers: list[str], degrees: list[str], mark: Mark | None) -> None:
+    assert decimal_mark(numbers, degrees=degrees) == mark
+
+
 @pytest.mark.parametrize("text", ["", "much", "nan", "inf", "1,2,3", "5 Wh", None, True, "0x10", "1e9999", "१२"])
 def test_what_is_no_number_is_none(text: object) -> None:
     with pytest.raises(ValueError, match="is not a number"):
@@ -52,11 +86,32 @@ def test_what_is_no_number_is_none(text: object) -> None:
         ("1/2/2018", "12:05 p.m.", "MDY", "2018-01-02T12:05"),
         ("1/2/2018", "08:05:30", "DMY", "2018-02-01T08:05:30"),
         ("2018-12-31", "24:00", "DMY", "2019-01-01T00:00"),
-        ("31.12.18", "8.05", "DMY", "2018-12-31T08:05"),
+        ("31/12/2018", "8.05", "YMD", "2018-12-31T08:05"),
     ],
 )
 def test_a_local_time_is_read_in_its_files_order(date: str, time: str, order: str, read: str) -> None:
     assert clock_time(date, time, order) == datetime.fromisoformat(read)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("date", "order", "read"),
+    [
+        ("31.12.18", "DMY", "2018-12-31"),
+        ("12/31/18", "MDY", "2018-12-31"),
+        ("18-12-31", "YMD", "2018-12-31"),
+        ("18-01-02", "YMD", "2018-01-02"),
+    ],
+)
+def test_years_of_two_digits_are_read_where_somebody_said_the_order(date: str, order: Order, read: str) -> None:
+    """18-12-31 was the 18th of December 2031, whatever was said."""
+    assert clock_time(date, "8:05", order, short_years=True) == datetime.fromisoformat(f"{read}T08:05")
+    with pytest.raises(AmbiguousError, match="a year of two digits"):
+        clock_time(date, "8:05", order)
+
+
+def test_a_date_whose_year_is_last_is_not_read_by_an_order_with_the_year_first() -> None:
+    with pytest.raises(AmbiguousError, match="year last"):
+        clock_time("01/02/2018", "8:05", "YMD")
 
 
 @pytest.mark.parametrize(
@@ -71,6 +126,7 @@ def test_a_file_says_its_order_of_day_and_month_itself() -> None:
     assert date_order(["1/2/2018", "12/31/2018"]) == "MDY"
     assert date_order(["1/2/2018", "31/12/2018"]) == "DMY"
     assert date_order(["1/2/2018", "2018-12-31", "", "soon"]) == "DMY"
+    assert date_order(["1/2/2018", "12-31-18"]) == "DMY", "a year of two digits says nothing of the others"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +189,27 @@ def test_a_free_city_says_that_it_is_free(tmp_path: Path) -> None:
     tariff = load_city(tmp_path / "out").tariff_of("100-2", "2")
     assert tariff is not None
     assert [float(item.price) for item in tariff.elements[0].price_components] == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("cost", "end", "free"),
+    [
+        ("", "10:30", True),
+        ("0.00", "10:30", True),
+        ("£0", "10:30", True),
+        ("3.5", "10:30", False),
+        ("some", "10:30", False),
+        ("3.5", "9:30", False),
+    ],
+)
+def test_a_place_whose_sessions_name_a_cost_is_not_free(tmp_path: Path, cost: str, end: str, free: bool) -> None:
+    """Three sessions of Dundee's cost 3.50, and the tariff said that it was free."""
+    row = GOOD.replace("1,100", "2,100").replace("10:30,12.5,0", f"{end},12.5,{cost}")
+    report = import_city(chargeplace(tmp_path / "in", GOOD, row), tmp_path / "out", progress=silent)
+    city = load_city(tmp_path / "out")
+    assert bool(city.tariffs_of("100-2", "2")) is free
+    assert not city.free_of_charge, "what has no tariff has no known price"
+    assert any(note.startswith("price not known at CPS001, 1 of 1 connectors") for note in report.notes) is not free
 
 
 @pytest.mark.parametrize(

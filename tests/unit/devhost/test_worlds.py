@@ -1,5 +1,6 @@
 """The worlds without a platform, on a street of two stations: who goes where, who waits, who drives on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from cities.demand import SyntheticRequest
 from devhost.replay.worlds import RequestOutcome, Stay, Streets, without_platform
 from functions.optimizer.core.city import CityFolder, FolderLocation, FolderSession
 from functions.stations.domain import Connector
+from functions.tariffs.domain import Tariff
 
 MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 PLUG = Connector("1", "IEC_62196_T2", "SOCKET", "AC_3_PHASE", 22.0)
@@ -93,3 +95,26 @@ def test_nobody_drives_farther_than_the_battery_reaches() -> None:
 def test_all_four_worlds_are_told() -> None:
     names = [tally.name for tally in without_platform(street(1), [request(0)], price_unit=10.0)]
     assert names == ["live map", "first come", "live map, recorded stays", "first come, recorded stays"]
+
+
+def test_nobody_goes_to_what_is_out_of_order() -> None:
+    city = street(1, 1)
+    broken = replace(city.locations[0], statuses={"0-0": "OUTOFORDER"})
+    (outcome,) = outcomes(replace(city, locations=(broken, city.locations[1])), [request(0)], live_map=False, stay=Stay.FULL)
+    assert (outcome.served, outcome.km > 1) == (True, True)
+
+
+def test_a_price_is_that_of_the_tariff_in_force_by_the_stations_own_clock() -> None:
+    def tariff(name: str, price: float, **dates: str) -> Tariff:
+        restrictions = {"start_time": "08:00", "end_time": "09:00"}
+        element = {"price_components": [{"type": "ENERGY", "price": price}], "restrictions": restrictions}
+        return Tariff.model_validate({"id": name, "currency": "EUR", "elements": [element]} | dates)
+
+    ended, now = tariff("ended", 9, end_date_time="2026-01-01T00:00:00Z"), tariff("now", 1)
+    city = street(1)
+    in_london = replace(city.locations[0], time_zone="Europe/London")
+    city = replace(
+        city, locations=(in_london,), tariffs={"ended": ended, "now": now}, connector_tariffs={("0-0", "1"): ("ended", "now")}
+    )
+    (outcome,) = outcomes(city, [request(0)], live_map=False, stay=Stay.FULL)
+    assert outcome.price == pytest.approx(9.9)

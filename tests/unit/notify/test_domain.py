@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import icalendar
 import pytest
@@ -117,11 +117,22 @@ def test_an_hour_that_comes_twice_is_told_with_its_offset() -> None:
         ("America/Argentina/Buenos_Aires", "Buenos Aires time"),
         ("Asia/Calcutta", "Kolkata time"),
         ("UTC", "UTC"),
-        ("Etc/GMT+3", "GMT+3"),
+        ("Etc/GMT+3", "UTC-3"),
+        ("Etc/GMT-14", "UTC+14"),
+        ("Etc/GMT0", "UTC"),
+        ("Etc/GMT-0", "UTC"),
+        ("Etc/GMT", "GMT"),
     ],
 )
 def test_a_zone_is_called_by_its_city(zone: str, name: str) -> None:
     assert zone_name(zone) == name
+
+
+def test_a_zone_called_by_its_offset_has_that_offset() -> None:
+    for zone in available_timezones():
+        name = zone_name(zone)
+        if name.startswith(("UTC", "GMT")):
+            assert datetime(2026, 7, 1, tzinfo=ZoneInfo(zone)).utcoffset() == timedelta(hours=int(name[3:] or "0")), zone
 
 
 def test_every_zone_has_a_name_that_is_no_bare_offset() -> None:
@@ -182,7 +193,14 @@ def test_what_the_platform_cancelled_is_said_to_be_the_platforms_and_free(cause:
 def test_the_operators_own_reason_is_quoted_unless_it_sends_its_reader_elsewhere() -> None:
     said = RENDERERS[BookingCanceled](event_of(BookingCanceled, said="The roof is mended on 2 March."))
     assert "The operator's reason: “The roof is mended on 2 March.”" in said.lines
-    for bait in ("See https://x.test", "log in at evil.example/pay", "www.evil", "ada@evil.test", "call +31 6 12345678"):
+    for bait in (
+        "See https://x.test",
+        "log in at evil.com/pay",
+        "www.evil",
+        "ada@evil.com",
+        "call +31 6 12345678",
+        "0900-1234567",
+    ):
         content = RENDERERS[BookingCanceled](event_of(BookingCanceled, said=bait))
         assert not any(bait in line for line in content.lines), bait
 
@@ -276,3 +294,21 @@ def test_links_to_act_lead_to_the_web_application_or_to_the_page_that_works(web_
     text = rendering.text(RENDERERS[BookingReserved](event), name="Ada", event=event, settings=settings)
     for label, action in (("See the booking", ""), ("Move it", f"{mark}move"), ("Cancel it", f"{mark}cancel")):
         assert f"{label}: {page.format(id=event.booking_id)}{action}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("said", "is_told"),
+    [
+        ("The cable is repaired from 2026-03-02 to 2026-03-05.", True),
+        ("Use the entrance at Hauptstr.am Markt", True),
+        ("Ask at P.O.Box 12", True),
+        ("2.OG is closed", True),
+        ("We open again on 02.03.2026 10:30, not 00:00-06:00", True),
+        ("Pay at evil-charge.com", False),
+        ("see https://bad", False),
+        ("mail me@evil.co.uk", False),
+    ],
+)
+def test_an_operators_words_are_told_unless_they_hold_a_web_address(said: str, is_told: bool) -> None:
+    lines = RENDERERS[BookingCanceled](event_of(BookingCanceled, said=said)).lines
+    assert any(said in line for line in lines) is is_told

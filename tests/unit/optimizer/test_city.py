@@ -217,3 +217,38 @@ def test_ids_with_a_slash_keep_their_tariff(write: Write) -> None:
     assert folder.tariff_of("A1", "1/a") is None
     (folder.path / "tariffs.json").write_text(json.dumps(tariffs))
     assert load_city(folder.path).tariff_of("A1", "1/a") is not None
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "named"),
+    [
+        ({"tariffs": [TARIFF | {"id": "T"}], "default": ["T"]}, "tariffs.json default", "'A' of connector A1/1"),
+        ({"tariffs": [TARIFF | {"id": "T"}], "connectors": {"A2/1": ["T"]}}, "tariffs.json connectors.A2/1", "'A'"),
+        (
+            {"tariffs": [TARIFF | {"id": "T"}, TARIFF | {"id": "U", "currency": "EUR"}], "connectors": {"B1/1": ["T", "U"]}},
+            "tariffs.json connectors.B1/1",
+            "'U' must be in GBP",
+        ),
+    ],
+    ids=["the default", "a connector's own", "beside one that fits"],
+)
+def test_a_tariff_in_another_currency_than_its_location_is_refused(
+    write: Write, document: object, field: str, named: str
+) -> None:
+    """It was loaded, and 0.15 pounds were billed as 0.15 euros."""
+    folder = write(locations_csv=OWN_LOCATIONS)
+    (folder / "tariffs.json").write_text(json.dumps(document))
+    with pytest.raises(Invalid) as caught:
+        load_city(folder)
+    (fault,) = caught.value.fields
+    assert fault.field == field
+    assert named in fault.message
+
+
+def test_locations_of_two_currencies_have_each_its_tariff(write: Write) -> None:
+    euros = {"A1/1": ["U"], "A1/2": ["U"], "A2/1": ["U"]}
+    tariffs = [TARIFF | {"id": "T"}, TARIFF | {"id": "U", "currency": "EUR"}]
+    folder = write(locations_csv=OWN_LOCATIONS)
+    (folder / "tariffs.json").write_text(json.dumps({"tariffs": tariffs, "default": ["T"], "connectors": euros}))
+    city = load_city(folder)
+    assert [found.currency for found in (city.tariffs_of("A2", "1") + city.tariffs_of("B1", "1"))] == ["EUR", "GBP"]

@@ -76,10 +76,7 @@ def test_the_distance_is_the_detour_and_the_travel_that_to_the_station() -> None
     on, aside = by_place[0], by_place[1]
     assert rows.km[0, on] == pytest.approx(0.0, abs=0.01)
     assert rows.travel_min[0, on] == pytest.approx(0.5 * DEGREE_KM * DETOUR / 25 * 60, rel=1e-3)
-    there, back = (
-        float(great_circle_km(np.array(ASIDE[0]), np.array(ASIDE[1]), np.array(end[0]), np.array(end[1])))
-        for end in (HOME, SOUTH)
-    )
+    there, back = (great_circle_km(*ASIDE, *end) for end in (HOME, SOUTH))
     assert rows.km[0, aside] == pytest.approx(DETOUR * (there + back - DEGREE_KM), abs=0.01)
     assert rows.travel_min[0, aside] == pytest.approx(there * DETOUR / 25 * 60, rel=1e-4)
     assert rows.cost[0, on] < rows.cost[0, aside]

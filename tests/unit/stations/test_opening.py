@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from functions.stations.opening import Hours, is_open, open_slots
+from shared.slots import SLOT, SLOT_MINUTES, SLOTS_A_DAY, SLOTS_AN_HOUR
 
 ZONE = "Europe/Amsterdam"
 WEEK = Hours.model_validate(
@@ -22,7 +23,7 @@ def at(text: str) -> datetime:
 
 def test_no_hours_means_always_open() -> None:
     assert is_open(None, ZONE, at("2026-03-02T03:00+01:00"))
-    assert open_slots(None, ZONE, at("2026-03-02T00:00+00:00"), 96).all()
+    assert open_slots(None, ZONE, at("2026-03-02T00:00+00:00"), SLOTS_A_DAY).all()
 
 
 @pytest.mark.parametrize(("local", "opened"), [("06:59", False), ("07:00", True), ("22:59", True), ("23:00", False)])
@@ -34,21 +35,19 @@ def test_a_week_is_local(local: str, opened: bool) -> None:
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-28", 16), ("2026-03-29", 16), ("2026-10-25", 16)])
 def test_every_day_has_its_opening_hours_whatever_its_length(day: str, hours: int) -> None:
     start = datetime.fromisoformat(f"{day}T00:00:00").replace(tzinfo=UTC) - timedelta(hours=3)
-    slots = open_slots(WEEK, ZONE, start, 4 * 30)
+    slots = open_slots(WEEK, ZONE, start, 30 * SLOTS_AN_HOUR)
     local_day = [
-        slots[number]
-        for number in range(len(slots))
-        if str((start + timedelta(minutes=15 * number)).astimezone(ZoneInfo(ZONE)).date()) == day
+        slots[number] for number in range(len(slots)) if str((start + SLOT * number).astimezone(ZoneInfo(ZONE)).date()) == day
     ]
-    assert sum(local_day) == hours * 4
+    assert sum(local_day) == hours * SLOTS_AN_HOUR
 
 
 def test_the_skipped_hour_of_spring_cannot_be_open() -> None:
     night = Hours.model_validate({"regular_hours": [{"weekday": 7, "period_begin": "02:00", "period_end": "03:00"}]})
-    slots = open_slots(night, ZONE, at("2026-03-28T23:00+00:00"), 96)
+    slots = open_slots(night, ZONE, at("2026-03-28T23:00+00:00"), SLOTS_A_DAY)
     assert not slots.any(), "on 29 March 2026 02:00 to 03:00 does not exist"
-    doubled = open_slots(night, ZONE, at("2026-10-24T22:00+00:00"), 100)
-    assert doubled.sum() == 8, "on 25 October 2026 it comes twice"
+    doubled = open_slots(night, ZONE, at("2026-10-24T22:00+00:00"), 25 * SLOTS_AN_HOUR)
+    assert doubled.sum() == 2 * SLOTS_AN_HOUR, "on 25 October 2026 it comes twice"
 
 
 def test_exceptions_beat_the_week_and_closings_beat_openings() -> None:
@@ -117,8 +116,9 @@ def test_hours_across_midnight_are_read_and_kept_by_days(begin: str, end: str) -
     night = week_of(begin, end, range(7, 8))
     kept = [(item.weekday, item.period_begin, item.period_end) for item in night.regular_hours]
     assert kept == [(7, "22:00", "00:00"), (1, "00:00", "06:00")], "OCPI has no period across midnight, nor has older code"
-    slots = open_slots(night, ZONE, at("2026-03-01T21:00+01:00"), 44)
-    assert [number for number in range(44) if slots[number]] == list(range(4, 36)), "Sunday 22:00 to Monday 06:00"
+    slots = open_slots(night, ZONE, at("2026-03-01T21:00+01:00"), 11 * SLOTS_AN_HOUR)
+    open_hours = range(SLOTS_AN_HOUR, 9 * SLOTS_AN_HOUR)
+    assert [number for number, is_open in enumerate(slots) if is_open] == list(open_hours), "Sunday 22:00 to Monday 06:00"
     assert Hours.model_validate(night.model_dump(mode="json")) == night
 
 
@@ -134,7 +134,7 @@ def test_round_the_clock_may_be_said_twice_and_has_exceptions() -> None:
     week = [{"weekday": day, "period_begin": "00:00", "period_end": "23:59"} for day in range(1, 8)]
     hours = Hours.model_validate({"twentyfourseven": True, "regular_hours": week, "exceptional_closings": closing})
     assert (hours.twentyfourseven, hours.regular_hours) == (True, ())
-    assert open_slots(hours, ZONE, at("2026-03-02T09:45+00:00"), 6).tolist() == [True, *[False] * 4, True]
+    assert open_slots(hours, ZONE, at("2026-03-02T09:55+00:00"), 14).tolist() == [True, *[False] * 12, True]
 
 
 def test_a_fault_beside_twentyfourseven_is_told_by_its_place() -> None:
@@ -192,17 +192,17 @@ CHANGE = at("2026-03-28T18:00+01:00")
 
 @settings(max_examples=60, deadline=None)
 @given(hours=plans(), zone=st.sampled_from([ZONE, "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]))
-def test_a_quarter_hour_is_open_when_each_of_its_minutes_is(hours: Hours, zone: str) -> None:
-    slots = open_slots(hours, zone, CHANGE, 100)
-    for number in range(100):
-        begin = CHANGE + timedelta(minutes=15 * number)
-        assert slots[number] == all(is_open(hours, zone, begin + MINUTE * minute) for minute in range(15)), begin
+def test_a_slot_is_open_when_each_of_its_minutes_is(hours: Hours, zone: str) -> None:
+    slots = open_slots(hours, zone, CHANGE, 25 * SLOTS_AN_HOUR)
+    for number, slot_is_open in enumerate(slots):
+        begin = CHANGE + SLOT * number
+        assert slot_is_open == all(is_open(hours, zone, begin + MINUTE * minute) for minute in range(SLOT_MINUTES)), begin
 
 
-def test_a_closing_of_seconds_closes_its_quarter_hour() -> None:
+def test_a_closing_of_seconds_closes_its_slot() -> None:
     closing = [{"period_begin": "2026-03-02T10:06:10Z", "period_end": "2026-03-02T10:06:50Z"}]
     hours = Hours.model_validate({"twentyfourseven": True, "exceptional_closings": closing})
-    assert open_slots(hours, ZONE, at("2026-03-02T09:45+00:00"), 4).tolist() == [True, False, True, True]
+    assert open_slots(hours, ZONE, at("2026-03-02T10:00+00:00"), 4).tolist() == [True, False, True, True]
 
 
 def test_an_opening_joins_the_hours_of_the_day() -> None:
@@ -212,5 +212,5 @@ def test_an_opening_joins_the_hours_of_the_day() -> None:
             "exceptional_openings": [{"period_begin": "2026-03-02T18:05:00+01:00", "period_end": "2026-03-02T18:29:30+01:00"}],
         }
     )
-    slots = open_slots(hours, ZONE, at("2026-03-02T17:45+01:00"), 4).tolist()
-    assert slots == [True, True, False, False], "the last half minute before 18:30 is closed"
+    slots = open_slots(hours, ZONE, at("2026-03-02T18:00+01:00"), 8).tolist()
+    assert slots == [True] * 5 + [False] * 3, "the last half minute before 18:30 is closed"
