@@ -1,8 +1,9 @@
 """A day without a platform: drivers who ask nobody, each going to a station and taking the first EVSE there that comes free.
 
-First come: to the nearest station with their connector. With a live map: to the nearest that has an EVSE free now; where it is
-taken when they come they look again and drive on, three times at most. After two hours of waiting they give up. Opening hours
-are not looked at, which favours these worlds. Simulated, in minutes; the demo and the evaluation share it.
+First come: to the nearest station with their connector. With a live map: to where an EVSE is free now and it costs them least
+(the nearest, where they weigh nothing else); where it is taken when they come they look again and drive on, three times at
+most. After two hours of waiting they give up. Opening hours are not looked at, which favours these worlds. Simulated, in
+minutes; the demo and the evaluation share it.
 """
 
 import heapq
@@ -55,6 +56,8 @@ class StreetDriver:
     """How long the car keeps its EVSE at least; 0: it leaves when it is full."""
     slower: float = 1.0
     """How many times as long as planned charging takes."""
+    cost_at: Callable[[float, StreetPlug], float] | None = None
+    """What it costs them to charge at a plug after so many kilometres by road, as they weigh it; None: the kilometres."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ class Streets:
         if nearest is None:
             self._visits.append(StreetVisit(trip.number, "OUT_OF_REACH"))
             return
-        free = self._nearest(trip, lambda site: self._has_free(site, trip, now)) if self._live_map else None
+        free = self._best_free(trip, now) if self._live_map else None
         self._drive(trip, free or nearest, now)
 
     def _drive(self, trip: _Trip, there: tuple[float, int], now: float) -> None:
@@ -135,7 +138,7 @@ class Streets:
     def _arrive(self, trip: _Trip, site: int, now: float) -> None:
         trip.came_min = now if trip.came_min is None else trip.came_min
         if self._live_map and trip.moves < DRIVES_ON and not self._has_free(site, trip, now):
-            free = self._nearest(trip, lambda other: self._has_free(other, trip, now))
+            free = self._best_free(trip, now)
             if free is not None:
                 trip.moves += 1
                 self._drive(trip, free, now)
@@ -181,16 +184,32 @@ class Streets:
     def _has_free(self, site: int, trip: _Trip, now: float) -> bool:
         return any(self._free_at.get(plug.evse, now) <= now for plug in self._plugs(site, trip))
 
+    def _best_free(self, trip: _Trip, now: float) -> tuple[float, int] | None:
+        """(km by road, number) of the station within reach with an EVSE free now that costs the driver least."""
+        cost_at = trip.driver.cost_at
+        if cost_at is None:
+            return self._nearest(trip, lambda site: self._has_free(site, trip, now))
+        found: list[tuple[float, float, int]] = []
+        for km, number in self._by_km(trip):
+            if km > trip.driver.reach_km - trip.km:
+                break
+            free = [plug for plug in self._plugs(number, trip) if self._free_at.get(plug.evse, now) <= now]
+            if free:
+                found.append((min(cost_at(trip.km + km, plug) for plug in free), km, number))
+        return min(found)[1:] if found else None
+
     def _nearest(self, trip: _Trip, wanted: Callable[[int], bool]) -> tuple[float, int] | None:
         """(km by road, number) of the nearest station within reach that fits the vehicle and is wanted."""
-        left = trip.driver.reach_km - trip.km
-        by_km = sorted(
-            (great_circle_km(trip.latitude, trip.longitude, site.latitude, site.longitude) * DETOUR, number)
-            for number, site in enumerate(self._sites)
-        )
-        for km, number in by_km:
-            if km > left:
+        for km, number in self._by_km(trip):
+            if km > trip.driver.reach_km - trip.km:
                 return None
             if self._plugs(number, trip) and wanted(number):
                 return km, number
         return None
+
+    def _by_km(self, trip: _Trip) -> list[tuple[float, int]]:
+        """Each station's kilometres by road from where the driver is, and its number, the nearest first."""
+        return sorted(
+            (great_circle_km(trip.latitude, trip.longitude, site.latitude, site.longitude) * DETOUR, number)
+            for number, site in enumerate(self._sites)
+        )

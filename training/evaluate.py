@@ -33,6 +33,7 @@ from training.evaluation.pictures import cost_picture, waiting_picture
 from training.evaluation.policy_registry import BOUND, CHAMPION, NEAREST, RegisteredPolicy, build_policy, registered_policies
 from training.evaluation.reporting import METRICS, as_csv, plain, rendered
 from training.evaluation.rollout import Rollout, joined_rollouts, latency
+from training.evaluation.worlds import as_table, worlds_report
 from training.learning.hindsight import by_kind, climatology, side_by_side
 from training.learning.workers import Workers, workers
 from training.optimum.bound import NotSolvedError
@@ -297,7 +298,7 @@ def evaluate(options: EvaluationOptions, *, say: Progressing = _silent) -> Evalu
 
 
 def main(
-    scenario: str = typer.Option("busy", help="slack, busy or overload; without a city also varied-N."),
+    scenario: str = typer.Option("busy", help="slack, busy or overload; without a city also varied-N, with one also recorded."),
     city: Path | None = typer.Option(None, help="A city folder; without it the reference city."),
     policies: str = typer.Option("fast", help="fast, slow, rules by name, folders of training runs or exported versions."),
     days: int = typer.Option(TEST_DAYS, help="Test days."),
@@ -311,6 +312,10 @@ def main(
     own_weights: bool = typer.Option(False, "--own-weights", help="Every driver has weights of their own."),
     rough: bool = typer.Option(False, "--rough", help="No-shows, overstays, faults, walk-ins, refusals happen."),
     as_learnt: bool = typer.Option(False, "--as-learnt", help="Networks as they are, not as far as the city's days bear out."),
+    four_worlds: bool = typer.Option(False, "--worlds", help="First come, live map, platform and bound side by side instead."),
+    lateness: int = typer.Option(0, help="With --worlds: 5 or 10 minutes by which arrivals are off; charging times too."),
+    stays: str = typer.Option("energy", help="With --worlds: recorded: without a platform cars stay as long as recorded."),
+    no_tables: bool = typer.Option(False, "--no-tables", help="With --worlds: the platform knows no history of the city."),
     store: Path = typer.Option(SHIPPED, help="The store whose champion is judged: what ships with the project."),
     workers_: int = typer.Option(min(8, os.cpu_count() or 1), "--workers", help="Processes; 0: this one alone."),
 ) -> None:
@@ -318,6 +323,8 @@ def main(
     try:
         if format_ not in FORMATS:
             raise ValueError(f"format: must be one of {', '.join(FORMATS)}, not {format_!r}")
+        if four_worlds and format_ == "csv":
+            raise ValueError("format: must be table or json with --worlds")
         options = EvaluationOptions(
             scenario=scenario,
             city=city,
@@ -330,6 +337,9 @@ def main(
             decline=decline,
             own_weights=own_weights,
             rough=rough,
+            lateness=lateness,
+            stays=stays,
+            no_tables=no_tables,
             as_learnt=as_learnt,
             store=store,
             out=out,
@@ -337,10 +347,17 @@ def main(
         )
         options.check()
         with _progress(errors.is_terminal) as say:
-            evaluation = evaluate(options, say=say)
+            if four_worlds:
+                with workers(options.workers) as pool:
+                    worlds = worlds_report(options, pool, say)
+            else:
+                evaluation = evaluate(options, say=say)
     except (ValueError, AppError, Refused, NotSolvedError, OSError) as error:
         errors.print(getattr(error, "detail", None) or str(error), style="red", markup=False)
         raise typer.Exit(2) from error
+    if four_worlds:
+        typer.echo(json.dumps(worlds.figures, indent=1) if format_ == "json" else as_table(worlds), nl=format_ == "json")
+        return
     if format_ == "json":
         typer.echo(json.dumps(evaluation.report, indent=1))
     elif format_ == "csv":

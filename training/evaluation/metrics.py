@@ -21,7 +21,7 @@ CARED_FOR = ("wait_min", "price", "km", "duration_min")
 SHARE_OF_DRIVERS = 0.25
 
 
-def _resamples(seeds: int, days: int, draws: int, seed: int) -> np.ndarray:
+def resamples(seeds: int, days: int, draws: int, seed: int) -> np.ndarray:
     """How often each of seeds x days comes in each resample, seeds and days drawn anew: [draws, S * D], mean 1."""
     rng = np.random.default_rng([seed, 51])
     day_counts = rng.multinomial(days, np.full(days, 1 / days), draws)
@@ -42,7 +42,7 @@ def interval(values: np.ndarray, draws: int = DRAWS, seed: int = 0) -> tuple[flo
     """95 % bootstrap interval of the mean over days [D], or over seeds and days [S, D], both drawn anew: percentile
     method, `draws` resamples. One day alone has no width."""
     matrix = np.atleast_2d(values)
-    often = _resamples(matrix.shape[0], matrix.shape[1], draws, seed)
+    often = resamples(matrix.shape[0], matrix.shape[1], draws, seed)
     low, high = np.quantile(often @ matrix.ravel() / matrix.size, [0.025, 0.975])
     return float(low), float(high)
 
@@ -128,7 +128,7 @@ def policy_metrics(
     def over(name: str) -> np.ndarray:
         return np.concatenate([getattr(day, name) for day in days])
 
-    cells = _Cells(cell, over("served"), _resamples(ratios.shape[0], ratios.shape[1], DRAWS, 0))
+    cells = _Cells(cell, over("served"), resamples(ratios.shape[0], ratios.shape[1], DRAWS, 0))
     served, wait = over("served"), over("wait_min")
     hours = np.bincount(cell[served], over("duration_min")[served], len(days)) / 60.0
     point_hours = np.full(len(days), float(open_capacity(scenario)[:, :DAY_SLOTS].sum()) / SLOTS_AN_HOUR)
@@ -160,7 +160,7 @@ def policy_metrics(
 
 def latencies(seconds: np.ndarray) -> dict[str, Any]:
     """p50 and p99 of decision times, milliseconds, and their bootstrap intervals over decisions."""
-    often = _resamples(1, len(seconds), QUANTILE_DRAWS, 0)
+    often = resamples(1, len(seconds), QUANTILE_DRAWS, 0)
     figures: dict[str, Any] = {"intervals": {}}
     for name, share in (("latency_p50_ms", 0.5), ("latency_p99_ms", 0.99)):
         figures[name] = float(np.quantile(seconds, share) * 1000)

@@ -16,7 +16,7 @@ class EvaluationOptions:
     """What to judge on what."""
 
     scenario: str = "busy"
-    """slack, busy or overload; without a city also varied-N"""
+    """slack, busy or overload; without a city also varied-N, with one also recorded"""
     city: Path | None = None
     """a city folder; None: the reference city"""
     policies: str = "fast"
@@ -37,6 +37,12 @@ class EvaluationOptions:
     """every driver has weights of their own"""
     rough: bool = False
     """all disturbances happen, at assumed rates"""
+    lateness: int = 0
+    """in the four worlds: minutes by which arrivals are off; charging times too"""
+    stays: str = "energy"
+    """in the four worlds: how long cars keep their EVSE without a platform, until full or as recorded"""
+    no_tables: bool = False
+    """in the four worlds: the platform knows no history of the city"""
     as_learnt: bool = False
     """networks are not calibrated by training days of the city"""
     store: Path = SHIPPED

@@ -7,12 +7,13 @@ sessions happen in the order of their booked minutes, each on the EVSE that come
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from cities.streets import StreetDriver, StreetPlug, Streets, StreetSite, StreetVisit
-from functions.optimizer.core.candidates import EVERY_OFFSET, SLOT_MIN, session_price
+from functions.optimizer.core.candidates import EVERY_OFFSET, SLOT_MIN, charge_hours, session_price
 from functions.optimizer.core.city import City
 from functions.optimizer.core.objective import REJECTION_COST, cost_terms, total
 from functions.optimizer.core.places import RESERVE_KWH
@@ -40,10 +41,10 @@ class DayDraws:
     """how many times as long as planned charging takes"""
 
     @classmethod
-    def of(cls, size: int, seed: int, lateness_min: int) -> "DayDraws":
-        """The draws of a day of `size` drivers by its seed. Raises KeyError for a lateness that is none."""
+    def of(cls, size: int, seed: int, number: int, lateness_min: int) -> "DayDraws":
+        """The draws of a day of `size` drivers by its seed and their number. Raises KeyError for a lateness that is none."""
         spread = CHARGE_SPREAD[lateness_min]
-        rng = np.random.default_rng([seed, 61])
+        rng = np.random.default_rng([seed, number, 61])
         late, slower = rng.normal(0.0, 1.0, size), rng.normal(0.0, 1.0, size)
         return cls(late * lateness_min, np.exp(slower * spread - spread * spread / 2.0))
 
@@ -75,9 +76,6 @@ class DayOutcome:
         return np.array([getattr(item, name) for item in days], dtype=np.float64)
 
 
-FIGURES = tuple(item.name for item in fields(DayOutcome))
-
-
 def without_platform(
     scenario: Scenario, requests: Requests, draws: DayDraws, *, live_map: bool, stays_min: np.ndarray | None
 ) -> DayOutcome:
@@ -85,6 +83,7 @@ def without_platform(
     city, size = scenario.city, len(requests)
     stays = np.zeros(size) if stays_min is None else stays_min
     departs = np.maximum(requests.book_min, requests.depart_min + draws.late_min)
+    at_pools = _costs_at_pools(scenario, requests, departs)
     drivers = [
         StreetDriver(
             departs_min=float(departs[number]),
@@ -96,11 +95,29 @@ def without_platform(
             standards=_standards(int(requests.standards[number])),
             stays_min=float(stays[number]),
             slower=float(draws.slower[number]),
+            cost_at=partial(_cost_at, at_pools[number], float(requests.weights[number, 2])),
         )
         for number in range(size)
     ]
     visits = [visit for visit in Streets(_sites(city), live_map=live_map).run(drivers) if visit.reason is None]
     return _of_visits(scenario, requests, visits)
+
+
+def _costs_at_pools(scenario: Scenario, requests: Requests, at_min: np.ndarray) -> np.ndarray:
+    """What each request weighs of price and duration at each pool, were it to begin at a minute [N]: [N, P]."""
+    city, pools = scenario.city, np.arange(len(scenario.city.capacity))[None, :]
+    hours = charge_hours(requests, np.broadcast_to(city.pool_power_kw, (len(requests), len(city.capacity))))
+    price = session_price(scenario.rates, pools, at_min[:, None], hours, requests.need_kwh[:, None])
+    costs: np.ndarray = requests.weights[:, 1:2] * (price / city.price_unit) + requests.weights[:, 3:4] * hours
+    return costs
+
+
+def _cost_at(at_pools: np.ndarray, weight: float, km: float, plug: StreetPlug) -> float:
+    return float(at_pools[_pool_of(plug.evse)]) + weight * km / 10.0
+
+
+def _pool_of(evse: str) -> int:
+    return int(evse.split(".")[0])
 
 
 def _standards(mask: int) -> frozenset[str]:
@@ -119,7 +136,7 @@ def _sites(city: City) -> list[StreetSite]:
 
 def _of_visits(scenario: Scenario, requests: Requests, visits: Sequence[StreetVisit]) -> DayOutcome:
     size, who = len(requests), np.array([visit.driver for visit in visits], dtype=np.int64)
-    pool = np.array([int(visit.evse.split(".")[0]) for visit in visits], dtype=np.int64)
+    pool = np.array([_pool_of(visit.evse) for visit in visits], dtype=np.int64)
 
     def over(name: str) -> np.ndarray:
         return np.array([getattr(visit, name) for visit in visits], dtype=np.float64)
