@@ -26,7 +26,7 @@ from shared.clock import SystemClock
 
 ROUNDS = 15
 TIMES = 150
-LOCATIONS, EVSES, SLOTS = 60, 4, 144
+LOCATIONS, EVSES, SLOTS = 60, 4, 432
 COSTS = {
     "decision_ms": "a decision among 256 candidates: features, scores, ranking, ms",
     "whole_ms": "the same with the listing of the candidates, ms",
@@ -58,7 +58,7 @@ def chained(matrices: list[np.ndarray]) -> list[np.ndarray]:
 def around(rng: np.random.Generator) -> tuple[City, Occupancy, PoolRates, Climatology, Requests]:
     """What serving reads for one request that any of 60 locations could meet.
 
-    Each has two pools, booked by a third over a day and a half, and prices by the quarter hour; a climatology is known.
+    Each has two pools, booked by a third over a day and a half, and prices by the slot; a climatology is known.
     """
     pools = np.arange(2 * LOCATIONS)
     standards = np.where(pools < LOCATIONS, STANDARD_BIT[fixtures.TYPE2], STANDARD_BIT[fixtures.CCS])

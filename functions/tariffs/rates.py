@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MONDAY = datetime(2024, 1, 1)
 """A Monday: what depends on weekday and time alone may be asked of any week."""
-DAY_MIN, WEEK_MIN = 1440, 10080
+DAY_MIN, WEEK_MIN, SLOT_MIN = 1440, 10080, SLOT_S // 60
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def local_minutes(time_zone: str, slot0: int, slots: int) -> "np.ndarray":
     early = slot0 % SLOTS_A_QUARTER
     quarters = _local(time_zone, slot0 - early, slots + early, SLOTS_A_QUARTER)
     starts = np.array([at.weekday() * DAY_MIN + at.hour * 60 + at.minute for at in quarters], dtype=np.int64)
-    steps = np.arange(SLOTS_A_QUARTER) * (SLOT_S // 60)
+    steps = np.arange(SLOTS_A_QUARTER) * SLOT_MIN
     minutes = (starts[:, None] + steps).reshape(-1)[early : early + slots]
     minutes.flags.writeable = False
     return minutes
@@ -65,7 +65,8 @@ class RateTable:
         self._dated = any(item.start_date is not None or item.end_date is not None for item in restricted)
         self._period = WEEK_MIN if any(item.day_of_week for item in restricted) else DAY_MIN
         priced = {item.type for element in tariff.elements for item in element.price_components}
-        self._known: dict[Dimension, dict[int, float]] = {dimension: {} for dimension in Dimension if dimension in priced}
+        self._priced = [dimension for dimension in Dimension if dimension in priced]
+        self._known: dict[Dimension, np.ndarray] = {}
 
     def _at(self, dimension: Dimension, local: datetime) -> float:
         at = Moment(local, kw=self._kw)
@@ -73,12 +74,16 @@ class RateTable:
         priced = (active(self._tariff, dimension, at, use) for use in uses)
         return float(sum(self._tariff.gross(component) for component in priced if component is not None))
 
-    def _by_minute(self, dimension: Dimension, minute: int) -> float:
-        """The rate at a minute of the local week (of the day, where no day differs)."""
-        known = self._known[dimension]
-        if minute not in known:
-            known[minute] = self._at(dimension, MONDAY + timedelta(minutes=minute))
-        return known[minute]
+    def _by_slot(self, dimension: Dimension, slots: "np.ndarray") -> "np.ndarray":
+        """The rates in slots of the local week (of the day, where no day differs); each is asked for once."""
+        import numpy as np
+
+        known = self._known.setdefault(dimension, np.full(self._period // SLOT_MIN, np.nan))
+        missing = np.isnan(known[slots])
+        for slot in np.unique(slots[missing]).tolist() if missing.any() else ():
+            known[slot] = self._at(dimension, MONDAY + timedelta(minutes=slot * SLOT_MIN))
+        rates: np.ndarray = known[slots]
+        return rates
 
     def rates(self, *, time_zone: str, slot0: int, slots: int) -> SlotRates:
         """See `compile_rates`."""
@@ -92,16 +97,12 @@ class RateTable:
                 for dimension in (Dimension.ENERGY, Dimension.TIME)
             )
             return SlotRates(energy, time, flat)
-        minutes = local_minutes(time_zone, slot0, slots) % self._period
-        asked, position = np.unique(minutes, return_inverse=True)
+        local_slots = local_minutes(time_zone, slot0, slots) % self._period // SLOT_MIN
 
         def row(dimension: Dimension) -> "np.ndarray":
-            if dimension not in self._known:
-                return np.zeros(slots)
-            rates: np.ndarray = np.array([self._by_minute(dimension, minute) for minute in asked.tolist()])[position]
-            return rates
+            return self._by_slot(dimension, local_slots) if dimension in self._priced else np.zeros(slots)
 
-        flat = self._by_minute(Dimension.FLAT, int(minutes[0])) if slots and Dimension.FLAT in self._known else 0.0
+        flat = float(self._by_slot(Dimension.FLAT, local_slots[:1])[0]) if slots and Dimension.FLAT in self._priced else 0.0
         return SlotRates(row(Dimension.ENERGY), row(Dimension.TIME), flat)
 
 

@@ -22,7 +22,7 @@ from shared.slots import SLOT_S
 MAX_ROWS = 256
 MAX_WAIT_MIN = 120.0
 START_OFFSETS = (0, 1, 2, 3, 4, 5, 6, 9, 12, 15, 18, 21, 24)
-"""Where sessions may begin, in slots after that of the arrival: at once, every 5 minutes to 30, every 15 to 120 (ADR 15)."""
+"""Where sessions may begin, in slots after that of the arrival: at once, every 5 minutes to 30, every 15 to 120 (ADR 16)."""
 EVERY_OFFSET = tuple(range(25))
 """The finest grid, which the offline bound has."""
 SLOT_MIN = SLOT_S / 60

@@ -257,7 +257,7 @@ starts = st.one_of(
 )
 
 
-@given(simple_tariffs(), starts, st.integers(1, 120), st.integers(1, 400).map(lambda tenth: tenth / 10))
+@given(simple_tariffs(), starts, st.integers(1, 60), st.integers(1, 400).map(lambda tenth: tenth / 10))
 def test_rates_agree_with_the_engine_on_whole_slots(found: Tariff, when: datetime, slots: int, kwh: float) -> None:
     first = int(when.replace(tzinfo=UTC).timestamp()) // 300
     begin = datetime.fromtimestamp(first * 300, UTC)
