@@ -144,9 +144,10 @@ def manifest_of(version: str, expected: Expected = POLICY, **values: Any) -> Man
     """A manifest with what is the same for every version of a name that this code makes."""
     import onnxruntime
 
+    own = {name: value for name, value in vars(expected).items() if name != "alike"}
     return Manifest(
         version=version,
-        **vars(expected),
+        **own,
         libraries={"torch": torch.__version__, "onnxruntime": onnxruntime.__version__, "numpy": np.__version__},
         git_commit=git_commit(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
