@@ -257,8 +257,8 @@ class ServiceBusDelivery:
 
 
 def _waiting(receiver: Any, room: int, *, first_wait_s: float) -> Iterator[Any]:
-    """The messages that wait, at most `room`, each as soon as it is there. One is asked for at a time: asked for several, the SDK
-    waits some 200 ms for more before it hands over the first."""
+    """The messages that wait, at most `room`, each as soon as it is there. One is asked for at a time: asked for several, the
+    SDK waits some 200 ms for more before it hands over the first."""
     wait_s = first_wait_s
     for _ in range(room):
         received = receiver.receive_messages(max_message_count=1, max_wait_time=wait_s)
