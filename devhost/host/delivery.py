@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -212,8 +212,7 @@ class ServiceBusDelivery:
         while handling or not self._stop.is_set():
             room = 0 if self._stop.is_set() else WORKERS - len(handling)
             if room:
-                wait_s = 0.05 if handling else 0.5
-                for message in receiver.receive_messages(max_message_count=room, max_wait_time=wait_s):
+                for message in _waiting(receiver, room, first_wait_s=0.05 if handling else 0.5):
                     handling[pool.submit(self._handled, queue, message)] = message
             if not handling:
                 continue
@@ -255,6 +254,18 @@ class ServiceBusDelivery:
             self._stop.wait(min(backoff_s(0), 1.0))
             return False
         return True
+
+
+def _waiting(receiver: Any, room: int, *, first_wait_s: float) -> Iterator[Any]:
+    """The messages that wait, at most `room`, each as soon as it is there. One is asked for at a time: asked for several, the
+    SDK waits some 200 ms for more before it hands over the first."""
+    wait_s = first_wait_s
+    for _ in range(room):
+        received = receiver.receive_messages(max_message_count=1, max_wait_time=wait_s)
+        if not received:
+            return
+        yield received[0]
+        wait_s = 0.01
 
 
 def _received(message: Any) -> ServiceBusMessage:

@@ -1,10 +1,11 @@
 """HTTP of bookings: parse, one service call, answer."""
 
 import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
-from functions.booking import access, cancellations, moves, service, sessions
+from functions.booking import access, cancellations, moves, promises, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import (
     Access,
@@ -13,6 +14,8 @@ from functions.booking.schemas import (
     BookingCreate,
     BookingReschedule,
     From,
+    Promises,
+    PromiseWeek,
     SessionStart,
     SessionStop,
     Statuses,
@@ -29,7 +32,7 @@ from shared.errors import (
     TermsRefuse,
     WrongState,
 )
-from shared.web.call import SignedIn, counted_caller, limited_caller
+from shared.web.call import Admin, SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
@@ -153,3 +156,11 @@ def get_access(booking_id: uuid.UUID, call: SignedIn) -> Access:
     return Access(
         methods=list(way.methods), access_code=way.access_code, valid_from=way.valid_from, valid_until=way.valid_until
     )
+
+
+@router.get("/promises", response_model=Promises)
+def get_promises(call: Admin, weeks: Annotated[int, Query(ge=1, le=53)] = 8) -> Promises:
+    """How many bookings kept their promise, week by week, the present one first: whether anybody else was still at the EVSE
+    after the start, and what the operator's side ended. For administrators."""
+    found = call.read(lambda tx: promises.by_week(tx=tx, weeks=weeks))
+    return Promises(weeks=[PromiseWeek.model_validate(week) for week in found])

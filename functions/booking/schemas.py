@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import Query
@@ -167,3 +167,22 @@ class Booking(Output):
             created_at=booking.created_at,
             last_updated=booking.updated_at,
         )
+
+
+class PromiseWeek(Output):
+    """Bookings whose start fell into a week, Monday to Sunday in UTC, and what came of them."""
+
+    week: date = Field(description="Its Monday")
+    planned: int = Field(description="Stood until their start, or until the operator's side ended them")
+    told: int = Field(description="Of those: the driver was told their EVSE")
+    kept: int = Field(description="Of those planned: nobody else was there for more than five minutes after the start")
+    broken_5: int = Field(description="Somebody else was, for more than five minutes")
+    broken_15: int = Field(description="For more than fifteen")
+    withdrawn: int = Field(description="The operator's side ended them")
+    missed: int = Field(description="Their driver did not come; kept or broken all the same")
+
+
+class Promises(Output):
+    """Promises by week, the present one first."""
+
+    weeks: list[PromiseWeek]

@@ -180,7 +180,7 @@ class ContendingDriver:
         return answer.status == "RESERVED" and booking_id not in self.unresolved
 
     def _when(self) -> dict[str, Any]:
-        start = self.day + QUARTER * self.rng.randrange(4 * self.hours)
+        start = self.day + QUARTER * self.rng.randrange(4 * self.hours) + timedelta(minutes=self.rng.choice((0, 0, 1, 5)))
         return {"start": start.isoformat(), "duration_minutes": self.rng.choice((15, 30, 45, 60, 90))}
 
     def _reserve(self) -> None:

@@ -89,7 +89,7 @@ def _at(slot: int) -> str:
 def _periods(snapshot: DatabaseSnapshot) -> Iterator[tuple[Any, int, int]]:
     """(booking, first slot, slot after the last) of every booking that holds an EVSE."""
     for row in snapshot.bookings.values():
-        first, after = slot_of(row.start), slot_of(row.end)
+        first, after = slot_of(row.start), slot_after(row.end)
         if row.status in ("RESERVED", "PENDING"):
             yield row, first, after
         elif row.status == "FULFILLED":
@@ -136,7 +136,7 @@ def _may_hold(row: Any, slot: int) -> bool:
     if row.status != "FULFILLED":
         return False
     stays = row.stopped_at is None or slot < slot_after(row.stopped_at)
-    return slot_of(row.start) <= slot < slot_of(row.started_at) or (slot >= slot_of(row.end) and stays)
+    return slot_of(row.start) <= slot < slot_of(row.started_at) or (slot >= slot_after(row.end) and stays)
 
 
 def claims_and_bookings_agree(snapshot: DatabaseSnapshot) -> Iterator[Violation]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from functions.booking.charging import UNSEEN_STAYS
 from functions.booking.domain import OFFER_HOLD, REMIND_BEFORE, REVEAL_BEFORE
-from shared.slots import slot_after, slot_of
+from shared.slots import SLOTS_AN_HOUR, slot_after, slot_of, slots_of
 
 LIMIT = 3
 HOLD_LIMIT = 3
@@ -79,7 +79,7 @@ class ReferenceBooking:
     @property
     def settled(self) -> bool:
         """Whether the platform may not move it to another EVSE."""
-        whole = self.slots == set(range(slot_of(self.start), slot_of(self.end)))
+        whole = self.slots == set(slots_of(self.start, self.end))
         return self.revealed or self.started is not None or not whole
 
     def lapsed(self, now: datetime) -> bool:
@@ -180,7 +180,7 @@ class ReferenceModel:
             answer["reservation_status"],
             answer["quote"],
             request=request,
-            slots=set(range(slot_of(start), slot_of(end))),
+            slots=set(slots_of(start, end)),
         )
         if item.status == "RESERVED":
             item.revealed = start - now <= REVEAL_BEFORE
@@ -219,7 +219,7 @@ class ReferenceModel:
         self.end_lapsed(item.place, now)
         item.start, item.end, item.quote = start, end, quote
         item.known(now)
-        item.slots = set(range(slot_of(start), slot_of(end)))
+        item.slots = set(slots_of(start, end))
         item.revealed = start - now <= REVEAL_BEFORE
         item.evse = None
         self.announce(item, "booking_rescheduled", now)
@@ -244,7 +244,7 @@ class ReferenceModel:
         refusal = "409 SLOT_TAKEN" if self.who_charges_at(item, now) else "409 CONFLICT"
         if item.place.evses == 1:
             return {refusal}
-        wanted = set(range(slot_of(now), slot_of(item.end)))
+        wanted = set(slots_of(now, item.end))
         there = [other for other in self.bookings.values() if other.place is item.place and other.evse != item.evse]
         free = not any(other.slots & wanted or (other.started and not other.stopped) for other in there)
         return {"200"} if free else {"200", refusal}
@@ -283,7 +283,7 @@ class ReferenceModel:
         if self.may_charge_where_it_is(item, now):
             item.slots |= set(range(first, slot_of(item.start)))
         else:
-            item.slots, item.evse = set(range(first, slot_of(item.end))), None
+            item.slots, item.evse = set(slots_of(now, item.end)), None
             self.events[("evse_changed", item.id)] += 1
         item.status, item.started, item.revealed = "FULFILLED", now, True
         self.over(item)
@@ -338,7 +338,7 @@ def event_of(event_type: str, payload: dict[str, Any]) -> Event:
 def idle(reference: ReferenceModel, place: ReferencePool, now: datetime, hours: int) -> bool:
     """Whether an EVSE of a place is surely free for so long."""
     first = slot_of(now)
-    slots = set(range(first, first + 4 * hours))
+    slots = set(range(first, first + hours * SLOTS_AN_HOUR))
     taken = Counter(slot for item in reference.bookings.values() if item.place is place for slot in item.slots)
     return sum(taken[slot] > 0 for slot in slots) == 0
 

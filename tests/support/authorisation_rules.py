@@ -522,6 +522,7 @@ RULES: dict[str, Rule] = {
     "GET /booking/bookings": Rule(SIGNED_IN),
     "GET /booking/hosted": Rule(OWNERS),
     "GET /booking/locations/{location_id}/calendar": Rule(OWNERS),
+    "GET /booking/promises": Rule(ADMINS),
     "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
     "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
     "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "UNKNOWN"}),
