@@ -95,6 +95,21 @@ def test_all_that_was_weighed_is_stored_and_read_by_its_owner_and_admins(world: 
     assert world.client.get(f"{API}/optimizer/charge-requests/{found['id']}/decision").status_code == 401
 
 
+def test_a_decision_on_quarter_hours_is_still_read(world: World) -> None:
+    world.location()
+    driver = world.user()
+    found = ask(world, driver)
+    stored = whole(driver, found)
+    older = {name: value for name, value in stored.items() if name not in ("slot_minutes", "charge_request_id", "decided_at")}
+    older["candidates"] = {name: values for name, values in stored["candidates"].items() if name != "begin_min"}
+    request_id = uuid.UUID(found["id"])
+    world.platform.transact(
+        lambda tx: tx.execute(decision.update().where(decision.c.charge_request_id == request_id).values(record=older))
+    )
+    read = whole(driver, found)
+    assert (read["slot_minutes"], read["candidates"]["begin_min"]) == (15, None)
+
+
 def test_a_request_that_is_not_decided_has_no_decision_yet(world: World) -> None:
     world.location()
     driver = world.user()

@@ -215,7 +215,7 @@ def test_a_city_folder_is_judged_on_days_training_never_sees(tmp_path: Path, cit
         (["--locations", "3"], "locations: needs --city"),
         (["--city", "{tmp}"], "city.toml: is not in"),
         (["--city", "{city}", "--days", "5"], "days: 5 are asked for, Voorbeeldstad (generated) has 4 recorded days"),
-        (["--city", "{city}", "--scenario", "varied-1"], "scenario: must be one of slack, busy, overload, recorded, not 'varied-1'"),
+        (["--city", "{city}", "--scenario", "varied-1"], "must be one of slack, busy, overload, recorded, not 'varied-1'"),
         (["--policies", "{tmp}"], "holds no policy.npz"),
         (["--store", "{tmp}"], "champion: there is none in"),
     ],

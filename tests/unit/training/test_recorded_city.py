@@ -155,3 +155,20 @@ def test_a_city_without_evses_is_refused(tmp_path: Path) -> None:
     (folder / "evses.csv").write_text("evse_id,location_id\n")
     with pytest.raises(ValueError, match="has no EVSE"):
         city_scenario(folder, "busy")
+
+
+def test_recorded_days_are_as_they_were_with_their_stays(tmp_path: Path) -> None:
+    scenario = city_scenario(write(tmp_path / "city"), "recorded", requests=2)
+    assert isinstance(scenario.demand, RecordedDemand)
+    assert scenario.requests_a_day == 9
+    for number in range(4):
+        requests, stays = scenario.demand.day_with_stays(scenario.city, Split.TEST.seed(number), 2)
+        assert len(requests) == len(stays) == 9, "every session of the day and no other, whatever is asked for"
+        assert stays.tolist() == [60.0] * 9
+        assert sorted(requests.need_kwh.tolist()) == [8.0] * 3 + [9.0] * 3 + [10.0] * 3
+    assert "days as they were" in scenario.source
+
+
+def test_a_city_without_recorded_days_has_none_to_judge(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="scenario: Test has too few recorded days to be judged as they were"):
+        city_scenario(write(tmp_path / "city", days=1), "recorded")
