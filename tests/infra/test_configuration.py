@@ -22,6 +22,12 @@ TERRAFORM = ROOT / "infra" / "terraform"
 ALERTS = json.loads((TERRAFORM / "alerts.json").read_text())
 
 
+OF_THE_HOST = {"PYTHON_THREADPOOL_THREAD_COUNT"}
+"""Settings that the Functions host's Python worker reads."""
+OF_LIBRARIES = {"APPLICATIONINSIGHTS_AUTHENTICATION_STRING", "AZURE_CLIENT_ID", "OTEL_SERVICE_NAME"}
+"""Settings that a library of Microsoft's or OpenTelemetry's reads."""
+
+
 def text(name: str) -> str:
     """A file of the configuration."""
     return (TERRAFORM / name).read_text()
@@ -37,6 +43,15 @@ def listed(name: str, source: str) -> list[str]:
 def test_every_queue_of_the_outbox_is_made() -> None:
     queues = listed("platform_queues", text("locals.tf"))
     assert set(outbox.QUEUES) <= set(queues)
+
+
+def test_every_setting_of_the_app_is_one_that_is_read() -> None:
+    body = text("main.app.tf")
+    names = set(re.findall(r"^ +([A-Z][A-Z0-9_]+) += ", body, re.MULTILINE))
+    names |= set(re.findall(r"^ +([A-Z][A-Z0-9_]+) += ", text("main.secrets.tf"), re.MULTILINE))
+    known = {name.upper() for name in Settings.model_fields} | OF_THE_HOST | OF_LIBRARIES
+    assert names - known == set()
+    assert len(names) > 20
 
 
 def test_the_calls_an_instance_takes_are_the_hosts_too() -> None:
