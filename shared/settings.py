@@ -251,6 +251,14 @@ class Settings(BaseSettings):
     )
     feed_updates_per_minute: int = Field(60, ge=1, description="State changes taken of one EVSE in a minute.")
     feed_history_days: int = Field(35, ge=1, description="Days that changes of EVSE states are kept for the forecast.")
+    decision_days: int = Field(
+        35, ge=8, description="Days after which a whole decision leaves the database for the store, without who asked."
+    )
+    delivery_days: int = Field(30, ge=8, description="Days that an e-mail or SMS is kept after it was made.")
+    notification_days: int = Field(
+        365, ge=30, description="Days after which a read message of the app is deleted; unread ones after twice as many."
+    )
+    claim_days: int = Field(35, ge=8, description="Days after a slot that the claim on it is kept.")
     tile_url: str | None = Field(
         None, description="Map tiles for clients, with {z}, {x} and {y}. Unset: clients draw a ground of their own."
     )
