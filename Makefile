@@ -10,7 +10,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
+.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -68,6 +68,10 @@ client: $(VENV)/dev.stamp ## write the TypeScript types of openapi.json into web
 
 lint: $(VENV)/dev.stamp ## ruff, codespell and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/mypy
+
+package: $(VENV)/dev.stamp ## make the release that is deployed, VERSION=name, into .data/releases: one zip, the same bytes for the same commit
+	@if [ -z "$(VERSION)" ]; then echo "make package VERSION=name"; exit 2; fi
+	@$(BIN)/python -m infra.package "$(VERSION)"
 
 infra-check: $(INFRA)/made.stamp ## check infra/terraform without Azure: schema, values, Terraform's own tests, 33 planted faults, policies, the workflow
 	@$(INFRA)/bin/python -m infra.check
