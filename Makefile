@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+INFRA := .venv-infra
 BIN := $(VENV)/bin
 DATA_DIR ?= .data
 DATA ?= $(or $(EVCHARGING_DATA),../shared/data)
@@ -9,7 +10,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
+.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -43,7 +44,7 @@ reset: ## empty DATA_DIR: database, blobs, mailbox, keys
 	elif [ -e "$(DATA_DIR)/city.json" ] || [ -e "$(DATA_DIR)/evcharging.db" ] || [ -d "$(DATA_DIR)/stack" ]; then rm -rf -- "$(DATA_DIR)" && echo "$(DATA_DIR) is empty; the next make run starts over"; \
 	else echo "$(DATA_DIR) does not look like a data folder of evcharging; nothing was deleted"; exit 1; fi
 
-test: $(VENV)/dev.stamp ## run every test against the real components (COVERAGE=1: with coverage, held to its floor)
+test: $(VENV)/dev.stamp $(INFRA)/made.stamp ## run every test against the real components (COVERAGE=1: with coverage, held to its floor)
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/pytest -n 2 --dist loadfile -q $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
@@ -67,6 +68,13 @@ client: $(VENV)/dev.stamp ## write the TypeScript types of openapi.json into web
 
 lint: $(VENV)/dev.stamp ## ruff, codespell and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/mypy
+
+package: $(VENV)/dev.stamp ## make the release that is deployed, VERSION=name, into .data/releases: one zip, the same bytes for the same commit
+	@if [ -z "$(VERSION)" ]; then echo "make package VERSION=name"; exit 2; fi
+	@$(BIN)/python -m infra.package "$(VERSION)"
+
+infra-check: $(INFRA)/made.stamp ## check infra/terraform without Azure: schema, values, Terraform's own tests, 33 planted faults, policies, the workflow
+	@$(INFRA)/bin/python -m infra.check
 
 floors: $(VENV)/dev.stamp ## draw the floors of the house anew from the code (docs/img/floors.svg)
 	@$(BIN)/python -m tests.support.floors
@@ -116,11 +124,11 @@ load: $(VENV)/dev.stamp ## drivers at 80 % of capacity for MINUTES=15 on MariaDB
 	@$(BIN)/python -m bench.load --minutes $(or $(MINUTES),15)
 
 requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*.in
-	@for name in requirements requirements-run requirements-stack requirements-dev; do \
+	@for name in requirements requirements-run requirements-stack requirements-dev requirements-infra; do \
 	$(BIN)/pip-compile -q --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate -o $$name.txt $$name.in; done
 
 clean: ## delete the virtual environment, node_modules and caches; DATA_DIR stays
-	@rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(INFRA) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
@@ -130,6 +138,11 @@ $(VENV)/made.stamp:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	  else echo "$$said"; echo "apt-get install -y python3-venv, then again; make doctor says more"; exit 1; fi; }
+	@touch $@
+
+$(INFRA)/made.stamp: $(VENV)/made.stamp requirements-infra.txt
+	@echo "installing Terraform and the checks of infra/ (once; a minute or two) ..."
+	@$(PYTHON) -m venv $(INFRA) && $(INFRA)/bin/pip install -q --disable-pip-version-check --progress-bar off -r requirements-infra.txt
 	@touch $@
 
 $(VENV)/run.stamp: $(VENV)/made.stamp requirements-run.txt

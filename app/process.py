@@ -19,7 +19,7 @@ def make_platform(settings: Settings | None = None, clock: Clock | None = None) 
     from app.subscriptions import QUEUES
     from functions.accounts.sessions import confirm
 
-    return Platform(settings, clock, confirm=confirm, queues=QUEUES)
+    return Platform(settings, clock, confirm=confirm, queues=QUEUES, serves=True)
 
 
 def sentence_of(error: AppError | ValueError) -> str:
@@ -37,7 +37,7 @@ def platform() -> Platform:
     with _lock:
         if _platform is None:
             _platform = make_platform()
-            telemetry.start(_platform.settings)
+            telemetry.start(_platform.settings, _platform.identity)
         return _platform
 
 

@@ -100,7 +100,7 @@ def _add_queue(queue: str, name: str) -> None:
 
     handler.__name__ = name
     handler.__doc__ = f"Runs the handlers of one event of {queue}."
-    bp.service_bus_queue_trigger(arg_name="message", queue_name=queue, connection="SERVICEBUS_CONNECTION_STRING")(handler)
+    bp.service_bus_queue_trigger(arg_name="message", queue_name=queue, connection="SERVICEBUS")(handler)
 
 
 def _add_keeper(queue: str) -> None:
@@ -110,9 +110,7 @@ def _add_keeper(queue: str) -> None:
 
     handler.__name__ = f"keep_dead_{queue.replace('-', '_')}"
     handler.__doc__ = f"Shows administrators what {queue} could not deliver."
-    bp.service_bus_queue_trigger(
-        arg_name="message", queue_name=f"{queue}/$DeadLetterQueue", connection="SERVICEBUS_CONNECTION_STRING"
-    )(handler)
+    bp.service_bus_queue_trigger(arg_name="message", queue_name=f"{queue}/$DeadLetterQueue", connection="SERVICEBUS")(handler)
 
 
 for _queue in outbox.QUEUES:

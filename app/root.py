@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.money import CURRENCIES
 from shared.platform import Platform
+from shared.readiness import shortcomings
 from shared.web.fields import Output
 from shared.web.query import check_query
 
@@ -46,8 +47,13 @@ class Config(Output):
 
 @router.get("/health")
 def health(request: Request) -> JSONResponse:
-    """Whether the process can reach its database and the database is of this code's revision."""
+    """Whether the process can reach its database and the database is of this code's revision.
+
+    Where the installation is not set up for its environment the answer is 503 and names what is missing.
+    """
     platform: Platform = request.app.state.get_platform()
+    if missing := shortcomings(platform.settings):
+        return JSONResponse({"status": "not set up", "missing": missing}, status_code=503)
     platform.read(lambda tx: tx.conn.exec_driver_sql("SELECT 1").scalar())
     return JSONResponse({"status": "ok", "time": platform.clock.now().isoformat()})
 

@@ -60,6 +60,9 @@ SWEEPS: dict[str, Sweep] = {
     "prune_accounts": Sweep(Cadence.HOURLY, "functions.accounts.sweeps:prune_accounts"),
     "forecast_availability": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.sweep:forecast_availability"),
     "prune_status_history": Sweep(Cadence.NIGHTLY, "functions.stations.feed.silence:prune_status_history"),
+    "export_decisions": Sweep(Cadence.NIGHTLY, "functions.optimizer.retention:export_decisions"),
+    "prune_messages": Sweep(Cadence.NIGHTLY, "functions.notify.retention:prune_messages"),
+    "prune_claims": Sweep(Cadence.NIGHTLY, "functions.booking.retention:prune_claims"),
     "sweep_photos": Sweep(Cadence.NIGHTLY, "functions.operators.photos:sweep_photos"),
 }
 """In the order in which those of one cadence run: a place that becomes free is free for the next."""

@@ -134,11 +134,16 @@ _RETRYING = Retrying(
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+def is_on_this_machine(address: sa.URL) -> bool:
+    """Whether the server is reached without a network."""
+    return address.host in LOOPBACK or "unix_socket" in address.query
+
+
 def verified_tls(address: sa.URL) -> dict[str, Any]:
     """What the driver is told so that it speaks TLS and nothing else, to a server whose certificate and name it has verified:
     for every host that is not this machine. By its own defaults PyMySQL verifies nothing, and `ssl_ca` with
     `ssl_verify_identity` in the address leaves the name out. Raises ValueError where the address has TLS words of its own."""
-    if address.host in LOOPBACK or "unix_socket" in address.query:
+    if is_on_this_machine(address):
         return {}
     own = sorted(name for name in address.query if name.startswith("ssl"))
     if own:
@@ -151,8 +156,12 @@ def verified_tls(address: sa.URL) -> dict[str, Any]:
 class Database:
     """One engine and its write discipline. Made once a process; the engine connects at first use."""
 
-    def __init__(self, address: str, *, pool_size: int = 10) -> None:
+    def __init__(self, address: str, *, pool_size: int = 10, token: Callable[[], str] | None = None) -> None:
+        """`token` gives what stands in for a password, anew for each connection; tokens live longer than connections do."""
+        if token is not None and sa.make_url(address).password is not None:
+            raise ValueError("DATABASE_URL: leave out the password, DATABASE_AUTH is entra")
         self.address = address
+        self._token = token
         self.is_sqlite = address.startswith("sqlite")
         self._pool_size = pool_size
         self._write_lock = threading.RLock()
@@ -192,7 +201,13 @@ class Database:
             },
         )
         sa.event.listen(engine, "reset", _roll_back_what_is_open)
+        if self._token is not None:
+            sa.event.listen(engine, "do_connect", self._put_token)
         return engine
+
+    def _put_token(self, _dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+        assert self._token is not None
+        options["password"] = self._token()
 
     def dispose(self) -> None:
         """Closes the pool; the next use opens a new one."""

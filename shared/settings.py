@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, FilePath, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.local_files import kept_key
@@ -48,9 +48,26 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="", extra="ignore", frozen=True, case_sensitive=False)
 
+    environment: Literal["development", "staging", "production"] = Field(
+        "development",
+        description="`staging` and `production` refuse to work on embedded parts, on an example's keys, without rate limits "
+        "and without verified TLS to the database; the health answer names what is missing.",
+    )
+    hosting: Literal["azure", "host"] = Field(
+        "azure",
+        description="`host`: an ordinary server, on which the outbox may be the bus (with exactly one delivery process), blobs "
+        "a folder (that is backed up) and the database the same machine's.",
+    )
+    azure_client_id: str | None = Field(
+        None, description="Client id of the user-assigned managed identity. Unset: the system-assigned one."
+    )
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded defaults: database, blobs, mailbox.")
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy address of MySQL or MariaDB (`mysql+pymysql://...`). Unset: SQLite in DATA_DIR."
+    )
+    database_auth: Literal["password", "entra"] = Field(
+        "password",
+        description="`entra`: a token of the managed identity is the password; DATABASE_URL then has a user and none.",
     )
     database_pool_size: int = Field(
         10,
@@ -58,18 +75,32 @@ class Settings(BaseSettings):
         le=200,
         description="Connections a process may open; instances x pool must stay below max_connections.",
     )
+    blob_endpoint: str | None = Field(
+        None,
+        pattern="^https://",
+        description="Address of a Blob Storage account that the managed identity may read and write "
+        "(`https://NAME.blob.core.windows.net/`). Unset: BLOB_CONNECTION_STRING, or a folder in DATA_DIR.",
+    )
     blob_connection_string: SecretStr | None = Field(
-        None, description="Blob Storage (or Azurite) connection string. Unset: a folder in DATA_DIR."
+        None, description="Connection string of Blob Storage or Azurite, where there is a key: emulators."
     )
     blob_container: str = Field("evcharging", description="Container of models, exports and photos.")
-    servicebus_connection_string: SecretStr | None = Field(
+    servicebus__fullyqualifiednamespace: str | None = Field(
         None,
-        description="Service Bus connection string. Unset: the outbox table itself is the queue, drained by devhost.",
+        description="Service Bus by the managed identity (`NAME.servicebus.windows.net`), in the host's spelling "
+        "`SERVICEBUS__fullyQualifiedNamespace`: the triggers read it too.",
+    )
+    servicebus: SecretStr | None = Field(
+        None,
+        description="Connection string of Service Bus, where there is a key: emulators. Neither set: the outbox table itself "
+        "is the queue, drained by devhost.",
     )
     communication_endpoint: str | None = Field(
         None, description="Communication Services endpoint. Unset: messages land in the mailbox of DATA_DIR."
     )
-    communication_key: SecretStr | None = Field(None, description="Access key of Communication Services.")
+    communication_key: SecretStr | None = Field(
+        None, description="Access key of Communication Services. Unset: by the managed identity."
+    )
     email_sender: str = Field("noreply@evcharging.test", description="Sender address of e-mail.")
     sms_sender: str = Field("+15005550006", description="Sender number of SMS, E.164.")
     jwt_secret: SecretStr | None = Field(
@@ -220,6 +251,14 @@ class Settings(BaseSettings):
     )
     feed_updates_per_minute: int = Field(60, ge=1, description="State changes taken of one EVSE in a minute.")
     feed_history_days: int = Field(35, ge=1, description="Days that changes of EVSE states are kept for the forecast.")
+    decision_days: int = Field(
+        35, ge=8, description="Days after which a whole decision leaves the database for the store, without who asked."
+    )
+    delivery_days: int = Field(30, ge=8, description="Days that an e-mail or SMS is kept after it was made.")
+    notification_days: int = Field(
+        365, ge=30, description="Days after which a read message of the app is deleted; unread ones after twice as many."
+    )
+    claim_days: int = Field(35, ge=8, description="Days after a slot that the claim on it is kept.")
     tile_url: str | None = Field(
         None, description="Map tiles for clients, with {z}, {x} and {y}. Unset: clients draw a ground of their own."
     )
@@ -228,6 +267,9 @@ class Settings(BaseSettings):
     demo: bool = Field(False, description="`true` where what is shown is made up; clients say so.")
     applicationinsights_connection_string: SecretStr | None = Field(
         None, description="Azure Monitor. Unset: telemetry stays in the process."
+    )
+    trace_sampling_ratio: float = Field(
+        1.0, ge=0, le=1, description="Share of the requests and messages whose spans are sent. Metrics count all."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Level of the root logger; libraries that tell of each call of theirs stay at WARNING."
@@ -246,6 +288,19 @@ class Settings(BaseSettings):
             # Without the address, in which there may be a password.
             raise ValueError("must be an address such as mysql+pymysql://user:password@host/name") from None
         return value
+
+    @model_validator(mode="after")
+    def _check_one_way_each(self) -> "Settings":
+        pairs = (("servicebus", "servicebus_namespace"), ("blob_connection_string", "blob_endpoint"))
+        for one, other in pairs:
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"{one.upper()}: leave it out, the managed identity is used")
+        return self
+
+    @property
+    def servicebus_namespace(self) -> str | None:
+        """The namespace of Service Bus that is reached by the managed identity."""
+        return self.servicebus__fullyqualifiednamespace
 
     @field_validator("trusted_proxies")
     @classmethod

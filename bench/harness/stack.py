@@ -82,7 +82,8 @@ class Stack:
             "RATE_LIMITS": "false",
         }
         if self.broker is not None:
-            settings["SERVICEBUS_CONNECTION_STRING"] = self.broker.connection_string
+            settings["SERVICEBUS"] = self.broker.connection_string
+            settings["SERVICEBUS_CONNECTION_STRING"] = self.broker.connection_string  # its name in bases before 0.2
         return settings | more
 
     def serve(self, url: str, *, name: str = "server", app: str = "function_app:api", **more: str) -> "ServerProcess":

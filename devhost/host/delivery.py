@@ -288,7 +288,9 @@ def _received(message: Any) -> ServiceBusMessage:
 
 def make_delivery(platform: Platform, queues: Sequence[QueueTrigger]) -> EmbeddedDelivery | ServiceBusDelivery:
     """The delivery the settings choose."""
-    connection = platform.settings.servicebus_connection_string
+    connection = platform.settings.servicebus
+    if platform.settings.servicebus_namespace is not None:
+        raise ValueError("SERVICEBUS__fullyQualifiedNamespace: is the Functions host's; devhost delivers by SERVICEBUS")
     if connection is None:
         return EmbeddedDelivery(platform, queues)
     return ServiceBusDelivery(connection.get_secret_value(), queues)

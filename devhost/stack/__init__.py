@@ -41,6 +41,6 @@ def full_stack(data: Path, *, say: Callable[[str], None]) -> Iterator[dict[str, 
         yield {
             "DATABASE_URL": database.create("evcharging"),
             "BLOB_CONNECTION_STRING": blobs.connection_string,
-            "SERVICEBUS_CONNECTION_STRING": broker.connection_string,
+            "SERVICEBUS": broker.connection_string,
         }
         say("stopping MariaDB, Azurite and the broker")

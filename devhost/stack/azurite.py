@@ -15,16 +15,24 @@ ACCOUNT, KEY = (
 class Azurite:
     """A blob service; in memory, or keeping its data in `folder`. Use it as a context manager."""
 
-    def __init__(self, log: Path, *, folder: Path | None = None, port: int | None = None) -> None:
-        self._log, self._folder = log, folder
+    def __init__(
+        self, log: Path, *, folder: Path | None = None, port: int | None = None, certificate: tuple[Path, Path] | None = None
+    ) -> None:
+        """With a certificate (and its key) it speaks https and takes tokens of a managed identity, which it does not verify."""
+        self._log, self._folder, self._certificate = log, folder, certificate
         self.port = port or free_port()
         self._child: Child | None = None
 
     @property
     def connection_string(self) -> str:
         """For the SDK and BLOB_CONNECTION_STRING."""
-        endpoint = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
-        return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
+        scheme = self.endpoint.partition(":")[0]
+        return f"DefaultEndpointsProtocol={scheme};AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={self.endpoint};"
+
+    @property
+    def endpoint(self) -> str:
+        """Its address, for BLOB_ENDPOINT where it has a certificate."""
+        return f"{'http' if self._certificate is None else 'https'}://127.0.0.1:{self.port}/{ACCOUNT}"
 
     def start(self) -> "Azurite":
         """Starts it and waits until it listens."""
@@ -32,6 +40,10 @@ class Azurite:
         if not program.exists():
             raise ComponentMissingError("Azurite is not installed: npm ci (Node 20)")
         where = ["--inMemoryPersistence"] if self._folder is None else ["--location", str(self._folder.resolve())]
+        tokens = []
+        if self._certificate is not None:
+            certificate, key = self._certificate
+            tokens = ["--oauth", "basic", "--cert", str(certificate), "--key", str(key)]
         self._child = Child(
             "Azurite",
             [
@@ -44,6 +56,7 @@ class Azurite:
                 "--blobPort",
                 str(self.port),
                 *where,
+                *tokens,
             ],
             self._log,
         )

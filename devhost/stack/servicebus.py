@@ -36,7 +36,7 @@ class ServiceBusBroker:
 
     @property
     def connection_string(self) -> str:
-        """For the SDK and SERVICEBUS_CONNECTION_STRING."""
+        """For the SDK and SERVICEBUS."""
         return (
             f"Endpoint=sb://127.0.0.1:{self.port};SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true;"
         )

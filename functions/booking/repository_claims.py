@@ -207,3 +207,17 @@ def release(tx: Tx, booking_id: uuid.UUID, *, from_slot: int | None = None) -> i
     if from_slot is not None:
         statement = statement.where(slot_claim.c.slot_start >= slot_start(from_slot))
     return tx.execute(statement).rowcount
+
+
+def claimed_evses(tx: Tx, *, after: uuid.UUID | None, limit: int) -> list[uuid.UUID]:
+    """EVSEs that have any claim, in order of id, after one."""
+    statement = sa.select(slot_claim.c.evse_id).distinct().order_by(slot_claim.c.evse_id).limit(limit)
+    if after is not None:
+        statement = statement.where(slot_claim.c.evse_id > after)
+    return list(tx.execute(statement).scalars())
+
+
+def prune(tx: Tx, evse_ids: Sequence[uuid.UUID], *, before: datetime) -> int:
+    """Deletes the EVSEs' claims of slots that began before an instant. Returns how many."""
+    old = sa.delete(slot_claim).where(slot_claim.c.evse_id.in_(evse_ids), slot_claim.c.slot_start < before)
+    return tx.execute(old).rowcount

@@ -1,6 +1,7 @@
 """Every SQL statement of notify."""
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -118,3 +119,23 @@ def erase(tx: Tx, user_id: uuid.UUID) -> None:
     """Deletes a user's messages."""
     for table in (notification, delivery, told):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
+
+
+def prune_deliveries(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Deletes settled deliveries made before an instant, the oldest first: ids rise in time. Returns how many."""
+    first = sa.select(delivery.c.id, delivery.c.created_at).where(delivery.c.status != "PENDING")
+    rows = tx.execute(first.order_by(delivery.c.id).limit(limit)).all()
+    ids = [row.id for row in rows if row.created_at < before]
+    if ids:
+        tx.execute(sa.delete(delivery).where(delivery.c.id.in_(ids)))
+    return len(ids)
+
+
+def prune_notifications(tx: Tx, *, read_before: datetime, unread_before: datetime, limit: int) -> int:
+    """Deletes messages of the app: read ones made before one instant, all before another. Returns how many."""
+    columns = notification.c
+    old = sa.or_(sa.and_(columns.read_at.is_not(None), columns.created_at < read_before), columns.created_at < unread_before)
+    ids = list(tx.execute(sa.select(columns.id).where(old).order_by(columns.id).limit(limit)).scalars())
+    if ids:
+        tx.execute(sa.delete(notification).where(columns.id.in_(ids)))
+    return len(ids)

@@ -1,6 +1,8 @@
 """Every SQL statement of the optimizer."""
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -113,9 +115,35 @@ def get_decision(tx: Tx, request_id: uuid.UUID) -> tuple[dict[str, Any], datetim
     return None if row is None else (row.record, row.created_at)
 
 
+@dataclass(frozen=True)
+class StoredDecision:
+    """A whole decision with what the driver needed."""
+
+    charge_request_id: uuid.UUID
+    needs: dict[str, Any]
+    record: dict[str, Any]
+    created_at: datetime
+
+
+def oldest_decisions(tx: Tx, *, limit: int) -> list[StoredDecision]:
+    """The first decisions by id, which are the oldest: ids rise in time."""
+    statement = (
+        sa.select(decision.c.charge_request_id, charge_request.c.wish, decision.c.record, decision.c.created_at)
+        .join(charge_request, charge_request.c.id == decision.c.charge_request_id)
+        .order_by(decision.c.charge_request_id)
+        .limit(limit)
+    )
+    return [StoredDecision(row.charge_request_id, row.wish, row.record, row.created_at) for row in tx.execute(statement)]
+
+
 def delete_decision(tx: Tx, request_id: uuid.UUID) -> None:
     """Forgets the whole decision on a charge request; its outcome stays with the request."""
     tx.execute(sa.delete(decision).where(decision.c.charge_request_id == request_id))
+
+
+def delete_decisions(tx: Tx, request_ids: Sequence[uuid.UUID]) -> None:
+    """Forgets many whole decisions."""
+    tx.execute(sa.delete(decision).where(decision.c.charge_request_id.in_(request_ids)))
 
 
 def shadowed_since(tx: Tx, challenger: str, since: datetime) -> tuple[int, int]:

@@ -2,10 +2,13 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from shared.errors import Conflict, Unavailable
+from shared.identity import Identity
 from shared.local_files import private_folder, write_private
 
 
@@ -95,6 +98,18 @@ def _tag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _client_by_key(connection_string: str, container: str, **options: Any) -> Any:
+    from azure.storage.blob import ContainerClient
+
+    return ContainerClient.from_connection_string(connection_string, container, **options)
+
+
+def _client_by_identity(endpoint: str, container: str, identity: Identity, **options: Any) -> Any:
+    from azure.storage.blob import ContainerClient
+
+    return ContainerClient(endpoint, container, identity.credential, **options)
+
+
 class AzureBlobs:
     """A container of Azure Blob Storage, made at first use. Short timeouts: a decision must not wait for a model."""
 
@@ -102,29 +117,31 @@ class AzureBlobs:
     """The newest version Azurite 3.37 takes; pinned so that the tests and Azure speak alike."""
 
     def __init__(self, connection_string: str, container: str) -> None:
-        self._connection_string = connection_string
-        self._container_name = container
+        """By a key; the container is made where there is none."""
+        self._makes_container = True
+        self._connect: Callable[..., Any] = partial(_client_by_key, connection_string, container)
         self._lock = threading.Lock()
         self._client: Any = None
+
+    @classmethod
+    def by_identity(cls, endpoint: str, container: str, identity: Identity) -> "AzureBlobs":
+        """By the managed identity, whose rights are the container's: it must be there."""
+        store = cls("", container)
+        store._makes_container = False
+        store._connect = partial(_client_by_identity, endpoint, container, identity)
+        return store
 
     def _container(self) -> Any:
         with self._lock:
             if self._client is None:
                 from azure.core.exceptions import ResourceExistsError
-                from azure.storage.blob import ContainerClient
 
-                client = ContainerClient.from_connection_string(
-                    self._connection_string,
-                    self._container_name,
-                    api_version=self.API_VERSION,
-                    connection_timeout=5,
-                    read_timeout=10,
-                    retry_total=1,
-                )
-                try:
-                    client.create_container()
-                except ResourceExistsError:
-                    client.get_container_properties()
+                client = self._connect(api_version=self.API_VERSION, connection_timeout=5, read_timeout=10, retry_total=1)
+                if self._makes_container:
+                    try:
+                        client.create_container()
+                    except ResourceExistsError:
+                        client.get_container_properties()
                 self._client = client
             return self._client
 

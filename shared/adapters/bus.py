@@ -3,10 +3,12 @@
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from shared.clock import Clock
 from shared.errors import Unavailable
+from shared.identity import Identity
 from shared.outbox import Message
 
 MAX_BODY_BYTES = 240 * 1024
@@ -42,6 +44,28 @@ class EmbeddedBus:
         """Nothing is open."""
 
 
+def by_connection_string(text: str) -> Callable[[], Any]:
+    """How to open a client with a key."""
+
+    def connect() -> Any:
+        from azure.servicebus import ServiceBusClient
+
+        return ServiceBusClient.from_connection_string(text, retry_total=0)
+
+    return connect
+
+
+def by_identity(namespace: str, identity: Identity) -> Callable[[], Any]:
+    """How to open a client of a namespace (`NAME.servicebus.windows.net`) by the managed identity."""
+
+    def connect() -> Any:
+        from azure.servicebus import ServiceBusClient
+
+        return ServiceBusClient(namespace, identity.credential, retry_total=0)
+
+    return connect
+
+
 class ServiceBus:
     """Azure Service Bus: one long-lived sender a queue behind one lock, no retries of its own, and a circuit breaker.
 
@@ -51,8 +75,9 @@ class ServiceBus:
 
     relays = True
 
-    def __init__(self, connection_string: str, clock: Clock, *, open_for_s: float = 5.0) -> None:
-        self._connection_string = connection_string
+    def __init__(self, connect: Callable[[], Any], clock: Clock, *, open_for_s: float = 5.0) -> None:
+        """`connect` opens a client: `by_connection_string` or `by_identity`."""
+        self._connect = connect
         self._clock = clock
         self._open_for_s = open_for_s
         self._lock = threading.Lock()
@@ -104,10 +129,8 @@ class ServiceBus:
         return refused
 
     def _sender(self, queue: str) -> Any:
-        from azure.servicebus import ServiceBusClient
-
         if self._client is None:
-            self._client = ServiceBusClient.from_connection_string(self._connection_string, retry_total=0)
+            self._client = self._connect()
         if queue not in self._senders:
             self._senders[queue] = self._client.get_queue_sender(queue)
         return self._senders[queue]

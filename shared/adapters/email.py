@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from shared.adapters.mailbox import drop
 from shared.clock import Clock
 from shared.errors import AppError, Unavailable, Undeliverable
+from shared.identity import Identity
 from shared.settings import Settings
 
 
@@ -74,10 +75,18 @@ def _attach(message: EmailMessage, attachment: Attachment) -> None:
     )
 
 
+def credential_of(key: str | Identity) -> Any:
+    """What the SDKs of Communication Services take."""
+    from azure.core.credentials import AzureKeyCredential
+
+    return key.credential if isinstance(key, Identity) else AzureKeyCredential(key)
+
+
 class CommunicationEmail:
     """Azure Communication Services. The operation is not awaited: the service keeps what it accepted."""
 
-    def __init__(self, endpoint: str, key: str, sender: str) -> None:
+    def __init__(self, endpoint: str, key: str | Identity, sender: str) -> None:
+        """By an access key, or by the managed identity."""
         self._endpoint, self._key, self._sender = endpoint, key, sender
         self._lock = threading.Lock()
         self._client: Any = None
@@ -86,10 +95,9 @@ class CommunicationEmail:
         with self._lock:
             if self._client is None:
                 from azure.communication.email import EmailClient
-                from azure.core.credentials import AzureKeyCredential
 
                 self._client = EmailClient(
-                    self._endpoint, AzureKeyCredential(self._key), retry_total=0, connection_timeout=5, read_timeout=10
+                    self._endpoint, credential_of(self._key), retry_total=0, connection_timeout=5, read_timeout=10
                 )
             return self._client
 
@@ -126,11 +134,9 @@ def refusal(error: Any) -> AppError:
     return Undeliverable(f"Communication Services answered {status}: {error.message}")
 
 
-def make_email_sender(settings: Settings, clock: Clock) -> EmailSender:
+def make_email_sender(settings: Settings, clock: Clock, identity: Identity) -> EmailSender:
     """The sender that the settings choose."""
     if settings.communication_endpoint is None:
         return MailboxEmail(settings.data_dir / "mailbox", settings.email_sender, clock)
-    if settings.communication_key is None:
-        raise ValueError("COMMUNICATION_KEY: must be set when COMMUNICATION_ENDPOINT is")
-    key = settings.communication_key.get_secret_value()
+    key = identity if settings.communication_key is None else settings.communication_key.get_secret_value()
     return CommunicationEmail(settings.communication_endpoint, key, settings.email_sender)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from shared.adapters.email import refusal
+from shared.adapters.email import credential_of, refusal
 from shared.adapters.mailbox import drop
 from shared.clock import Clock
 from shared.errors import Unavailable, Undeliverable
+from shared.identity import Identity
 from shared.settings import Settings
 
 
@@ -46,7 +47,8 @@ class CommunicationSms:
     """Azure Communication Services. `tag` carries the operation id; the service has no idempotency by our id, so a crash
     between its answer and our record may send twice."""
 
-    def __init__(self, endpoint: str, key: str, sender: str) -> None:
+    def __init__(self, endpoint: str, key: str | Identity, sender: str) -> None:
+        """By an access key, or by the managed identity."""
         self._endpoint, self._key, self._sender = endpoint, key, sender
         self._lock = threading.Lock()
         self._client: Any = None
@@ -55,10 +57,9 @@ class CommunicationSms:
         with self._lock:
             if self._client is None:
                 from azure.communication.sms import SmsClient
-                from azure.core.credentials import AzureKeyCredential
 
                 self._client = SmsClient(
-                    self._endpoint, AzureKeyCredential(self._key), retry_total=0, connection_timeout=5, read_timeout=10
+                    self._endpoint, credential_of(self._key), retry_total=0, connection_timeout=5, read_timeout=10
                 )
             return self._client
 
@@ -81,11 +82,9 @@ class CommunicationSms:
         raise Undeliverable(f"Communication Services refused the number: {result.error_message}")
 
 
-def make_sms_sender(settings: Settings, clock: Clock) -> SmsSender:
+def make_sms_sender(settings: Settings, clock: Clock, identity: Identity) -> SmsSender:
     """The sender that the settings choose."""
     if settings.communication_endpoint is None:
         return MailboxSms(settings.data_dir / "mailbox", settings.sms_sender, clock)
-    if settings.communication_key is None:
-        raise ValueError("COMMUNICATION_KEY: must be set when COMMUNICATION_ENDPOINT is")
-    key = settings.communication_key.get_secret_value()
+    key = identity if settings.communication_key is None else settings.communication_key.get_secret_value()
     return CommunicationSms(settings.communication_endpoint, key, settings.sms_sender)

@@ -11,15 +11,17 @@ from sqlalchemy.engine import Connection
 
 from shared import outbox
 from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
-from shared.adapters.bus import Bus, EmbeddedBus, ServiceBus
+from shared.adapters.bus import Bus, EmbeddedBus, ServiceBus, by_connection_string, by_identity
 from shared.adapters.email import EmailSender, make_email_sender
 from shared.adapters.oidc import OidcProvider, make_provider
 from shared.adapters.sms import SmsSender, make_sms_sender
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import Unavailable
+from shared.identity import Identity
 from shared.local_files import data_folder
 from shared.ratelimit import RateLimiter
+from shared.readiness import BLOBS, BUS, DATABASE, MESSAGES, refuse_embedded, require_ready
 from shared.settings import Settings
 from shared.tx import SYSTEM, Actor, Tx
 
@@ -39,15 +41,18 @@ class Platform:
         *,
         confirm: Callable[[Tx], None] | None = None,
         queues: Mapping[str, Sequence[str]] | None = None,
+        serves: bool = False,
     ) -> None:
         """`confirm` begins every transaction of an actor who came with a token: it raises where the session has ended or the
-        role has changed. `queues` says on which queues somebody listens to an event, by its TYPE."""
+        role has changed. `queues` says on which queues somebody listens to an event, by its TYPE. What `serves` people needs
+        everything that its ENVIRONMENT asks for; a command needs the parts that it uses."""
         self.settings = settings or Settings()
         self.clock: Clock = clock or SystemClock()
         self.on_message: Callable[[], None] | None = None
         """Called after a commit that put messages in the outbox; devhost wakes its delivery by it."""
         self._confirm = confirm
         self._queues = queues or {}
+        self._serves = serves
         self._relay = _Relay(self)
         self._checked = False
 
@@ -55,33 +60,52 @@ class Platform:
     def database(self) -> Database:
         """The database; its revision is checked at first use."""
         if self.settings.database_url is None:
+            refuse_embedded(self.settings, DATABASE)
             # SQLite gives the files beside the database the database's own rights.
             (data_folder(self.settings.data_dir) / "evcharging.db").touch(mode=0o600)
-        return Database(self.settings.database_address, pool_size=self.settings.database_pool_size)
+        token = self.identity.database_token if self.settings.database_auth == "entra" else None
+        return Database(self.settings.database_address, pool_size=self.settings.database_pool_size, token=token)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The process's managed identity; it asks for a token when a part needs one."""
+        return Identity(self.settings.azure_client_id)
 
     @cached_property
     def bus(self) -> Bus:
         """Service Bus, or the embedded one."""
-        if self.settings.servicebus_connection_string is None:
-            return EmbeddedBus()
-        return ServiceBus(self.settings.servicebus_connection_string.get_secret_value(), self.clock)
+        if self.settings.servicebus_namespace is not None:
+            return ServiceBus(by_identity(self.settings.servicebus_namespace, self.identity), self.clock)
+        if self.settings.servicebus is not None:
+            return ServiceBus(by_connection_string(self.settings.servicebus.get_secret_value()), self.clock)
+        refuse_embedded(self.settings, BUS)
+        return EmbeddedBus()
 
     @cached_property
     def blobs(self) -> BlobStore:
         """Blob Storage, or a folder."""
-        if self.settings.blob_connection_string is None:
-            return FolderBlobs(self.settings.data_dir / "blobs")
-        return AzureBlobs(self.settings.blob_connection_string.get_secret_value(), self.settings.blob_container)
+        if self.settings.blob_endpoint is not None:
+            return AzureBlobs.by_identity(self.settings.blob_endpoint, self.settings.blob_container, self.identity)
+        if self.settings.blob_connection_string is not None:
+            return AzureBlobs(self.settings.blob_connection_string.get_secret_value(), self.settings.blob_container)
+        refuse_embedded(self.settings, BLOBS)
+        return FolderBlobs(self.settings.data_dir / "blobs")
 
     @cached_property
     def email(self) -> EmailSender:
         """Communication Services e-mail, or the mailbox."""
-        return make_email_sender(self.settings, self.clock)
+        self._refuse_mailbox()
+        return make_email_sender(self.settings, self.clock, self.identity)
 
     @cached_property
     def sms(self) -> SmsSender:
         """Communication Services SMS, or the mailbox."""
-        return make_sms_sender(self.settings, self.clock)
+        self._refuse_mailbox()
+        return make_sms_sender(self.settings, self.clock, self.identity)
+
+    def _refuse_mailbox(self) -> None:
+        if self.settings.communication_endpoint is None:
+            refuse_embedded(self.settings, MESSAGES)
 
     @cached_property
     def limits(self) -> RateLimiter:
@@ -94,10 +118,13 @@ class Platform:
         return make_provider(self.settings, self.clock)
 
     def check_revision(self) -> None:
-        """Refuses to work on a database whose revision this code may not run on. Once a process."""
+        """Refuses to work where something is not set that must be, and on a database whose revision this code may not run
+        on. Once a process."""
         if not self._checked:
             from shared.revision import require_compatible
 
+            if self._serves:
+                require_ready(self.settings)
             require_compatible(self.database)
             self._checked = True
 

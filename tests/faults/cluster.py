@@ -110,7 +110,7 @@ class Cluster:
             settings = {
                 "DATABASE_URL": self.database.create("faults"),
                 "BLOB_CONNECTION_STRING": self.blobs.connection_string,
-                "SERVICEBUS_CONNECTION_STRING": self.broker.connection_string,
+                "SERVICEBUS": self.broker.connection_string,
                 "COMMUNICATION_ENDPOINT": self.communication.endpoint,
                 "COMMUNICATION_KEY": self.communication.key,
                 "JWT_SECRET": SECRET,

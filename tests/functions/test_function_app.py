@@ -69,7 +69,7 @@ def test_every_name_trigger_queue_and_schedule() -> None:
     assert {name: described(name)["route"] for name in HTTP} == HTTP
     assert {name: described(name)["schedule"] for name in TIMERS} == TIMERS
     assert {name: described(name)["queueName"] for name in QUEUES | KEEPERS} == QUEUES | KEEPERS
-    assert {described(name)["connection"] for name in QUEUES | KEEPERS} == {"SERVICEBUS_CONNECTION_STRING"}
+    assert {described(name)["connection"] for name in QUEUES | KEEPERS} == {"SERVICEBUS"}
     assert {described(name)["authLevel"] for name in HTTP} == {func.AuthLevel.ANONYMOUS}, "our own tokens decide"
     assert set(QUEUES.values()) == set(outbox.QUEUES)
 
@@ -86,7 +86,7 @@ def test_host_json_and_its_companions_are_what_core_tools_expects() -> None:
     assert host["extensions"]["http"]["routePrefix"] == API.strip("/")
     settings = json.loads((ROOT / "local.settings.json.example").read_text())
     assert settings["Values"]["FUNCTIONS_WORKER_RUNTIME"] == "python"
-    assert "SERVICEBUS_CONNECTION_STRING" in settings["Values"]
+    assert "SERVICEBUS" in settings["Values"]
     ignored = (ROOT / ".funcignore").read_text().split()
     assert {".venv", "tests/", "training/", "devhost/"} <= set(ignored)
     assert "azure-functions" in (ROOT / "requirements.txt").read_text()
@@ -97,6 +97,7 @@ def test_importing_needs_no_environment_and_loads_neither_sdk_nor_numpy() -> Non
         "azure.servicebus",
         "azure.storage",
         "azure.communication",
+        "azure.identity",
         "azure.monitor",
         "stripe",
         "authlib",

@@ -156,7 +156,7 @@ def test_an_unknown_queue_is_not_found(sdk: ServiceBusClient) -> None:
 @pytest.fixture
 def bussed(servicebus: ServiceBusBroker, tmp_path: Path, clock: ManualClock) -> Iterator[Platform]:
     """A platform whose outbox leaves by the broker."""
-    settings = Settings(data_dir=tmp_path / "data", servicebus_connection_string=servicebus.connection_string, message_hold_s=0)
+    settings = Settings(data_dir=tmp_path / "data", servicebus=servicebus.connection_string, message_hold_s=0)
     platform = make_platform(settings, clock)
     upgrade(platform.database)
     yield platform

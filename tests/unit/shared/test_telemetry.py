@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from functions.optimizer.models.manifest import challenger_path
 from shared.clock import ManualClock
+from shared.identity import Identity
 from shared.settings import Settings
 from shared.telemetry import JsonFormatter, invocation, invocation_id, quieten, start
 from tests.support import policies
@@ -83,7 +84,7 @@ def test_invocations_nest() -> None:
 
 def test_without_a_connection_string_nothing_is_sent_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APPLICATIONINSIGHTS_CONNECTION_STRING", raising=False)
-    assert start(Settings()) is False
+    assert start(Settings(), Identity()) is None
 
 
 def test_libraries_that_tell_of_every_call_are_quiet_at_any_level() -> None:
@@ -92,7 +93,7 @@ def test_libraries_that_tell_of_every_call_are_quiet_at_any_level() -> None:
     before = root.level
     try:
         for level, of_libraries in (("INFO", logging.WARNING), ("ERROR", logging.ERROR)):
-            start(Settings(log_level=level))
+            start(Settings(log_level=level), Identity())
             assert root.level == logging.getLevelNamesMapping()[level]
             for name in ("azure", "urllib3", "alembic"):
                 assert logging.getLogger(f"{name}.core").getEffectiveLevel() == of_libraries
