@@ -34,6 +34,7 @@ RETENTION: dict[str, Pruned | Kept] = {
     "booking_request": RECORD,
     "charge_request": RECORD,
     "charging_session": RECORD,
+    "claim_grid": Kept("since when slots are claimed as they are: a row"),
     "connector": CATALOGUE,
     "consent": PERSON,
     "decision": Pruned("export_decisions", "DECISION_DAYS"),
