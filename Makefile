@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 DATA_DIR ?= .data
 DATA ?= $(or $(EVCHARGING_DATA),../shared/data)
 TRAINING := .data/training
-export PORT DATA_DIR STACK CITY DAYS EMAIL
+export PORT DATA_DIR STACK CITY DAYS EMAIL API
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean
+.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean web
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -21,7 +21,11 @@ help: ## list the commands
 
 run: $(VENV)/run.stamp ## start the platform with its demo city on 127.0.0.1:7071 (CITY=DIR, STACK=full, PORT, DATA_DIR)
 	@if [ "$(STACK)" = full ]; then $(MAKE) --no-print-directory $(VENV)/stack.stamp && $(BIN)/python -m devhost.stack.install || exit 1; fi
+	@$(BIN)/python -m devhost.web build
 	@exec $(BIN)/python -m devhost.run
+
+web: $(VENV)/run.stamp ## the web application's dev server on 127.0.0.1:5150, over the API of a make run beside it (API=http://127.0.0.1:7071)
+	@$(BIN)/python -m devhost.web dev
 
 demo: $(VENV)/run.stamp ## show one charge request from wish to confirmation; with CITY=DIR replay a real day of it (DAYS=4: four laid on one)
 	@$(BIN)/python -m devhost.demo
@@ -46,6 +50,8 @@ reset: ## empty DATA_DIR: database, blobs, mailbox, keys
 
 test: $(VENV)/dev.stamp $(INFRA)/made.stamp ## run every test against the real components (COVERAGE=1: with coverage, held to its floor)
 	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m devhost.web test
+	@$(BIN)/python -m devhost.web build
 	@$(BIN)/pytest -n 2 --dist loadfile -q $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
 fuzz: $(VENV)/dev.stamp ## what schemathesis makes of the OpenAPI document, for every role, new each time (FUZZ=100 requests a kind)
@@ -63,8 +69,7 @@ openapi: $(VENV)/dev.stamp ## write openapi.json, the API's contract as it is co
 	@$(BIN)/python -m devhost.contract write
 
 client: $(VENV)/dev.stamp ## write the TypeScript types of openapi.json into web/src/api/schema.d.ts
-	@$(BIN)/python -m devhost.stack.install node
-	@mkdir -p web/src/api && node_modules/.bin/openapi-typescript openapi.json -o web/src/api/schema.d.ts
+	@$(BIN)/python -m devhost.web client
 
 lint: $(VENV)/dev.stamp ## ruff, codespell and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/mypy
@@ -128,7 +133,7 @@ requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*
 	$(BIN)/pip-compile -q --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate -o $$name.txt $$name.in; done
 
 clean: ## delete the virtual environment, node_modules and caches; DATA_DIR stays
-	@rm -rf $(VENV) $(INFRA) node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(INFRA) node_modules web/node_modules web/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.process import make_platform, sentence_of
 from cities.__main__ import print_report
-from devhost.replay.seed import DEMO, Seeded, seed
+from devhost import web
+from devhost.replay.seed import DEMO, Seeded, read_mark, seed
 from shared import telemetry
 from shared.errors import AppError
 from shared.local_files import data_folder, kept_key
@@ -82,9 +83,17 @@ def _seed(platform: Platform, city: Path | None) -> Seeded:
     return seeded
 
 
+def _is_demo(data_dir: Path, city: Path | None) -> bool:
+    """Whether the city is, or will be, the generated one."""
+    known = read_mark(data_dir)
+    return city is None if known is None else known.generated
+
+
 def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
     api = f"{host_url}/api/v1"
     console.print(f"\n[bold]evcharging[/bold] runs: {seeded.name}, {seeded.locations} locations, {seeded.evses} EVSEs")
+    if web.built():
+        console.print(f"  Application {host_url}/")
     console.print(f"  API docs    {api}/docs")
     console.print(f"  Inside      {host_url}/dev   mailbox, queues, dead letters, sweeps, timers")
     console.print(
@@ -137,11 +146,11 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             stack_settings = _stack_settings(stack, kind, data_dir)
-            own_settings = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir}
+            own_settings = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir, "demo": _is_demo(data_dir, city)}
             settings = Settings.model_validate(own_settings | {name.lower(): value for name, value in stack_settings.items()})
             from devhost.host.server import Host
 
-            host = Host(make_platform(settings), port=port)
+            host = Host(make_platform(settings), port=port, site=web.built())
             host.prepare()
             seeded = _seed(host.platform, city)
             host.serve_in_thread()

@@ -3,10 +3,12 @@
 import os
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.migrate import upgrade
 from app.process import use_platform
@@ -14,6 +16,7 @@ from app.ship import ship
 from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
 from devhost.host.discovery import Triggers, discover
 from devhost.host.pages import dev_router, front_router
+from devhost.host.site import Site
 from devhost.host.timers import Timers
 from shared.platform import Platform
 
@@ -45,10 +48,10 @@ def allowed_hosts() -> frozenset[str]:
 
 
 class Host:
-    """Brings a platform up and down. `api` is the ASGI app with the /dev pages."""
+    """Brings a platform up and down. `site` is the folder of the built web application, None where there is none."""
 
-    def __init__(self, platform: Platform, *, port: int) -> None:
-        self.platform, self.port = platform, port
+    def __init__(self, platform: Platform, *, port: int, site: Path | None = None) -> None:
+        self.platform, self.port, self._site = platform, port, site
         discovered = triggers()
         self.timers = Timers(discovered.timers, platform.clock)
         self.delivery: EmbeddedDelivery | ServiceBusDelivery = make_delivery(platform, discovered.queues)
@@ -75,10 +78,14 @@ class Host:
         app.include_router(dev_router(self.platform, self.timers))
         return app
 
+    def served(self) -> ASGIApp:
+        """What is served: the API with the /dev pages and, where it is built, the web application."""
+        return self.app() if self._site is None else Site(self.app(), self._site, tile_url=self.platform.settings.tile_url)
+
     def serve_in_thread(self) -> None:
         """Serves HTTP in the background and returns once it answers."""
         config = uvicorn.Config(
-            self.app(),
+            self.served(),
             host="127.0.0.1",
             port=self.port,
             log_config=None,

@@ -1,0 +1,46 @@
+"""The real devhost with its demo city, the built application, and one chromium for all journeys of a file."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from app.process import make_platform
+from devhost import web
+from devhost.host.server import Host, free_port
+from devhost.replay.seed import seed
+from shared.settings import Settings
+from tests.ui.person import Application
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's chromium, without a window."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("chromium is not on this machine: apt-get install -y chromium fonts-noto-core")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Application]:
+    """The platform on a fresh folder, served with the application that stands in web/dist."""
+    site = web.built()
+    if site is None:
+        pytest.skip("web/dist is not there: python -m devhost.web build")
+    data: Path = tmp_path_factory.mktemp("ui") / "data"
+    port = free_port()
+    platform = make_platform(Settings(data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True))
+    host = Host(platform, port=port, site=site)
+    host.prepare()
+    seeded, _ = seed(platform, city=None, progress=lambda *_: None)
+    host.serve_in_thread()
+    host.delivery.start()
+    host.timers.start()
+    yield Application(host, seeded, chromium)
+    host.stop()

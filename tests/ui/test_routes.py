@@ -1,0 +1,43 @@
+"""Every route once on the demo city: its heading, axe without a word, nothing cut off; width, theme and language in turn."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ui.person import PHONE, WIDE, Application, Person
+
+STRANGERS = ("/", "/stations", "/sign-in", "/register", "/forgot", "/nowhere")
+DRIVERS = ("/", "/stations", "/bookings", "/inbox", "/me", "/me/vehicles", "/me/security", "/me/data")
+LANGUAGES = ("en-GB", "de-DE", "ta-IN", "hi-IN")
+
+
+@pytest.fixture(scope="module", params=[(PHONE, "light", "de-DE"), (WIDE, "dark", "ta-IN")], ids=["phone", "wide"])
+def driver(request: pytest.FixtureRequest, application: Application) -> Iterator[Person]:
+    """The demo driver, once a width."""
+    size, theme, language = request.param
+    with application.person(size=size, theme=theme, language=language) as person:
+        yield person
+
+
+@pytest.mark.parametrize("path", DRIVERS)
+def test_a_drivers_page_is_whole(driver: Person, path: str) -> None:
+    driver.visit(path)
+    assert driver.flaws() == []
+
+
+def test_a_place_is_whole(driver: Person) -> None:
+    driver.visit("/stations")
+    driver.page.locator("a.card").first.click()
+    driver.page.locator(".slots").wait_for()
+    assert driver.flaws() == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_strangers_pages_are_whole_in_every_language(application: Application, language: str) -> None:
+    index = LANGUAGES.index(language)
+    size = (320, 700) if index % 2 else WIDE
+    with application.person(None, size=size, theme="dark" if index > 1 else "light", language=language) as person:
+        for path in STRANGERS:
+            person.visit(path)
+            assert person.flaws() == [], path
+            assert person.page.locator("html").get_attribute("lang") == language[:2]
