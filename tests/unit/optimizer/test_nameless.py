@@ -14,9 +14,8 @@ COLUMNS = ("pool", "start", "length", "begin_min", "wait_min", "price", "km", "d
 
 def stored(**needs: Any) -> StoredDecision:
     record = {"candidates": {name: [1] for name in COLUMNS} | {"terms": {"wait": [1], "distance": [1]}}, "shadow": None}
-    return StoredDecision(
-        uuid.uuid4(), {"latitude": 52.0912, "longitude": 5.1234} | needs, record, datetime(2026, 3, 2, tzinfo=UTC)
-    )
+    at, places = datetime(2026, 3, 2, tzinfo=UTC), {"latitude": 52.0912, "longitude": 5.1234}
+    return StoredDecision(uuid.uuid4(), places | needs, record, at)
 
 
 @pytest.mark.parametrize(
