@@ -11,15 +11,16 @@ from itertools import groupby
 from typing import Any
 
 from functions.optimizer import repository
-from functions.optimizer.privacy import ORIGIN_DIGITS
+from functions.optimizer.privacy import ORIGIN_DIGITS, PLACES
 from functions.optimizer.repository import StoredDecision
 from shared.platform import Platform
 from shared.tx import Tx
 
 BATCH = 500
 FOLDER = "exports/decisions"
-REVEALING = frozenset({"km", "duration_min", "cost"})
-"""Columns of the candidates that hold the distance to known places: three of them would give the origin away."""
+REVEALING = frozenset({"km", "duration_min", "cost", "begin_min"})
+"""Columns of the candidates that hold the distance to known places, or the minute of arrival there: three of them would give
+the origin away."""
 
 
 def export_decisions(platform: Platform) -> int:
@@ -55,10 +56,12 @@ def lines_of(decisions: Sequence[StoredDecision]) -> bytes:
 
 
 def nameless(stored: StoredDecision) -> dict[str, Any]:
-    """A decision without who asked: no ids of theirs, an origin of some 10 km, and no distances to places that are known."""
+    """A decision without who asked: no ids of theirs, an origin and a destination of some 10 km, and no distances to places
+    that are known."""
     needs, record = copy.deepcopy(stored.needs), copy.deepcopy(stored.record)
-    for name in ("latitude", "longitude"):
-        needs[name] = round(needs[name], ORIGIN_DIGITS)
+    for name in PLACES:
+        if needs.get(name) is not None:
+            needs[name] = round(needs[name], ORIGIN_DIGITS)
     candidates = {name: column for name, column in record["candidates"].items() if name not in REVEALING}
     candidates["terms"] = {name: term for name, term in candidates["terms"].items() if name in ("wait", "price")}
     shadow = record["shadow"] and {name: value for name, value in record["shadow"].items() if name != "cost"}
