@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -22,6 +23,9 @@ from tests.support import declared_errors
 from tests.support.world import World
 
 pytest_plugins = ["tests.support.stack_fixtures"]
+# A machine that is busy with other things is no fault of the code.
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 DATABASE = "evcharging.db"
 MONDAY_EIGHT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
