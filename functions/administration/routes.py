@@ -16,7 +16,7 @@ from shared import audit
 from shared.errors import Conflict, Invalid
 from shared.web.call import Admin
 from shared.web.failures import errors
-from shared.web.fields import Instant
+from shared.web.fields import Instant, by_either_name
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 audit_router = APIRouter(prefix="/accounts", tags=["accounts"])
@@ -33,15 +33,18 @@ def list_audit_entries(
     action: Annotated[Word, Query(description="A whole action, or a prefix that ends in a dot: `location.`")] = None,
     object_type: Word = None,
     object_id: uuid.UUID | None = None,
-    since: Instant | None = None,
-    until: Instant | None = None,
+    from_: Annotated[Instant | None, Query(alias="from")] = None,
+    to: Instant | None = None,
+    since: Annotated[Instant | None, Query(deprecated=True, description="`from` by its old name")] = None,
+    until: Annotated[Instant | None, Query(deprecated=True, description="`to` by its old name")] = None,
     cursor: Cursor = None,
     limit: PageSize = 20,
 ) -> Page[AuditEntry]:
-    """What owners and administrators did, newest first. All filters given must hold; the span is [since, until)."""
-    if since is not None and until is not None and until <= since:
-        raise Invalid.one("until", "must be after since")
-    filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, since, until)
+    """What owners and administrators did, newest first. All filters given must hold; the span is [from, to)."""
+    begin, end = by_either_name("from", from_, "since", since), by_either_name("to", to, "until", until)
+    if begin is not None and end is not None and end <= begin:
+        raise Invalid.one("to", "must be after from")
+    filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, begin, end)
     entries = call.read(lambda tx: audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1))
     return page(entries, limit, AuditEntry.model_validate)
 

@@ -213,7 +213,7 @@ def block_time(
     """Takes an EVSE or the whole location out of booking for a time. Bookings then are listed first (409)."""
     return created(
         call,
-        lambda tx: BlockedTimeMade.of(
+        lambda tx: BlockedTimeMade.of_edit(
             *service.block_time(tx=tx, location_id=location_id, block_in=block_in, if_match=if_match, confirmation=confirmation)
         ),
     )
@@ -229,7 +229,7 @@ def list_blocked_times(
             tx=tx, location_id=location_id, past=past, after=cursor_id(cursor), limit=limit + 1
         )
     )
-    return page(blocked_times, limit, BlockedTimeOut.model_validate)
+    return page(blocked_times, limit, BlockedTimeOut.of)
 
 
 @router.delete(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from functions.booking.schemas import Period
 from functions.stations.domain import BlockedTime, BookingTerms, Evse, Location, Photo, Submission, TariffPeriod
 from functions.stations.enums import AccessMethod
 from functions.stations.opening import Hours
@@ -89,19 +90,37 @@ class BookingTermsPut(BookingTerms):
     _clean = field_validator("booking_terms_url", mode="before")(clean_texts)
 
 
+class PeriodIn(Input):
+    """A period."""
+
+    start: Instant = Field(examples=["2026-03-09T08:00:00Z"])
+    end: Instant = Field(examples=["2026-03-09T12:00:00Z"])
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("end: must be after start")
+        return self
+
+
 class BlockedTimeCreate(Input):
     """A time out of booking; every slot of five minutes that it touches is blocked."""
 
     evse_id: uuid.UUID | None = Field(None, description="Unset: the whole location")
-    period_begin: Instant = Field(examples=["2026-03-09T08:00:00Z"])
-    period_end: Instant = Field(examples=["2026-03-09T12:00:00Z"])
+    period: PeriodIn
     reason: Annotated[Text, Field(examples=["Yearly inspection"])]
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.period_end <= self.period_begin:
-            raise ValueError("period_end: must be after period_begin")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _by_old_names(cls, value: Any) -> Any:
+        """`period_begin` and `period_end`, as a period was spelled once."""
+        old = {"period_begin": "start", "period_end": "end"}
+        if not isinstance(value, dict) or not old.keys() & value.keys():
+            return value
+        if "period" in value:
+            raise ValueError("period: period_begin and period_end are its old names; send one of them")
+        rest = {name: item for name, item in value.items() if name not in old}
+        return rest | {"period": {new: value[name] for name, new in old.items() if name in value}}
 
 
 class BlockedTimeOut(Output):
@@ -109,9 +128,19 @@ class BlockedTimeOut(Output):
 
     id: uuid.UUID
     evse_id: uuid.UUID | None
-    period_begin: datetime
-    period_end: datetime
+    period: Period
     reason: str
+
+    @classmethod
+    def of(cls, blocked_time: BlockedTime) -> Self:
+        """The answer for a blocked time."""
+        return cls(**cls.members_of(blocked_time))
+
+    @staticmethod
+    def members_of(blocked_time: BlockedTime) -> dict[str, Any]:
+        """Its fields."""
+        period = Period(start=blocked_time.period_begin, end=blocked_time.period_end)
+        return {"id": blocked_time.id, "evse_id": blocked_time.evse_id, "period": period, "reason": blocked_time.reason}
 
 
 class BlockedTimeMade(BlockedTimeOut):
@@ -120,9 +149,9 @@ class BlockedTimeMade(BlockedTimeOut):
     etag: str
 
     @classmethod
-    def of(cls, location: Location, blocked_time: BlockedTime) -> Self:
+    def of_edit(cls, location: Location, blocked_time: BlockedTime) -> Self:
         """The answer of an edit."""
-        return cls(**vars(blocked_time), etag=etag_of(location.version))
+        return cls(**cls.members_of(blocked_time), etag=etag_of(location.version))
 
 
 class PhotoOut(Output):

@@ -325,7 +325,7 @@ def block_time(
     *, tx: Tx, location_id: uuid.UUID, block_in: BlockedTimeCreate, if_match: str | None, confirmation: str | None = None
 ) -> tuple[Location, BlockedTime]:
     """Takes an EVSE, or the whole location, out of booking for a time. Bookings then are displaced."""
-    blocked_time = BlockedTime(new_id(), block_in.evse_id, block_in.period_begin, block_in.period_end, block_in.reason)
+    blocked_time = BlockedTime(new_id(), block_in.evse_id, block_in.period.start, block_in.period.end, block_in.reason)
 
     def change(location: Location) -> None:
         if blocked_time.evse_id is not None:
@@ -334,9 +334,9 @@ def block_time(
             except NotFound as error:
                 raise Invalid.one("evse_id", error.detail) from error
         if blocked_time.period_end <= tx.now:
-            raise Invalid.one("period_end", f"must be in the future: it is {tx.now.isoformat(timespec='seconds')}")
+            raise Invalid.one("period.end", f"must be in the future: it is {tx.now.isoformat(timespec='seconds')}")
         if blocked_time.period_end - max(blocked_time.period_begin, tx.now) > FURTHEST_BLOCK:
-            raise Invalid.one("period_end", "may be at most 366 days after period_begin; remove the EVSE instead")
+            raise Invalid.one("period.end", "may be at most 366 days after its start; remove the EVSE instead")
         if len(location.blocked) >= MAX_BLOCKED_TIMES:
             raise Conflict(f"{location.name} has {MAX_BLOCKED_TIMES} blocked times that have not ended, which is the most")
         stations.add_blocked_time(tx=tx, location_id=location.id, blocked_time=blocked_time)

@@ -10,7 +10,7 @@ from functions.stations.enums import ConnectorType
 from functions.stations.schemas import Availability, LocationSummary, NearbyQuery
 from shared.errors import Invalid
 from shared.web.call import Public, limited
-from shared.web.fields import Instant
+from shared.web.fields import Instant, by_either_name
 from shared.web.pagination import Page, PageSize, decode_cursor, encode_cursor
 
 router = APIRouter(prefix="/stations", tags=["stations"])
@@ -30,25 +30,27 @@ def search_locations(
     radius_km: Annotated[float, Query(gt=0, le=200, allow_inf_nan=False)] = 10,
     connector: ConnectorType | None = None,
     min_power_kw: Annotated[float, Query(ge=0, le=4000, allow_inf_nan=False)] = 0,
-    free_from: Instant | None = None,
-    free_until: Instant | None = None,
+    from_: Annotated[Instant | None, Query(alias="from", description="With a place over the whole period from here")] = None,
+    to: Annotated[Instant | None, Query(description="to here")] = None,
+    free_from: Annotated[Instant | None, Query(deprecated=True, description="`from` by its old name")] = None,
+    free_until: Annotated[Instant | None, Query(deprecated=True, description="`to` by its old name")] = None,
     p_free_at: Annotated[
         Instant | None, Query(description="With the chance that a point is free then; within the coming hour")
     ] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: PageSize = 20,
 ) -> Page[LocationSummary]:
-    """Approved locations, nearest to `latitude` and `longitude` first, which it takes both; with `free_from` and `free_until`
-    those with a place over the whole period."""
+    """Approved locations, nearest to `latitude` and `longitude` first; with `from` and `to` those with a place over the whole
+    period. Both of each pair are needed."""
     after = decode_cursor(cursor, float, uuid.UUID) if cursor else None
     query = NearbyQuery(
-        latitude=_by_either_name("latitude", latitude, "lat", lat),
-        longitude=_by_either_name("longitude", longitude, "lon", lon),
+        latitude=_needed("latitude", by_either_name("latitude", latitude, "lat", lat)),
+        longitude=_needed("longitude", by_either_name("longitude", longitude, "lon", lon)),
         radius_km=radius_km,
         connector=connector,
         min_power_kw=min_power_kw,
-        free_from=free_from,
-        free_until=free_until,
+        begin=by_either_name("from", from_, "free_from", free_from),
+        end=by_either_name("to", to, "free_until", free_until),
         p_free_at=p_free_at,
     )
     items, position = call.read(lambda tx: service.search(tx=tx, query=query, after=after, limit=limit))
@@ -56,10 +58,7 @@ def search_locations(
     return Page(items=items, next_cursor=more)
 
 
-def _by_either_name(name: str, value: float | None, old_name: str, old_value: float | None) -> float:
-    if value is not None and old_value is not None:
-        raise Invalid.one(old_name, f"is the old name of {name}; send one of them")
-    coordinate = value if value is not None else old_value
+def _needed(name: str, coordinate: float | None) -> float:
     if coordinate is None:
         raise Invalid.one(name, "is needed: degrees, such as 52.09")
     return coordinate

@@ -62,15 +62,15 @@ def search(
 ) -> tuple[list[LocationSummary], tuple[float, uuid.UUID] | None]:
     """A page of the nearest approved locations and the position to go on from, None at the end."""
     period = None
-    if (query.free_from is None) != (query.free_until is None):
-        missing = "free_until" if query.free_until is None else "free_from"
+    if (query.begin is None) != (query.end is None):
+        missing = "to" if query.end is None else "from"
         raise Invalid.one(missing, "must be given with the other end of the period")
-    if query.free_from is not None and query.free_until is not None:
-        period = (slot_of(query.free_from), slot_after(query.free_until))
-        if query.free_until <= query.free_from:
-            raise Invalid.one("free_until", "must be after free_from")
-        if query.free_until - query.free_from > MAX_RANGE:
-            raise Invalid.one("free_until", "may be at most 7 days after free_from")
+    if query.begin is not None and query.end is not None:
+        period = (slot_of(query.begin), slot_after(query.end))
+        if query.end <= query.begin:
+            raise Invalid.one("to", "must be after from")
+        if query.end - query.begin > MAX_RANGE:
+            raise Invalid.one("to", "may be at most 7 days after from")
     if query.p_free_at is not None:
         forecasts.check_instant(tx=tx, at=query.p_free_at, field="p_free_at")
     items: list[LocationSummary] = []

@@ -274,6 +274,6 @@ class NearbyQuery(Input):
     radius_km: float = Field(10, gt=0, le=200)
     connector: ConnectorType | None = None
     min_power_kw: float = Field(0, ge=0, le=4000)
-    free_from: datetime | None = None
-    free_until: datetime | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
     p_free_at: datetime | None = None

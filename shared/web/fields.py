@@ -26,6 +26,8 @@ from pydantic import (
     field_validator,
 )
 
+from shared.errors import Invalid
+
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CONTROL = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -175,3 +177,10 @@ class Output(BaseModel):
     """An answer."""
 
     model_config = ConfigDict(from_attributes=True)
+
+
+def by_either_name(name: str, value: T | None, old_name: str, old_value: T | None) -> T | None:
+    """A query parameter that had another name once. Raises Invalid where both are sent."""
+    if value is not None and old_value is not None:
+        raise Invalid.one(old_name, f"is the old name of {name}; send one of them")
+    return value if value is not None else old_value

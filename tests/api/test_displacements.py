@@ -310,7 +310,7 @@ def test_the_optimizer_counts_an_evse_that_is_blocked_and_charging_once(world: W
         radius_km=None,
     )
     around = world.platform.read(lambda tx: surroundings_of(tx, needs))
-    assert around.occupancy.taken()[0, 0, :8].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert around.occupancy.taken()[0, 0, :20].tolist() == [1] * 18 + [0] * 2, "from 8:00 to 9:30"
 
 
 def test_a_fault_is_no_part_of_an_edit(world: World, owner: Person) -> None:
@@ -508,18 +508,22 @@ def test_an_early_start_does_not_run_through_a_blocked_time(world: World, owner:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"period_end": f"{MONDAY}T11:00:00Z"}, "period_end"),
-        ({"period_begin": "2026-03-01T12:00:00Z", "period_end": "2026-03-01T13:00:00Z"}, "period_end"),
-        ({"period_end": "2028-03-01T13:00:00Z"}, "period_end"),
-        ({"period_begin": "2026-03-02T12:00:00"}, "period_begin"),
+        ({"end": f"{MONDAY}T11:00:00Z"}, "period"),
+        ({"start": "2026-03-01T12:00:00Z", "end": "2026-03-01T13:00:00Z"}, "period.end"),
+        ({"end": "2028-03-01T13:00:00Z"}, "period.end"),
+        ({"start": "2026-03-02T12:00:00"}, "period.start"),
         ({"evse_id": "0193a1b2-0000-7000-8000-000000000000"}, "evse_id"),
         ({"reason": ""}, "reason"),
         ({"reason": "two\nlines"}, "reason"),
+        ({"period_end": f"{MONDAY}T13:00:00Z"}, "period"),
     ],
 )
 def test_bad_blocked_times_name_the_field(world: World, owner: Person, changes: dict[str, Any], field: str) -> None:
     place = world.location()
-    block = {"period_begin": f"{MONDAY}T12:00:00Z", "period_end": f"{MONDAY}T13:00:00Z", "reason": "Inspection"} | changes
+    period = {"start": f"{MONDAY}T12:00:00Z", "end": f"{MONDAY}T13:00:00Z"}
+    period |= {name: value for name, value in changes.items() if name in period}
+    rest = {name: value for name, value in changes.items() if name not in period}
+    block = {"period": period, "reason": "Inspection"} | rest
     answer = owner.post(f"/stations/locations/{place}/blocked-times", block, if_match="*")
     assert answer.status_code == 422, answer.text
     assert field in answer.json()["errors"][0]["field"] + answer.json()["detail"]
@@ -546,7 +550,7 @@ def test_blocked_times_are_listed_by_page_and_with_the_past(world: World, owner:
     running = owner.get(path).json()["items"][0]
     assert owner.delete(f"{path}/{running['id']}", if_match="*").status_code == 200
     ended = owner.get(path, past=True).json()["items"][1]
-    assert ended["period_end"] == (now + timedelta(minutes=25)).isoformat().replace("+00:00", "Z"), "it ends now and is kept"
+    assert ended["period"]["end"] == (now + timedelta(minutes=25)).isoformat().replace("+00:00", "Z"), "it ends now and is kept"
 
 
 def test_a_plan_lists_nothing_where_all_can_stay(world: World, owner: Person) -> None:

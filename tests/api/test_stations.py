@@ -201,7 +201,7 @@ def test_search_for_a_free_period_leaves_out_full_and_closed_places(world: World
     world.location(name="closed", hours=open_late)
     world.user().book(full, "10:00")
     world.user().book(free, "10:30")
-    found = search(world, free_from="2026-03-02T10:00:00Z", free_until="2026-03-02T11:00:00Z")
+    found = search(world, **{"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T11:00:00Z"})
     assert [(item["name"], item["pools"][0]["free"]) for item in found] == [("free", 1)]
     later = search(world, free_from="2026-03-02T11:00:00Z", free_until="2026-03-02T12:00:00Z")
     assert {item["name"] for item in later} == {"full", "free", "closed"}
@@ -217,8 +217,10 @@ def test_search_for_a_free_period_leaves_out_full_and_closed_places(world: World
         ({"connector": "X"}, "connector"),
         ({"limit": 101}, "limit"),
         ({"free_from": "2026-03-02T10:00:00"}, "free_from"),
-        ({"free_from": "2026-03-02T10:00:00Z", "free_until": "2026-03-02T09:00:00Z"}, "free_until"),
-        ({"free_from": "2026-03-02T10:00:00Z"}, "free_until"),
+        ({"from": "2026-03-02T10:00:00Z", "to": "2026-03-02T09:00:00Z"}, "to"),
+        ({"free_from": "2026-03-02T10:00:00Z", "free_until": "2026-03-02T09:00:00Z"}, "to"),
+        ({"from": "2026-03-02T10:00:00Z", "free_from": "2026-03-02T10:00:00Z"}, "free_from"),
+        ({"from": "2026-03-02T10:00:00Z"}, "to"),
     ],
 )
 def test_bad_searches_name_the_field(world: World, params: dict[str, Any], field: str) -> None:
@@ -269,4 +271,4 @@ def test_a_place_is_named_by_latitude_and_longitude_and_by_the_old_names_still(w
         refused = search(**params)
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field), params
     parameters = world.client.get(f"{API}/openapi.json").json()["paths"][f"{API}/stations/locations"]["get"]["parameters"]
-    assert {item["name"] for item in parameters if item.get("deprecated")} == {"lat", "lon"}
+    assert {item["name"] for item in parameters if item.get("deprecated")} == {"lat", "lon", "free_from", "free_until"}

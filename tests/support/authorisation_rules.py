@@ -27,7 +27,7 @@ from functions.notify import repository as messages
 from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
 from functions.operators import service as editing
-from functions.operators.schemas import BlockedTimeCreate
+from functions.operators.schemas import BlockedTimeCreate, PeriodIn
 from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
 from functions.stations.feed import station_keys
@@ -125,7 +125,8 @@ def _evse_there(world: World, person: Person) -> str:
 
 def _blocked_time(world: World, person: Person) -> str:
     now = world.platform.clock.now()
-    body = BlockedTimeCreate(period_begin=now + timedelta(days=1), period_end=now + timedelta(days=2), reason="Inspection")
+    period = PeriodIn(start=now + timedelta(days=1), end=now + timedelta(days=2))
+    body = BlockedTimeCreate(period=period, reason="Inspection")
     location_id = _newest_location(world, person)
     revision = world.platform.transact(
         lambda tx: editing.block_time(tx=tx, location_id=location_id, block_in=body, if_match="*")
