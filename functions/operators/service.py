@@ -294,7 +294,7 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
             wanted = [
                 pool
                 for pool in sorted(pools)
-                if (not item.applies_to.standards or pool[0] in item.applies_to.standards)
+                if (not item.applies_to.connectors or pool[0] in item.applies_to.connectors)
                 and (not item.applies_to.power_classes or pool[1] in item.applies_to.power_classes)
             ]
             if not wanted:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from functions.accounts.domain import Vehicle
 from functions.optimizer.core.city import STANDARD_BIT
@@ -35,7 +35,7 @@ class ChargingNeeds(BaseModel):
     consumption_kwh_per_km: float
     max_power_kw: float
     """The most power the vehicle takes."""
-    standards: tuple[str, ...]
+    standards: tuple[str, ...] = Field(json_schema_extra={"deprecated": True}, description="`connectors` by their old name")
     """Connector standards the vehicle takes, OCPI's words."""
     energy_kwh: float
     """What is to be charged."""
@@ -47,6 +47,11 @@ class ChargingNeeds(BaseModel):
     """How far from where they set out the driver charges at most, as the crow flies; None: as far as the battery allows."""
     auto_book: bool = True
     """Whether the best is booked at once; otherwise it is held as an offer."""
+
+    @computed_field(description="Connector standards the vehicle takes")
+    def connectors(self) -> tuple[str, ...]:
+        """The standards, as answers call them."""
+        return self.standards
 
     def over_at(self, patience: timedelta) -> datetime:
         """When their time is over: with the latest finish, else `patience` after the departure, which goes on without an

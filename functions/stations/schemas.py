@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, StringConstraints, field_validator
 
 from functions.stations.domain import BookingTerms, Location, Pool
 from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType, PriceKnowledge
@@ -16,7 +16,7 @@ from functions.tariffs.domain import Tariff
 from shared.money import known_currency
 from shared.slots import SLOT_MINUTES
 from shared.web.conditions import etag_of
-from shared.web.fields import Input, Output, clean_texts
+from shared.web.fields import Input, Output, clean_texts, old_names
 from shared.web.links import no_link
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(no_link)]
@@ -90,7 +90,9 @@ class EvseCreate(Input):
 class AppliesTo(Input):
     """The pools a tariff is for; an empty list means every one."""
 
-    standards: tuple[ConnectorType, ...] = ()
+    model_config = ConfigDict(json_schema_extra=old_names(standards="connectors"))
+
+    connectors: tuple[ConnectorType, ...] = Field((), validation_alias=AliasChoices("connectors", "standards"))
     power_classes: tuple[PowerClass, ...] = ()
 
 
