@@ -76,6 +76,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},  # the edge has ours
         redirect_slashes=False,  # such a redirect would lead to whatever the Host header names
         generate_unique_id_function=lambda route: f"{route.tags[0] if route.tags else 'root'}_{route.name}",
     )

@@ -85,8 +85,8 @@ def received(message: func.ServiceBusMessage) -> ReceivedMessage:
     if not isinstance(payload, dict):
         raise ValueError(f"message {message.message_id}: the body must be a JSON object")
     properties = properties_of(message)
-    if "created_at" in properties:
-        waited = platform().clock.now() - datetime.fromisoformat(str(properties["created_at"]))
+    if "due_at" in properties:
+        waited = platform().clock.now() - datetime.fromisoformat(properties["due_at"])
         telemetry.queue_delay_ms.record(max(0.0, waited.total_seconds() * 1000), {"type": message.subject})
     return ReceivedMessage(properties.get("outbox_id") or message.message_id, message.subject, payload)
 

@@ -67,6 +67,11 @@ class Message:
     last_error: str | None = None
     """Why the last of them failed."""
 
+    @property
+    def due_at(self) -> datetime:
+        """From when on it is late: when it might first leave, which a message that is held or for later may not at once."""
+        return self.created_at if self.attempts else self.available_at
+
 
 def message(
     *, queue: str, event_type: str, payload: dict[str, Any], now: datetime, available_at: datetime | None = None

@@ -159,7 +159,7 @@ def as_service_bus(message: outbox.Message) -> ServiceBusMessage:
         content_type="application/json",
         delivery_count=message.attempts + 1,
         enqueued_time_utc=message.created_at,
-        application_properties={"created_at": message.created_at.isoformat()},
+        application_properties={"due_at": message.due_at.isoformat()},
         user_properties={},
     )
 

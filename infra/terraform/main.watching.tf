@@ -129,13 +129,33 @@ resource "azurerm_monitor_metric_alert" "this" {
   }
 }
 
+locals {
+  # Each alert's query without the threshold that ends it.
+  unlimited = { for name, alert in local.alerts : name => try(regex("^(.*) \\| where [^|]*$", alert.query)[0], alert.query) }
+
+  # A table for each.
+  workbook = [for name, alert in local.alerts : {
+    type = 3
+    name = name
+    content = {
+      version      = "KqlItem/1.0"
+      title        = "${name}: ${alert.why}"
+      query        = templatestring(local.unlimited[name], alert.thresholds)
+      size         = 0
+      queryType    = 0
+      resourceType = "microsoft.operationalinsights/workspaces"
+      timeContext  = { durationMs = 86400000 }
+    }
+  }]
+}
+
 resource "azurerm_application_insights_workbook" "this" {
   name                = uuidv5("url", "evcharging/workbook/${local.name}-${var.suffix}")
   resource_group_name = local.group
   location            = local.location
   display_name        = local.name
   source_id           = lower(azurerm_log_analytics_workspace.this.id)
-  data_json           = file("${path.module}/workbook.json")
+  data_json           = jsonencode({ version = "Notebook/1.0", items = local.workbook })
   tags                = local.tags
 }
 

@@ -156,5 +156,5 @@ def _bus_message(message: Message, body: bytes) -> Any:
         message_id=f"{message.id}{again}",
         subject=message.type,
         content_type="application/json",
-        application_properties={"created_at": message.created_at.isoformat(), "outbox_id": str(message.id)},
+        application_properties={"due_at": message.due_at.isoformat(), "outbox_id": str(message.id)},
     )

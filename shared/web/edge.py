@@ -5,7 +5,7 @@ import logging
 import re
 import uuid
 
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,7 +65,9 @@ class Edge:
 
         with (
             telemetry.invocation(invocation_id, storage),
-            telemetry.tracer.start_as_current_span(f"{scope['method']} {scope['path']}") as span,
+            telemetry.tracer.start_as_current_span(
+                scope["method"], kind=SpanKind.SERVER, attributes={"faas.invocation_id": invocation_id}
+            ) as span,
         ):
             try:
                 no_large = await self._admit(scope, platform)
@@ -87,6 +89,7 @@ class Edge:
                 _tell_of_refusal(scope, platform, route=route, status=status)
             if status == 401 and _is_of_station(scope):
                 await run_in_threadpool(platform.limits.count, BAD_KEYS, _address(scope, platform))
+            span.update_name(f"{scope['method']} {route}")  # by route: a path has ids in it
             span.set_attribute("http.response.status_code", status)
             if status >= 500:
                 span.set_status(Status(StatusCode.ERROR))

@@ -1,0 +1,31 @@
+"""KQL executed on tables of captured telemetry, by DuckDB."""
+
+import json
+import string
+from typing import Any
+
+import duckdb_kql
+
+from devhost.stack.ingestion import TABLES, Row
+
+
+def database(tables: dict[str, list[Row]]) -> Any:
+    """A database with the workspace's tables."""
+    connection = duckdb_kql.connect()
+    for name, columns in TABLES.items():
+        connection.execute(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})")
+        values = [[_value(row.get(column), kind) for column, kind in columns.items()] for row in tables.get(name, [])]
+        if values:
+            places = ", ".join("?" * len(columns))
+            connection.executemany(f"INSERT INTO {name} VALUES ({places})", values)  # noqa: S608 - names are ours
+    return connection
+
+
+def _value(value: Any, kind: str) -> Any:
+    return json.dumps(value) if kind == "JSON" else value
+
+
+def fired(connection: Any, alert: dict[str, Any]) -> bool:
+    """Whether an alert's query gives rows, with its own thresholds."""
+    query = string.Template(alert["query"]).substitute(alert["thresholds"])
+    return bool(duckdb_kql.kql(connection, query).fetchall())
