@@ -284,15 +284,15 @@ def test_without_a_period_a_price_is_known_where_some_booking_from_now_on_has_on
     assert [near["pools"][0]["price"], driver.get(f"/stations/locations/{place}").json()["pools"][0]["price"]] == [price] * 2
 
 
-def test_a_calendar_has_the_quarters_that_a_booking_with_a_price_can_begin_in(world: World) -> None:
-    dates = {"start_date_time": "2026-03-02T10:05:00Z", "end_date_time": "2026-03-02T11:05:00Z"}
+def test_a_calendar_has_the_slots_that_a_booking_with_a_price_can_begin_in(world: World) -> None:
+    dates = {"start_date_time": "2026-03-02T10:03:00Z", "end_date_time": "2026-03-02T11:03:00Z"}
     driver, place = world.user(), world.location(tariff=priced(("ENERGY", 0.50), **dates))
     period = {"from": "2026-03-02T09:00:00Z", "to": "2026-03-02T13:00:00Z"}
     (calendar,) = driver.get(f"/stations/locations/{place}/availability", **period).json()["calendars"]
     (free,) = calendar["available_timeslots"]
-    assert (free["start_date_time"], free["end_date_time"]) == ("2026-03-02T10:15:00Z", "2026-03-02T11:15:00Z")
-    assert driver.book(place, "10:00", minutes=15).status_code == driver.book(place, "11:15", minutes=15).status_code == 409
-    assert driver.book(place, "10:15", minutes=15).status_code == driver.book(place, "11:00", minutes=15).status_code == 201
+    assert (free["start_date_time"], free["end_date_time"]) == ("2026-03-02T10:05:00Z", "2026-03-02T11:05:00Z")
+    assert driver.book(place, "10:00", minutes=15).status_code == driver.book(place, "11:05", minutes=15).status_code == 409
+    assert driver.book(place, "10:05", minutes=15).status_code == driver.book(place, "11:00", minutes=15).status_code == 201
 
 
 def test_a_booking_that_moves_beyond_its_tariff_takes_the_next(world: World) -> None:
