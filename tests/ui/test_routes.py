@@ -41,3 +41,35 @@ def test_a_strangers_pages_are_whole_in_every_language(application: Application,
             person.visit(path)
             assert person.flaws() == [], path
             assert person.page.locator("html").get_attribute("lang") == language[:2]
+
+
+@pytest.fixture(scope="module")
+def owner(application: Application) -> Iterator[Person]:
+    """The demo owner on a wide screen, in German."""
+    with application.person("owner", size=WIDE, language="de-DE") as person:
+        yield person
+
+
+@pytest.mark.parametrize("path", ["/host", "/host?day=1", "/host/places"])
+def test_an_owners_page_is_whole(owner: Person, path: str) -> None:
+    owner.visit(path)
+    assert owner.flaws() == []
+
+
+@pytest.fixture(scope="module")
+def administrator(application: Application) -> Iterator[Person]:
+    """The demo administrator on a phone, in the dark."""
+    with application.person("admin", size=PHONE, theme="dark") as person:
+        yield person
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/people", "/admin/people?role=owner", "/admin/audit", "/me/security"])
+def test_an_administrators_page_is_whole(administrator: Person, path: str) -> None:
+    administrator.visit(path)
+    assert administrator.flaws() == []
+
+
+def test_a_drivers_account_sees_no_page_of_another_role(driver: Person) -> None:
+    for path in ("/host", "/admin", "/admin/people"):
+        driver.visit(path)
+        assert driver.page.locator("h1").inner_text() in ("Diese Seite gibt es nicht", "இந்தப் பக்கம் இல்லை"), path

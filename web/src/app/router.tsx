@@ -2,10 +2,12 @@ import { QueryClient } from "@tanstack/react-query";
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouteComponent } from "@tanstack/react-router";
 import type { ComponentType } from "react";
 import { readNext } from "../account/next";
+import { readPeopleSearch } from "../admin/search";
 import { api, Problem, type Schema } from "../api/client";
 import { readShow } from "../driver/bookings-search";
 import { readUnread } from "../driver/inbox-search";
 import { readStationSearch } from "../driver/stations-search";
+import { readHostSearch } from "../host/search";
 import { Failure } from "../parts/notices";
 import { NotFound, Private, type Role } from "./guard";
 import { Shell } from "./shell";
@@ -108,6 +110,39 @@ const register = createRoute({
 });
 const forgot = createRoute({ getParentRoute: () => root, path: "/forgot", component: open(() => import("../account/forgot")) });
 
+const today = createRoute({
+  getParentRoute: () => root,
+  path: "/host",
+  validateSearch: readHostSearch,
+  component: guarded(() => import("../host/today"), "owner"),
+});
+const places = createRoute({
+  getParentRoute: () => root,
+  path: "/host/places",
+  component: guarded(() => import("../host/places"), "owner"),
+});
+const approvals = createRoute({
+  getParentRoute: () => root,
+  path: "/admin",
+  component: guarded(() => import("../admin/approvals"), "admin"),
+});
+const approval = createRoute({
+  getParentRoute: () => root,
+  path: "/admin/approvals/$id",
+  component: guarded(() => import("../admin/approval"), "admin"),
+});
+const people = createRoute({
+  getParentRoute: () => root,
+  path: "/admin/people",
+  validateSearch: readPeopleSearch,
+  component: guarded(() => import("../admin/people"), "admin"),
+});
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/admin/audit",
+  component: guarded(() => import("../admin/audit"), "admin"),
+});
+
 const tree = root.addChildren([
   near.addChildren([charge, stations, slot]),
   place,
@@ -121,6 +156,12 @@ const tree = root.addChildren([
   signIn,
   register,
   forgot,
+  today,
+  places,
+  approvals,
+  approval,
+  people,
+  audit,
 ]);
 
 export const router = createRouter({ routeTree: tree, defaultPreload: "intent", scrollRestoration: true });

@@ -30,7 +30,6 @@ const ITEMS: Record<string, Item[]> = {
   admin: [
     { to: "/admin", text: "nav.waiting", icon: "waiting", exact: true },
     { to: "/admin/people", text: "nav.people", icon: "people" },
-    { to: "/admin/health", text: "nav.health", icon: "health" },
     { to: "/admin/audit", text: "nav.audit", icon: "audit" },
     DRIVER[3]!,
   ],
