@@ -39,8 +39,7 @@ export function Block({ place }: { place: Schema<"LocationOut"> }) {
     const instant = (name: string) => instantOf(String(form.get(name)), zone).toISOString();
     last.current = {
       evse_id: String(form.get("evse")) || null,
-      period_begin: instant("from"),
-      period_end: instant("until"),
+      period: { start: instant("from"), end: instant("until") },
       reason: String(form.get("reason")),
     };
     block.mutate({ body: last.current });
@@ -61,7 +60,7 @@ export function Block({ place }: { place: Schema<"LocationOut"> }) {
             label={t("block.from")}
             name="from"
             type="datetime-local"
-            step={900}
+            step={300}
             required
             defaultValue={wallClock(soon, zone)}
           />
@@ -69,7 +68,7 @@ export function Block({ place }: { place: Schema<"LocationOut"> }) {
             label={t("block.until")}
             name="until"
             type="datetime-local"
-            step={900}
+            step={300}
             required
             defaultValue={wallClock(soon + 2 * HOUR, zone)}
           />
