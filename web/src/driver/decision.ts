@@ -2,14 +2,14 @@ import type { Schema } from "../api/client";
 import { minorOf } from "../texts/format";
 import type { Measures } from "./differences";
 
-const QUARTER_MS = 15 * 60_000;
+const MINUTE_MS = 60_000;
 type Option = Schema<"Option">;
 type Decision = Schema<"WholeDecision">;
 
 /** What an offer is compared by: how far, when the battery is charged, at most how much. */
 export const measuresOf = (option: Option): Measures => ({
   km: option.distance_km,
-  done: Date.parse(option.start) + option.duration_minutes * 60_000,
+  done: Date.parse(option.start) + option.duration_minutes * MINUTE_MS,
   priceMinor: option.price_minor,
 });
 
@@ -21,10 +21,11 @@ export function nearestOf(decision: Decision): (Measures & { name: string }) | n
     if (best < 0 || km[row]! < km[best]! || (km[row] === km[best] && start[row]! < start[best]!)) best = row;
   }
   if (best < 0 || wait.length === 0) return null;
-  const begins = Date.parse(decision.begins_at) + start[best]! * QUARTER_MS;
+  const slotMinutes = decision.slot_minutes ?? 15;
+  const begins = Date.parse(decision.begins_at) + (decision.candidates.begin_min?.[best] ?? start[best]! * slotMinutes) * MINUTE_MS;
   return {
     km: km[best]!,
-    done: begins + duration[best]! * 60_000,
+    done: begins + duration[best]! * MINUTE_MS,
     priceMinor: minorOf(price[best]!, decision.currency),
     name: decision.locations[decision.pools[pool[best]!]!.location]!.name,
   };

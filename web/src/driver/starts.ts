@@ -2,7 +2,8 @@ import type { Schema } from "../api/client";
 
 type Calendar = Schema<"Calendar">;
 export type Start = { at: number; free: number };
-const QUARTER_MS = 15 * 60_000;
+const MINUTE_MS = 60_000;
+const QUARTER_MS = 15 * MINUTE_MS;
 
 /**
  * The quarter hours from `from` to `before` at which `minutes` can begin, with how many places are free over the whole of it.
@@ -17,11 +18,12 @@ export function startsOf(
     end: Date.parse(end_date_time),
     free,
   }));
+  const slotMs = calendar.timeslot_increment * MINUTE_MS;
   const first = Math.ceil(from / QUARTER_MS) * QUARTER_MS;
   const starts: Start[] = [];
   for (let at = first; at < before; at += QUARTER_MS) {
     let free = Number.POSITIVE_INFINITY;
-    for (let slot = at; slot < at + minutes * 60_000; slot += QUARTER_MS) {
+    for (let slot = at; slot < at + minutes * MINUTE_MS; slot += slotMs) {
       free = Math.min(free, stretches.find(({ start, end }) => start <= slot && slot < end)?.free ?? 0);
     }
     if (free > 0) starts.push({ at, free });
