@@ -22,7 +22,8 @@ export function nearestOf(decision: Decision): (Measures & { name: string }) | n
   }
   if (best < 0 || wait.length === 0) return null;
   const slotMinutes = decision.slot_minutes ?? 15;
-  const begins = Date.parse(decision.begins_at) + (decision.candidates.begin_min?.[best] ?? start[best]! * slotMinutes) * MINUTE_MS;
+  const begins =
+    Date.parse(decision.begins_at) + (decision.candidates.begin_min?.[best] ?? start[best]! * slotMinutes) * MINUTE_MS;
   return {
     km: km[best]!,
     done: begins + duration[best]! * MINUTE_MS,
