@@ -29,5 +29,5 @@ export default defineConfig({
   ],
   build: { target: "es2022", manifest: true, assetsInlineLimit: 0 },
   server: { port: 5150, strictPort: true, proxy: { "/api": { target: api, changeOrigin: false } } },
-  test: { include: ["src/**/*.test.ts"], env: { TZ: "UTC" } },
+  test: { include: ["src/**/*.test.ts"], setupFiles: ["src/texts/english.setup.ts"], env: { TZ: "UTC" } },
 });

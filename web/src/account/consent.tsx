@@ -5,7 +5,7 @@ import { Failure } from "../parts/notices";
 import { t, word } from "../texts";
 
 /** The texts that this person has not accepted yet: shown over every page until they are. */
-export function Consent({ texts }: { texts: Schema<"TextVersion">[] }) {
+export default function Consent({ texts }: { texts: Schema<"TextVersion">[] }) {
   const accept = usePress({
     name: "consent",
     stale: ["me"],

@@ -1,7 +1,7 @@
 import { CSPProvider } from "@base-ui/react/csp-provider";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
-import { Consent } from "../account/consent";
+import { lazy, Suspense } from "react";
 import { api, ok } from "../api/client";
 import { useMe } from "../api/queries";
 import { useSession } from "../api/session";
@@ -10,6 +10,8 @@ import { turnTheme } from "../parts/theme";
 import { type Key, t, useLanguage } from "../texts";
 import { Connection } from "./connection";
 import { Update } from "./update";
+
+const Consent = lazy(() => import("../account/consent"));
 
 type Item = { to: string; text: Key; icon: IconName; exact?: boolean };
 const DRIVER: Item[] = [
@@ -99,7 +101,9 @@ export function Shell() {
         <main id="main" tabIndex={-1}>
           {me && me.to_accept.length > 0 && (
             <div className="page narrow">
-              <Consent texts={me.to_accept} />
+              <Suspense>
+                <Consent texts={me.to_accept} />
+              </Suspense>
             </div>
           )}
           <Update />

@@ -1,23 +1,22 @@
 import { setupI18n } from "@lingui/core";
 import { useSyncExternalStore } from "react";
-import en from "./en.json";
 
 /** The languages the application speaks, by the tag that goes to the server, with their own names. */
 export const LANGUAGES = { en: "English", de: "Deutsch", ta: "தமிழ்", hi: "हिन्दी" } as const;
 export type Language = keyof typeof LANGUAGES;
-export type Key = keyof typeof en;
+export type Key = keyof typeof import("./en.json");
 export type Values = Record<string, string | number>;
 
 const LOCALES: Record<Language, string> = { en: "en-GB", de: "de-DE", ta: "ta-IN", hi: "hi-IN" };
 const KEPT = "evcharging.language";
 type Messages = Parameters<typeof i18n.load>[1];
 const load: Record<Language, () => Promise<{ default: unknown }>> = {
-  en: () => Promise.resolve({ default: en }),
+  en: () => import("./en.json"),
   de: () => import("./de.json"),
   ta: () => import("./ta.json"),
   hi: () => import("./hi.json"),
 };
-const i18n = setupI18n({ locale: "en", messages: { en: en as unknown as Messages } });
+const i18n = setupI18n({ locale: "en", messages: { en: {} } });
 
 const isLanguage = (tag: string | null | undefined): tag is Language => !!tag && tag in LANGUAGES;
 
@@ -46,7 +45,7 @@ export const t = (key: Key, values?: Values): string => i18n._(key, values);
 /** A text that is made of a fixed beginning and a word of the API; the word itself where we have none for it. */
 export function word(prefix: string, value: string): string {
   const key = `${prefix}.${value}`;
-  return key in en ? t(key as Key) : value.toLowerCase().replaceAll("_", " ");
+  return key in i18n.messages ? t(key as Key) : value.toLowerCase().replaceAll("_", " ");
 }
 
 const subscribe = (listener: () => void) => i18n.on("change", listener);

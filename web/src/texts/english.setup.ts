@@ -1,0 +1,4 @@
+import { speak } from "./index";
+
+// Tests read English unless they say otherwise.
+await speak("en");
