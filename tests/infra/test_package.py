@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app.functions import app
 from infra.package import LIBRARIES, PLACE, Release, build, copy_installed, pinned
 from shared.revision import head
 
+ROOT = Path(__file__).parents[2]
 HEAVY = {"onnxruntime", "numpy", "stripe", "pillow", "cryptography", "flatbuffers", "protobuf"}
 """Left out of this test's package, since the app must index without them: its first instance starts so much sooner."""
 
@@ -43,14 +43,22 @@ def test_the_same_commit_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first.sha256 == second.sha256
 
 
-def test_it_indexes_alone_with_the_same_functions(unpacked: Path) -> None:
+def indexed(*options: str, paths: list[Path]) -> list[str]:
+    """The functions that a process of its own indexes: an app can be asked for them once."""
     script = (
-        f"import sys; sys.path[:0] = [{str(unpacked)!r}, {str(unpacked / LIBRARIES)!r}]; import function_app, json; "
+        f"import sys; sys.path[:0] = {[str(path) for path in paths]!r}; import function_app, json; "
         "print(json.dumps(sorted(each.get_function_name() for each in function_app.app.get_functions())))"
     )
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run([sys.executable, *options, "-c", script], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == sorted(str(each.get_function_name()) for each in app.get_functions())
+    names: list[str] = json.loads(done.stdout)
+    return names
+
+
+def test_it_indexes_alone_with_the_same_functions(unpacked: Path) -> None:
+    alone = indexed("-I", "-S", paths=[unpacked, unpacked / LIBRARIES])
+    assert alone == indexed(paths=[ROOT])
+    assert len(alone) > 10
 
 
 def test_it_says_what_it_is(release: Release, unpacked: Path) -> None:
