@@ -98,7 +98,7 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         POST /accounts/login, POST /accounts/refresh, POST /accounts/logout, GET /accounts/me,
         PATCH /accounts/me, GET /accounts/me/vehicles, POST /accounts/me/vehicles, PATCH /accounts/me/vehicles/{vehicle_id},
         DELETE /accounts/me/vehicles/{vehicle_id}, GET /stations/locations, POST /stations/locations,
-        GET /stations/locations/{location_id}, GET /stations/locations/{location_id}/availability,
+        GET /stations/locations/{location_id}, GET /stations/locations/{location_id}/availability, GET /booking/promises,
         POST /stations/locations/{location_id}/evses, PUT /stations/locations/{location_id}/tariffs,
         PUT /stations/locations/{location_id}/booking-terms,
         PUT /stations/evses/{evse_id}/status, PUT /stations/locations/{location_id}/status,

@@ -271,7 +271,6 @@ def test_what_no_limit_stops_keeps_its_own_reason(world: World) -> None:
     ("terms", "limit"),
     [
         ({"min_lead_minutes": 45}, "min_lead_minutes"),
-        ({"min_booking_minutes": 60}, "min_booking_minutes"),
         ({"max_booking_minutes": 30}, "max_booking_minutes"),
         ({"booking_horizon_days": 1}, "booking_horizon_days"),
         ({"open_bookings_per_driver": 1}, "open_bookings_per_driver"),

@@ -123,7 +123,7 @@ def test_who_books_while_times_are_blocked_is_never_inside(world: World) -> None
             .outerjoin(slot_claim, sa.and_(slot_claim.c.booking_id == booking.c.id, slot_claim.c.evse_id == booking.c.evse_id))
             .group_by(booking.c.id, booking.c.status)
         )
-        return [row for row in tx.execute(statement) if row[2] != (3 if row[1] == "RESERVED" else 0)]
+        return [row for row in tx.execute(statement) if row[2] != (9 if row[1] == "RESERVED" else 0)]
 
     assert world.platform.read(inside) == []
     assert world.platform.read(uneven) == []

@@ -456,7 +456,7 @@ RULES: dict[str, Rule] = {
     "POST /stations/locations/{location_id}/booking-terms/preview": Rule(OWNERS, body={"booking_horizon_days": 7}),
     "POST /stations/locations/{location_id}/blocked-times": Rule(
         OWNERS,
-        body=lambda scene, _: {"period_begin": _later(scene, 24), "period_end": _later(scene, 26), "reason": "Inspection"},
+        body=lambda scene, _: {"period": {"start": _later(scene, 24), "end": _later(scene, 26)}, "reason": "Inspection"},
         headers=OVERWRITE,
         status=201,
     ),
