@@ -35,7 +35,8 @@ def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
         pytest.skip("web/dist is not there: python -m devhost.web build")
     data: Path = tmp_path_factory.mktemp("ui") / "data"
     port = free_port()
-    platform = make_platform(Settings(data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True))
+    settings = Settings(data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20)
+    platform = make_platform(settings)
     host = Host(platform, port=port, site=site)
     host.prepare()
     seeded, _ = seed(platform, city=None, progress=lambda *_: None)

@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, Route, expect
 
 from devhost.host.pages import mailbox
+from functions.booking.cancellations import cancel_booking
+from functions.booking.tables import booking
+from shared.tx import Tx
 from tests.support.waiting import until
 from tests.ui.person import PHONE, Application, Person
 
@@ -16,6 +20,13 @@ def driver(application: Application) -> Iterator[Person]:
     """The demo driver on a wide screen."""
     with application.person() as person:
         yield person
+    application.host.platform.transact(_cancel_all)  # the next test asks for the same hour with the same car
+
+
+def _cancel_all(tx: Tx) -> None:
+    standing = sa.select(booking.c.id).where(booking.c.status.in_(("PENDING", "RESERVED")))
+    for booking_id in tx.execute(standing).scalars().all():
+        cancel_booking(tx=tx, booking_id=booking_id)
 
 
 def ask(page: Page) -> None:
