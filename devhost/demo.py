@@ -151,7 +151,9 @@ def _show(host: Host, delivery: EmbeddedDelivery, client: httpx.Client, seeded: 
     console.print(
         f"             free to cancel until {terms['cancel_until_minutes']} min before; given away {terms['noshow_timeout_minutes']} min after the start"
     )
-    clock.jump(max(clock.now() + timedelta(minutes=2), datetime.fromisoformat(booking["period"]["start"]) - timedelta(minutes=29)))
+    clock.jump(
+        max(clock.now() + timedelta(minutes=2), datetime.fromisoformat(booking["period"]["start"]) - timedelta(minutes=29))
+    )
     for timer in host.timers.timers:
         host.timers.run(timer)
     delivered += delivery.drain()
