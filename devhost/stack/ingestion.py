@@ -14,27 +14,51 @@ from typing import Any
 Row = dict[str, Any]
 TABLES: dict[str, dict[str, str]] = {
     "AppMetrics": {
-        "TimeGenerated": "TIMESTAMP", "Name": "VARCHAR", "Sum": "DOUBLE", "Min": "DOUBLE", "Max": "DOUBLE",
-        "ItemCount": "BIGINT", "Properties": "JSON",
+        "TimeGenerated": "TIMESTAMP",
+        "Name": "VARCHAR",
+        "Sum": "DOUBLE",
+        "Min": "DOUBLE",
+        "Max": "DOUBLE",
+        "ItemCount": "BIGINT",
+        "Properties": "JSON",
     },
     "AppRequests": {
-        "TimeGenerated": "TIMESTAMP", "Name": "VARCHAR", "DurationMs": "DOUBLE", "Success": "BOOLEAN", "ItemCount": "BIGINT",
-        "SDKVersion": "VARCHAR", "OperationId": "VARCHAR", "Properties": "JSON",
+        "TimeGenerated": "TIMESTAMP",
+        "Name": "VARCHAR",
+        "DurationMs": "DOUBLE",
+        "Success": "BOOLEAN",
+        "ItemCount": "BIGINT",
+        "SDKVersion": "VARCHAR",
+        "OperationId": "VARCHAR",
+        "Properties": "JSON",
     },
     "AppDependencies": {
-        "TimeGenerated": "TIMESTAMP", "Name": "VARCHAR", "DurationMs": "DOUBLE", "Success": "BOOLEAN", "ItemCount": "BIGINT",
-        "SDKVersion": "VARCHAR", "OperationId": "VARCHAR", "Properties": "JSON",
+        "TimeGenerated": "TIMESTAMP",
+        "Name": "VARCHAR",
+        "DurationMs": "DOUBLE",
+        "Success": "BOOLEAN",
+        "ItemCount": "BIGINT",
+        "SDKVersion": "VARCHAR",
+        "OperationId": "VARCHAR",
+        "Properties": "JSON",
     },
     "AppTraces": {
-        "TimeGenerated": "TIMESTAMP", "Message": "VARCHAR", "SeverityLevel": "BIGINT", "ItemCount": "BIGINT",
-        "OperationId": "VARCHAR", "Properties": "JSON",
+        "TimeGenerated": "TIMESTAMP",
+        "Message": "VARCHAR",
+        "SeverityLevel": "BIGINT",
+        "ItemCount": "BIGINT",
+        "OperationId": "VARCHAR",
+        "Properties": "JSON",
     },
     "AppAvailabilityResults": {"TimeGenerated": "TIMESTAMP", "Name": "VARCHAR", "Location": "VARCHAR", "Success": "BOOLEAN"},
     "AzureMetrics": {
-        "TimeGenerated": "TIMESTAMP", "ResourceProvider": "VARCHAR", "MetricName": "VARCHAR", "Maximum": "DOUBLE",
+        "TimeGenerated": "TIMESTAMP",
+        "ResourceProvider": "VARCHAR",
+        "MetricName": "VARCHAR",
+        "Maximum": "DOUBLE",
     },
     "Syslog": {"TimeGenerated": "TIMESTAMP", "ProcessName": "VARCHAR", "SyslogMessage": "VARCHAR"},
-}  # fmt: skip
+}
 """The columns that queries of ours use, by table of the workspace, as DuckDB's types."""
 
 

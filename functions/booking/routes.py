@@ -162,5 +162,5 @@ def get_access(booking_id: uuid.UUID, call: SignedIn) -> Access:
 def get_promises(call: Admin, weeks: Annotated[int, Query(ge=1, le=53)] = 8) -> Promises:
     """How many bookings kept their promise, week by week, the present one first: whether anybody else was still at the EVSE
     after the start, and what the operator's side ended. For administrators."""
-    found = call.read(lambda tx: promises.by_week(tx=tx, weeks=weeks))
-    return Promises(weeks=[PromiseWeek.model_validate(week) for week in found])
+    by_week = call.read(lambda tx: promises.by_week(tx=tx, weeks=weeks))
+    return Promises(weeks=[PromiseWeek.model_validate(week) for week in by_week])

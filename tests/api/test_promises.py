@@ -1,24 +1,13 @@
 """Promises by week: kept, broken by who was still there, withdrawn by the operator, missed; what the driver cancels is none."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from functions.booking.overstay import watch_sessions
 from functions.booking.sweeps import assign_evses, sweep_no_shows
 from shared.clock import ManualClock
-from tests.support.stations_feed import instant
-from tests.support.world import Person, World
-
-
-def at(clock: ManualClock, time: str) -> None:
-    clock.jump(datetime.fromisoformat(instant(time)))
-
-
-def book(world: World, place: str, start: str, minutes: int = 30) -> tuple[Person, str]:
-    driver = world.user()
-    made = driver.book(place, start, minutes=minutes)
-    assert made.status_code == 201, made.text
-    return driver, f"/booking/bookings/{made.json()['id']}"
+from tests.api.test_overstay import at, book
+from tests.support.world import World
 
 
 def weeks(world: World, count: int = 1) -> list[dict[str, Any]]:

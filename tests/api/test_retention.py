@@ -26,8 +26,13 @@ def decided(world: World, clock: ManualClock) -> World:
     """A world in which a driver's charge request was decided, booked and told."""
     world.location(evses=1)
     body = {
-        "battery_kwh": 60, "soc": 0.3, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12, "origin": ORIGIN,
-    }  # fmt: skip
+        "battery_kwh": 60,
+        "soc": 0.3,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
+        "origin": ORIGIN,
+    }
     world.user().post("/optimizer/charge-requests", body)
     world.drain()
     clock.advance(timedelta(seconds=world.platform.settings.message_hold_s))

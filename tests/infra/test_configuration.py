@@ -82,10 +82,14 @@ def test_an_alert_is_whole(name: str) -> None:
 def rendered_cloud_init() -> str:
     """The training machine's cloud-init with made-up values, as Terraform fills it in."""
     values = {
-        "releases": "https://code.example/releases", "version": "0.1.0", "sha256": "0" * 64, "client_id": "id",
-        "database_url": "mysql+pymysql://id@database.example/evcharging", "blob_endpoint": "https://data.example/",
+        "releases": "https://code.example/releases",
+        "version": "0.1.0",
+        "sha256": "0" * 64,
+        "client_id": "id",
+        "database_url": "mysql+pymysql://id@database.example/evcharging",
+        "blob_endpoint": "https://data.example/",
         "blob_container": "evcharging",
-    }  # fmt: skip
+    }
     source = text("files/training.cloud-init.yaml")
     script = text("files/fetch_release.py").replace("\n", "\n" + " " * 6)
     return string.Template(source.replace("${indent(6, fetch_release)}", script)).safe_substitute(values)

@@ -153,6 +153,10 @@ def test_every_runbook_that_an_alert_leads_to_names_the_alert() -> None:
 def test_a_runbook_has_its_five_parts_on_one_page(path: Path) -> None:
     text = path.read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
-        "## Symptom", "## Query", "## First act", "## Undo", "## Who",
-    ]  # fmt: skip
+        "## Symptom",
+        "## Query",
+        "## First act",
+        "## Undo",
+        "## Who",
+    ]
     assert len(text.splitlines()) < 60

@@ -49,9 +49,15 @@ def now() -> datetime:
 def request(name: str, *, ms: float = 50.0, success: bool = True, count: int = 1) -> Row:
     """A row that the Functions host would send."""
     return {
-        "TimeGenerated": now(), "Name": name, "DurationMs": ms, "Success": success, "ItemCount": count,
-        "SDKVersion": "azurefunctions: 4.1", "OperationId": "x", "Properties": {},
-    }  # fmt: skip
+        "TimeGenerated": now(),
+        "Name": name,
+        "DurationMs": ms,
+        "Success": success,
+        "ItemCount": count,
+        "SDKVersion": "azurefunctions: 4.1",
+        "OperationId": "x",
+        "Properties": {},
+    }
 
 
 def trace(message: str, *, level: int) -> Row:

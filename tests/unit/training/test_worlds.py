@@ -148,8 +148,16 @@ def test_a_report_has_what_was_agreed_and_nothing_else(tmp_path: Path) -> None:
     assert set(report.figures["minus"]) == {"platform-live_map", "platform-first_come", "platform-bound"}
     for name, world in report.figures["worlds"].items():
         assert set(world) == {
-            "mean_cost", "ci95", "mcwt", "later_than_wished", "mcp", "cfr", "broken_5", "broken_15", "idle_claimed",
-        }  # fmt: skip
+            "mean_cost",
+            "ci95",
+            "mcwt",
+            "later_than_wished",
+            "mcp",
+            "cfr",
+            "broken_5",
+            "broken_15",
+            "idle_claimed",
+        }
         assert (world["broken_5"] is None) == (name != "platform")
     low, mean, high = report.figures["minus"]["platform-bound"]
     assert 0 < low <= mean <= high, "nobody is ahead of perfect foresight"
