@@ -67,6 +67,18 @@ def test_a_driver_asks_by_keyboard_alone_sees_why_and_books(driver: Person) -> N
     until(lambda: any(place in message.subject for message in mailbox(platform)), "the letter of the booking")
 
 
+def test_a_wish_sent_before_the_page_has_read_its_settings_is_not_lost(driver: Person) -> None:
+    page, held = driver.page, list[Route]()
+    page.route("**/api/v1/config", lambda route: held.append(route))
+    page.goto("/")
+    page.get_by_role("radio", name="at 07:00").check()
+    page.get_by_role("button", name="Find my slot").press("Enter")
+    expect(page.get_by_role("button", name="Sending your wish")).to_be_disabled()
+    for route in held:
+        route.continue_()
+    expect(page.locator(".ticket h2")).to_be_focused()
+
+
 def test_an_alternative_is_compared_and_taken(driver: Person) -> None:
     page = driver.page
     ask(page)

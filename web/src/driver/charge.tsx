@@ -1,9 +1,9 @@
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
 import { usePress } from "../api/press";
-import { useConfig, vehiclesQuery } from "../api/queries";
+import { configQuery, useConfig, vehiclesQuery } from "../api/queries";
 import { useSession } from "../api/session";
 import { Chips, Choice, Field } from "../parts/controls";
 import { Bolt, Icon } from "../parts/icons";
@@ -26,6 +26,7 @@ export default function Charge() {
   const state = useSession();
   const navigate = useNavigate();
   const [wish, setWish] = useState(keptWish);
+  const queries = useQueryClient();
   const [needsOrigin, setNeedsOrigin] = useState(false);
   const vehicles = useQuery({ ...vehiclesQuery, enabled: state === "in" });
   const change = (part: Partial<Wish>) => setWish((before) => ({ ...before, ...part }));
@@ -40,11 +41,20 @@ export default function Charge() {
       ok(api.POST("/api/v1/optimizer/charge-requests", { body, headers: { "Idempotency-Key": key } })),
     done: ({ id }) => navigate({ to: "/slots/$request", params: { request: id } }),
   });
-  async function send(event: FormEvent) {
+  /** Pressed before the page has read what the wish is made of, it is sent when that is there. */
+  const find = useMutation({
+    mutationFn: async () => {
+      const from = kept ?? ((await queries.ensureQueryData(configQuery)).demo ? DEMO_CENTRE : null);
+      if (!from) return setNeedsOrigin(true);
+      if (state !== "in") return navigate({ to: "/sign-in", search: { next: "/" } });
+      const theirs = await queries.ensureQueryData(vehiclesQuery);
+      const taken = theirs.find(({ id }) => id === wish.vehicle) ?? theirs[0];
+      await ask.mutateAsync(requestOf({ ...wish, vehicle: taken?.id ?? null }, from, Date.now(), near.zone));
+    },
+  });
+  function submit(event: FormEvent) {
     event.preventDefault();
-    if (!origin) return setNeedsOrigin(true);
-    if (state !== "in") return navigate({ to: "/sign-in", search: { next: "/" } });
-    ask.mutate(requestOf({ ...wish, vehicle: vehicle?.id ?? null }, origin, Date.now(), near.zone));
+    find.mutate();
   }
   const at = departure({ ...wish, leave: "at" }, Date.now(), near.zone);
   const leaves = LEAVES.map((value) => ({
@@ -57,7 +67,7 @@ export default function Charge() {
         <Title text={t("ask.title")} />
         <p className="lead">{t("ask.lead")}</p>
       </div>
-      <form className="form-grid" onSubmit={send}>
+      <form className="form-grid" onSubmit={submit}>
         <From origin={origin} />
         {needsOrigin && !origin && (
           <p className="wrong" role="alert">
@@ -98,10 +108,10 @@ export default function Charge() {
           value={wish.matter}
           onChange={(matter) => change({ matter })}
         />
-        {ask.error && <Failure error={ask.error} />}
-        <button className="btn main wide" type="submit" disabled={ask.isPending}>
+        {find.error && <Failure error={find.error} />}
+        <button className="btn main wide" type="submit" disabled={find.isPending}>
           <Bolt />
-          {ask.isPending ? t("ask.sending") : t("ask.find")}
+          {find.isPending ? t("ask.sending") : t("ask.find")}
         </button>
         <p className="note">{t("ask.promise")}</p>
         <details>
