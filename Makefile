@@ -35,7 +35,7 @@ import: $(VENV)/run.stamp ## make a city folder TO=DIR of the exports in FROM=DI
 	@$(BIN)/python -m cities import "$(FROM)" "$(TO)"
 
 admin: $(VENV)/run.stamp ## make EMAIL=... an administrator of the database in DATA_DIR; prints password and second factor
-	@$(BIN)/python -m devhost.admin
+	@$(BIN)/python -m app.admin
 
 code: $(VENV)/run.stamp ## show the code that the demo administrator's authenticator app shows now
 	@$(BIN)/python -m devhost.code
@@ -49,7 +49,7 @@ reset: ## empty DATA_DIR: database, blobs, mailbox, keys
 	else echo "$(DATA_DIR) does not look like a data folder of evcharging; nothing was deleted"; exit 1; fi
 
 test: $(VENV)/dev.stamp $(INFRA)/made.stamp ## run every test against the real components (COVERAGE=1: with coverage, held to its floor)
-	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m devhost.stack.install tests
 	@$(BIN)/python -m devhost.web test
 	@$(BIN)/python -m devhost.web build
 	@$(BIN)/pytest -n 2 --dist loadfile -q $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
@@ -133,7 +133,7 @@ requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*
 	$(BIN)/pip-compile -q --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header --no-annotate -o $$name.txt $$name.in; done
 
 clean: ## delete the virtual environment, node_modules and caches; DATA_DIR stays
-	@rm -rf $(VENV) $(INFRA) node_modules web/node_modules web/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(INFRA) node_modules web/node_modules web/dist .programs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app.host.delivery import EmbeddedDelivery
 from app.process import make_platform
 from cities.__main__ import print_report
 from cities.demand import crowded_day
-from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.pages import mailbox
 from devhost.host.server import Host, free_port
 from devhost.replay.replay import API, Replay

@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CODE = ("function_app.py", "host.json", "app", "functions", "shared")
+CODE = ("function_app.py", "host.json", "app", "functions", "shared", "infra/host")
 """What is deployed, as git has it."""
 LIBRARIES = Path(".python_packages/lib/site-packages")
 """Where the Functions worker looks."""

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     servicebus: SecretStr | None = Field(
         None,
         description="Connection string of Service Bus, where there is a key: emulators. Neither set: the outbox table itself "
-        "is the queue, drained by devhost.",
+        "is the queue, and one process delivers from it.",
     )
     communication_endpoint: str | None = Field(
         None, description="Communication Services endpoint. Unset: messages land in the mailbox of DATA_DIR."

@@ -55,10 +55,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     if STAGES_FILE in os.environ:
         _install(os.environ[STAGES_FILE])
+    from app.host.delivery import make_delivery
+    from app.host.timers import Timers
     from app.process import make_platform, use_platform
-    from devhost.host.delivery import make_delivery
     from devhost.host.server import triggers
-    from devhost.host.timers import Timers
     from functions.optimizer.models.registry import install_shipped
     from shared import telemetry
 

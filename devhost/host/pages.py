@@ -16,8 +16,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import sweeps
+from app.host.timers import Timers
 from app.sweeps import SWEEPS
-from devhost.host.timers import Timers
 from shared import outbox
 from shared.errors import Forbidden, NotFound
 from shared.platform import Platform

@@ -10,14 +10,14 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from app.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
+from app.host.discovery import Triggers, discover
+from app.host.site import Site
+from app.host.timers import Timers
 from app.migrate import upgrade
 from app.process import use_platform
 from app.ship import ship
-from devhost.host.delivery import EmbeddedDelivery, ServiceBusDelivery, make_delivery
-from devhost.host.discovery import Triggers, discover
 from devhost.host.pages import dev_router, front_router
-from devhost.host.site import Site
-from devhost.host.timers import Timers
 from shared.platform import Platform
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from app.host.delivery import EmbeddedDelivery
 from cities.demand import CONSUMPTION, SyntheticRequest
-from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import Host
 from devhost.replay.worlds import RequestOutcome, Tally
 from functions.accounts import service as accounts

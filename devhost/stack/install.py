@@ -1,4 +1,5 @@
-"""What the tests and STACK=full need beside Python packages: MariaDB from the distribution, Azurite from npm.
+"""What the tests and STACK=full need beside Python packages: MariaDB from the distribution, Azurite from npm; for the tests of
+an ordinary host programs that are unpacked and not installed.
 
 As root it installs what is missing; otherwise it says what to install. Runs on the bare system Python.
 """
@@ -9,6 +10,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from devhost.stack import debian
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("mariadb-server-core", "mariadb-client-core")
@@ -67,8 +70,10 @@ def _azurite() -> bool:
 
 
 def main() -> None:
-    """Exits 1 where something is missing that it could not install; `node` asks for what npm installs alone."""
+    """Exits 1 where something is missing that it could not install. `node`: npm's alone; `tests`: what they need too."""
     installed = [_azurite()] if sys.argv[1:] == ["node"] else [_mariadb(), _azurite()]
+    if sys.argv[1:] == ["tests"] and (missing := debian.unpack()):
+        print(f"  {', '.join(missing)} cannot be had here: the tests of an ordinary host are skipped", file=sys.stderr)
     sys.exit(0 if all(installed) else 1)
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -35,7 +35,17 @@ def listens(port: int) -> bool:
 class Child:
     """A process with a log file. It leads a session of its own, so that Ctrl-C reaches us and we stop it in order."""
 
-    def __init__(self, name: str, command: Sequence[str | Path], log: Path, *, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        user: int | None = None,
+    ) -> None:
+        """`env` is this process's where it is None; `user` is whom root makes it run as, with no group but its own."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -46,7 +56,10 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
                 cwd=cwd,
-                env=dict(os.environ),
+                env=dict(os.environ if env is None else env),
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
             )
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float = 60.0) -> None:

@@ -1,4 +1,4 @@
-"""The message bus: Azure Service Bus with the real SDK, or the outbox table itself, drained by devhost."""
+"""The message bus: Azure Service Bus with the real SDK, or the outbox table itself, from which one process delivers."""
 
 import json
 import threading

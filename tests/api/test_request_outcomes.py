@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from azure.functions.servicebus import ServiceBusMessage
 
+from app.host.delivery import EmbeddedDelivery, as_service_bus
 from app.operations import keep_dead_letter
 from app.sweeps import SWEEPS
-from devhost.host.delivery import EmbeddedDelivery, as_service_bus
 from functions.booking.sweeps import release_expired_holds, sweep_no_shows
 from functions.booking.tables import slot_claim
 from functions.notify import repository

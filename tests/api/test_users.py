@@ -145,7 +145,7 @@ def test_two_administrators_who_remove_each_other_at_once_leave_one(any_world: W
 def test_the_command_makes_an_administrator_on_any_database(
     any_world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from devhost import admin
+    from app import admin
 
     settings = any_world.platform.settings
     monkeypatch.setenv("DATA_DIR", str(settings.data_dir))
@@ -169,7 +169,7 @@ def test_the_command_makes_an_administrator_on_any_database(
 
 
 def test_the_command_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    from devhost import admin
+    from app import admin
 
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "empty"))
     monkeypatch.setenv("EMAIL", "nonsense")

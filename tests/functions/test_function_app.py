@@ -15,9 +15,9 @@ import pytest
 import sqlalchemy as sa
 
 import function_app
+from app.host.delivery import as_service_bus
+from app.host.discovery import Invocation
 from app.process import use_platform
-from devhost.host.delivery import as_service_bus
-from devhost.host.discovery import Invocation
 from devhost.host.server import triggers
 from functions.booking.tables import booking
 from shared import outbox

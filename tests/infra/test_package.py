@@ -73,7 +73,7 @@ def test_it_says_what_it_is(release: Release, unpacked: Path) -> None:
 
 def test_nothing_but_what_runs_is_in_it(unpacked: Path) -> None:
     top = {path.name for path in unpacked.iterdir()} - {"__pycache__"}
-    assert top == {".python_packages", "app", "function_app.py", "functions", "host.json", "release.json", "shared"}
+    assert top == {".python_packages", "app", "function_app.py", "functions", "host.json", "infra", "release.json", "shared"}
     assert not list(unpacked.rglob("tests"))
 
 

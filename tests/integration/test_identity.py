@@ -1,8 +1,6 @@
 """The managed identity: an identity endpoint on loopback as Azure gives it to an app, and what takes its tokens."""
 
 import base64
-import datetime
-import ipaddress
 import json
 import ssl
 import threading
@@ -18,9 +16,6 @@ from urllib.parse import parse_qs, urlsplit
 import pymysql
 import pytest
 import sqlalchemy as sa
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from devhost.stack.azurite import Azurite
 from devhost.stack.mariadb import Mariadb
@@ -30,6 +25,7 @@ from shared.adapters.email import CommunicationEmail, Email
 from shared.db import Database
 from shared.errors import Unavailable
 from shared.identity import DATABASE_SCOPE, Identity
+from tests.support.certificates import self_signed
 
 CLIENT_ID = "55555555-5555-5555-5555-555555555555"
 HEADER = "shown by the platform"
@@ -106,27 +102,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[IdentityEndpoint]:
 @pytest.fixture
 def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """A certificate of 127.0.0.1 and its key; the SDKs are told to trust it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    paths = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
-    )
+    paths = self_signed(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(paths[0]))
     return paths
 

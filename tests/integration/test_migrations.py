@@ -21,9 +21,9 @@ from alembic.script import ScriptDirectory
 from fastapi.testclient import TestClient
 
 from app.asgi import create_app
+from app.host.delivery import as_service_bus
 from app.migrate import load_tables, upgrade
 from app.process import make_platform, use_platform
-from devhost.host.delivery import as_service_bus
 from devhost.host.server import triggers
 from devhost.stack.process import free_port
 from shared import outbox

@@ -155,7 +155,7 @@ def test_make_admin_without_an_address_says_how(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     for given in ({}, {"EMAIL": ""}, {"EMAIL": "nobody"}):
         done = subprocess.run(
-            [sys.executable, "-m", "devhost.admin"],
+            [sys.executable, "-m", "app.admin"],
             cwd=ROOT,
             env=environment | {"DATA_DIR": str(tmp_path)} | given,
             capture_output=True,

@@ -14,10 +14,10 @@ from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNot
 from fastapi.testclient import TestClient
 
 from app.asgi import create_app
+from app.host.delivery import ServiceBusDelivery
+from app.host.discovery import QueueTrigger
 from app.migrate import upgrade
 from app.process import make_platform, use_platform
-from devhost.host.delivery import ServiceBusDelivery
-from devhost.host.discovery import QueueTrigger
 from devhost.host.server import triggers
 from devhost.stack.servicebus import ServiceBusBroker
 from shared import outbox

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     "function_app",
+    "app.host",
     "app",
     "functions.privacy",
     "functions.administration",

@@ -8,8 +8,8 @@ from typing import Any
 import httpx2 as httpx
 from fastapi.testclient import TestClient
 
+from app.host.delivery import EmbeddedDelivery
 from app.process import use_platform
-from devhost.host.delivery import EmbeddedDelivery
 from devhost.host.server import triggers
 from functions.accounts import consents
 from functions.accounts import repository as account_rows

@@ -8,15 +8,16 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
 from azure.functions.servicebus import ServiceBusMessage
 
+from app.host.discovery import QueueTrigger
 from app.operations import bury
-from devhost.host.discovery import QueueTrigger
 from shared import outbox
+from shared.clock import SystemClock
 from shared.platform import Platform
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ class EmbeddedDelivery:
     """Delivers rows of the outbox. For one process: what is in flight is known in memory, and a row is settled only when
     its handler has returned, so a crash delivers it again."""
 
-    def __init__(self, platform: Platform, queues: Sequence[QueueTrigger]) -> None:
-        self._platform = platform
+    def __init__(self, platform: Platform, queues: Sequence[QueueTrigger], *, look_every_s: float = 30.0) -> None:
+        """`look_every_s`: how often the outbox is looked at unasked, for what other processes committed."""
+        self._platform, self._look_every_s = platform, look_every_s
         self._queues = {queue.queue: queue for queue in queues}
         self._in_flight: set[uuid.UUID] = set()
         self._lock = threading.Lock()
@@ -103,8 +105,8 @@ class EmbeddedDelivery:
     def _idle_s(self) -> float:
         due = self._platform.database.read(outbox.next_due_at)
         if due is None:
-            return 30.0
-        return min(30.0, max(0.25, (due - self._platform.clock.now()).total_seconds()))
+            return self._look_every_s
+        return min(self._look_every_s, max(0.25, (due - self._platform.clock.now()).total_seconds()))
 
     def _deliver_and_wake(self, message: outbox.Message) -> None:
         try:
@@ -238,7 +240,7 @@ class ServiceBusDelivery:
     def _renew(receiver: Any, message: Any) -> None:
         from azure.servicebus.exceptions import MessageLockLostError
 
-        left = message.locked_until_utc - datetime.now(UTC)
+        left = message.locked_until_utc - SystemClock().now()  # the broker's clock is the machine's
         if left > RENEW_BEFORE or left < timedelta(0):
             return
         try:
@@ -286,11 +288,13 @@ def _received(message: Any) -> ServiceBusMessage:
     )
 
 
-def make_delivery(platform: Platform, queues: Sequence[QueueTrigger]) -> EmbeddedDelivery | ServiceBusDelivery:
-    """The delivery the settings choose."""
+def make_delivery(
+    platform: Platform, queues: Sequence[QueueTrigger], *, look_every_s: float = 30.0
+) -> EmbeddedDelivery | ServiceBusDelivery:
+    """The delivery the settings choose; `look_every_s` is the embedded one's. Raises ValueError."""
     connection = platform.settings.servicebus
     if platform.settings.servicebus_namespace is not None:
-        raise ValueError("SERVICEBUS__fullyQualifiedNamespace: is the Functions host's; devhost delivers by SERVICEBUS")
+        raise ValueError("SERVICEBUS__fullyQualifiedNamespace: is the Functions host's; this delivers by SERVICEBUS")
     if connection is None:
-        return EmbeddedDelivery(platform, queues)
+        return EmbeddedDelivery(platform, queues, look_every_s=look_every_s)
     return ServiceBusDelivery(connection.get_secret_value(), queues)

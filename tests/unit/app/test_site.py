@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from devhost.host.site import Site
+from app.host.site import Site
 from shared.web.pages import application_headers
 
 PAGE = {"accept": "text/html"}

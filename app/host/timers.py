@@ -10,7 +10,7 @@ from typing import Any
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from devhost.host.discovery import TimerTrigger
+from app.host.discovery import TimerTrigger
 from shared.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from devhost.host.discovery import TimerTrigger
-from devhost.host.timers import Timers, ncrontab
+from app.host.discovery import TimerTrigger
+from app.host.timers import Timers, ncrontab
 from shared.clock import ManualClock
 
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import azure.functions as func
 import pytest
 
-from devhost.host.delivery import MAX_DELIVERIES, EmbeddedDelivery, backoff_s
-from devhost.host.discovery import QueueTrigger
+from app.host.delivery import MAX_DELIVERIES, EmbeddedDelivery, backoff_s
+from app.host.discovery import QueueTrigger
 from shared import outbox
 from shared.clock import ManualClock
 from shared.platform import Platform
