@@ -3,6 +3,7 @@
 import json
 import logging
 import uuid
+from typing import Any
 
 import azure.functions as func
 
@@ -24,6 +25,36 @@ def relay_outbox(platform: Platform) -> int:
 def prune_idempotency(platform: Platform) -> int:
     """Forgets Idempotency-Keys that are a week old. Returns how many."""
     return platform.transact(idempotency.prune_idempotency)
+
+
+def as_received(message: Any) -> func.ServiceBusMessage:
+    """A message of the SDK as the Functions worker would hand it over."""
+    from azure.functions.servicebus import ServiceBusMessage
+
+    body = message.body
+    content = body if isinstance(body, bytes) else b"".join(body)
+    return ServiceBusMessage(
+        body=content,
+        message_id=message.message_id,
+        subject=message.subject,
+        content_type=message.content_type,
+        delivery_count=(message.delivery_count or 0) + 1,
+        enqueued_time_utc=message.enqueued_time_utc,
+        application_properties=message.application_properties or {},
+        dead_letter_reason=message.dead_letter_reason,
+        dead_letter_error_description=message.dead_letter_error_description,
+        sequence_number=message.sequence_number,
+        user_properties={},
+    )
+
+
+def keep_dead_letters(platform: Platform) -> int:
+    """Keeps what Service Bus gave up on in any queue. Returns how many. Raises Unavailable where it is away."""
+
+    def keep(queue: str, message: Any) -> None:
+        keep_dead_letter(platform, queue, as_received(message))
+
+    return platform.bus.drain_dead_letters(outbox.QUEUES, keep)
 
 
 def properties_of(message: func.ServiceBusMessage) -> dict[str, str]:

@@ -1,5 +1,5 @@
-"""The queue functions: one a queue, and one for the dead letters of each. A message goes to the handlers that subscribe to its
-event on that queue (app/subscriptions.py)."""
+"""The queue functions, one a queue. A message goes to the handlers that subscribe to its event on that queue
+(app/subscriptions.py); what the bus gives up on is kept by a sweep (app/operations.py)."""
 
 import contextlib
 import functools
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import azure.functions as func
 
 from app.invocations import traced
-from app.operations import keep_dead_letter, outbox_id_of, properties_of
+from app.operations import outbox_id_of, properties_of
 from app.process import platform
 from shared import outbox, telemetry
 from shared.errors import Unavailable
@@ -103,16 +103,5 @@ def _add_queue(queue: str, name: str) -> None:
     bp.service_bus_queue_trigger(arg_name="message", queue_name=queue, connection="SERVICEBUS")(handler)
 
 
-def _add_keeper(queue: str) -> None:
-    @consumes
-    def handler(message: func.ServiceBusMessage, context: func.Context) -> None:
-        keep_dead_letter(platform(), queue, message)
-
-    handler.__name__ = f"keep_dead_{queue.replace('-', '_')}"
-    handler.__doc__ = f"Shows administrators what {queue} could not deliver."
-    bp.service_bus_queue_trigger(arg_name="message", queue_name=f"{queue}/$DeadLetterQueue", connection="SERVICEBUS")(handler)
-
-
 for _queue in outbox.QUEUES:
     _add_queue(_queue, FUNCTIONS.get(_queue, _queue.replace("-", "_")))
-    _add_keeper(_queue)

@@ -50,6 +50,7 @@ class Sweep:
 SWEEPS: dict[str, Sweep] = {
     "relay_outbox": Sweep(Cadence.EVERY_TEN_SECONDS, "app.operations:relay_outbox"),
     "prune_idempotency": Sweep(Cadence.EVERY_TEN_SECONDS, "app.operations:prune_idempotency"),
+    "keep_dead_letters": Sweep(Cadence.EVERY_MINUTE, "app.operations:keep_dead_letters"),
     "release_expired_holds": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:release_expired_holds"),
     "watch_sessions": Sweep(Cadence.EVERY_MINUTE, "functions.booking.overstay:watch_sessions"),
     "sweep_no_shows": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:sweep_no_shows"),

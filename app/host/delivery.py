@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from azure.functions.servicebus import ServiceBusMessage
 
 from app.host.discovery import QueueTrigger
-from app.operations import bury
+from app.operations import as_received, bury
 from shared import outbox
 from shared.clock import SystemClock
 from shared.platform import Platform
@@ -250,7 +250,7 @@ class ServiceBusDelivery:
 
     def _handled(self, queue: QueueTrigger, message: Any) -> bool:
         try:
-            queue.deliver(_received(message))
+            queue.deliver(as_received(message))
         except Exception as error:  # noqa: BLE001 - the broker delivers again and counts
             log.warning("message %s of %s failed: %s: %s", message.message_id, queue.queue, type(error).__name__, error)
             self._stop.wait(min(backoff_s(0), 1.0))
@@ -268,24 +268,6 @@ def _waiting(receiver: Any, room: int, *, first_wait_s: float) -> Iterator[Any]:
             return
         yield received[0]
         wait_s = 0.01
-
-
-def _received(message: Any) -> ServiceBusMessage:
-    body = message.body
-    content = body if isinstance(body, bytes) else b"".join(body)
-    return ServiceBusMessage(
-        body=content,
-        message_id=message.message_id,
-        subject=message.subject,
-        content_type=message.content_type,
-        delivery_count=(message.delivery_count or 0) + 1,
-        enqueued_time_utc=message.enqueued_time_utc,
-        application_properties=message.application_properties or {},
-        dead_letter_reason=message.dead_letter_reason,
-        dead_letter_error_description=message.dead_letter_error_description,
-        sequence_number=message.sequence_number,
-        user_properties={},
-    )
 
 
 def make_delivery(

@@ -13,14 +13,15 @@ locals {
   tags     = { project = "evcharging", environment = var.environment }
 
   # The queues that the platform sends to (shared/outbox.py:QUEUES and the next ones) and those that others send to.
-  # An idle queue costs nothing; each gets the same rights and the same keeping of dead letters.
+  # An idle queue costs nothing; each gets the same rights, and its dead letters are kept.
   platform_queues = ["charge-requests", "notify", "bookings", "payments", "opportunity-prices", "reports"]
   inbound_queues  = ["delivery-reports"]
   queues          = concat(local.platform_queues, local.inbound_queues)
 
-  # A queue has two functions: its own and the one that keeps its dead letters. On Flex each function that is not HTTP
-  # scales by itself. Whether maximum_instance_count counts a group or the app is not sure: this is the safe reading.
-  scaling_groups = 1 + 2 * length(local.queues)
+  # A queue has a function of its own; a sweep keeps the dead letters of all. On Flex each function that is not HTTP scales
+  # by itself; the four timers run on an instance each. Whether maximum_instance_count counts a group or the app is not sure: this is the safe reading.
+  scaling_groups = 1 + length(local.queues)
+  timers         = 4
 
   api_host   = "${local.name}-${var.suffix}.azurewebsites.net"
   public_url = "https://${coalesce(var.web_host, var.edge ? azurerm_cdn_frontdoor_endpoint.this[0].host_name : local.api_host)}"

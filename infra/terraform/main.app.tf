@@ -110,8 +110,8 @@ resource "azurerm_function_app_flex_consumption" "this" {
 
   lifecycle {
     precondition {
-      condition     = local.scaling_groups * var.maximum_instance_count * var.database_pool_size <= var.database_max_connections - 20
-      error_message = "${local.scaling_groups} scaling groups x ${var.maximum_instance_count} instances x ${var.database_pool_size} connections are more than database_max_connections (${var.database_max_connections}) less 20 for people and jobs."
+      condition     = (local.scaling_groups * var.maximum_instance_count + local.timers) * var.database_pool_size <= var.database_max_connections - 20
+      error_message = "(${local.scaling_groups} scaling groups x ${var.maximum_instance_count} instances + ${local.timers} timers) x ${var.database_pool_size} connections are more than database_max_connections (${var.database_max_connections}) less 20 for people and jobs."
     }
   }
 

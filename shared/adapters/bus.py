@@ -3,7 +3,7 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from shared.clock import Clock
@@ -13,6 +13,9 @@ from shared.outbox import Message
 
 MAX_BODY_BYTES = 240 * 1024
 """What a message may carry: a queue of the standard tier takes 256 KB with header and properties."""
+
+DEAD_BATCH, DEAD_WAIT_S = 50, 1.0
+"""Dead letters that are asked for at once, and how long for the first of them."""
 
 
 class Bus(Protocol):
@@ -24,6 +27,13 @@ class Bus(Protocol):
     def send(self, messages: list[Message]) -> dict[uuid.UUID, str]:
         """Sends all or raises Unavailable; a repeated send of the same id is harmless (inbox, duplicate detection).
         Returns those that no try will ever send, with why."""
+        ...
+
+    def drain_dead_letters(self, queues: Iterable[str], keep: Callable[[str, Any], None]) -> int:
+        """Hands each dead letter of the queues to `keep`, with its queue's name, and takes it away once that has returned.
+
+        Returns how many. Raises Unavailable where the bus is away, and what `keep` raises: that message stays.
+        """
         ...
 
     def close(self) -> None:
@@ -39,6 +49,10 @@ class EmbeddedBus:
     def send(self, _messages: list[Message]) -> dict[uuid.UUID, str]:
         """Never called: `relays` is False."""
         raise AssertionError("the embedded bus has nothing to send to")
+
+    def drain_dead_letters(self, queues: Iterable[str], keep: Callable[[str, Any], None]) -> int:  # noqa: ARG002
+        """Dead letters are rows of the table already."""
+        return 0
 
     def close(self) -> None:
         """Nothing is open."""
@@ -134,6 +148,25 @@ class ServiceBus:
         if queue not in self._senders:
             self._senders[queue] = self._client.get_queue_sender(queue)
         return self._senders[queue]
+
+    def drain_dead_letters(self, queues: Iterable[str], keep: Callable[[str, Any], None]) -> int:
+        """By a client of its own, a queue after the other, as the protocol says."""
+        from azure.core.exceptions import AzureError
+        from azure.servicebus import ServiceBusSubQueue
+
+        kept = 0
+        try:
+            with self._connect() as client:
+                for queue in queues:
+                    with client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver:
+                        while messages := receiver.receive_messages(max_message_count=DEAD_BATCH, max_wait_time=DEAD_WAIT_S):
+                            for message in messages:
+                                keep(queue, message)
+                                receiver.complete_message(message)
+                                kept += 1
+        except (AzureError, OSError) as error:
+            raise Unavailable(f"Service Bus: {error}") from error
+        return kept
 
     def _drop(self) -> None:
         client, self._client, self._senders = self._client, None, {}

@@ -46,7 +46,6 @@ TIMERS = {
     "nightly": "0 25 3 * * *",
 }
 QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}
-KEEPERS = {f"keep_dead_{queue.replace('-', '_')}": f"{queue}/$DeadLetterQueue" for queue in outbox.QUEUES}
 
 
 @pytest.fixture
@@ -65,11 +64,11 @@ def described(name: str) -> dict[str, Any]:
 
 
 def test_every_name_trigger_queue_and_schedule() -> None:
-    assert set(FUNCTIONS) == set(HTTP) | set(TIMERS) | set(QUEUES) | set(KEEPERS)
+    assert set(FUNCTIONS) == set(HTTP) | set(TIMERS) | set(QUEUES)
     assert {name: described(name)["route"] for name in HTTP} == HTTP
     assert {name: described(name)["schedule"] for name in TIMERS} == TIMERS
-    assert {name: described(name)["queueName"] for name in QUEUES | KEEPERS} == QUEUES | KEEPERS
-    assert {described(name)["connection"] for name in QUEUES | KEEPERS} == {"SERVICEBUS"}
+    assert {name: described(name)["queueName"] for name in QUEUES} == QUEUES
+    assert {described(name)["connection"] for name in QUEUES} == {"SERVICEBUS"}
     assert {described(name)["authLevel"] for name in HTTP} == {func.AuthLevel.ANONYMOUS}, "our own tokens decide"
     assert set(QUEUES.values()) == set(outbox.QUEUES)
 
@@ -77,7 +76,7 @@ def test_every_name_trigger_queue_and_schedule() -> None:
 def test_the_devhost_finds_the_same_and_has_no_list_of_its_own() -> None:
     found = triggers()
     assert {timer.name: timer.schedule for timer in found.timers} == TIMERS
-    assert {queue.name: queue.queue for queue in found.queues} == QUEUES | KEEPERS
+    assert {queue.name: queue.queue for queue in found.queues} == QUEUES
 
 
 def test_host_json_and_its_companions_are_what_core_tools_expects() -> None:

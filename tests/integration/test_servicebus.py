@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusRece
 from azure.servicebus.exceptions import MessageLockLostError, MessagingEntityNotFoundError, ServiceBusError
 from fastapi.testclient import TestClient
 
+from app import sweeps
 from app.asgi import create_app
 from app.host.delivery import ServiceBusDelivery
 from app.host.discovery import QueueTrigger
@@ -308,7 +310,12 @@ def test_poison_of_the_broker_is_seen_by_administrators_and_sent_again(
     poison = delivered.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {"n": 1}))
     with ServiceBusClient.from_connection_string(servicebus.connection_string, retry_total=0) as client:
         send(client, ServiceBusMessage("not json", message_id="foreign"), queue=outbox.CHARGE_REQUESTS)
-    until(lambda: len(delivered.database.read(outbox.dead_letters)) == 2)
+
+    def kept() -> set[uuid.UUID]:
+        sweeps.run("keep_dead_letters", delivered)
+        return {item.id for item in delivered.database.read(outbox.dead_letters)}
+
+    until(lambda: len(kept()) == 2)
     dead = {item.id: item for item in delivered.database.read(outbox.dead_letters)}
     assert "'nonsense' is not an event of the queue notify" in (dead.pop(poison.id).last_error or "")
     (foreign,) = dead.values()
@@ -317,7 +324,24 @@ def test_poison_of_the_broker_is_seen_by_administrators_and_sent_again(
     clock.advance(timedelta(seconds=1))
     assert delivered.transact(lambda tx: outbox.revive(tx.conn, poison.id, now=tx.now))
     delivered.relay_outbox()
-    until(lambda: poison.id in {item.id for item in delivered.database.read(outbox.dead_letters)})
+    until(lambda: poison.id in kept())
+
+
+def test_a_dead_letter_that_could_not_be_kept_stays_for_the_next_sweep(bussed: Platform, servicebus: ServiceBusBroker) -> None:
+    with ServiceBusClient.from_connection_string(servicebus.connection_string, retry_total=0) as client:
+        send(client, ServiceBusMessage("{}", message_id="unlucky"), queue=outbox.NOTIFY)
+        with client.get_queue_receiver(outbox.NOTIFY) as receiver:
+            (message,) = receiver.receive_messages(max_wait_time=5)
+            receiver.dead_letter_message(message, reason="why")
+
+    def refuse(_queue: str, _message: Any) -> None:
+        raise Unavailable("the database is away")
+
+    with pytest.raises(Unavailable):
+        bussed.bus.drain_dead_letters([outbox.NOTIFY], refuse)
+    kept: list[str] = []
+    until(lambda: bussed.bus.drain_dead_letters([outbox.NOTIFY], lambda _queue, message: kept.append(message.message_id)) == 1)
+    assert kept == ["unlucky"]
 
 
 def test_a_delivery_outlasts_a_component_that_is_away(delivered: Platform) -> None:
