@@ -23,9 +23,9 @@ from shared.platform import Platform
 from shared.settings import Settings
 from tests.support import policies
 from tests.support.recorded import fulfilled_days
+from tests.support.training_child import TINY
 from tests.support.world import CCS, World
 from training.evaluation.policy_registry import champion
-from training.learning.arguments import Args
 from training.pipeline import PipelinePlan, fetch_champion, main, of_city, reported, run_pipeline, settle
 from training.release import publish
 from training.release.export import write_rule
@@ -33,22 +33,6 @@ from training.release.promotion import Verdict
 from training.release.recorded_demand import TooFewDaysError, record_city
 from training.release.step_log import without_secrets
 
-TINY = Args(
-    workers=0,
-    scenarios=("varied-17",),
-    varied=0,
-    rounds=0,
-    label_days=1,
-    city_days=1,
-    varied_days=1,
-    table_days=1,
-    half_days=0.0,
-    steps=10,
-    batch_requests=32,
-    iterations=0,
-    validation_days=1,
-    city_validation_days=1,
-)
 VERSION = "20260302-0800"
 """What the test's clock makes of it."""
 
