@@ -7,7 +7,7 @@ from typing import Any
 
 import azure.functions as func
 
-from shared import outbox
+from shared import outbox, telemetry
 from shared.platform import Platform
 from shared.tx import Tx
 from shared.web import idempotency
@@ -18,7 +18,14 @@ NOT_OURS = uuid.UUID("6f0d3c5e-52f0-5c1b-9a3e-0b6a1f1f9b1d")
 
 
 def relay_outbox(platform: Platform) -> int:
-    """Sends what a commit left in the outbox, and prunes what is a week old. Returns how many were sent."""
+    """Sends what a commit left in the outbox, and prunes what is a week old. Returns how many were sent.
+
+    What is due and waits on is measured, before it is tried: whether Service Bus is away or nobody delivers.
+    """
+    now = platform.clock.now()
+    for queue, (count, oldest) in platform.database.read(lambda conn: outbox.waiting(conn, now=now)).items():
+        telemetry.outbox_waiting.set(count, {"queue": queue})
+        telemetry.outbox_age_s.set(0.0 if oldest is None else (now - oldest).total_seconds(), {"queue": queue})
     return platform.relay_outbox()
 
 

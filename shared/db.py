@@ -19,10 +19,13 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.types import TypeDecorator
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from shared import telemetry
+from shared.clock import SystemClock
 from shared.errors import CommitUnknown, Unavailable
 from shared.precompiled import insertion
 
 log = logging.getLogger(__name__)
+_CLOCK = SystemClock()
 
 T = TypeVar("T")
 S = TypeVar("S", bound=sa.Select[Any])
@@ -220,7 +223,7 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection for reads only, in one consistent transaction that is rolled back."""
         try:
-            with self.engine.connect() as conn, conn.begin() as transaction:
+            with self._connected() as conn, conn.begin() as transaction:
                 yield conn
                 transaction.rollback()
         except sa.exc.TimeoutError as error:
@@ -246,7 +249,7 @@ class Database:
     def _transact_once(self, fn: Callable[[Connection], T]) -> T:
         with self._writer():
             try:
-                connection = self.engine.connect()
+                connection = self._connected()
             except sa.exc.TimeoutError as error:
                 raise Unavailable("The database has no connection free; try again in a moment.") from error
             with connection as conn:
@@ -269,6 +272,13 @@ class Database:
                         ) from error
                     raise
                 return result
+
+    def _connected(self) -> Connection:
+        """A connection; how long it took is measured."""
+        begun = _CLOCK.monotonic()
+        connection = self.engine.connect()
+        telemetry.pool_wait_ms.record((_CLOCK.monotonic() - begun) * 1000)
+        return connection
 
     @contextmanager
     def _writer(self) -> Iterator[None]:

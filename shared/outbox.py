@@ -228,6 +228,18 @@ def counts(conn: Connection) -> dict[str, dict[str, int]]:
     return by_queue
 
 
+def waiting(conn: Connection, *, now: datetime) -> dict[str, tuple[int, datetime | None]]:
+    """By queue: how many messages are due and have not left, and when the oldest of them was due; None where there is none."""
+    columns = outbox_message.c
+    statement = (
+        sa.select(columns.queue, sa.func.count(), sa.func.min(columns.available_at))
+        .where(columns.state == PENDING, columns.available_at <= now)
+        .group_by(columns.queue)
+    )
+    found = {queue: (count, oldest) for queue, count, oldest in conn.execute(statement)}
+    return {queue: found.get(queue, (0, None)) for queue in QUEUES}
+
+
 def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetime) -> bool:
     """Records in the effect's transaction that `consumer` took the message; False if it did so before."""
     return insert_new(conn, inbox_message, consumer=consumer, message_id=message_id, consumed_at=now)

@@ -5,6 +5,7 @@ Azure Monitor receives them where its connection string is set; elsewhere the AP
 
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -31,6 +32,12 @@ sweep_ms = _meter.create_histogram("evcharging.sweep.duration", "ms", "Time a sw
 model_ms = _meter.create_histogram("evcharging.model.latency", "ms", "Time the policy took to score one request")
 claims_lost = _meter.create_counter("evcharging.claims.lost", "1", "Reservations that found their slot taken")
 messages_sent = _meter.create_counter("evcharging.messages.sent", "1", "E-mails and SMS, by channel and outcome")
+bookings = _meter.create_counter("evcharging.bookings", "1", "Bookings that came into a status, by status")
+settled = _meter.create_counter("evcharging.settled", "1", "What sessions were billed, in the currency's smallest unit")
+pool_wait_ms = _meter.create_histogram("evcharging.db.pool.waiting", "ms", "Time until a connection of the pool was free")
+outbox_waiting = _meter.create_gauge("evcharging.outbox.waiting", "1", "Messages that are due and have not left, by queue")
+outbox_age_s = _meter.create_gauge("evcharging.outbox.age", "s", "How long the oldest of them is due, by queue")
+feeds_silent = _meter.create_gauge("evcharging.feeds.silent", "1", "Feeds of stations that are silent")
 
 
 security = logging.getLogger("evcharging.security")
@@ -132,7 +139,7 @@ def configure_logging(level: str, *, formatter: logging.Formatter | None = None)
     install_filter()
 
 
-UNUSED = ("azure_sdk", "django", "fastapi", "flask", "httpx", "httpx2", "psycopg2", "requests", "urllib", "urllib3")
+UNUSED = ("azure_sdk", "django", "fastapi", "flask", "httpx", "httpx2", "logging", "psycopg2", "requests", "urllib", "urllib3")
 """What the distribution would instrument by itself: rows beside the host's own, and spans that nobody reads."""
 
 
@@ -153,10 +160,11 @@ def connect(settings: Settings, identity: Identity) -> None:
         raise ValueError("APPLICATIONINSIGHTS_CONNECTION_STRING: must be set")
     from azure.monitor.opentelemetry import configure_azure_monitor
 
+    # The distribution takes this word from the environment alone: its own argument disable_logging is overwritten.
+    os.environ["OTEL_LOGS_EXPORTER"] = "none"
     configure_azure_monitor(
         connection_string=settings.applicationinsights_connection_string.get_secret_value(),
         credential=identity.credential if settings.azure_client_id is not None else None,
-        disable_logging=True,
         enable_live_metrics=False,
         enable_performance_counters=False,
         sampling_ratio=settings.trace_sampling_ratio,

@@ -73,6 +73,7 @@ class Mariadb:
                 f"--socket=/tmp/evcharging-{self.port}.sock",
                 "--bind-address=127.0.0.1",
                 f"--pid-file={run / 'mariadb.pid'}",
+                f"--tmpdir={run}",  # in /tmp another server that starts would delete this one's temporary tables
                 "--innodb-buffer-pool-size=64M",
                 "--innodb-log-file-size=16M",
                 "--character-set-server=utf8mb4",

@@ -25,6 +25,7 @@ from functions.booking.settlement import MeteredSession, settle
 from functions.stations.domain import Location
 from functions.stations.feed import service as feed
 from functions.stations.feed.service import EvseState
+from shared import telemetry
 from shared.db import new_id
 from shared.errors import Conflict, SlotTaken
 from shared.slots import slot_after, slot_of, slot_start, slots_of
@@ -220,6 +221,8 @@ def close(
     measured = None if kwh is None else round(kwh, 3)
     booking = change(tx, booking, stopped_at=stopped_at, session_energy_kwh=measured, settlement=settlement)
     announce(tx, location, booking, SessionStopped, reminder=False)
+    labels = {"currency": settlement.currency}
+    tx.when_committed(lambda: telemetry.settled.add(settlement.total_minor, labels))
     return booking
 
 

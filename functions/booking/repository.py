@@ -25,6 +25,7 @@ from functions.booking.tables import booking as booking_table
 from functions.booking.tables import booking_request
 from functions.stations.domain import BookingTerms
 from functions.tariffs.quotes import Quote
+from shared import telemetry
 from shared.db import for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
@@ -58,12 +59,19 @@ def _stored(value: Any) -> Any:
 def insert(tx: Tx, booking: Booking) -> None:
     """Stores a new booking."""
     insert_rows(tx.conn, booking_table, [{name: _stored(getattr(booking, name)) for name in _COLUMNS}])
+    _count(tx, booking.status)
 
 
 def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
     """Changes fields of one booking."""
     stored = {name: _stored(value) for name, value in values.items()}
     tx.execute(sa.update(booking_table).where(booking_table.c.id == booking_id).values(**stored, updated_at=tx.now))
+    if "status" in values:
+        _count(tx, values["status"])
+
+
+def _count(tx: Tx, status: ReservationStatus) -> None:
+    tx.when_committed(lambda: telemetry.bookings.add(1, {"status": status.value}))
 
 
 def get(tx: Tx, booking_id: uuid.UUID, *, lock: bool = False) -> Booking | None:

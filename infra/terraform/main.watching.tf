@@ -133,20 +133,41 @@ locals {
   # Each alert's query without the threshold that ends it.
   unlimited = { for name, alert in local.alerts : name => try(regex("^(.*) \\| where [^|]*$", alert.query)[0], alert.query) }
 
-  # A table for each.
-  workbook = [for name, alert in local.alerts : {
-    type = 3
-    name = name
-    content = {
-      version      = "KqlItem/1.0"
-      title        = "${name}: ${alert.why}"
-      query        = templatestring(local.unlimited[name], alert.thresholds)
-      size         = 0
-      queryType    = 0
-      resourceType = "microsoft.operationalinsights/workspaces"
-      timeContext  = { durationMs = 86400000 }
-    }
-  }]
+  panels = jsondecode(file("${path.module}/workbook.json"))
+
+  # Six parts of charts, then a table for each alert.
+  workbook = concat(
+    [for name, panel in local.panels : {
+      type = 3
+      name = name
+      content = {
+        version       = "KqlItem/1.0"
+        title         = "${panel.part}: ${panel.why}"
+        query         = panel.query
+        visualization = panel.chart
+        chartSettings = { xAxis = "at", yAxis = ["value"], group = "series" }
+        size          = 0
+        queryType     = 0
+        resourceType  = "microsoft.operationalinsights/workspaces"
+        timeContext   = { durationMs = 86400000 }
+      }
+    }],
+    [for name, alert in local.alerts : {
+      type = 3
+      name = name
+      content = {
+        version       = "KqlItem/1.0"
+        title         = "${name}: ${alert.why}"
+        query         = templatestring(local.unlimited[name], alert.thresholds)
+        visualization = "table"
+        chartSettings = null
+        size          = 0
+        queryType     = 0
+        resourceType  = "microsoft.operationalinsights/workspaces"
+        timeContext   = { durationMs = 86400000 }
+      }
+    }],
+  )
 }
 
 resource "azurerm_application_insights_workbook" "this" {

@@ -21,6 +21,7 @@ from tests.support import kql
 
 ROOT = Path(__file__).parents[2]
 ALERTS: dict[str, Any] = json.loads((ROOT / "infra" / "terraform" / "alerts.json").read_text())
+WORKBOOK: dict[str, Any] = json.loads((ROOT / "infra" / "terraform" / "workbook.json").read_text())
 Tables = dict[str, list[Row]]
 TIMERS = ("every_ten_seconds", "every_minute", "every_five_minutes")
 SUNDAY_IN_TIME = "pipeline ended: 0"
@@ -178,6 +179,12 @@ INSTRUMENTS = {
     "evcharging.model.latency": {"version"},
     "evcharging.claims.lost": {"where"},
     "evcharging.messages.sent": {"channel", "outcome"},
+    "evcharging.bookings": {"status"},
+    "evcharging.settled": {"currency"},
+    "evcharging.db.pool.waiting": set(),
+    "evcharging.outbox.waiting": {"queue"},
+    "evcharging.outbox.age": {"queue"},
+    "evcharging.feeds.silent": set(),
 }
 
 
@@ -210,3 +217,14 @@ def test_spans_are_named_by_route_and_carry_their_invocation(well: Tables) -> No
 def test_nobody_but_us_makes_spans(well: Tables) -> None:
     names = {row["Name"] for table in ("AppRequests", "AppDependencies") for row in well[table]}
     assert not {name for name in names if name.startswith("fastapi")}
+
+
+@pytest.mark.parametrize("name", WORKBOOK)
+def test_each_part_of_the_workbook_shows_what_the_app_sent(well: Tables, name: str) -> None:
+    found = kql.rows(kql.database(well), WORKBOOK[name]["query"])
+    assert found, "nothing to draw"
+    assert all({"at", "series", "value"} <= set(row) and row["series"] and row["value"] is not None for row in found)
+
+
+def test_the_workbook_has_its_six_parts() -> None:
+    assert {panel["part"] for panel in WORKBOOK.values()} == {"Promise", "Speed", "Queue", "Model", "Stations", "Money"}

@@ -29,3 +29,9 @@ def fired(connection: Any, alert: dict[str, Any]) -> bool:
     """Whether an alert's query gives rows, with its own thresholds."""
     query = string.Template(alert["query"]).substitute(alert["thresholds"])
     return bool(duckdb_kql.kql(connection, query).fetchall())
+
+
+def rows(connection: Any, query: str) -> list[dict[str, Any]]:
+    """What a query gives, a dictionary a row."""
+    answer = duckdb_kql.kql(connection, query)
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.fetchall()]

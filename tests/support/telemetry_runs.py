@@ -4,13 +4,17 @@
 instruments what it records when something is wrong; the faults themselves are simulated.
 """
 
+import logging
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 from opentelemetry import metrics, trace
+from opentelemetry._logs import get_logger_provider
+from opentelemetry.sdk._logs import LoggerProvider
 
 from app import sweeps
 from app.asgi import create_app
@@ -23,6 +27,7 @@ from shared.clock import ManualClock
 from shared.identity import Identity
 from shared.settings import Settings
 from tests.support import policies
+from tests.support.stations_feed import Station
 from tests.support.world import TYPE2, World
 
 DRIVERS = 6
@@ -49,8 +54,29 @@ def well() -> None:
             world.user().get(f"/stations/locations/{place}")
             clock.advance(timedelta(seconds=platform.settings.message_hold_s))
             world.drain()
-            sweeps.run_all(Cadence.EVERY_MINUTE, platform)
+            _charge(world, clock)
+            for cadence in (Cadence.EVERY_TEN_SECONDS, Cadence.EVERY_MINUTE):
+                sweeps.run_all(cadence, platform)
         platform.close()
+
+
+def _charge(world: World, clock: ManualClock) -> None:
+    """A session that its station meters, from the plug to the bill."""
+    station = Station.at(world, evses=1)
+    begun = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+    driver = world.user()
+    booking = driver.book(station.location, "10:00").json()["id"]
+    clock.jump(begun)
+    station.report("E0", "AVAILABLE", clock.now())
+    driver.post(f"/booking/bookings/{booking}/start")
+    for status, minutes, kwh in (("ACTIVE", 0, 0.0), ("COMPLETED", 15, 4.0)):
+        clock.jump(begun + timedelta(minutes=minutes))
+        at = clock.now().isoformat()
+        told: dict[str, Any] = {"status": status, "start_date_time": begun.isoformat(), "kwh": kwh, "last_updated": at}
+        if status == "COMPLETED":
+            told["end_date_time"] = at
+        answer = station.call("PUT", f"/stations/evses/{station.evses['E0']}/sessions/1", told)
+        assert answer.status_code == 200, answer.text
 
 
 def ill() -> None:
@@ -68,9 +94,12 @@ def ill() -> None:
 def main() -> None:
     """Runs one of the two, connected as in production, and sends everything before it ends."""
     telemetry.connect(Settings(), Identity())
+    logging.getLogger("functions").warning("the Functions host sends this, and nobody else")
     {"well": well, "ill": ill}[sys.argv[1]]()
     metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
     trace.get_tracer_provider().force_flush()  # type: ignore[attr-defined]
+    if isinstance(logs := get_logger_provider(), LoggerProvider):
+        logs.force_flush()
 
 
 if __name__ == "__main__":

@@ -371,3 +371,9 @@ def _chunks(ids: Iterable[uuid.UUID]) -> Iterable[list[uuid.UUID]]:
     listed = list(ids)
     for begin in range(0, len(listed), CHUNK):
         yield listed[begin : begin + CHUNK]
+
+
+def count_silent(tx: Tx) -> int:
+    """How many feeds are silent."""
+    silent = sa.select(sa.func.count()).select_from(location_feed).where(location_feed.c.silent_since.is_not(None))
+    return tx.execute(silent).scalar_one()

@@ -10,6 +10,7 @@ from functions.stations.enums import EvseStatus, LocationStatus
 from functions.stations.feed import repository, station_keys
 from functions.stations.feed.domain import LASTING, UNKNOWN, Change, Edit
 from functions.stations.feed.events import FeedSilent, tell_owner
+from shared import telemetry
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -28,6 +29,7 @@ def mark_stale_feeds(platform: Platform) -> int:
         total += sum(platform.transact(partial(_mark, location_id=location_id)) for location_id in location_ids)
         if len(location_ids) < BATCH:
             break
+    telemetry.feeds_silent.set(platform.read(repository.count_silent))
     return total
 
 
