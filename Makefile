@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA_DIR ?= .data
 DATA ?= $(or $(EVCHARGING_DATA),../shared/data)
 TRAINING := .data/training
-export PORT DATA_DIR STACK CITY DAYS EMAIL API
+export PORT DATA_DIR STACK CITY DAYS EMAIL API TELEMETRY
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean web
@@ -17,7 +17,7 @@ help: ## list the commands
 	@echo
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  settings: PORT=7071 DATA_DIR=.data STACK=embedded|full CITY=folder (docs/settings.md)"
+	@echo "  settings: PORT=7071 DATA_DIR=.data STACK=embedded|full CITY=folder TELEMETRY=1 (docs/settings.md)"
 
 run: $(VENV)/run.stamp ## start the platform with its demo city on 127.0.0.1:7071 (CITY=DIR, STACK=full, PORT, DATA_DIR)
 	@if [ "$(STACK)" = full ]; then $(MAKE) --no-print-directory $(VENV)/stack.stamp && $(BIN)/python -m devhost.stack.install || exit 1; fi
@@ -124,9 +124,9 @@ bench: $(VENV)/dev.stamp ## measure every headline figure (ONLY="booking nearby"
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/python -m bench $(ONLY) $(if $(BASE),--base $(BASE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-load: $(VENV)/dev.stamp ## drivers at 80 % of capacity for MINUTES=15 on MariaDB and the broker: errors, memory, percentiles, docs/img/load.png
+load: $(VENV)/dev.stamp ## drivers at 80 % of capacity for MINUTES=15 on MariaDB and the broker: errors, memory, percentiles, docs/img/load.png (WORKBOOK=file.png: what Azure Monitor would show)
 	@$(BIN)/python -m devhost.stack.install
-	@$(BIN)/python -m bench.load --minutes $(or $(MINUTES),15)
+	@$(BIN)/python -m bench.load --minutes $(or $(MINUTES),15) $(if $(WORKBOOK),--workbook $(WORKBOOK))
 
 requirements: $(VENV)/dev.stamp ## pin requirements*.txt anew from requirements*.in
 	@for name in requirements requirements-run requirements-stack requirements-dev requirements-infra; do \

@@ -20,6 +20,7 @@ from app.process import make_platform, sentence_of
 from cities.__main__ import print_report
 from devhost import web
 from devhost.replay.seed import DEMO, Seeded, read_mark, seed
+from devhost.stack.ingestion import Ingestion
 from shared import telemetry
 from shared.errors import AppError
 from shared.local_files import data_folder, kept_key
@@ -146,11 +147,14 @@ def main() -> None:
     with ExitStack() as stack:
         try:
             stack_settings = _stack_settings(stack, kind, data_dir)
+            ingestion = stack.enter_context(Ingestion()) if os.environ.get("TELEMETRY") else None
+            os.environ.update({} if ingestion is None else ingestion.environment())
             own_settings = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir, "demo": _is_demo(data_dir, city)}
             settings = Settings.model_validate(own_settings | {name.lower(): value for name, value in stack_settings.items()})
             from devhost.host.server import Host
 
-            host = Host(make_platform(settings), port=port, site=web.built())
+            host = Host(make_platform(settings), port=port, site=web.built(), ingestion=ingestion)
+            telemetry.start(settings, host.platform.identity)
             host.prepare()
             seeded = _seed(host.platform, city)
             host.serve_in_thread()

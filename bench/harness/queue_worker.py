@@ -66,6 +66,7 @@ def main() -> None:
     platform = make_platform()
     install_shipped(platform.blobs)
     use_platform(platform)
+    telemetry.start(platform.settings, platform.identity)
     discovered = triggers()
     timers, delivery = Timers(discovered.timers, platform.clock), make_delivery(platform, discovered.queues)
     delivery.start()

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from bench.harness import results
-from bench.load import picture, report
+from bench.load import picture, report, workbook
 from bench.load.run import LoadOptions, run
 from devhost.stack.process import ComponentError, ComponentMissingError
 
@@ -20,8 +20,15 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=LoadOptions.share, help="of the capacity")
     parser.add_argument("--servers", type=int, default=LoadOptions.servers, help="server processes")
     parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--workbook", type=Path, help="send telemetry to loopback and draw the workbook there")
     chosen = parser.parse_args()
-    options = LoadOptions(minutes=chosen.minutes, calibrate_s=chosen.calibrate, share=chosen.share, servers=chosen.servers)
+    options = LoadOptions(
+        minutes=chosen.minutes,
+        calibrate_s=chosen.calibrate,
+        share=chosen.share,
+        servers=chosen.servers,
+        has_telemetry=chosen.workbook is not None,
+    )
     try:
         result = run(options, lambda text: print(text, flush=True))
     except (ComponentMissingError, ComponentError) as error:
@@ -32,6 +39,9 @@ def main() -> None:
     results.record(report.figures(result))
     picture.draw(result, chosen.picture)
     print(f"drawn: {chosen.picture}")
+    if result.telemetry is not None:
+        workbook.draw(result.telemetry, chosen.workbook, under=report.summary(result))
+        print(f"drawn: {chosen.workbook}")
     if result.wrong:
         print(f"\n{report.errors(result.acts)}\n" if any(act.error for act in result.acts) else "")
         print("NOT well:\n  " + "\n  ".join(result.wrong))

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from bench.harness.drivers import Act, DriverPool, Visit
 from bench.harness.stack import ServerProcess
 from bench.harness.wire import Wire
 from bench.load.memory import Growth, MemoryWatch
+from devhost.stack.ingestion import Ingestion, Row
 from shared.outbox import PENDING, SENT, inbox_message, outbox_message
 from shared.platform import Platform
 
@@ -47,6 +48,8 @@ class LoadOptions:
     seed: int = 5
     app: str = "function_app:api"
     """What the servers serve: tests give one with faults."""
+    has_telemetry: bool = False
+    """Whether the processes send their telemetry to a loopback ingestion."""
 
 
 @dataclass
@@ -65,6 +68,8 @@ class LoadResult:
     """Memory by process: (seconds since the begin, MB)."""
     messages: int
     """Messages that had their effect."""
+    telemetry: dict[str, list[Row]] | None = None
+    """What was ingested, rows by table of the workspace; None where nothing was sent."""
     wrong: list[str] = field(default_factory=list)
     """What must not be; empty where all was well."""
 
@@ -78,18 +83,22 @@ class LoadSite:
     driver_pool: DriverPool
     servers: Sequence[ServerProcess]
     pids: dict[str, int]
+    ingestion: Ingestion | None
 
 
 @contextmanager
 def site(options: LoadOptions, say: Say) -> Iterator[LoadSite]:
     """Everything up, with locations and drivers. Raises ComponentMissingError where a component is not installed."""
-    with stack.started() as running:
+    with ExitStack() as exits, stack.started() as running:
         broker = running.start_broker()
         platform = running.platform("evcharging")
         driver_pool = drivers.populate(platform, places=options.places, drivers=options.people, seed=options.seed)
         url = running.mariadb.create("evcharging")
-        servers = [running.serve(url, name=f"server {number + 1}", app=options.app) for number in range(options.servers)]
-        queue_worker = running.start_queue_worker(url)
+        ingestion = exits.enter_context(Ingestion()) if options.has_telemetry else None
+        own = {} if ingestion is None else ingestion.environment()
+        names = [f"server {number + 1}" for number in range(options.servers)]
+        servers = [running.serve(url, name=name, app=options.app, **own) for name in names]
+        queue_worker = running.start_queue_worker(url, **own)
         pids = {server.child.name: server.pid for server in servers} | {
             # The name is in published figures: load.growth_deliverer_mb_per_min.
             "deliverer": queue_worker.process.pid,
@@ -97,7 +106,7 @@ def site(options: LoadOptions, say: Say) -> Iterator[LoadSite]:
             "MariaDB": running.mariadb.pid,
         }
         say(f"{options.places} places, {options.people:,} drivers; {', '.join(pids)} are up")
-        yield LoadSite(options, platform, driver_pool, servers, pids)
+        yield LoadSite(options, platform, driver_pool, servers, pids, ingestion)
 
 
 class VisitThreads:
@@ -226,6 +235,7 @@ def run(options: LoadOptions, say: Say) -> LoadResult:
         result = LoadResult(
             capacity, rate, took, threads.done, threads.acts, watch.growths(), watch.samples, _messages(there.platform)
         )
+        result.telemetry = None if there.ingestion is None else there.ingestion.tables
         result.wrong = wrong(result, ended=watch.ended, failures=threads.failures, left=left)
         return result
 

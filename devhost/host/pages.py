@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app import sweeps
 from app.host.timers import Timers
 from app.sweeps import SWEEPS
+from devhost.stack.ingestion import Ingestion
 from shared import outbox
 from shared.errors import Forbidden, NotFound
 from shared.platform import Platform
@@ -133,8 +134,8 @@ def front_router() -> APIRouter:
     return router
 
 
-def dev_router(platform: Platform, timers: Timers) -> APIRouter:
-    """The pages."""
+def dev_router(platform: Platform, timers: Timers, ingestion: Ingestion | None = None) -> APIRouter:
+    """The pages; `ingestion` is where this process's telemetry goes, None where it goes nowhere."""
     router = APIRouter(prefix="/dev", include_in_schema=False)
 
     def page(name: str, **values: Any) -> HTMLResponse:
@@ -169,6 +170,10 @@ def dev_router(platform: Platform, timers: Timers) -> APIRouter:
             embedded=embedded,
             mailbox=platform.settings.communication_endpoint is None,
         )
+
+    @router.get("/telemetry")
+    def show_telemetry() -> HTMLResponse:
+        return page("telemetry.html", measures=None if ingestion is None else ingestion.measures())
 
     @router.get("/mailbox/{name}")
     def show_message(name: str) -> HTMLResponse:

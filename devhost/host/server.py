@@ -18,6 +18,7 @@ from app.migrate import upgrade
 from app.process import use_platform
 from app.ship import ship
 from devhost.host.pages import dev_router, front_router
+from devhost.stack.ingestion import Ingestion
 from shared.platform import Platform
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -48,10 +49,11 @@ def allowed_hosts() -> frozenset[str]:
 
 
 class Host:
-    """Brings a platform up and down. `site` is the folder of the built web application, None where there is none."""
+    """Brings a platform up and down. `site` is the folder of the built web application, None where there is none; `ingestion`
+    is where the process's telemetry goes, where it goes to loopback."""
 
-    def __init__(self, platform: Platform, *, port: int, site: Path | None = None) -> None:
-        self.platform, self.port, self._site = platform, port, site
+    def __init__(self, platform: Platform, *, port: int, site: Path | None = None, ingestion: Ingestion | None = None) -> None:
+        self.platform, self.port, self._site, self._ingestion = platform, port, site, ingestion
         discovered = triggers()
         self.timers = Timers(discovered.timers, platform.clock)
         self.delivery: EmbeddedDelivery | ServiceBusDelivery = make_delivery(platform, discovered.queues)
@@ -75,7 +77,7 @@ class Host:
 
         app = create_app(lambda: self.platform, hosts=allowed_hosts())
         app.include_router(front_router())
-        app.include_router(dev_router(self.platform, self.timers))
+        app.include_router(dev_router(self.platform, self.timers, self._ingestion))
         return app
 
     def served(self) -> ASGIApp:

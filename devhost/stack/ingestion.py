@@ -7,6 +7,7 @@ import gzip
 import json
 import threading
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -100,6 +101,17 @@ def _milliseconds(duration: str) -> float:
     return (int(days or 0) * 86_400 + int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000
 
 
+@dataclass(frozen=True)
+class Measure:
+    """An instrument's points with the same dimensions: their sum, how many values there were, the largest."""
+
+    name: str
+    dimensions: str
+    total: float
+    count: int
+    most: float
+
+
 class Ingestion:
     """The endpoint. Use it as a context manager; `tables` has what came so far."""
 
@@ -135,6 +147,27 @@ class Ingestion:
     def connection_string(self) -> str:
         """For the exporter."""
         return f"InstrumentationKey={uuid.UUID(int=0)};IngestionEndpoint=http://127.0.0.1:{self._server.server_port}/"
+
+    def measures(self) -> list[Measure]:
+        """What came of each instrument and dimension so far, by name."""
+        found: dict[tuple[str, str], Measure] = {}
+        with self._lock:
+            rows = list(self.tables["AppMetrics"])
+        for row in rows:
+            dimensions = ", ".join(f"{name} {value}" for name, value in sorted(row["Properties"].items()))
+            key = row["Name"], dimensions
+            before = found.get(key, Measure(*key, total=0.0, count=0, most=float("-inf")))
+            total, count = before.total + row["Sum"], before.count + row["ItemCount"]
+            found[key] = Measure(*key, total=total, count=count, most=max(before.most, row["Max"]))
+        return [found[key] for key in sorted(found)]
+
+    def environment(self, *, every_ms: int = 5000) -> dict[str, str]:
+        """What a process that sends here is told; metrics leave every so many ms."""
+        return {
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": self.connection_string,
+            "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+            "OTEL_METRIC_EXPORT_INTERVAL": str(every_ms),
+        }
 
     def take(self, envelopes: list[Row]) -> None:
         """Keeps the rows of a batch."""

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from devhost.stack import kql
 from devhost.stack.ingestion import Ingestion, Row
-from tests.support import kql
 
 ROOT = Path(__file__).parents[2]
 ALERTS: dict[str, Any] = json.loads((ROOT / "infra" / "terraform" / "alerts.json").read_text())

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from app import sweeps
 from app.process import make_platform, use_platform
 from devhost.host.server import Host, free_port
+from devhost.stack.ingestion import Ingestion
 from shared import outbox
 from shared.clock import ManualClock
 from shared.platform import Platform
@@ -157,3 +158,22 @@ def test_the_front_page_leads_on_and_every_link_is_there(page: TestClient) -> No
     for path in links:
         assert f'href="{path}"' in shown.text
         assert page.get(path).status_code == 200, path
+
+
+def test_telemetry_is_shown_by_instrument_and_dimension(platform: Platform) -> None:
+    point = {"name": "evcharging.bookings", "value": 2, "count": 2}
+    envelope = {
+        "time": "2026-03-02T08:00:00Z",
+        "data": {"baseType": "MetricData", "baseData": {"metrics": [point], "properties": {"status": "RESERVED"}}},
+    }
+    with Ingestion() as ingestion:
+        ingestion.take([envelope, envelope])
+        with TestClient(Host(platform, port=0, ingestion=ingestion).app(), base_url="http://127.0.0.1:7071") as client:
+            shown = client.get("/dev/telemetry").text
+    row = next(line for line in shown.splitlines() if "evcharging.bookings" in line)
+    assert "status RESERVED" in row
+    assert ">4<" in row
+
+
+def test_where_telemetry_goes_nowhere_the_page_says_how_to_see_it(page: TestClient) -> None:
+    assert "TELEMETRY=1 make run" in page.get("/dev/telemetry").text
