@@ -8,6 +8,9 @@ import duckdb_kql
 
 from devhost.stack.ingestion import TABLES, Row
 
+AT_ONCE = 200
+"""Rows of one INSERT."""
+
 
 def database(tables: dict[str, list[Row]]) -> Any:
     """A database with the workspace's tables."""
@@ -15,9 +18,10 @@ def database(tables: dict[str, list[Row]]) -> Any:
     for name, columns in TABLES.items():
         connection.execute(f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})")
         values = [[_value(row.get(column), kind) for column, kind in columns.items()] for row in tables.get(name, [])]
-        if values:
-            places = ", ".join("?" * len(columns))
-            connection.executemany(f"INSERT INTO {name} VALUES ({places})", values)  # noqa: S608 - names are ours
+        for first in range(0, len(values), AT_ONCE):
+            batch = values[first : first + AT_ONCE]
+            places = ", ".join([f"({', '.join('?' * len(columns))})"] * len(batch))
+            connection.execute(f"INSERT INTO {name} VALUES {places}", [value for row in batch for value in row])  # noqa: S608 - names are ours
     return connection
 
 
