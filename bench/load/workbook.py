@@ -51,7 +51,14 @@ def _panel(axes: Any, panel: dict[str, str], lines: dict[str, list[tuple[datetim
         style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number // len(COLOURS) % len(DASHES)]}
         axes.plot(minutes, [value for _, value in points], marker=".", linewidth=1.5, label=name, **style)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(0.0, -0.14), ncols=2, handlelength=2.0)
+    axes.legend(
+        frameon=False,
+        fontsize=6.5,
+        loc="upper left",
+        bbox_to_anchor=(-0.03, -0.1),
+        ncols=1 if len(lines) < 4 else 2,
+        handlelength=2.0,
+    )
 
 
 def draw(tables: dict[str, list[Row]], path: Path, *, under: str) -> None:
@@ -63,8 +70,9 @@ def draw(tables: dict[str, list[Row]], path: Path, *, under: str) -> None:
     rows = -(-len(known) // COLUMNS)
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"font.size": 8.5}):
-        figure = Figure(figsize=(15, 4.1 * rows), dpi=110, layout="constrained")
-        figure.suptitle(f"The workbook's panels, minutes since the begin: {under}", x=0.01, ha="left", fontsize=11)
+        figure = Figure(figsize=(15, 4.1 * rows), dpi=110)
+        figure.suptitle(f"The workbook's panels, minutes since the begin: {under}", x=0.05, y=0.985, ha="left", fontsize=11)
+        figure.subplots_adjust(left=0.05, right=0.98, top=0.93, bottom=0.07, hspace=0.7, wspace=0.2)
         for axes, panel in zip(figure.subplots(rows, COLUMNS).flat, known.values(), strict=False):
             _panel(axes, panel, lines_of(kql.rows(connection, panel["query"])), begin)
         figure.savefig(path)

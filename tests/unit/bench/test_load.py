@@ -2,12 +2,13 @@
 
 import itertools
 import random
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from bench.harness.drivers import DECIDED, Act
-from bench.load import memory, picture, report
+from bench.load import memory, picture, report, workbook
 from bench.load.run import LoadResult, arrivals, wrong
 
 
@@ -77,3 +78,19 @@ def test_arrivals_come_by_chance_at_their_rate() -> None:
     mean = sum(gaps) / len(gaps)
     spread = sum((gap - mean) ** 2 for gap in gaps) / len(gaps)
     assert spread == pytest.approx(mean**2, rel=0.15), "gaps of a Poisson process are as wide as they are long"
+
+
+def test_the_workbooks_panels_are_drawn_of_what_came_and_say_what_did_not(tmp_path: Path) -> None:
+    at = datetime(2026, 3, 2, 8, 0)
+    row = {"TimeGenerated": at, "Name": "evcharging.bookings", "Sum": 3.0, "Min": 1.0, "Max": 1.0, "ItemCount": 3}
+    workbook.draw({"AppMetrics": [row | {"Properties": {"status": "RESERVED"}}]}, tmp_path / "workbook.png", under="made up")
+    assert (tmp_path / "workbook.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="nothing came"):
+        workbook.draw({"AppMetrics": []}, tmp_path / "none.png", under="")
+
+
+def test_a_panel_shows_its_highest_series_only() -> None:
+    rows = [{"at": datetime(2026, 3, 2, 8, minute), "series": f"{n}", "value": n} for n in range(20) for minute in (1, 0)]
+    lines = workbook.lines_of(rows)
+    assert list(lines) == [str(n) for n in range(19, 11, -1)]
+    assert [at.minute for at, _ in lines["19"]] == [0, 1]
