@@ -33,7 +33,7 @@
 Every error leaves the API as one shape, RFC 9457 problem details; `docs/errors.md` explains each code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -66,6 +66,13 @@ class AppError(Exception):
         """Of the answer, beside those that its status asks for."""
         self.replayed = False
         """Whether it is the kept answer of an earlier sending with the same Idempotency-Key."""
+        self.completion: Callable[[Any], dict[str, Any]] | None = None
+        """What its other `details` are, looked up by a read once its transaction has ended and holds no lock."""
+
+    def completed_by(self, completion: Callable[[Any], dict[str, Any]]) -> Self:
+        """The error with details to be looked up in a transaction (`Tx`) of their own, should anybody ask for them."""
+        self.completion = completion
+        return self
 
     @classmethod
     def one(cls, field: str, message: str, **details: Any) -> Self:

@@ -1,8 +1,7 @@
 """`Tx`, what a use case gets: a connection inside a transaction, the instant, who acts, and the outbox."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +12,6 @@ from sqlalchemy.engine import Connection
 from shared import audit, outbox
 from shared.clock import Clock
 from shared.db import new_id
-from shared.errors import AppError
 from shared.events import Event
 from shared.precompiled import Precompiled
 from shared.settings import Settings
@@ -76,23 +74,6 @@ class Tx:
     def change(self, statement: Precompiled, /, **values: Any) -> int:
         """Sends a precompiled INSERT, UPDATE or DELETE. Returns how many rows it matched."""
         return statement.execute(self.conn, **values)
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """What is done inside is undone where it raises an AppError; the transaction may go on, and keeps its locks.
-
-        After an error of the database, which may have ended the transaction, nothing may go on.
-        """
-        emitted, wake, audited, committed = len(self.emitted), self.wake, self.audited, len(self.committed)
-        self.conn.exec_driver_sql("SAVEPOINT use_case")
-        try:
-            yield
-        except AppError:
-            self.conn.exec_driver_sql("ROLLBACK TO SAVEPOINT use_case")
-            del self.emitted[emitted:]
-            del self.committed[committed:]
-            self.wake, self.audited = wake, audited
-            raise
 
     def when_committed(self, do: Callable[[], None]) -> None:
         """Does something that nothing can take back, such as a line of a log, once what it tells of is true."""

@@ -96,11 +96,11 @@ def _load(tx: Tx, *, owner: uuid.UUID, batch: Sequence[LocationRecord]) -> list[
     return stations.import_locations(tx=tx, owner_id=owner, records=batch)
 
 
-def people(platform: Platform, count: int) -> list[uuid.UUID]:
+def people(platform: Platform, count: int, *, prefix: str = "driver") -> list[uuid.UUID]:
     """Accounts of drivers, all made like one that the service made: hashing a password for each would take minutes."""
     first = platform.transact(
         lambda tx: accounts.ensure_user(
-            tx=tx, email="driver0@example.org", password="x" * 16, name="Driver", role="driver", accepts=True
+            tx=tx, email=f"{prefix}0@example.org", password="x" * 16, name="Driver", role="driver", accepts=True
         )
     )
     ids = [new_id() for _ in range(count - 1)]
@@ -108,7 +108,7 @@ def people(platform: Platform, count: int) -> list[uuid.UUID]:
     def copy(tx: Tx) -> None:
         row = tx.execute(sa.select(user_account).where(user_account.c.id == first.id)).one()
         rows = [
-            row._asdict() | {"id": user_id, "email": f"driver{number + 1}@example.org"} for number, user_id in enumerate(ids)
+            row._asdict() | {"id": user_id, "email": f"{prefix}{number + 1}@example.org"} for number, user_id in enumerate(ids)
         ]
         if rows:
             tx.execute(sa.insert(user_account), rows)

@@ -60,7 +60,7 @@ class Stack:
                 conn.execute(sa.text("SET SESSION foreign_key_checks = 0"))
                 for table in load_tables().tables:
                     rows = f"SELECT * FROM `{source}`.`{table}`"  # noqa: S608 - our own names
-                    conn.exec_driver_sql(f"INSERT INTO `{target}`.`{table}` {rows}")
+                    conn.exec_driver_sql(f"REPLACE INTO `{target}`.`{table}` {rows}")  # migrations write some
                 conn.execute(sa.text("SET SESSION foreign_key_checks = 1"))
         finally:
             database.dispose()
@@ -177,10 +177,11 @@ def served_here(app: FastAPI) -> Iterator[Wire]:
 
 
 @contextmanager
-def started() -> Iterator[Stack]:
-    """A stack with its database up, in a temporary folder. Raises ComponentMissingError where MariaDB is not installed."""
+def started(kept: Path | None = None) -> Iterator[Stack]:
+    """A stack with its database up, in a temporary folder, or in one that is kept with the database in it. Raises
+    ComponentMissingError where MariaDB is not installed."""
     with TemporaryDirectory(prefix="evcharging-bench-") as folder:
-        stack = Stack(Path(folder))
+        stack = Stack(kept or Path(folder))
         stack.mariadb.start()
         try:
             yield stack

@@ -10,7 +10,7 @@ from bench.harness.results import Figure
 Sample = dict[str, float]
 """What one round measured: numbers by name; the subject knows their units."""
 
-NAMES = ("booking", "nearby", "charge_request", "decision", "simulator", "imports", "memory", "feed", "city_import")
+NAMES = ("booking", "nearby", "charge_request", "decision", "simulator", "imports", "memory", "feed", "city_import", "growth")
 
 
 class Subject(Protocol):

@@ -15,6 +15,23 @@ ROWS: tuple[Row, ...] = (
         "{0:.2f}, {1:.2f}",
     ),
     (
+        "reserving over HTTP over a hand-written FastAPI app that only claims, once a key: share of its rate, 1 client, "
+        "8 clients (aim: 0.5)",
+        ("booking.http_over_minimal", "booking.http_over_minimal_8"),
+        "{0:.2f}, {1:.2f}",
+    ),
+    (
+        "a refusal with its alternatives over a reservation, by time (at most 1)",
+        ("booking.refusal_over_success",),
+        "{0:.2f}",
+    ),
+    (
+        "a reservation, and a search with a period, with 1,000,000 bookings and 10,000,000 claims over the same with 10,000: "
+        "p50 (at most 1.25)",
+        ("growth.reserve", "growth.search"),
+        "{0:.2f}, {1:.2f}",
+    ),
+    (
         "nearby search over HTTP: p95 with 100,000 locations over p95 with 1,000 in the same area (at most 2)",
         ("nearby.p95_100k_over_1k",),
         "{0:.2f}",

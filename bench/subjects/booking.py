@@ -1,33 +1,40 @@
 """Reserving over HTTP on MariaDB against the same statements and commits by bare PyMySQL.
 
 Every reservation is made twice, in two databases that began alike: over HTTP with an Idempotency-Key, and by playing back
-what the platform sends to PyMySQL for it, written down beforehand. The two take turns within each round. A third server, with
-a stopwatch around its stages, tells where the rest goes; it counts in no ratio.
+what the platform sends to PyMySQL for it, written down beforehand. A third time it is made by the app that somebody would write
+by hand (`bench.harness.minimal_app`), on a database of its own. The three take turns within each round. Another server, with a
+stopwatch around its stages, tells where the rest goes; it counts in no ratio.
 """
 
 import itertools
 import random
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from app.asgi import create_app
 from bench.harness import fixtures, stack, stats
+from bench.harness.minimal import serve_minimal
 from bench.harness.results import Figure
 from bench.harness.sql_recording import Recording, SqlPlayer, recording
 from bench.harness.stack import ServerProcess
 from bench.harness.subject import Sample
 from bench.harness.wire import Wire, request
+from functions.booking.domain import ReservationRequest
+from functions.booking.service import reserve_slot
 from shared.platform import Platform
+from shared.tx import Tx
 from shared.web.call import PREFIX
 
 ROUNDS = 9
 ALONE, TURNS, CLIENTS, TOGETHER = 40, 8, 8, 120
 """Reservations of a round by one client, the turns they are taken in; clients and reservations of a round side by side."""
-WATCHED = 20
+WATCHED, REFUSED = 20, 20
 WARM = 50
 PLACES, EVSES, DAYS, DRIVERS = 24, 4, 7, 800
 """At the end about an eighth of the EVSEs' hours is booked, as at public chargers, and a driver has two or three bookings."""
@@ -51,6 +58,7 @@ COSTS = {
     "http_8_ms": "reserve over HTTP, 8 clients, ms a reservation",
     "http_cpu_ms": "processor time of the server a reservation, 1 client, ms",
     "statements": "statements and commits a reservation",
+    "refused_ms": "a refusal with its alternatives over HTTP, 1 client, ms",
 }
 
 
@@ -72,24 +80,49 @@ class ReservationSource:
         self._taken: Counter[tuple[int, int]] = Counter()
         self._busy: set[tuple[int, int]] = set()
         """Driver and hour: a driver has one car, which is in one place at a time."""
+        self._minutes = [self._rng.randrange(60) for _ in range(PLACES)]
+        """After the hour, at which a place's hours begin: few reservations are of one instant."""
         self._made = 0
+        self._full = self._fill(fixtures.build(platform, [fixtures.place(PLACES, *points[0], evses=1)])[0])
+        self._late = [fixtures.token(platform, user_id) for user_id in fixtures.people(platform, 8, prefix="late")]
+
+    @property
+    def places(self) -> list[uuid.UUID]:
+        """Where reservations are made."""
+        return self._places
+
+    def _fill(self, place: uuid.UUID) -> uuid.UUID:
+        """Books every hour of the first day at a place with one EVSE."""
+        for hour, driver in enumerate(fixtures.people(self._platform, 24, prefix="early")):
+            request = ReservationRequest(driver, place, fixtures.TYPE2, self._begin + timedelta(hours=hour), 60)
+            self._platform.transact(partial(_reserve, request=request))
+        return place
+
+    def refused(self, count: int) -> list[bytes]:
+        """Requests for hours of the place that is full."""
+        hours = (timedelta(hours=self._rng.randrange(1, 23)) for _ in range(count))
+        return [self._request(self._full, self._begin + hour, self._late) for hour in hours]
+
+    def _request(self, place: uuid.UUID, start: datetime, tokens: Sequence[str]) -> bytes:
+        number, self._made = self._made, self._made + 1
+        body = {
+            "location_id": str(place),
+            "connector": fixtures.TYPE2,
+            "duration_minutes": 60,
+            "start": start.isoformat(),
+        }
+        # Drivers take turns, so that the open bookings of each grow over the run as everybody's do.
+        return request("POST", BOOKINGS, token=tokens[number % len(tokens)], body=body, key=f"bench-{number}")
 
     def _next_request(self) -> bytes:
-        number, self._made = self._made, self._made + 1
-        driver = number % DRIVERS
+        driver = self._made % DRIVERS
         spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
-        while self._taken[spot] == EVSES or (driver, spot[1]) in self._busy:
+        while self._taken[spot] == EVSES or not self._busy.isdisjoint((driver, spot[1] + near) for near in (-1, 0, 1)):
             spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
         self._taken[spot] += 1
         self._busy.add((driver, spot[1]))
-        body = {
-            "location_id": str(self._places[spot[0]]),
-            "connector": fixtures.TYPE2,
-            "duration_minutes": 60,
-            "start": (self._begin + timedelta(hours=spot[1])).isoformat(),
-        }
-        # Drivers take turns, so that the open bookings of each grow over the run as everybody's do.
-        return request("POST", BOOKINGS, token=self._tokens[driver], body=body, key=f"bench-{number}")
+        start = self._begin + timedelta(hours=spot[1], minutes=self._minutes[spot[0]])
+        return self._request(self._places[spot[0]], start, self._tokens)
 
     def take(self, count: int) -> tuple[list[bytes], list[Recording]]:
         """The next requests as bytes, and what the platform sends to the database for each."""
@@ -105,21 +138,38 @@ class ReservationSource:
         return requests, recordings
 
 
-def reserve(wire: Wire, requests: Sequence[bytes]) -> float:
-    """Seconds that reserving over HTTP takes. Raises RuntimeError where one is refused."""
+def reserve(wire: Wire, requests: Sequence[bytes], *, status: int = 201) -> float:
+    """Seconds that reserving over HTTP takes. Raises RuntimeError where one is answered otherwise."""
     began = time.perf_counter()
     for content in requests:
         answer = wire.send(content)
-        if answer.status != 201:
+        if answer.status != status:
             raise RuntimeError(f"{answer.status}: {answer.body.decode()}")
     return time.perf_counter() - began
 
 
-class ReservationSides:
-    """HTTP and bare PyMySQL, with connections open, and the reservations they have yet to make."""
+def _reserve(tx: Tx, *, request: ReservationRequest) -> None:
+    reserve_slot(tx=tx, request=request)
 
-    def __init__(self, server: ServerProcess, watched: ServerProcess, bare_url: str, work: ReservationSource) -> None:
+
+def claimed_rows(recording: Recording) -> int:
+    """How many rows a reservation writes to the table of claims."""
+    return sum(len(step.parameters) for step in recording if step.many and "INSERT INTO slot_claim" in step.text)
+
+
+class ReservationSides:
+    """HTTP, bare PyMySQL and the hand-written app, with connections open, and the reservations they have yet to make."""
+
+    def __init__(
+        self,
+        server: ServerProcess,
+        watched: ServerProcess,
+        minimal: ServerProcess,
+        bare_url: str,
+        work: ReservationSource,
+    ) -> None:
         self.work, self.pid = work, server.pid
+        self.minimal = [minimal.wire() for _ in range(CLIENTS)]
         self.wires = [server.wire() for _ in range(CLIENTS)]
         self.players = [SqlPlayer(bare_url) for _ in range(CLIENTS)]
         self.watched = watched.wire()
@@ -129,21 +179,24 @@ class ReservationSides:
     def round(self) -> Sample:
         """One client in turns, eight clients in turns, and the stages."""
         sample = self.alone()
-        http_8, sql_8 = self.together()
+        http_8, sql_8, minimal_8 = self.together()
         sample |= {"http_8_ms": http_8 / TOGETHER * 1000, "sql_8_ms": sql_8 / TOGETHER * 1000}
+        sample["minimal_8_ms"] = minimal_8 / TOGETHER * 1000
+        sample["refused_ms"] = reserve(self.wires[0], self.work.refused(REFUSED), status=409) / REFUSED * 1000
         return sample | self.stages()
 
     def warm_up(self) -> None:
         """A few reservations on every side, which none of the ratios counts."""
         requests, recordings = self.work.take(WARM)
-        for wire in (self.wires[0], self.watched):
+        for wire in (self.wires[0], self.watched, self.minimal[0]):
             reserve(wire, requests)
+        reserve(self.wires[0], self.work.refused(REFUSED), status=409)
         self.players[0].timed(recordings)
 
     def alone(self) -> Sample:
-        """A round's reservations by one client: milliseconds over HTTP and by PyMySQL, processor time of the server and of
-        this thread, and how much the platform sends."""
-        http = sql = sql_cpu = 0.0
+        """A round's reservations by one client: milliseconds over HTTP, by PyMySQL and by the hand-written app, processor time
+        of the server and of this thread, and how much the platform sends."""
+        http = sql = sql_cpu = minimal = 0.0
         http_cpu = stack.processor_ms(self.pid)
         all_requests, all_recordings = self.work.take(ALONE)
         for turn in range(TURNS):
@@ -153,34 +206,38 @@ class ReservationSides:
             began = time.thread_time()
             sql += self.players[0].timed(recordings)
             sql_cpu += time.thread_time() - began
+            minimal += reserve(self.minimal[0], requests)
             if not turn % 2:
                 http += reserve(self.wires[0], requests)
         return {
             "http_ms": http / ALONE * 1000,
             "sql_ms": sql / ALONE * 1000,
+            "minimal_ms": minimal / ALONE * 1000,
             "http_cpu_ms": (stack.processor_ms(self.pid) - http_cpu) / ALONE,
             "sql_cpu_ms": sql_cpu / ALONE * 1000,
             "statements": stats.mean([float(len(sent)) for sent in all_recordings]),
+            "rows": stats.mean([float(claimed_rows(sent)) for sent in all_recordings]),
         }
 
-    def together(self) -> tuple[float, float]:
-        """Seconds of a round's reservations by eight clients side by side."""
+    def together(self) -> tuple[float, float, float]:
+        """Seconds of a round's reservations by eight clients side by side: HTTP, PyMySQL, the hand-written app."""
         requests, recordings = self.work.take(TOGETHER)
 
-        def over_http() -> float:
-            began = time.perf_counter()
-            list(self.pool.map(lambda number: reserve(self.wires[number], requests[number::CLIENTS]), range(CLIENTS)))
-            return time.perf_counter() - began
+        def over(wires: Sequence[Wire]) -> float:
+            return self._side_by_side(lambda number: reserve(wires[number], requests[number::CLIENTS]))
 
         def by_sql() -> float:
-            began = time.perf_counter()
-            list(self.pool.map(lambda number: self.players[number].timed(recordings[number::CLIENTS]), range(CLIENTS)))
-            return time.perf_counter() - began
+            return self._side_by_side(lambda number: self.players[number].timed(recordings[number::CLIENTS]))
 
         if next(self.rounds) % 2:
-            return over_http(), by_sql()
-        sql = by_sql()
-        return over_http(), sql
+            return over(self.wires), by_sql(), over(self.minimal)
+        minimal, sql = over(self.minimal), by_sql()
+        return over(self.wires), sql, minimal
+
+    def _side_by_side(self, work: Callable[[int], float]) -> float:
+        began = time.perf_counter()
+        list(self.pool.map(work, range(CLIENTS)))
+        return time.perf_counter() - began
 
     def stages(self) -> Sample:
         """Milliseconds of each stage of a reservation, by one client, as its stopwatch and the client's say."""
@@ -195,7 +252,7 @@ class ReservationSides:
     def close(self) -> None:
         """Ends the connections."""
         self.pool.shutdown()
-        for wire in (*self.wires, self.watched):
+        for wire in (*self.wires, *self.minimal, self.watched):
             wire.close()
         for player in self.players:
             player.close()
@@ -203,13 +260,14 @@ class ReservationSides:
 
 @contextmanager
 def opened() -> Iterator[Callable[[], Sample]]:
-    """Three databases that begin alike, two servers, and the connections to them."""
+    """Databases that begin alike, a server on each, and the connections to them."""
     with stack.started() as running:
         work = ReservationSource(running.platform("written"))
         urls = {name: running.copy("written", name) for name in ("http", "bare", "watched")}
         server = running.serve(urls["http"])
         watched = running.serve(urls["watched"], name="watched", app="bench.harness.traced_app:api")
-        sides = ReservationSides(server, watched, urls["bare"], work)
+        minimal = serve_minimal(running, work.places, evses=EVSES)
+        sides = ReservationSides(server, watched, minimal, urls["bare"], work)
         try:
             sides.warm_up()
             yield sides.round
@@ -228,11 +286,22 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
             stats.median(together), "ratio", f"{what}, {CLIENTS} clients; {stats.spread(together)}"
         ),
     }
+    beside = "reservations a second over HTTP over those of a hand-written FastAPI app (claim and Idempotency-Key alone)"
+    for name, key, clients in (("", "", 1), ("_8", "_8", CLIENTS)):
+        ratios = [sample[f"minimal{key}_ms"] / sample[f"http{key}_ms"] for sample in samples]
+        value, meaning = stats.median(ratios), f"{beside}, {clients} client{'s' * (clients > 1)}; {stats.spread(ratios)}"
+        figures[f"booking.http_over_minimal{name}"] = Figure(value, "ratio", meaning)
+    refusals = [sample["refused_ms"] / sample["http_ms"] for sample in samples]
+    what = f"a refusal with alternatives over a reservation, over HTTP, 1 client; {stats.spread(refusals)}"
+    figures["booking.refusal_over_success"] = Figure(stats.median(refusals), "ratio", what)
     for key, meaning in (
         ("http_ms", "a reservation over HTTP, 1 client"),
         ("sql_ms", "the same by bare PyMySQL"),
         ("http_8_ms", f"a reservation over HTTP, {CLIENTS} clients, time over number"),
         ("sql_8_ms", f"the same by bare PyMySQL, {CLIENTS} threads"),
+        ("minimal_ms", "the same by the hand-written app, 1 client"),
+        ("minimal_8_ms", f"the same by the hand-written app, {CLIENTS} clients, time over number"),
+        ("refused_ms", "a refusal with its alternatives over HTTP, 1 client"),
         ("http_cpu_ms", "processor time of the server process a reservation, 1 client"),
         ("sql_cpu_ms", "processor time of the same by bare PyMySQL"),
     ):
@@ -240,6 +309,8 @@ def figures(samples: list[Sample]) -> dict[str, Figure]:
         figures[f"booking.{key}"] = Figure(stats.median(values), "ms", f"{meaning}; {stats.spread(values)}")
     sent = stats.median([sample["statements"] for sample in samples])
     figures["booking.statements"] = Figure(sent, "", "statements and commits that the platform sends for a reservation")
+    rows = stats.median([sample["rows"] for sample in samples])
+    figures["claims.rows_a_booking"] = Figure(rows, "rows", "claims that are written for a reservation of an hour")
     means = {name: stats.median([sample[f"stage_{name}"] for sample in samples]) for name in STAGES}
     whole = sum(means.values())
     for name, meaning in STAGES.items():

@@ -57,7 +57,7 @@ def require_terms(*, tx: Tx) -> None:
     """Raises TermsChanged where the caller has not accepted the present terms: no booking without them."""
     text = current(tx.settings, Document.TERMS)
     if repository_consents.latest(tx, _caller_id(tx), text.document, text.version) is None:
-        raise _changed(text)
+        raise terms_changed(text)
 
 
 def _caller_id(tx: Tx) -> uuid.UUID:
@@ -68,10 +68,11 @@ def _caller_id(tx: Tx) -> uuid.UUID:
 
 def _check_version(text: LegalText, version: str) -> None:
     if version != text.version:
-        raise _changed(text)
+        raise terms_changed(text)
 
 
-def _changed(text: LegalText) -> TermsChanged:
+def terms_changed(text: LegalText) -> TermsChanged:
+    """The refusal of who has to accept a text first."""
     return TermsChanged(
         f"Accept version {text.version} of the text {text.title!r} first: accounts/{text.document.value} has it, "
         "accounts/me/consents takes it.",

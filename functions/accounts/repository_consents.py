@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from functions.accounts.domain import Consent
 from functions.accounts.tables import consent, user
+from shared.precompiled import Precompiled
 from shared.tx import Tx
 
 _OF_NOBODY = sa.select(user.c.id).where(user.c.email_verified.is_(False))
@@ -31,12 +32,19 @@ def replace_of_unverified(tx: Tx, email: str, accepted: Sequence[dict[str, Any]]
         tx.execute(sa.insert(consent).from_select(["user_id", *values], owner.add_columns(*columns)))
 
 
+_LATEST = Precompiled(
+    sa.select(consent)
+    .where(*(consent.c[name] == sa.bindparam(name) for name in ("user_id", "document", "version")))
+    .order_by(consent.c.id.desc())
+    .limit(sa.literal_column("1"))
+)
+
+
 def latest(tx: Tx, user_id: uuid.UUID, document: str, version: str) -> Consent | None:
     """A user's consent to a version of a text, if there is one."""
-    columns = consent.c
-    statement = sa.select(consent).where(columns.user_id == user_id, columns.document == document, columns.version == version)
-    row = tx.execute(statement.order_by(columns.id.desc()).limit(1)).one_or_none()
-    return None if row is None else Consent(**row._asdict())
+    for row in tx.rows(_LATEST, user_id=user_id, document=document, version=version):
+        return Consent(**row._asdict())
+    return None
 
 
 def of_user(tx: Tx, user_id: uuid.UUID) -> list[Consent]:

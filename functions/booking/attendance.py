@@ -137,14 +137,15 @@ def _elsewhere(tx: Tx, location: Location, booking: Booking) -> Booking | None:
 def _refuse(tx: Tx, location: Location, booking: Booking) -> Booking:
     pool = location.pool_of(booking.standard, booking.power_class)
     start = max(booking.start, slot_start(slot_after(tx.now)))
-    near = []
-    if pool is not None and start < booking.end:
-        near = alternatives(tx, location, pool, start, booking.end, ignoring=booking.id)
-    raise SlotTaken(
+    refusal = SlotTaken(
         "Somebody still charges at your EVSE and no other of its kind is free. They were told to leave; try again in a "
         "moment. If you do not charge it costs you nothing.",
-        alternatives=near,
+        alternatives=[],
     )
+    if pool is not None and start < booking.end:
+        taken = claims.occupied(tx, location, slots_of(start, booking.end), ignoring=booking.id)
+        refusal.completed_by(alternatives(location, pool, start, booking.end, taken))
+    raise refusal
 
 
 def begin(*, tx: Tx, booking: Booking, source: SessionSource, by: str | None) -> Booking:

@@ -1,10 +1,12 @@
 """Claiming: how a period at a pool becomes claims on one EVSE."""
 
 import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from functions.booking import repository, repository_claims
 from functions.booking.claim_grid import Claim
-from functions.booking.domain import Booking, CanceledReason, Cancellation, ReservationStatus, WhoCanceled
+from functions.booking.domain import Booking, CanceledReason, Cancellation, ClaimSpan, ReservationStatus, WhoCanceled
 from functions.booking.events import HoldExpired
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
@@ -42,6 +44,8 @@ def pools_of(location: Location, standard: str, power_class: str | None) -> list
 
 def check_open(location: Location, slots: range) -> None:
     """Raises Invalid unless the location is open over all `slots`."""
+    if location.always_open():
+        return
     opened = location.opened(slot_start(slots.start), len(slots))
     if not opened.all():
         closed = slot_start(slots.start + int(opened.argmin()))
@@ -53,20 +57,43 @@ def occupied(tx: Tx, location: Location, slots: range, *, ignoring: uuid.UUID | 
 
     That is claims, blocked times, and where somebody charges now without a booking.
     """
-    evse_ids = [evse.id for evse in location.evses]
-    spans = repository_claims.claim_spans(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
+    return intervals(location, spans_around(tx, [location], slots), now=tx.now, ignoring=ignoring)
+
+
+def occupied_unless_lapsed(tx: Tx, location: Location, slots: range) -> list[OccupiedInterval]:
+    """The same at a locked location for somebody new; holds that have run out there end now, so that nobody waits for the
+    timer."""
+    spans = spans_around(tx, [location], slots)
+    lapsed = {span.booking_id for span in spans if span.held_until is not None and span.held_until <= tx.now}
+    if lapsed:
+        for booking in repository.by_ids(tx, lapsed).values():
+            end_hold(tx, booking)
+        spans = [span for span in spans if span.booking_id not in lapsed]
+    return intervals(location, spans, now=tx.now)
+
+
+def spans_around(tx: Tx, locations: Sequence[Location], slots: range) -> list[ClaimSpan]:
+    """What bookings hold of all EVSEs of locations as far around `slots` as placements look."""
+    evse_ids = [evse.id for location in locations for evse in location.evses]
+    return repository_claims.claim_spans(tx, evse_ids, slots.start - WINDOW, slots.stop + WINDOW)
+
+
+def intervals(
+    location: Location, spans: Iterable[ClaimSpan], *, now: datetime, ignoring: uuid.UUID | None = None
+) -> list[OccupiedInterval]:
+    """Everything that is taken at a location, of which the spans are what bookings hold of it."""
     pools = {(pool.standard, pool.power_class): pool.evse_ids for pool in location.pools()}
-    booked = []
+    booked, booked_now, slot_now = [], set[uuid.UUID](), slot_of(now)
     for span in spans:
+        if span.first <= slot_now < span.stop:
+            booked_now.add(span.evse_id)
         if span.booking_id == ignoring:
             continue
         movable = span.is_whole and not span.settled
         allowed = pools.get((span.standard, span.power_class), ()) if movable else ()
         booked.append(OccupiedInterval(span.booking_id, span.evse_id, span.first, span.stop, allowed))
-    now = slot_of(tx.now)
-    booked_now = {span.evse_id for span in spans if span.first <= now < span.stop}
     engaged = [
-        OccupiedInterval(evse_id, evse_id, now, now + ENGAGED_SLOTS)
+        OccupiedInterval(evse_id, evse_id, slot_now, slot_now + ENGAGED_SLOTS)
         for evse_id in location.engaged_evses()
         if evse_id not in booked_now
     ]

@@ -301,6 +301,9 @@ class Booking:
     updated_at: datetime
     revision: int = 0
     """Rises with each change that its driver may see: orders what they are told, and is the calendar entry's SEQUENCE."""
+    asked_start: datetime | None = None
+    """What it was made for, before it moved; None: of before this was kept here."""
+    asked_end: datetime | None = None
 
     @property
     def cancel_until(self) -> datetime:
@@ -388,6 +391,8 @@ class ClaimSpan:
     power_class: str
     settled: bool
     """Its EVSE was told, or the session runs: it is not moved."""
+    held_until: datetime | None = None
+    """When an offer that is only held lapses."""
 
 
 @dataclass(frozen=True)

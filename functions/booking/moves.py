@@ -11,6 +11,7 @@ from functions.booking.domain import NOT_YET_THERE, Booking, ReservationStatus, 
 from functions.booking.events import BookingRescheduled
 from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car
+from functions.booking.placement import place
 from functions.booking.quotes import tariff_for, wish_of
 from functions.booking.service import (
     MINUTE,
@@ -60,16 +61,16 @@ def reschedule_booking(
     limits = limits_of(tx=tx, user_id=booking.user_id, car=car, moving=booking.id)
     check_allowed(tx, limits, location, terms, start, end, moved=True)
     pool = location.pool_of(booking.standard, booking.power_class)
-    placement = None
-    if pool is not None:
-        placement = claims.claim(tx, location, pool, booking.id, slots, prefer=booking.evse_id)
+    taken = claims.occupied(tx, location, slots, ignoring=booking.id)
+    placement = None if pool is None else place(pool.evse_ids, taken, slots.start, slots.stop, prefer=booking.evse_id)
     if pool is None or placement is None:
         telemetry.claims_lost.add(1, {"where": "reschedule"})
-        near = [] if pool is None else alternatives(tx, location, pool, start, end, ignoring=booking.id)
-        raise SlotTaken(
+        refusal = SlotTaken(
             f"No {booking.standard} is free at {location.name} over the new period; your booking stands as it was.",
-            alternatives=near,
+            alternatives=[],
         )
+        raise refusal if pool is None else refusal.completed_by(alternatives(location, pool, start, end, taken))
+    claims.apply(tx, location, placement, booking.id, slots)
     tariff_id = tariff_for(tx, booking, pool, start)
     placed = placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
     late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since

@@ -17,7 +17,7 @@ def export(*, tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
         values = [vars(value) for value in repository_sessions.values_of(tx, session.id)]
         sessions.setdefault(session.booking_id, []).append(vars(session) | {"meter_values": values})
     return [
-        vars(booking) | {"booking_requests": repository.requests_of(tx, booking.id), "sessions": sessions.get(booking.id, [])}
+        vars(booking) | {"booking_requests": repository.requests_of(tx, booking), "sessions": sessions.get(booking.id, [])}
         for booking in bookings
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel, TypeAdapter
 
+from functions.accounts.drivers import DriverLock, LockedDriver
 from functions.booking.domain import (
     LIVE,
     Booking,
@@ -26,7 +27,7 @@ from functions.booking.tables import booking_request
 from functions.stations.domain import BookingTerms
 from functions.tariffs.quotes import Quote
 from shared import telemetry
-from shared.db import for_update, insert_rows, new_id
+from shared.db import Id, for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
 
@@ -138,39 +139,46 @@ def _passing(wanted: BookingFilter) -> list[sa.ColumnElement[bool]]:
     return conditions
 
 
-_OPEN = Precompiled(
-    sa.select(
-        booking_table.c.id,
-        booking_table.c.location_id,
-        booking_table.c.vehicle_id,
-        booking_table.c.plate,
-        booking_table.c.start,
-        booking_table.c.end,
-        booking_table.c.hold_expires_at,
-        booking_table.c.status,
-    ).where(
-        booking_table.c.user_id == sa.bindparam("user_id"),
-        sa.or_(
-            booking_table.c.status == ReservationStatus.RESERVED.value,
-            sa.and_(
-                booking_table.c.status == ReservationStatus.PENDING.value, booking_table.c.hold_expires_at > sa.bindparam("now")
-            ),
-            sa.and_(booking_table.c.status == ReservationStatus.FULFILLED.value, booking_table.c.stopped_at.is_(None)),
-        ),
-        booking_table.c.end > sa.bindparam("now"),
-    )
-)
-
-
-def open_bookings(tx: Tx, user_id: uuid.UUID) -> list[OpenBooking]:
+def _open(user_id: sa.ColumnElement[uuid.UUID]) -> sa.Select[Any]:
     """A driver's bookings that stand and have not ended: reserved, charging, or held by an offer that has not lapsed."""
+    columns = booking_table.c
+    now: sa.BindParameter[datetime] = sa.bindparam("now")
+    counted = ("id", "location_id", "vehicle_id", "plate", "start", "end", "hold_expires_at", "status")
+    return sa.select(*(columns[name] for name in counted)).where(
+        columns.user_id == user_id,
+        sa.or_(
+            columns.status == ReservationStatus.RESERVED.value,
+            sa.and_(columns.status == ReservationStatus.PENDING.value, columns.hold_expires_at > now),
+            sa.and_(columns.status == ReservationStatus.FULFILLED.value, columns.stopped_at.is_(None)),
+        ),
+        columns.end > now,
+    )
+
+
+_USER: sa.BindParameter[uuid.UUID] = sa.bindparam("user_id", type_=Id)
+_OPEN, _LOCK = Precompiled(_open(_USER)), DriverLock(_open)
+
+
+def _counted(rows: Iterable[Any]) -> list[OpenBooking]:
     bookings = []
-    for row in tx.rows(_OPEN, user_id=user_id, now=tx.now):
+    for row in rows:
         held = row.status == ReservationStatus.PENDING.value
         until = min(row.hold_expires_at, row.end) if held else row.end
         car = Car(row.vehicle_id, row.plate)
         bookings.append(OpenBooking(row.id, row.location_id, car, row.start, row.end, until, held))
     return bookings
+
+
+def open_bookings(tx: Tx, user_id: uuid.UUID) -> list[OpenBooking]:
+    """A driver's bookings that count against their limits."""
+    return _counted(tx.rows(_OPEN, user_id=user_id, now=tx.now))
+
+
+def lock_driver(tx: Tx, user_id: uuid.UUID, vehicle_id: uuid.UUID | None) -> tuple[LockedDriver, list[OpenBooking]]:
+    """The driver, locked, with one of their vehicles and the bookings that count against their limits: one statement. Raises
+    NotFound."""
+    driver = _LOCK.take(tx=tx, user_id=user_id, vehicle_id=vehicle_id, now=tx.now)
+    return driver, _counted(driver.belongings)
 
 
 def standing_at(tx: Tx, location_id: uuid.UUID) -> list[Booking]:
@@ -305,7 +313,7 @@ def add_request(
     canceled: bool = False,
     reason: str | None = None,
 ) -> None:
-    """Records what was asked of a booking (OCPI booking_requests)."""
+    """Records what was asked of a booking that stands (OCPI booking_requests)."""
     row = {
         "id": new_id(),
         "booking_id": booking.id,
@@ -319,8 +327,13 @@ def add_request(
     insert_rows(tx.conn, booking_request, [row])
 
 
-def requests_of(tx: Tx, booking_id: uuid.UUID) -> list[dict[str, Any]]:
-    """Everything asked of a booking, in order."""
+def requests_of(tx: Tx, booking: Booking) -> list[dict[str, Any]]:
+    """Everything asked of a booking, in order; what it was made for has the booking's own id."""
     columns = booking_request.c
-    statement = sa.select(booking_request).where(columns.booking_id == booking_id).order_by(columns.id)
-    return [row._asdict() for row in tx.execute(statement)]
+    statement = sa.select(booking_request).where(columns.booking_id == booking.id).order_by(columns.id)
+    later = [row._asdict() for row in tx.execute(statement)]
+    if booking.asked_start is None:
+        return later
+    made = {"id": booking.id, "booking_id": booking.id, "request_status": RequestStatus.ACCEPTED.value, "reason": None}
+    made |= {"start": booking.asked_start, "end": booking.asked_end, "canceled": False, "request_received": booking.created_at}
+    return [made, *later]

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from functions.booking.claim_grid import Claim, is_fine, quarter, whole_quarters, widened
-from functions.booking.domain import ClaimSpan
+from functions.booking.domain import ClaimSpan, ReservationStatus
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import slot_claim
 from shared.db import insert_rows, is_duplicate
@@ -28,6 +28,8 @@ _OF_BOOKING = (
     booking_table.c.power_class,
     booking_table.c.revealed_at,
     booking_table.c.started_at,
+    booking_table.c.status,
+    booking_table.c.hold_expires_at,
 )
 
 
@@ -83,6 +85,7 @@ def _span(row: Any, *, fine: bool) -> ClaimSpan:
         standard=row.standard,
         power_class=row.power_class,
         settled=row.revealed_at is not None or row.started_at is not None,
+        held_until=row.hold_expires_at if row.status == ReservationStatus.PENDING.value else None,
     )
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.accounts.domain import normal_plate
+from functions.accounts.drivers import check_terms
 from functions.booking import claims, repository, repository_claims
 from functions.booking.alternatives import alternatives
 from functions.booking.domain import (
@@ -45,8 +45,8 @@ from functions.booking.events import (
     audited,
     reminder_of,
 )
-from functions.booking.limits import Car, Limits
-from functions.booking.placement import Placement, place
+from functions.booking.limits import Car, Limits, OpenBooking
+from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.booking.quotes import EnergyWish, priced
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
@@ -115,29 +115,29 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     Raises Invalid, TermsChanged, LimitReached, TermsRefuse, PriceNotKnown, and SlotTaken with the nearest alternatives in time
     and place.
     """
+    driver, open_bookings = repository.lock_driver(tx, request.user_id, request.vehicle_id)
     if tx.actor.id == request.user_id:
-        consents.require_terms(tx=tx)
+        check_terms(tx=tx, driver=driver)
     vehicle_kw, battery_kwh, car = request.vehicle_kw, request.battery_kwh, Car(request.vehicle_id)
     if request.vehicle_id is not None:
-        vehicle = accounts.get_vehicle(tx=tx, user_id=request.user_id, vehicle_id=request.vehicle_id)
-        vehicle_kw, battery_kwh = vehicle.max_power_kw, vehicle.battery_kwh
-        car = Car(vehicle.id, normal_plate(vehicle.plate))
-        if request.standard not in vehicle.standards:
-            standards = ", ".join(vehicle.standards)
-            raise Invalid.one("connector", f"{vehicle.name} has no {request.standard}; it takes {standards}")
-    accounts.lock_driver(tx=tx, user_id=request.user_id)
+        if driver.vehicle is None:
+            raise NotFound(f"There is no vehicle {request.vehicle_id}.")
+        vehicle_kw, battery_kwh = driver.vehicle.max_power_kw, driver.vehicle.battery_kwh
+        car = Car(driver.vehicle.id, normal_plate(driver.vehicle.plate))
+        if request.standard not in driver.vehicle.standards:
+            standards = ", ".join(driver.vehicle.standards)
+            raise Invalid.one("connector", f"{driver.vehicle.name} has no {request.standard}; it takes {standards}")
     location = stations.lock_location(tx=tx, location_id=request.location_id)
     if location.status != APPROVED:
         raise NotFound(f"There is no location {request.location_id}.")
-    claims.release_lapsed(tx, location.id)
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
-    limits = limits_of(tx=tx, user_id=request.user_id, car=car, holds=request.hold_until is not None)
+    limits = _limits(tx, open_bookings, car, holds=request.hold_until is not None)
+    terms = location.booking_terms
+    ends = [_end_in(pool, request, terms, vehicle_kw) for pool in pools]
+    occupied: list[OccupiedInterval] | None = None
     first_full: tuple[Pool, datetime] | None = None
     unpriced: PriceNotKnown | None = None
-    for pool in pools:
-        terms, kwh = location.booking_terms, request.energy_kwh or 0.0
-        minutes = request.duration_minutes or minutes_for(kwh, terms, power_kw=pool.power_kw, vehicle_kw=vehicle_kw)
-        end = end_of(request.start, minutes)
+    for pool, end in zip(pools, ends, strict=True):
         slots = check_period(request.start, end)
         check_allowed(tx, limits, location, terms, request.start, end)
         try:
@@ -145,7 +145,9 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         except PriceNotKnown as error:
             unpriced = unpriced or error
             continue
-        placement = place(pool.evse_ids, claims.occupied(tx, location, slots), slots.start, slots.stop)
+        if occupied is None:
+            occupied = claims.occupied_unless_lapsed(tx, location, check_period(request.start, max(ends)))
+        placement = place(pool.evse_ids, occupied, slots.start, slots.stop)
         if placement is None:
             first_full = first_full or (pool, end)
             continue
@@ -156,7 +158,6 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
         claims.apply(tx, location, placement, booking.id, slots, old=set())
-        repository.add_request(tx, booking, start=booking.start, end=booking.end)
         if booking.status is ReservationStatus.RESERVED:
             announce(tx, location, booking, BookingReserved)
         return booking
@@ -164,10 +165,18 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         assert unpriced is not None
         raise unpriced
     telemetry.claims_lost.add(1, {"where": "occupied"})
+    full, end = first_full
     raise SlotTaken(
         f"No {request.standard} is free at {location.name} over the whole period.",
-        alternatives=alternatives(tx, location, first_full[0], request.start, first_full[1]),
-    )
+        alternatives=[],
+    ).completed_by(alternatives(location, full, request.start, end, occupied or []))
+
+
+def _end_in(pool: Pool, request: ReservationRequest, terms: BookingTerms, vehicle_kw: float | None) -> datetime:
+    """When what is asked of a pool ends there: energy takes as long as the pool's power asks for."""
+    energy_kwh = request.energy_kwh or 0.0
+    minutes = request.duration_minutes or minutes_for(energy_kwh, terms, power_kw=pool.power_kw, vehicle_kw=vehicle_kw)
+    return end_of(request.start, minutes)
 
 
 @dataclass(frozen=True)
@@ -243,6 +252,8 @@ def _new_booking(
         hold_expires_at=request.hold_until,
         created_at=tx.now,
         updated_at=tx.now,
+        asked_start=placed.start,
+        asked_end=placed.end,
         **vars(placed) | ({"revealed_at": None} if held else {}),
     )
 
@@ -253,9 +264,14 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, car: Car, holds: bool = False, movi
     To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at once, also at two locations,
     would each see the state without the other.
     """
+    counted = (booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving)
+    return _limits(tx, counted, car, holds=holds)
+
+
+def _limits(tx: Tx, open_bookings: Iterable[OpenBooking], car: Car, *, holds: bool) -> Limits:
     return Limits(
         now=tx.now,
-        open_bookings=tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving),
+        open_bookings=tuple(open_bookings),
         horizon_days=tx.settings.booking_horizon_days,
         max_open_bookings=tx.settings.open_bookings_per_driver,
         max_held=tx.settings.pending_bookings_per_driver,

@@ -49,6 +49,9 @@ booking = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    # The first booking request; NULL: code of before wrote a row of booking_request for it.
+    sa.Column("asked_start", UtcDateTime),
+    sa.Column("asked_end", UtcDateTime),
     sa.Index("ix_booking_user", "user_id", "id"),
     sa.Index("ix_booking_user_status", "user_id", "status", "end"),
     sa.Index("ix_booking_location_start", "location_id", "start"),
@@ -89,6 +92,7 @@ booking_request = sa.Table(
     sa.Column("request_received", UtcDateTime, nullable=False),
     sa.Index("ix_booking_request_booking", "booking_id", "id"),
 )
+"""What was asked of a booking after it was made."""
 
 charging_session = sa.Table(
     "charging_session",

@@ -172,6 +172,10 @@ class Location:
         close(opened, slot0, (item for item in self.blocked if item.evse_id is None))
         return opened
 
+    def always_open(self) -> bool:
+        """Whether it has no hours, and no blocked time of the whole place."""
+        return self.opening_times is None and all(item.evse_id is not None for item in self.blocked)
+
     def blocked_evses(self) -> Iterator[tuple[uuid.UUID, BlockedTime]]:
         """The blocked times of single EVSEs."""
         return ((item.evse_id, item) for item in self.blocked if item.evse_id is not None)

@@ -1,7 +1,7 @@
 """Every SQL statement of stations, but those of their feed (feed/repository.py)."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -25,6 +25,7 @@ from functions.stations.opening import Hours
 from functions.stations.tables import blocked_time, connector, evse, location, pool_tariff, tariff, tariff_period
 from functions.tariffs.domain import Tariff
 from shared.db import insert_new, new_id
+from shared.nested import nested
 from shared.precompiled import Precompiled
 from shared.tx import Tx
 
@@ -32,16 +33,9 @@ TariffIds = tuple[uuid.UUID, ...]
 """Of the tariffs that stand on a pool, in order; never none."""
 _THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _NOT_READ = ("h3_5", "h3_7", "h3_9", "created_at", "updated_at")
-_LOCATIONS = (
-    sa.select(*(column for column in location.columns if column.name not in _NOT_READ))
-    .where(location.c.id.in_(_THESE))
-    .order_by(location.c.id)
-)
-_READ, _LOCKED = Precompiled(_LOCATIONS), Precompiled(_LOCATIONS.with_for_update())
-_PLUGS = Precompiled(
+_PLUGS = nested(
     sa.select(
         evse.c.id,
-        evse.c.location_id,
         evse.c.uid,
         evse.c.status,
         connector.c.connector_id,
@@ -51,10 +45,23 @@ _PLUGS = Precompiled(
         connector.c.max_power_kw,
     )
     .outerjoin_from(evse, connector, connector.c.evse_id == evse.c.id)
-    .where(evse.c.location_id.in_(_THESE))
-    .order_by(evse.c.location_id, evse.c.uid, connector.c.connector_id)
+    .where(evse.c.location_id == location.c.id)
 )
-_TARIFF_IDS = Precompiled(sa.select(pool_tariff).where(pool_tariff.c.location_id.in_(_THESE)))
+_TARIFF_IDS = nested(
+    sa.select(pool_tariff.c.standard, pool_tariff.c.power_class, pool_tariff.c.tariff_id, pool_tariff.c.other_tariff_ids).where(
+        pool_tariff.c.location_id == location.c.id
+    )
+)
+_LOCATIONS = (
+    sa.select(
+        *(column for column in location.columns if column.name not in _NOT_READ),
+        _PLUGS.label("plugs"),
+        _TARIFF_IDS.label("pool_tariffs"),
+    )
+    .where(location.c.id.in_(_THESE))
+    .order_by(location.c.id)
+)
+_READ, _LOCKED = Precompiled(_LOCATIONS), Precompiled(_LOCATIONS.with_for_update())
 _BLOCKED = Precompiled(
     sa.select(
         blocked_time.c.location_id,
@@ -70,22 +77,16 @@ _BLOCKED = Precompiled(
 
 
 def get_many(tx: Tx, ids: Sequence[uuid.UUID], *, lock: bool = False) -> dict[uuid.UUID, Location]:
-    """Locations with EVSEs, connectors, tariff assignments and blocked times: three or four statements, however many.
-    `lock`: their rows are locked for this transaction, in order of id, before anything else of them is read: the first step
-    of every change of claims."""
+    """Locations with EVSEs, connectors, tariff assignments and blocked times: one statement or two, however many.
+    `lock`: their rows are locked for this transaction before anything else of them is read: the first step of every change of
+    claims. Only one at a time is: what is beside a second could be older than its lock."""
+    if lock and len(ids) > 1:
+        raise ValueError("locations are locked one at a time")
     if not ids:
         return {}
     rows = tx.rows(_LOCKED if lock else _READ, ids=ids)
-    evses = _evses(tx, ids)
-    tariffs: dict[uuid.UUID, dict[tuple[str, str], TariffIds]] = {}
-    for row in tx.rows(_TARIFF_IDS, ids=ids):
-        others = tuple(uuid.UUID(other) for other in row.other_tariff_ids or ())
-        tariffs.setdefault(row.location_id, {})[row.standard, row.power_class] = (row.tariff_id, *others)
     blocked = _blocked(tx, [row.id for row in rows if row.blocked_until is not None and row.blocked_until > tx.now])
-    return {
-        row.id: _location(row, tuple(evses.get(row.id, ())), tariffs.get(row.id, {}), tuple(blocked.get(row.id, ())))
-        for row in rows
-    }
+    return {row.id: _location(row, tuple(blocked.get(row.id, ()))) for row in rows}
 
 
 def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[BlockedTime]]:
@@ -97,23 +98,24 @@ def _blocked(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[
     return blocked
 
 
-def _evses(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Evse]]:
-    """The EVSEs of locations with their connectors, in order of uid and connector."""
-    evses: dict[uuid.UUID, list[Evse]] = {}
-    for evse_id, rows in groupby(tx.rows(_PLUGS, ids=location_ids), key=attrgetter("id")):
-        first, *_ = plugs = list(rows)
+def _evses(plugs: Sequence[Any]) -> Iterator[Evse]:
+    """EVSEs with their connectors, in order of uid and connector."""
+    in_order = sorted(plugs, key=lambda row: (row.uid, row.connector_id or ""))
+    for _, rows in groupby(in_order, key=attrgetter("id")):
+        first, *_ = its = list(rows)
         connectors = tuple(
             Connector(row.connector_id, row.standard, row.format, row.power_type, row.max_power_kw)
-            for row in plugs
+            for row in its
             if row.connector_id is not None
         )
-        evses.setdefault(first.location_id, []).append(Evse(evse_id, first.uid, first.status, connectors))
-    return evses
+        yield Evse(first.id, first.uid, first.status, connectors)
 
 
-def _location(
-    row: Any, evses: tuple[Evse, ...], tariff_ids: dict[tuple[str, str], TariffIds], blocked: tuple[BlockedTime, ...]
-) -> Location:
+def _location(row: Any, blocked: tuple[BlockedTime, ...]) -> Location:
+    tariff_ids: dict[tuple[str, str], TariffIds] = {
+        (pool.standard, pool.power_class): (pool.tariff_id, *map(uuid.UUID, pool.other_tariff_ids or ()))
+        for pool in sorted(row.pool_tariffs, key=attrgetter("standard", "power_class"))
+    }
     return Location(
         id=row.id,
         owner_id=row.owner_id,
@@ -128,7 +130,7 @@ def _location(
         status=row.status,
         opening_times=None if row.opening_times is None else Hours.model_validate(row.opening_times),
         booking_terms=BookingTerms.model_validate(row.booking_terms),
-        evses=evses,
+        evses=tuple(_evses(row.plugs)),
         tariff_ids={pool: ids[0] for pool, ids in tariff_ids.items()},
         version=row.version,
         status_reason=row.status_reason,
@@ -139,12 +141,18 @@ def _location(
     )
 
 
-def in_cells(tx: Tx, *, resolution: int, cells: Sequence[int]) -> list[tuple[uuid.UUID, float, float]]:
-    """(id, latitude, longitude) of approved locations in H3 cells."""
+def in_cells(
+    tx: Tx, *, resolution: int, cells: Sequence[int], standard: str | None = None
+) -> list[tuple[uuid.UUID, float, float]]:
+    """(id, latitude, longitude) of approved locations in H3 cells, with a connector of the standard where one is given."""
     column = location.c[f"h3_{resolution}"]
     statement = sa.select(location.c.id, location.c.latitude, location.c.longitude).where(
         column.in_(list(cells)), location.c.status == APPROVED
     )
+    if standard is not None:
+        there = sa.select(evse.c.id).join(connector, connector.c.evse_id == evse.c.id)
+        there = there.where(evse.c.location_id == location.c.id, evse.c.status != EvseStatus.REMOVED.value)
+        statement = statement.where(there.where(connector.c.standard == standard).exists())
     return [(row.id, row.latitude, row.longitude) for row in tx.execute(statement)]
 
 

@@ -37,6 +37,12 @@ def get_location(*, tx: Tx, location_id: uuid.UUID) -> Location:
     return location
 
 
+def get_locations(*, tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Location]:
+    """Those of the locations that are approved."""
+    locations = repository.get_many(tx, location_ids)
+    return {location_id: each for location_id, each in locations.items() if each.status == APPROVED}
+
+
 def approved_locations(*, tx: Tx, after: uuid.UUID | None = None, limit: int = 200) -> list[Location]:
     """A page of all approved locations in order of id; the last one's id is the cursor of the next page."""
     ids = repository.approved_ids(tx, after=after, limit=limit)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -92,6 +93,7 @@ class Item:
         return self.gross / (1 + self.rate / 100)
 
 
+@lru_cache(maxsize=256)
 def scale_of(currency: str) -> int:
     """Minor units in a major one."""
     return 10 ** minor_digits(currency)
@@ -104,16 +106,19 @@ def gross_of(items: Iterable[Item]) -> Fraction:
 
 def bill(items: Sequence[Item], *, currency: str, tariff_id: str | None, energy_kwh: float, minutes: float) -> Price:
     """The items rounded to whole minor units."""
-    rates = list(dict.fromkeys(item.rate for item in items))
-    of_rate = {rate: [number for number, item in enumerate(items) if item.rate == rate] for rate in rates}
+    rates: list[Fraction] = []  # no set: hashing a fraction takes longer than comparing it with the few there are
+    for item in items:
+        if item.rate not in rates:
+            rates.append(item.rate)
+    of_rate = [[number for number, item in enumerate(items) if item.rate == rate] for rate in rates]
     total = rounded(gross_of(items))
-    shares = share_out([gross_of(items[number] for number in of_rate[rate]) for rate in rates], total)
+    shares = share_out([gross_of(items[number] for number in numbers) for numbers in of_rate], total)
     amounts, tax = [0] * len(items), []
-    for rate, share in zip(rates, shares, strict=True):
+    for rate, numbers, share in zip(rates, of_rate, shares, strict=True):
         vat = rounded(share * rate / (100 + rate))
         tax.append(TaxLine(rate=float(rate), net_minor=share - vat, vat_minor=vat))
-        whole = share_out([items[number].gross for number in of_rate[rate]], share)
-        for number, amount in zip(of_rate[rate], whole, strict=True):
+        whole = share_out([items[number].gross for number in numbers], share)
+        for number, amount in zip(numbers, whole, strict=True):
             amounts[number] = amount
     return Price(
         currency=currency,
@@ -147,6 +152,8 @@ def rounded(value: Fraction) -> int:
 
 def share_out(amounts: Sequence[Fraction], total: int) -> list[int]:
     """Whole numbers near `amounts` that sum to `total`, which is near their sum (largest remainders)."""
+    if len(amounts) == 1:
+        return [total]
     shares = [int(amount // 1) for amount in amounts]
     missing = total - sum(shares)
     order = sorted(range(len(amounts)), key=lambda number: -(amounts[number] - shares[number]))
@@ -173,6 +180,8 @@ def within_limits(tariff: Tariff, items: Sequence[Item], *, dearest: bool = Fals
     """The items held within min_price and max_price, which bound the price without and with VAT each for itself (OCPI, note
     on min_price); VAT follows in proportion. `dearest`: the bounds that no mix of the tariff's VAT rates exceeds."""
     scale, limited = scale_of(tariff.currency), list(items)
+    if tariff.min_price is None and tariff.max_price is None:
+        return limited
     priced = [element for element in tariff.elements if use_of(element) in (Use.SESSION, Use.BOOKING)]
     rates = [tariff.vat(item) for element in priced for item in element.price_components]
     for limit, why in ((tariff.min_price, "MIN_PRICE"), (tariff.max_price, "MAX_PRICE")):

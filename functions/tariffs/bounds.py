@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from functions.tariffs.bills import Item
 from functions.tariffs.domain import PriceComponent, Tariff, TariffRestrictions
 from functions.tariffs.pricing import STEP_UNITS, item_of
-from functions.tariffs.restrictions import Dimension, in_time, priced_by, seconds, stretches
+from functions.tariffs.restrictions import DAY, Dimension, in_time, keeps_offset, priced_by, remembered, seconds, stretches
 
 NONE, UNKNOWN = Fraction(0), None
 
@@ -57,8 +57,20 @@ def highest_rates(
 ) -> tuple[Fraction, Fraction]:
     """The dearest kWh and the dearest hour that some session within [start, end) can have `after` an instant of it: major units
     with VAT."""
-    energy, power = Fraction(energy_kwh), Fraction(power_kw)
-    stretches = [item for item in _stretches(tariff, ZoneInfo(time_zone), start, end, energy, power) if item.end > after]
+    zone, memory = ZoneInfo(time_zone), remembered(tariff)
+    # Every hour of the day is in it, and nothing but the hour matters: the same for all.
+    is_any_day = memory.only_hours and end - after >= DAY and keeps_offset(zone, after, end)
+    known = memory.highest.get(tariff.tax_included) if is_any_day else None
+    if known is None:
+        known = _highest(
+            tariff, list(_stretches(tariff, zone, start, end, Fraction(energy_kwh), Fraction(power_kw), after=after))
+        )
+        if is_any_day:
+            memory.highest[tariff.tax_included] = known
+    return known
+
+
+def _highest(tariff: Tariff, stretches: Sequence[_Stretch]) -> tuple[Fraction, Fraction]:
 
     def highest(dimension: Dimension) -> Fraction:
         priced = (item.components[dimension] for item in stretches if dimension in item.components)
@@ -68,17 +80,28 @@ def highest_rates(
 
 
 def _stretches(
-    tariff: Tariff, zone: ZoneInfo, start: datetime, end: datetime, kwh: Fraction, kw: Fraction
+    tariff: Tariff,
+    zone: ZoneInfo,
+    start: datetime,
+    end: datetime,
+    kwh: Fraction,
+    kw: Fraction,
+    *,
+    after: datetime | None = None,
 ) -> Iterable[_Stretch]:
+    """The stretches of [start, end) that end after an instant."""
     cuts = set(stretches(tariff, zone, start, end))
+    kinds = [dimension for dimension in Dimension if priced_by(tariff, dimension)]
     for element in tariff.elements:
         least = None if element.restrictions is None else element.restrictions.min_duration
         if least is not None and least < seconds(end - start):
             cuts.add(start + timedelta(seconds=least))
     for since, until in itertools.pairwise(sorted(cuts)):
+        if after is not None and until <= after:
+            continue
         reach = _Reach(kwh, kw, seconds(until - start))
         components = {}
-        for dimension in Dimension:
+        for dimension in kinds:
             component = _dearest(tariff, dimension, since.astimezone(zone), reach)
             if component is not None:
                 components[dimension] = component
@@ -96,7 +119,7 @@ def _dearest(tariff: Tariff, dimension: Dimension, local: datetime, reach: _Reac
                 able.append(component)
             if must:
                 break
-    return max(able, key=tariff.gross, default=None)
+    return able[0] if len(able) == 1 else max(able, key=tariff.gross, default=None)
 
 
 def _can_and_must(limits: TariffRestrictions | None, reach: _Reach) -> tuple[bool, bool]:
@@ -169,7 +192,7 @@ def _step(
     count, else a whole step of the dearest."""
     unit, dearest = STEP_UNITS[kind], max(components, key=tariff.gross)
     steps = {component.step_size for component in components}
-    if alone and len({tariff.gross(component) for component in components}) == 1:
+    if alone and all(tariff.gross(component) == tariff.gross(dearest) for component in components):
         whole = quantity * unit
         added = max(-(-whole // step) * step - whole for step in steps)
     else:

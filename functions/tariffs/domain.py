@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import (
@@ -256,16 +257,15 @@ class Tariff(BaseModel):
 
     def vat(self, component: PriceComponent) -> Fraction:
         """A component's tax, per cent of its price without."""
-        return Fraction(0) if self.tax_included is TaxIncluded.NOT_APPLICABLE else Fraction(component.vat or 0)
+        return _vat(component.vat, self.tax_included)
 
     def net(self, component: PriceComponent) -> Fraction:
         """A component's price a unit without tax, major units."""
-        price = Fraction(component.price)
-        return price / (1 + self.vat(component) / 100) if self.tax_included is TaxIncluded.YES else price
+        return _net(component.price, component.vat, self.tax_included)
 
     def gross(self, component: PriceComponent) -> Fraction:
         """A component's price a unit with tax, major units."""
-        return self.net(component) * (1 + self.vat(component) / 100)
+        return _gross(component.price, component.vat, self.tax_included)
 
     def in_force(self, at: datetime) -> bool:
         """Whether sessions that start at an instant may have this tariff, by its dates."""
@@ -275,6 +275,26 @@ class Tariff(BaseModel):
     def ended(self, at: datetime) -> bool:
         """Whether no session that starts at an instant or later has this tariff."""
         return self.end_date_time is not None and self.end_date_time <= at
+
+
+_remembered = lru_cache(maxsize=20_000)
+"""Fractions of prices are asked for with every stretch of every quote; there are few prices."""
+
+
+@_remembered
+def _vat(vat: Decimal | None, tax: TaxIncluded | None) -> Fraction:
+    return Fraction(0) if tax is TaxIncluded.NOT_APPLICABLE else Fraction(vat or 0)
+
+
+@_remembered
+def _net(price: Decimal, vat: Decimal | None, tax: TaxIncluded | None) -> Fraction:
+    exact = Fraction(price)
+    return exact / (1 + _vat(vat, tax) / 100) if tax is TaxIncluded.YES else exact
+
+
+@_remembered
+def _gross(price: Decimal, vat: Decimal | None, tax: TaxIncluded | None) -> Fraction:
+    return _net(price, vat, tax) * (1 + _vat(vat, tax) / 100)
 
 
 def stored_tariff(document: Any) -> Tariff:

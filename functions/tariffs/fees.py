@@ -2,64 +2,54 @@
 OCPI 2.2.1 `reservation`) restriction; each obeys its own hours, dates, weekdays and durations."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from functions.tariffs.bills import Item, bill, rounded, scale_of
+from functions.tariffs.bills import Item, gross_of, rounded, scale_of
 from functions.tariffs.domain import PriceComponent, Tariff, TariffRestrictions
 from functions.tariffs.pricing import item_of
 from functions.tariffs.restrictions import Dimension, Moment, Use, active, durations, priced_by, seconds, stretches
 
-Choice = Callable[[Dimension, Moment], PriceComponent | None]
-
 
 def kept_items(tariff: Tariff, *, time_zone: str, since: datetime, until: datetime) -> list[Item]:
     """What a booking costs that was used: FLAT once, and TIME while the EVSE was kept, [since, until)."""
-    return list(_items(tariff, "BOOKING", time_zone, since, until, lambda kind, at: active(tariff, kind, at, Use.BOOKING)))
+    return list(_items(tariff, "BOOKING", time_zone, since, until, Use.BOOKING))
 
 
 def overtime_items(tariff: Tariff, *, time_zone: str, since: datetime, until: datetime) -> list[Item]:
     """What BOOKING_OVERTIME elements charge for staying from `since`, the end of the grace, `until` the EVSE is free."""
-    if until <= since:
-        return []
-    items = _items(tariff, "BOOKING_OVERTIME", time_zone, since, until, lambda kind, at: active(tariff, kind, at, Use.OVERTIME))
-    return list(items)
+    return [] if until <= since else list(_items(tariff, "BOOKING_OVERTIME", time_zone, since, until, Use.OVERTIME))
 
 
 def no_show_fee(tariff: Tariff, *, time_zone: str, start: datetime, kept_until: datetime) -> int:
     """What a booking costs that was not used, minor units with VAT: for each dimension the EXPIRES element, else that of the
     booking itself (OCPI 2.2.1, ReservationRestrictionType). TIME is while the EVSE was kept."""
-
-    def choice(kind: Dimension, at: Moment) -> PriceComponent | None:
-        return active(tariff, kind, at, Use.EXPIRES) or active(tariff, kind, at, Use.BOOKING)
-
-    return _total(tariff, _items(tariff, "BOOKING_EXPIRES", time_zone, start, kept_until, choice))
+    return rounded(gross_of(_items(tariff, "BOOKING_EXPIRES", time_zone, start, kept_until, Use.EXPIRES, Use.BOOKING)))
 
 
 def cancellation_fee(tariff: Tariff, *, time_zone: str, start: datetime, end: datetime) -> int:
     """What a late cancel costs, minor units with VAT. TIME is the booked period; restrictions are looked at from its start."""
-    choice = _only(tariff, Use.CANCELLATION)
-    return _total(tariff, _items(tariff, "BOOKING_CANCELLATION_FEES", time_zone, start, end, choice))
+    return rounded(gross_of(_items(tariff, "BOOKING_CANCELLATION_FEES", time_zone, start, end, Use.CANCELLATION)))
 
 
-def _only(tariff: Tariff, use: Use) -> Choice:
-    return lambda kind, at: active(tariff, kind, at, use)
-
-
-def _total(tariff: Tariff, items: Iterator[Item]) -> int:
-    charged = list(items)
-    return bill(charged, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=0, minutes=0).total_minor
-
-
-def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: datetime, choice: Choice) -> Iterator[Item]:
+def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: datetime, *uses: Use) -> Iterator[Item]:
     """FLAT as it counts at `since`, and TIME over [since, until) as it counts in each stretch, the whole rounded up to steps of
-    the last. Durations count from `since`."""
+    the last; of the first use that counts then. Durations count from `since`."""
     zone = ZoneInfo(time_zone)
-    flat = choice(Dimension.FLAT, Moment(since.astimezone(zone)))
+
+    def choice(kind: Dimension, at: Moment) -> PriceComponent | None:
+        return next((found for use in uses if (found := active(tariff, kind, at, use)) is not None), None)
+
+    def is_priced(kind: Dimension) -> bool:
+        return any(priced_by(tariff, kind, use) for use in uses)
+
+    flat = choice(Dimension.FLAT, Moment(since.astimezone(zone))) if is_priced(Dimension.FLAT) else None
     if flat is not None:
         yield _named(item_of(tariff, Dimension.FLAT, flat, Fraction(1), since, since), name)
+    if not is_priced(Dimension.TIME):
+        return
     timed: list[tuple[PriceComponent, datetime, datetime]] = []
     by_duration = (since + timedelta(seconds=limit) for limit in durations(tariff) if limit < seconds(until - since))
     for start, end in itertools.pairwise(sorted({*stretches(tariff, zone, since, until), *by_duration})):
@@ -83,7 +73,7 @@ def stated_fees(tariff: Tariff, *uses: Use) -> set[int]:
     """The amounts, minor units with VAT, that FLAT elements charge for the first of the uses that has any; 0 among them where
     hours, dates or weekdays may leave it free."""
     for use in uses:
-        priced = list(priced_by(tariff, Dimension.FLAT, use))
+        priced = priced_by(tariff, Dimension.FLAT, use)
         if priced:
             always = any(element.restrictions is not None and not _timed(element.restrictions) for element, _ in priced)
             amounts = {rounded(tariff.gross(component) * scale_of(tariff.currency)) for _, component in priced}

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from functions.tariffs.bills import UNITS, Item, Price, bill, scale_of, within_limits
 from functions.tariffs.domain import PriceComponent, Tariff
-from functions.tariffs.restrictions import Dimension, Moment, active, durations, seconds, stretches
+from functions.tariffs.restrictions import Dimension, Moment, active, durations, kwh_limits, seconds, stretches
 
 STEP_UNITS = {Dimension.ENERGY: 1000, Dimension.TIME: 3600, Dimension.PARKING_TIME: 3600}
 """Steps are counted in Wh and seconds, quantities in kWh and hours."""
@@ -46,15 +46,11 @@ def _cuts(
     """Seconds into the period, which draws `drawn` kWh, at which some restriction may begin or end to hold, in order, with
     both ends."""
     length = seconds(period.end - period.start)
-    cuts = {seconds(at - period.start) for at in stretches(tariff, zone, period.start, period.end)}
-    limits_kwh: set[Fraction] = set()
-    for element in tariff.elements:
-        limits = element.restrictions
-        if limits is not None:
-            limits_kwh |= {Fraction(limit) for limit in (limits.min_kwh, limits.max_kwh) if limit is not None}
-    cuts |= {(limit - kwh) / drawn * length for limit in limits_kwh if drawn > 0}
-    cuts |= {Fraction(limit) - seconds(period.start - begun) for limit in durations(tariff)}
-    return sorted(cut for cut in cuts if 0 <= cut <= length)
+    cuts = [seconds(at - period.start) for at in stretches(tariff, zone, period.start, period.end)]
+    if drawn > 0:
+        cuts += [(limit - kwh) / drawn * length for limit in kwh_limits(tariff)]
+    cuts += [Fraction(limit) - seconds(period.start - begun) for limit in durations(tariff)]
+    return [cut for cut, _ in itertools.groupby(sorted(cut for cut in cuts if 0 <= cut <= length))]
 
 
 def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPeriod]) -> Price:
@@ -94,7 +90,7 @@ def session_items(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
             used = kwh + per_second * since
             at = Moment(start.astimezone(zone), seconds(period.start - begun) + since, used, kw, current)
-            amounts = {
+            amounts: dict[Dimension, Fraction] = {
                 timed: (until - since) / 3600,
                 Dimension.ENERGY: per_second * (until - since),
                 Dimension.FLAT: Fraction(0 if any(line.dimension is Dimension.FLAT for line in lines) else 1),

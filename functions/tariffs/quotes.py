@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from functions.tariffs.bills import Item, Price, QuoteElement, bill, scale_of, within_limits
+from functions.tariffs.bills import Item, Price, QuoteElement, bill, gross_of, rounded, scale_of, within_limits
 from functions.tariffs.bounds import dearest_items, highest_rates
 from functions.tariffs.domain import Tariff
 from functions.tariffs.fees import cancellation_fee, kept_items, no_show_fee, overtime_items
@@ -162,5 +162,5 @@ def _overtime(tariff: Tariff, time_zone: str, stay: Stay) -> Overtime:
         per_kwh=float(per_kwh),
         per_hour=float(per_hour),
         extra_per_hour=float(max(hourly, default=0) / scale_of(tariff.currency)),
-        extra_minor=bill(once, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=0, minutes=0).total_minor,
+        extra_minor=rounded(gross_of(once)),
     )

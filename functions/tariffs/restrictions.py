@@ -1,10 +1,11 @@
 """When a tariff's elements count: what they are for, local time, consumption, power, duration. Pure."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,10 +18,11 @@ from functions.tariffs.domain import (
     TariffDimensionType,
     TariffElement,
     TariffRestrictions,
+    TaxIncluded,
 )
 
 DAYS = tuple(DayOfWeek)
-HALF_HOUR, WEEK = timedelta(minutes=30), timedelta(days=7)
+HALF_HOUR, DAY, WEEK = timedelta(minutes=30), timedelta(days=1), timedelta(days=7)
 Dimension = TariffDimensionType
 
 
@@ -63,6 +65,7 @@ class Moment:
     current: Fraction | None = None
 
 
+@lru_cache(maxsize=2048)
 def minutes_of(text: str) -> int:
     """`13:45` as minutes of the day."""
     hours, minutes = text.split(":")
@@ -107,13 +110,64 @@ def _counts(restrictions: TariffRestrictions | None, at: Moment) -> bool:
     )
 
 
-def priced_by(tariff: Tariff, dimension: Dimension, use: Use = Use.SESSION) -> Iterable[tuple[TariffElement, PriceComponent]]:
+_UNRESTRICTED = TariffRestrictions()
+_HOURS_AND_USES = {"start_time": None, "end_time": None, "reservation": None, "booking": None}
+
+
+@dataclass(frozen=True)
+class CompiledElements:
+    """What of a tariff's elements does not depend on when they are asked: looked up once for all quotes."""
+
+    elements: tuple[TariffElement, ...]
+    priced: Mapping[tuple[Dimension, Use], tuple[tuple[TariffElement, PriceComponent], ...]]
+    durations: frozenset[int]
+    kwh: frozenset[Fraction]
+    times: frozenset[int]
+    """Minutes of the day at which hours begin or end, and midnight."""
+    only_hours: bool
+    """Whether no element looks at anything but the time of day."""
+    highest: dict[TaxIncluded | None, tuple[Fraction, Fraction]] = field(default_factory=dict)
+    """The dearest kWh and hour of any whole day, where only hours matter; filled in by `bounds`."""
+
+    @classmethod
+    def of(cls, elements: tuple[TariffElement, ...]) -> "CompiledElements":
+        priced: dict[tuple[Dimension, Use], list[tuple[TariffElement, PriceComponent]]] = {}
+        for element in elements:
+            by_type: dict[Dimension, PriceComponent] = {}
+            for component in element.price_components:
+                by_type.setdefault(component.type, component)
+            for dimension, component in by_type.items():
+                priced.setdefault((dimension, use_of(element)), []).append((element, component))
+        limits = [element.restrictions for element in elements if element.restrictions is not None]
+        hours = (text for item in limits for text in (item.start_time, item.end_time))
+        return cls(
+            elements,
+            {key: tuple(pairs) for key, pairs in priced.items()},
+            frozenset(limit for item in limits for limit in (item.min_duration, item.max_duration) if limit is not None),
+            frozenset(Fraction(limit) for item in limits for limit in (item.min_kwh, item.max_kwh) if limit is not None),
+            frozenset({0, *(minutes_of(text) for text in hours if text is not None)}),
+            all(item.model_copy(update=_HOURS_AND_USES) == _UNRESTRICTED for item in limits),
+        )
+
+
+KEPT_TARIFFS = 5_000
+_compiled: dict[int, CompiledElements] = {}
+"""By the identity of the elements, which an entry keeps alive: no other tariff's have it meanwhile."""
+
+
+def remembered(tariff: Tariff) -> CompiledElements:
+    """What is known of a tariff's elements."""
+    known = _compiled.get(id(tariff.elements))
+    if known is None:
+        if len(_compiled) >= KEPT_TARIFFS:
+            _compiled.clear()
+        known = _compiled[id(tariff.elements)] = CompiledElements.of(tariff.elements)
+    return known
+
+
+def priced_by(tariff: Tariff, dimension: Dimension, use: Use = Use.SESSION) -> tuple[tuple[TariffElement, PriceComponent], ...]:
     """The elements of a use that price a dimension, in order, each with its component."""
-    for element in tariff.elements:
-        if use_of(element) is use:
-            component = next((item for item in element.price_components if item.type is dimension), None)
-            if component is not None:
-                yield element, component
+    return remembered(tariff).priced.get((dimension, use), ())
 
 
 def active(tariff: Tariff, dimension: Dimension, at: Moment, use: Use = Use.SESSION) -> PriceComponent | None:
@@ -124,27 +178,27 @@ def active(tariff: Tariff, dimension: Dimension, at: Moment, use: Use = Use.SESS
     return None
 
 
+@lru_cache(maxsize=8192)
 def seconds(step: timedelta) -> Fraction:
     """A length of time in seconds, exactly."""
     return Fraction(step // timedelta(microseconds=1), 1_000_000)
 
 
-def durations(tariff: Tariff) -> set[int]:
+def durations(tariff: Tariff) -> frozenset[int]:
     """Seconds since the start at which min_duration or max_duration of some element begins or ceases to hold."""
-    restricted = (element.restrictions for element in tariff.elements if element.restrictions is not None)
-    return {limit for item in restricted for limit in (item.min_duration, item.max_duration) if limit is not None}
+    return remembered(tariff).durations
+
+
+def kwh_limits(tariff: Tariff) -> frozenset[Fraction]:
+    """Energies, kWh since the start, at which min_kwh or max_kwh of some element begins or ceases to hold."""
+    return remembered(tariff).kwh
 
 
 def stretches(tariff: Tariff, zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     """Instants from `start` to `end`, both among them, between which hours, dates and weekdays of no element begin or cease to
     hold."""
-    times = {0}
-    for element in tariff.elements:
-        if element.restrictions is not None:
-            limits = (element.restrictions.start_time, element.restrictions.end_time)
-            times |= {minutes_of(text) for text in limits if text is not None}
-    inside = set(_at_local_times(times, zone, start, end))
-    if not _keeps_offset(zone, start, end):
+    inside = set(_at_local_times(remembered(tariff).times, zone, start, end))
+    if not keeps_offset(zone, start, end):
         at = start.replace(minute=0, second=0, microsecond=0)
         while at < end:  # offsets change on half hours
             inside.add(at)
@@ -152,16 +206,21 @@ def stretches(tariff: Tariff, zone: ZoneInfo, start: datetime, end: datetime) ->
     return sorted({start, end} | {at for at in inside if start < at < end})
 
 
-def _keeps_offset(zone: ZoneInfo, start: datetime, end: datetime) -> bool:
+def keeps_offset(zone: ZoneInfo, start: datetime, end: datetime) -> bool:
     """Whether local time runs on evenly in between: no zone changes its offset there and back within a week."""
     return start.astimezone(zone).utcoffset() == end.astimezone(zone).utcoffset() and end - start < WEEK
 
 
-def _at_local_times(times: set[int], zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[datetime]:
+def _at_local_times(times: Iterable[int], zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[datetime]:
     day, last = start.astimezone(zone).date(), end.astimezone(zone).date()
     while day <= last:
         for minutes in times:
-            for fold in (0, 1):
-                local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, fold=fold, tzinfo=zone)
-                yield local.astimezone(UTC)
+            yield from _instants(zone, day, minutes)
         day += timedelta(days=1)
+
+
+@lru_cache(maxsize=20_000)
+def _instants(zone: ZoneInfo, day: date, minutes: int) -> tuple[datetime, ...]:
+    """When it is so many minutes after midnight on a local day: once, or twice where the clock is set back."""
+    local = datetime(day.year, day.month, day.day, minutes // 60, minutes % 60, tzinfo=zone)
+    return tuple({local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)})

@@ -1,6 +1,5 @@
 """The call: who calls a route, with which right, and how its use case runs: in a transaction, once per Idempotency-Key."""
 
-import functools
 import json
 import re
 import uuid
@@ -25,8 +24,8 @@ from shared.web.idempotency import (
     StoredAnswer,
     find,
     is_decided,
+    keep_refusal,
     remember,
-    remember_refusal,
     replay,
     request_hash,
 )
@@ -70,7 +69,19 @@ class Call:
 
     def write(self, fn: Callable[[Tx], T]) -> T:
         """Runs a write; the answer is made after its commit. One by an owner or administrator leaves an audit entry."""
-        return self.platform.transact(lambda tx: self._audited(tx, fn), actor=self.actor)
+        try:
+            return self.platform.transact(lambda tx: self._audited(tx, fn), actor=self.actor)
+        except AppError as error:
+            self._complete(error)
+            raise
+
+    def _complete(self, error: AppError) -> bool:
+        """Looks up what is left to say of a refusal, now that nothing is locked any more. Returns whether anything was."""
+        if error.completion is None:
+            return False
+        completion, error.completion = error.completion, None
+        error.details |= self.platform.read(completion)
+        return True
 
     def _audited(self, tx: Tx, fn: Callable[[Tx], T]) -> T:
         """Runs `fn`; where an owner or administrator calls and `fn` wrote no audit entry, the call itself is recorded.
@@ -90,18 +101,33 @@ class Call:
         """Runs a use case that creates or charges. `location` is a path under the prefix with `{id}`.
 
         With an Idempotency-Key it has its effect once, and a repeat gets the first answer (header `Idempotency-Replayed`),
-        also where that was a refusal for what there is (`is_decided`). Other failures roll back and are not kept. Raises
-        IdempotencyKeyReused when the key came before with another body or query.
+        also where that was a refusal for what there is (`is_decided`). Such a one is kept once its own transaction is rolled
+        back and nothing is locked, unless a twin of the request was answered meanwhile: then that is the answer. Other failures
+        are not kept. Raises IdempotencyKeyReused when the key came before with another body or query.
         """
         if self.idempotency_key is None:
             return _response(_answer(self.write(fn), status, location))
-        create_once = functools.partial(self._create_once, key=self._key(self.idempotency_key), fn=fn)
-        answer = self.platform.transact(
-            lambda tx: create_once(tx, answer_of=lambda created: _answer(created, status, location)), actor=self.actor
-        )
-        if isinstance(answer, AppError):
-            raise answer
-        return answer
+        key = self._key(self.idempotency_key)
+
+        def create_once(tx: Tx) -> Response:
+            first_answer = replay(tx, key, sent_hash=self._sent_hash())
+            if first_answer is not None:
+                return _response(first_answer, replayed=True)
+            answer = _answer(self._audited(tx, fn), status, location)
+            remember(tx, key, answer)
+            return _response(answer)
+
+        try:
+            return self.platform.transact(create_once, actor=self.actor)
+        except AppError as error:
+            if error.replayed or not is_decided(error):
+                raise
+            self._complete(error)
+            refusal = error  # `error` ends with this block
+            kept = self.platform.transact(lambda tx: keep_refusal(tx, key, refusal, sent_hash=self._sent_hash()))
+            if kept is None:
+                raise
+            return _response(kept, replayed=True)
 
     def check(self, fn: Callable[[Tx], object]) -> Response | None:
         """Runs a read that may refuse before costly work, and before `create`; its refusals count as those of `create`.
@@ -137,24 +163,6 @@ class Call:
 
     def _sent_hash(self) -> str:
         return request_hash(route=self.route, query=self.query, body=self.body)
-
-    def _create_once(
-        self, tx: Tx, *, key: KeyOfCaller, fn: Callable[[Tx], BaseModel], answer_of: Callable[[BaseModel], StoredAnswer]
-    ) -> Response | AppError:
-        """The answer, or the refusal that is to be raised once it is committed."""
-        first_answer = replay(tx, key, sent_hash=self._sent_hash())
-        if first_answer is not None:
-            return _response(first_answer, replayed=True)
-        try:
-            with tx.savepoint():
-                answer = answer_of(self._audited(tx, fn))
-        except AppError as refusal:
-            if not is_decided(refusal):
-                raise
-            remember_refusal(tx, key, refusal)
-            return refusal
-        remember(tx, key, answer)
-        return _response(answer)
 
 
 def _refuse(refusal: AppError) -> BaseModel:

@@ -95,10 +95,18 @@ def replay(tx: Tx, key: KeyOfCaller, *, sent_hash: str) -> StoredAnswer | None:
 
     The row is inserted before the effect: a concurrent twin waits on it, then finds the stored answer.
     """
-    is_new = insert_new(
-        tx.conn, idempotency_key, **vars(key), body_hash=sent_hash, status=0, location=None, body="", created_at=tx.now
-    )
-    return None if is_new else find(tx, key, sent_hash=sent_hash)
+    return _insert_or_find(tx, key, StoredAnswer(0, None, ""), sent_hash=sent_hash)
+
+
+def keep_refusal(tx: Tx, key: KeyOfCaller, error: AppError, *, sent_hash: str) -> StoredAnswer | None:
+    """Keeps a refusal whose own transaction was rolled back as the answer of its key. Where a twin of the request was answered
+    meanwhile that answer stands, and it is this request's too, as `find` gives it."""
+    return _insert_or_find(tx, key, _refused(error), sent_hash=sent_hash)
+
+
+def _insert_or_find(tx: Tx, key: KeyOfCaller, answer: StoredAnswer, *, sent_hash: str) -> StoredAnswer | None:
+    row = vars(key) | vars(answer) | {"body_hash": sent_hash, "created_at": tx.now}
+    return None if insert_new(tx.conn, idempotency_key, **row) else find(tx, key, sent_hash=sent_hash)
 
 
 def remember(tx: Tx, key: KeyOfCaller, answer: StoredAnswer) -> None:
@@ -106,9 +114,8 @@ def remember(tx: Tx, key: KeyOfCaller, answer: StoredAnswer) -> None:
     tx.change(_UPDATE, **vars(key), **vars(answer))
 
 
-def remember_refusal(tx: Tx, key: KeyOfCaller, error: AppError) -> None:
-    """Keeps a refusal as the answer of a key that `replay` has taken."""
-    remember(tx, key, StoredAnswer(error.status, None, json.dumps(error.problem())))
+def _refused(error: AppError) -> StoredAnswer:
+    return StoredAnswer(error.status, None, json.dumps(error.problem()))
 
 
 def _refusal(body: str) -> AppError:

@@ -353,7 +353,7 @@ def history_is_told(snapshot: DatabaseSnapshot) -> Iterator[Violation]:
             events[row.payload["booking_id"]][HISTORY[row.type]] += 1
     for booking_id, row in snapshot.bookings.items():
         events_of_booking = events[str(booking_id)]
-        changes = len(snapshot.asked[booking_id]) - 1
+        changes = len(snapshot.asked[booking_id]) - (row.asked_start is None)
         canceled = sum(bool(item.canceled) for item in snapshot.asked[booking_id])
         held_first = row.charge_request_id is not None and row.status in ("PENDING", "CANCELED")
         confirmed = min(1, events_of_booking["reserve"]) if held_first else 1

@@ -112,3 +112,11 @@ def test_the_most_is_that_of_power_battery_and_limit_never_of_the_need() -> None
     assert total(found, minutes=480, kwh=0.1) == 22 * 8 * 50
     assert total(found, minutes=480, kwh=0.1, most_kwh=1.1 * 60) == 3300
     assert quoted(found, stay(480, 0.1)).expected_minor == 5
+
+
+@slow
+@given(tariffs(), st.lists(periods, min_size=2, max_size=4))
+def test_a_quote_is_the_same_whatever_was_quoted_before(found: Tariff, bounds: list[Stay]) -> None:
+    for bound in bounds:
+        anew = Tariff.model_validate(found.model_dump())
+        assert quoted(found, bound) == quoted(anew, bound)
