@@ -21,7 +21,7 @@ from shared.clock import ManualClock
 from training.forecast import commands
 from training.forecast.commands import app, write
 from training.forecast.data import Sample, TooFewSessionsError, booked_ahead, load_records, replay, sample
-from training.forecast.report import calibration, free_count_table, judge, ladder, last_observed
+from training.forecast.report import Figures, calibration, free_count_table, judge, ladder, last_observed
 from training.release import publish
 
 pytestmark = pytest.mark.slow
@@ -219,24 +219,23 @@ def test_a_run_becomes_a_version_that_opens_and_reports(
     assert ladder_of(model.manifest.metrics) == judgement.ladder, "what serves climbs by the same ladder"
 
 
-NEARLY_ALWAYS_FREE = 40
+NEARLY_ALWAYS_FREE = 20
 """Sites of two points."""
 
 
 @pytest.fixture(scope="module")
 def nearly_always_free(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A city of sites of two points that are hardly ever both taken: some sessions a day anywhere, no habit in them."""
+    """A city of sites of two points that are hardly ever both taken: mostly short stays, now and then a long one."""
     rng = np.random.default_rng(8)
     evses = {f"{site:02}{point}": f"L{site:02}" for site in range(NEARLY_ALWAYS_FREE) for point in "AB"}
-    sessions = []
+    sessions: list[CitySession] = []
     for evse in evses:
         at = rng.uniform(0, 12)
-        while at < 24 * 40:
-            hours = rng.uniform(0.4, 2.5)
-            sessions.append(
-                CitySession(f"S{len(sessions)}", evse, FIRST + timedelta(hours=at), FIRST + timedelta(hours=at + hours), 5.0)
-            )
-            at += hours + rng.exponential(20.0)
+        while at < 24 * 32:
+            hours = rng.uniform(0.2, 0.5) if rng.random() < 0.7 else rng.exponential(8)
+            begin = FIRST + timedelta(hours=at)
+            sessions.append(CitySession(f"S{len(sessions)}", evse, begin, begin + timedelta(hours=hours), 5.0))
+            at += hours + rng.exponential(60.0)
     folder = tmp_path_factory.mktemp("free")
     write_city(
         folder,
@@ -296,8 +295,8 @@ def test_a_model_serves_where_validation_days_surely_bear_it_out() -> None:
 def test_a_network_is_adopted_for_another_city_with_that_citys_ladder(run: tuple[Path, Path], tmp_path: Path) -> None:
     write(run[1], tmp_path / "exports", version="own", metrics=None)
     rungs = Ladder(p_free=(Source.TABLE,) * 4, occupancy=(Source.MODEL,) * 4, table=((0.2, 0.8),) * 4)
-    no_rows = Sample(*(np.zeros((0, 4), np.float32),) * 6)
-    judgement = commands.Judgement(no_rows, {}, {}, rungs)
+    no_rows, nothing = Sample(*(np.zeros((0, 4), np.float32),) * 6), Figures(0, 0, 0, 0, 0, (0, 0, 0), (0, 0, 0))
+    judgement = commands.Judgement(no_rows, {}, {minutes: {"champion": nothing} for minutes in HORIZONS}, rungs)
     made = commands.adopted(tmp_path / "exports", tmp_path / "other", version="other", city="Elsewhere", judgement=judgement)
     assert (made.version, made.parent) == ("other", "own")
     folder = tmp_path / "other" / "models" / FORECAST_NAME / "other"
