@@ -1,5 +1,5 @@
 """The availability forecast: trained on a city folder's first four fifths, exported as the policy is, and reported with the
-baselines beside it on the last fifth.  `python -m training.forecast.commands --help`"""
+baselines beside it on the last fifth.  `python -m training.forecast --help`"""
 
 import hashlib
 import json
