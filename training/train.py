@@ -69,9 +69,11 @@ class Trainer:
         self.runs: list[Transitions] = []
         torch.manual_seed(args.seed)
         torch.set_num_threads(args.threads)
-        network, target = ResidualQ(args.hidden), ResidualQ(args.hidden)
-        if args.start is not None:
-            network.load_state_dict({name: torch.from_numpy(value) for name, value in from_onnx(args.start).items()})
+        start = None if args.start is None else from_onnx(args.start)
+        hidden = args.hidden if start is None else len(start["body.0.bias"])
+        network, target = ResidualQ(hidden), ResidualQ(hidden)
+        if start is not None:
+            network.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()})
         value, target_value = StateValue(), StateValue()
         optimizer = torch.optim.Adam(
             [{"params": network.parameters(), "lr": args.q_rate}, {"params": value.parameters(), "lr": args.value_rate}]
