@@ -189,7 +189,7 @@ def test_the_mixture_is_half_the_networks_and_half_the_prices_of_futures() -> No
     class AtPrices(ResolvedMixture):
         """Whose prices are given."""
 
-        prices = np.zeros(0)
+        prices: np.ndarray = np.zeros(0)
 
         def worth(self, view: View) -> np.ndarray:
             return self.prices
