@@ -14,8 +14,8 @@ from functions.forecast.model import Chances, Ladder, Source, by_last_observatio
 from training.forecast.data import Sample
 
 SURE, LEAST_JUDGED_DAYS = 2.0, 5
-"""The model serves where its squared errors are below the table's by so many standard errors of the mean over days, of which
-there must be so many."""
+"""The model serves where its squared errors are below the table's by so many standard errors of the mean over days, in the
+earlier half of the days and in the later one, of which each must have so many: what a city has stopped doing says little."""
 BINS = 20
 RESAMPLES = 2000
 COUNTS = 9
@@ -92,10 +92,11 @@ def ladder(validation: Sample, model: Chances, table_of: np.ndarray) -> Ladder:
 
 
 def _surely_above_zero(days: np.ndarray) -> bool:
-    """Whether the mean of days [D] is above 0 by SURE standard errors."""
-    if len(days) < LEAST_JUDGED_DAYS:
+    """Whether the mean of days [D], in order, is above 0 by SURE standard errors in either half."""
+    halves = np.array_split(days, 2)
+    if len(halves[1]) < LEAST_JUDGED_DAYS:
         return False
-    return bool(days.mean() > SURE * days.std(ddof=1) / np.sqrt(len(days)))
+    return all(bool(half.mean() > SURE * half.std(ddof=1) / np.sqrt(len(half))) for half in halves)
 
 
 def calibration(p_free: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -284,11 +284,15 @@ def test_a_model_serves_where_validation_days_surely_bear_it_out() -> None:
         step=np.repeat(np.arange(days) * 288, rows),
     )
     noise = np.random.default_rng(1).normal(0.0, 0.2, days).repeat(rows)
-    p_free = np.stack([np.where(came[:, 0], 0.9, 0.1), np.full(rows * days, 0.5), 0.5 + noise, 1.0 - came[:, 0]], axis=1)
+    good = np.where(came[:, 0], 0.9, 0.1)
+    once = np.where(validation.step < 288 * 5, good, 0.5)
+    p_free = np.stack([good, once, 0.5 + noise, 1.0 - came[:, 0]], axis=1)
     rungs = ladder(validation, Chances(p_free, np.full((rows * days, 4), 0.5)), np.full((4, 9), 0.5))
-    assert rungs.p_free == (Source.MODEL, Source.TABLE, Source.TABLE, Source.TABLE), "better; the same; noise; worse"
+    assert rungs.p_free == (Source.MODEL, Source.TABLE, Source.TABLE, Source.TABLE), (
+        "better; in the earlier days alone; noise; worse"
+    )
     assert set(rungs.occupancy) == {Source.TABLE}
-    few = commands._part(validation, validation.step < 288 * 4)
+    few = commands._part(validation, validation.step < 288 * 9)
     assert set(ladder(few, Chances(p_free[: len(few.step)], few.share), np.full((4, 9), 0.5)).p_free) == {Source.TABLE}
 
 
