@@ -112,13 +112,13 @@ pipeline: $(VENV)/dev.stamp ## what the training machine runs: recorded demand o
 forecast: $(VENV)/dev.stamp ## train the availability forecast on CITY=folder (Dundee where the data is) and export it as VERSION=name; half an hour of one core
 	@if [ -z "$(VERSION)" ]; then echo "make forecast VERSION=name [CITY=folder]"; exit 2; fi
 	@if [ -z "$(CITY)" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee; fi
-	@$(BIN)/python -m training.forecast.commands train --city $(or $(CITY),.data/cities/dundee) --out .data/forecast
-	@$(BIN)/python -m training.forecast.commands export --city $(or $(CITY),.data/cities/dundee) --from .data/forecast --version $(VERSION) --target .data/exports
+	@$(BIN)/python -m training.forecast train --city $(or $(CITY),.data/cities/dundee) --out .data/forecast
+	@$(BIN)/python -m training.forecast export --city $(or $(CITY),.data/cities/dundee) --from .data/forecast --version $(VERSION) --target .data/exports
 	@echo "publish it: $(BIN)/python -m training.release.publish publish .data/exports/models/availability-forecast/$(VERSION)"
 
 forecast-report: $(VENV)/dev.stamp ## judge the forecast on a city's last fifth beside last observation and table (CITY=folder, FORMAT=table|json, PICTURE=file.png)
 	@if [ -z "$(CITY)" ] && [ ! -d .data/cities/dundee ]; then $(BIN)/python -m cities import "$(DATA)/dundee" .data/cities/dundee >&2; fi
-	@$(BIN)/python -m training.forecast.commands report --city $(or $(CITY),.data/cities/dundee) --format $(or $(FORMAT),table) $(if $(PICTURE),--picture $(PICTURE))
+	@$(BIN)/python -m training.forecast report --city $(or $(CITY),.data/cities/dundee) --format $(or $(FORMAT),table) $(if $(PICTURE),--picture $(PICTURE))
 
 bench: $(VENV)/dev.stamp ## measure every headline figure (ONLY="booking nearby", BASE=revision compares with it in one run); docs/benchmarks.md
 	@$(BIN)/python -m devhost.stack.install

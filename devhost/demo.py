@@ -270,9 +270,9 @@ def _compare(tallies: list[Tally], currency: str, total: int) -> None:
     console.print("  " + ", ".join(f"{count:,} {name}" for name, count in tallies[0].notes.items()), style="dim")
     console.print(
         "\nLive map: drivers who see what is free now, go there, and drive on where it is taken when they come. Cars of the platform"
-        "\nleave when their booking ends, the others when they are full, or (recorded stays) as late as they did that day. Slots"
-        "\nbegin on a quarter hour; who comes earlier begins at once where the charger is free. What a booking adds on an empty"
-        "\nday, knowing that the charger will be free, no term counts."
+        "\nleave when their booking ends, the others when they are full, or (recorded stays) as late as they did that day. A"
+        "\nsession begins in the minute of arrival, else on a slot of five minutes. What a booking adds on an empty day, knowing"
+        "\nthat the charger will be free, no term counts."
     )
 
 

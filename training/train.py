@@ -44,7 +44,7 @@ from training.learning.hindsight import (
 )
 from training.learning.learning_curve import write_curve
 from training.learning.losses import RegressionSet, fit, follow, regression, td_loss
-from training.learning.network import ResidualQ, StateValue, Weights
+from training.learning.network import ResidualQ, StateValue, Weights, from_onnx
 from training.learning.transitions import ExplorationJob, Transitions, batch, explore_job, joined_transitions
 from training.learning.workers import Workers, workers
 from training.problem.scenario import Split
@@ -69,7 +69,11 @@ class Trainer:
         self.runs: list[Transitions] = []
         torch.manual_seed(args.seed)
         torch.set_num_threads(args.threads)
-        network, target = ResidualQ(args.hidden), ResidualQ(args.hidden)
+        start = None if args.start is None else from_onnx(args.start)
+        hidden = args.hidden if start is None else len(start["body.0.bias"])
+        network, target = ResidualQ(hidden), ResidualQ(hidden)
+        if start is not None:
+            network.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()})
         value, target_value = StateValue(), StateValue()
         optimizer = torch.optim.Adam(
             [{"params": network.parameters(), "lr": args.q_rate}, {"params": value.parameters(), "lr": args.value_rate}]
@@ -89,7 +93,8 @@ class Trainer:
             if len(args.gains) > 1:
                 rounds.append((f"gains {number + 1}", partial(self._scale_labels, number)))
         iterations = [(f"Q-learning {number + 1}", partial(self._iterate, number)) for number in range(args.iterations)]
-        return [("greedy", self._solve), *rounds, *iterations]
+        before = "greedy" if args.start is None else "start"
+        return [(before, self._solve), *rounds, *iterations]
 
     def train(self, until: int | None = None) -> None:
         """Runs what is left, or up to unit `until`; a checkpoint follows each unit."""
@@ -165,7 +170,7 @@ class Trainer:
     def _round(self, number: int) -> float:
         """One DAgger round."""
         args = self.args
-        policy = None if number == 0 else self.state.network.arrays()
+        policy = None if number == 0 and args.start is None else self.state.network.arrays()
         labels = self._label(f"labels, round {number + 1}", number, policy, 1.0, args.share, False)
         self.labels.append(gathered(labels))
         save_labels(args.out, number, self.labels[-1])
@@ -341,6 +346,7 @@ def main(
     city: Annotated[list[Path] | None, typer.Option(help="City folder whose training days are learnt from too.")] = None,
     scenarios: Annotated[str, typer.Option(help="Reference scenarios learnt from and chosen by.")] = ",".join(Args.scenarios),
     varied: Annotated[int, typer.Option(help="Small cities of their own learnt from beside them.")] = Args.varied,
+    start: Annotated[Path | None, typer.Option(help="model.onnx of an exported version to go on from.")] = None,
     rounds: Annotated[int, typer.Option(help="DAgger rounds.")] = Args.rounds,
     half_days: Annotated[float, typer.Option(help="Share of a round's days for the correction; 0: none.")] = Args.half_days,
     iterations: Annotated[int, typer.Option(help="Iterations of the Q-learning.")] = Args.iterations,
@@ -361,6 +367,7 @@ def main(
                 out=out / f"seed-{seed}",
                 budget=budget,
                 workers=workers_,
+                start=start,
                 rounds=rounds,
                 iterations=iterations,
                 n_step=n_step,

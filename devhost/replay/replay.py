@@ -61,13 +61,14 @@ class Replay:
     def __init__(self, host: Host, clock: ManualClock, client: httpx.Client) -> None:
         assert isinstance(host.delivery, EmbeddedDelivery)
         self._host, self._clock, self._client, self._delivery = host, clock, client, host.delivery
-        self._events: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._events: list[tuple[datetime, bool, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._timers_ran = clock.now()
         self.calls = self.deliveries = 0
 
-    def _at(self, when: datetime, what: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (when, next(self._numbers), what))
+    def _at(self, when: datetime, what: Callable[[], None], *, frees: bool = False) -> None:
+        """Does something at an instant; first, of one instant, what `frees` an EVSE: the next may be booked from then on."""
+        heapq.heappush(self._events, (when, not frees, next(self._numbers), what))
 
     def _settle(self) -> None:
         """Runs each timer that fell due since the last time once, then everything the queues hold."""
@@ -94,7 +95,7 @@ class Replay:
                 partial(self._ask_and_tally, request, driver, tally),
             )
         while self._events:
-            when, _, what = heapq.heappop(self._events)
+            when, _, _, what = heapq.heappop(self._events)
             self._clock.jump(max(when, self._clock.now()))
             self._settle()
             what()
@@ -159,7 +160,7 @@ class Replay:
         sooner = max(0.0, (start - now) / timedelta(minutes=1))
         outcome.wait_min -= sooner
         outcome.cost -= DEFAULT_WEIGHTS[0] * sooner / 60
-        self._at(now + timedelta(minutes=outcome.duration_min), lambda: self._expect(driver, f"{path}/stop"))
+        self._at(now + timedelta(minutes=outcome.duration_min), lambda: self._expect(driver, f"{path}/stop"), frees=True)
 
     def _expect(self, driver: ReplayDriver, path: str) -> None:
         self._call(driver, "POST", path).raise_for_status()

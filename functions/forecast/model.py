@@ -1,5 +1,5 @@
-"""From features to chances, and the ladder below: the model, the free-count table, the last observation. No I/O but the
-table that ships."""
+"""From features to chances, and the ladder below: the model where a city's own days bear it out, the free-count table, the
+last observation. No I/O but the table that ships."""
 
 import json
 import logging
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from functions.forecast.features import FORECAST_FEATURES, FORECAST_HASH, FORECAST_VERSION, HORIZONS
 from functions.optimizer.models.manifest import Expected
@@ -31,7 +33,8 @@ class Source(StrEnum):
     MODEL = "MODEL"
     """The published model, on states that are heard now."""
     TABLE = "TABLE"
-    """There is no model that may serve, or the group has no feed, or not for an hour yet."""
+    """There is no model that may serve, or none that the city's own days bear out at this horizon; or the group has no feed,
+    or not for an hour yet."""
     LAST_OBSERVATION = "LAST_OBSERVATION"
     """The feed is silent: what was known when it was last heard. Or no point of the group can be used."""
 
@@ -42,6 +45,39 @@ class Chances:
 
     p_free: np.ndarray
     occupancy: np.ndarray
+
+
+class Ladder(BaseModel):
+    """What a city's validation days made of a model, by horizon: where it is surely better than the city's own free-count
+    table it serves, else the table does. A version's manifest carries it under metrics."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    p_free: tuple[Source, ...] = Field(min_length=len(HORIZONS), max_length=len(HORIZONS))
+    """MODEL or TABLE for the chance that one is free"""
+    occupancy: tuple[Source, ...] = Field(min_length=len(HORIZONS), max_length=len(HORIZONS))
+    """likewise for the busy share, which the table leaves as it is now"""
+    table: tuple[tuple[float, ...], ...] = Field(min_length=len(HORIZONS), max_length=len(HORIZONS))
+    """the city's own P(one is free | 0, 1, 2 ... points are free now), by horizon"""
+
+    def serves(self, model: Chances, table: Chances) -> Chances:
+        """Of two answers to the same groups, at each horizon the one that is borne out."""
+        by_model = [np.array([source is Source.MODEL for source in rungs]) for rungs in (self.p_free, self.occupancy)]
+        return Chances(
+            np.where(by_model[0], model.p_free, table.p_free), np.where(by_model[1], model.occupancy, table.occupancy)
+        )
+
+
+def ladder_of(metrics: dict[str, Any] | None) -> Ladder | None:
+    """The ladder in a manifest's metrics; None where it has none that can be read: then the model is believed throughout, as
+    versions before this had it."""
+    if metrics is None or "ladder" not in metrics:
+        return None
+    try:
+        return Ladder.model_validate(metrics["ladder"])
+    except ValidationError as error:
+        log.error("the forecast version's ladder is not readable: %s", error.errors()[0]["msg"])
+        return None
 
 
 def score(model: LoadedModel | None, inputs: np.ndarray) -> Chances | None:

@@ -21,7 +21,17 @@ from functions.booking import sessions as booking
 from functions.forecast import repository
 from functions.forecast.features import AHEAD, DAY, HORIZONS, STEP_MINUTES, Memory, features, observe, without_left
 from functions.forecast.memory import Group, GroupKey, pack, unpack
-from functions.forecast.model import FORECAST, WARM, Chances, Source, by_last_observation, by_table, score, shipped_table
+from functions.forecast.model import (
+    FORECAST,
+    WARM,
+    Chances,
+    Source,
+    by_last_observation,
+    by_table,
+    ladder_of,
+    score,
+    shipped_table,
+)
 from functions.forecast.repository import Forecast
 from functions.optimizer.models.policy import LoadedModel
 from functions.optimizer.models.registry import ModelRegistry
@@ -64,7 +74,7 @@ def instant_of(step: int) -> datetime:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a run did: groups forecast, of them by the model, and forecasts compared with what came true."""
+    """What a run did: groups forecast, of them by the model at some horizon, and forecasts compared with what came true."""
 
     groups: int = 0
     by_model: int = 0
@@ -131,8 +141,8 @@ def _page(tx: Tx, *, page: list[Location], model: LoadedModel | None, step: int)
     packed = dict(zip([group.key for group in groups], pack(groups, seen.memory), strict=True))
     keys = [group.key for index, group in enumerate(groups) if seen.memory.step[index] == step]
     repository.put_memories(tx, step, {key: packed[key] for key in keys}, [key for key in keys if key in rows])
-    by_model = sum(forecast.source == Source.MODEL for forecast in forecasts) // len(HORIZONS)
-    return SweepResult(len(forecasts) // len(HORIZONS), by_model, compared)
+    by_model = {(forecast.location_id, forecast.power_class) for forecast in forecasts if forecast.source == Source.MODEL}
+    return SweepResult(len(forecasts) // len(HORIZONS), len(by_model), compared)
 
 
 def groups_of(page: Sequence[Location]) -> list[Group]:
@@ -299,11 +309,17 @@ def _forecasts(tx: Tx, seen: PageObservation, model: LoadedModel | None) -> list
     hour, minute, weekday = seen.local(seen.step)
     inputs = features(memory, seen.step, usable, hour=hour, minute=minute, weekday=weekday, power=seen.power, booked=booked)
     sources = np.where(points > 0, Source.TABLE, Source.LAST_OBSERVATION).astype(object)
-    chances = by_table(shipped_table(), points, free, booked)
+    sources = np.repeat(sources[:, None], len(HORIZONS), axis=1)
+    ladder = None if model is None else ladder_of(model.manifest.metrics)
+    table = shipped_table() if ladder is None else np.array(ladder.table)
+    chances = by_table(table, points, free, booked)
     asked = np.flatnonzero((points > 0) & seen.fed & (memory.warm >= WARM))
     answer = score(model, inputs[asked]) if len(asked) else None
     if answer is not None:
         sources[asked] = Source.MODEL
+        if ladder is not None:
+            sources[asked] = np.array(ladder.p_free, dtype=object)
+            answer = ladder.serves(answer, Chances(chances.p_free[asked], chances.occupancy[asked]))
         chances.p_free[asked], chances.occupancy[asked] = answer.p_free, answer.occupancy
     all_booked = (booked >= points[:, None]) & (points[:, None] > 0)
     chances.p_free[all_booked], chances.occupancy[all_booked] = 0.0, 1.0
@@ -321,8 +337,8 @@ def _forecasts(tx: Tx, seen: PageObservation, model: LoadedModel | None) -> list
             p_free=float(chances.p_free[index, horizon]),
             occupancy=float(chances.occupancy[index, horizon]),
             generated_at=tx.now,
-            model_version=version if sources[index] == Source.MODEL else None,
-            source=str(sources[index]),
+            model_version=version if sources[index, horizon] == Source.MODEL else None,
+            source=str(sources[index, horizon]),
         )
         for index, group in enumerate(groups)
         if not nothing[index]

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from functions.forecast.features import AHEAD, HORIZONS, Memory, observe
 from functions.forecast.memory import Group, unpack
-from functions.forecast.model import FORECAST, shipped_table
+from functions.forecast.model import FORECAST, FORECAST_NAME, shipped_table
 from functions.forecast.sweep import SweepResult, forecast_availability, forecast_registry, step_of
 from functions.forecast.tables import forecast, forecast_memory, forecast_reliability
+from functions.optimizer.models.manifest import MANIFEST, MODEL, champion_path, version_path
 from functions.optimizer.models.registry import install_shipped
 from functions.stations import service as stations
 from functions.stations.feed.silence import mark_stale_feeds
@@ -100,6 +101,28 @@ def test_a_station_that_is_heard_for_an_hour_is_forecast_by_the_model(learnt: Wo
     full = forecast_of(learnt, station.location)
     assert all(item["p_free"] < 0.5 for item in full[:2]), "both are taken"
     assert full[0]["p_free"] < full[-1]["p_free"], "the longer, the likelier that one leaves"
+
+
+def test_where_a_city_does_not_bear_the_model_out_its_own_table_answers(learnt: World, clock: ManualClock) -> None:
+    model = forecast_registry(learnt.platform).current()
+    assert model is not None
+    blobs = learnt.platform.blobs
+    rungs = {"p_free": ["MODEL", "TABLE", "TABLE", "MODEL"], "occupancy": ["TABLE"] * 4, "table": [[0.1, 0.77, 0.9]] * 4}
+    manifest = model.manifest.model_copy(update={"version": "own", "metrics": {"ladder": rungs}})
+    stored_model = blobs.read(version_path(model.manifest.version, MODEL, FORECAST_NAME))
+    assert stored_model is not None
+    blobs.write(version_path("own", MODEL, FORECAST_NAME), stored_model[0])
+    blobs.write(version_path("own", MANIFEST, FORECAST_NAME), manifest.model_dump_json().encode())
+    blobs.write(champion_path(FORECAST_NAME), b'{"version": "own"}')
+    forecast_registry(learnt.platform).refresh()
+    station = Station.at(learnt, evses=2)
+    run = heard_for(learnt, clock, station, 60, ("E0", "CHARGING"), ("E1", "AVAILABLE"))
+    assert run.by_model == 1
+    items = forecast_of(learnt, station.location)
+    assert [item["source"] for item in items] == ["MODEL", "TABLE", "TABLE", "MODEL"]
+    assert [item["model_version"] for item in items] == ["own", None, None, "own"]
+    assert [item["p_free"] for item in items[1:3]] == [0.77, 0.77]
+    assert {item["occupancy"] for item in items} == {0.5}, "as it is now"
 
 
 def test_a_driver_does_not_count_on_what_others_have_booked(learnt: World, clock: ManualClock) -> None:

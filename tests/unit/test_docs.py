@@ -47,6 +47,20 @@ def test_every_setting_is_documented() -> None:
         assert field.description, f"{name} has no description"
 
 
+def test_every_module_that_a_command_runs_can_be_run() -> None:
+    """`python -m module` of a module that nothing ends in is silence with exit code 0."""
+    pages = [ROOT / "Makefile", *DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    ours = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    named = {name for page in pages for name in re.findall(r"python3? -m ([a-z_.]+[a-z_])", page.read_text())}
+    silent = []
+    for name in sorted(own for own in named if own.split(".")[0] in ours):
+        path = ROOT / name.replace(".", "/")
+        file = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+        if not file.exists() or (not path.is_dir() and '__name__ == "__main__"' not in file.read_text()):
+            silent.append(name)
+    assert silent == []
+
+
 MADE_LATER = {"bench/results.json", "web/src/api"}
 """What a command writes and git does not keep."""
 CODE_PATH = re.compile(r"`((?:app|functions|shared|training|bench|devhost|cities|tests)/[\w/.{},<>*-]+?)(?::(\w+))?`")

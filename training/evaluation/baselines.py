@@ -15,7 +15,7 @@ from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
 from functions.optimizer.core.requests import Requests
 from functions.optimizer.models.policy import RULES, Rule, bid_price
-from training.learning.network import Weights, scores
+from training.learning.network import REGRET, Weights, scores
 from training.optimum.bound import AssignmentColumns, assignment_columns, open_capacity, solve
 from training.optimum.duals import Programme
 from training.optimum.duals import prices as ascend
@@ -142,6 +142,10 @@ class ResolvedBidPrice:
 
     def choose(self, view: View) -> np.ndarray:
         """Least cost plus what the session is worth by the latest prices."""
+        return best(view, -view.rows.cost - self.worth(view), declines=False)
+
+    def worth(self, view: View) -> np.ndarray:
+        """What each row's session is worth to others by the latest prices, [B, K]."""
         sim = view.simulator
         if self._sums is None:
             pools, slots = sim.scenario.shape
@@ -155,8 +159,8 @@ class ResolvedBidPrice:
                 self._sums[env, :, 1:] = np.cumsum(self._prices(sim, env, now), axis=1)
                 self._due[env] = now + self._every
         here, rows = up[:, None], view.rows
-        worth = self._sums[here, rows.pool, rows.start + rows.length] - self._sums[here, rows.pool, rows.start]
-        return best(view, -rows.cost - worth, declines=False)
+        worth: np.ndarray = self._sums[here, rows.pool, rows.start + rows.length] - self._sums[here, rows.pool, rows.start]
+        return worth
 
     def _prices(self, sim: Simulator, env: int, now: float) -> np.ndarray:
         taken = sim.state.occupancy.taken()
@@ -165,6 +169,23 @@ class ResolvedBidPrice:
             later = future.since(int(np.searchsorted(book_min, now)))
             self._price[env, number] = ascend(later, free, start=self._price.get((env, number)))
         return np.asarray(np.mean([self._price[env, number] for number in range(self._samples)], axis=0))
+
+
+class ResolvedMixture(ResolvedBidPrice):
+    """Half of what a network expects a row to cost others, half of what the prices of `samples` futures say, found anew every
+    15 minutes (PROBLEM-2, Looking ahead when deciding). `score` is the network's: (features [B, K, F], mask) to [B, K]."""
+
+    wants_features = True
+
+    def __init__(self, score: Callable[[np.ndarray, np.ndarray], np.ndarray], samples: int = 8) -> None:
+        super().__init__(samples, every_min=15.0)
+        self._score = score
+
+    def choose(self, view: View) -> np.ndarray:
+        """The best row by half of each; regret is whole in both halves."""
+        assert view.features is not None
+        network, regret = self._score(view.features, view.rows.mask), view.features[:, :, REGRET]
+        return best(view, 0.5 * (network - regret - self.worth(view)), declines=False)
 
 
 def _future(sim: Simulator, number: int) -> tuple[np.ndarray, Programme]:

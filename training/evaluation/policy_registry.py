@@ -14,12 +14,14 @@ from functions.optimizer.core.features import FEATURE_NAMES, Climatology, guard_
 from functions.optimizer.models.climatology import AS_LEARNT, PolicyBlend
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Champion, Refused, champion_path, version_path
 from functions.optimizer.models.policy import LoadedModel, rule_of
-from functions.optimizer.models.registry import open_version
-from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, RollingMilp, RulePolicy, View, best
+from functions.optimizer.models.registry import SHIPPED, open_version
+from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, ResolvedMixture, RollingMilp, RulePolicy, View, best
 from training.learning.network import Weights, scores
 from training.simulation.simulator import NOT_SERVED
 
 CHAMPION, BOUND = "champion", "bound"
+MIXTURE = "resolved_mixture"
+"""Half the shipped network, half prices of sampled futures: slow, evaluation only."""
 NEAREST = "nearest_balking"
 """The rule that TSF compares with."""
 WEIGHTS = "policy.npz"
@@ -54,7 +56,7 @@ class RegisteredPolicy:
     @property
     def slow(self) -> bool:
         """Whether it solves programmes: evaluation only."""
-        return self.rule in SLOW
+        return self.rule in SLOW or self.rule == MIXTURE
 
     @property
     def seeded(self) -> bool:
@@ -129,6 +131,8 @@ def build_policy(
     declines = declines and one.may_decline
     if one.rule in SLOW:
         return SLOW[one.rule]()
+    if one.rule == MIXTURE:
+        return ResolvedMixture(partial(scores_by_model, opened(pointed_at(SHIPPED)), AS_LEARNT))
     if one.rule:
         return FAST[one.rule](known, seed, declines)
     if one.weights is not None:
@@ -188,7 +192,7 @@ def registered_policies(text: str, store: Path) -> list[RegisteredPolicy]:
 def _named(name: str, taken: set[str]) -> list[RegisteredPolicy]:
     if name in ("fast", "slow"):
         return [RegisteredPolicy(rule, rule) for rule in (*FAST, *(SLOW if name == "slow" else ()))]
-    if name in FAST or name in SLOW:
+    if name in FAST or name in SLOW or name == MIXTURE:
         return [RegisteredPolicy(name, name)]
     path = Path(name)
     if path.is_dir():
@@ -196,7 +200,7 @@ def _named(name: str, taken: set[str]) -> list[RegisteredPolicy]:
         if label in taken or label in FAST or label in SLOW:
             label = f"{path.resolve().parent.name}/{label}"
         return _learned(path, label)
-    known = ", ".join(("fast", "slow", CHAMPION, *FAST, *SLOW))
+    known = ", ".join(("fast", "slow", CHAMPION, *FAST, *SLOW, MIXTURE))
     raise ValueError(f"policies: {name!r} is neither a folder nor one of {known}")
 
 

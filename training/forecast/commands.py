@@ -1,12 +1,12 @@
 """The availability forecast: trained on a city folder's first four fifths, exported as the policy is, and reported with the
-baselines beside it on the last fifth.  `python -m training.forecast.commands --help`"""
+baselines beside it on the last fifth.  `python -m training.forecast --help`"""
 
 import hashlib
 import json
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from functions.forecast.features import AHEAD, FORECAST_FEATURES, FORECAST_HASH, HORIZONS
-from functions.forecast.model import FORECAST, FORECAST_NAME, TABLE, Chances, score
+from functions.forecast.model import FORECAST, FORECAST_NAME, TABLE, Chances, Ladder, score
 from functions.optimizer.models.manifest import MODEL, Canary, Manifest, Parity, Refused
 from functions.optimizer.models.onnx_graph import opset_of
 from functions.optimizer.models.policy import LoadedModel
@@ -25,7 +25,17 @@ from functions.optimizer.models.registry import SHIPPED, in_folder, open_version
 from shared.adapters.blobs import FolderBlobs
 from shared.errors import AppError
 from training.forecast.data import LEAST_DAYS, Records, Sample, TooFewSessionsError, booked_ahead, load_records, sample
-from training.forecast.report import Figures, document, draw, free_count_table, judge, last_observed, table, tabled
+from training.forecast.report import (
+    Figures,
+    document,
+    draw,
+    free_count_table,
+    judge,
+    ladder,
+    last_observed,
+    table,
+    tabled,
+)
 from training.release.publish import champion_of, version_folder
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
@@ -63,25 +73,57 @@ def _records(city: Path) -> Records:
         _stop(error.detail)
 
 
-def answers_of(model: LoadedModel, table_of: np.ndarray, rows: Sample) -> dict[str, Chances]:
-    """What each predictor says of rows. Raises ValueError where the model says nothing."""
+def model_answer(model: LoadedModel, rows: Sample) -> Chances:
+    """What the model says of rows. Raises ValueError where it says nothing."""
     parts = [score(model, part) for part in np.array_split(rows.inputs, len(rows.inputs) // 65536 + 1)]
-    if any(part is None for part in parts):
-        raise ValueError("the model gave no answer")
     kept = [part for part in parts if part is not None]
-    own = Chances(np.concatenate([part.p_free for part in kept]), np.concatenate([part.occupancy for part in kept]))
-    return {"champion": own, "last_observation": last_observed(rows), "free_count_table": tabled(table_of, rows)}
+    if len(kept) < len(parts):
+        raise ValueError("the model gave no answer")
+    return Chances(np.concatenate([part.p_free for part in kept]), np.concatenate([part.occupancy for part in kept]))
 
 
-def judged(records: Records, model: LoadedModel) -> tuple[Sample, dict[str, Chances], dict[int, dict[str, Figures]]]:
-    """A model and the baselines on a city's last fifth; the table is of the city's own first three fifths."""
+@dataclass(frozen=True)
+class Judgement:
+    """A model and the baselines on a city's last fifth."""
+
+    held: Sample
+    answers: dict[str, Chances]
+    """by predictor: `champion` is what serves, `network` the model alone"""
+    figures: dict[int, dict[str, Figures]]
+    ladder: Ladder
+    """by the city's validation days"""
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """As a manifest has it."""
+        return document(self.figures, self.ladder) | {"ladder": self.ladder.model_dump(mode="json")}
+
+
+def judged(records: Records, model: LoadedModel) -> Judgement:
+    """Judges a model on a city's last fifth. The free-count table is of the city's own first three fifths; where the fifth
+    between does not bear the model out against it, the table serves (docs/forecast.md, The ladder)."""
     first, last = records.bounds()
-    learnt, test = records.rows(0, first, EVERY), records.rows(last, records.steps)
+    learnt, between, test = records.rows(0, first, EVERY), records.rows(first, last, EVERY), records.rows(last, records.steps)
     if len(test) < LEAST_DAYS / 5 * 288:
         raise TooFewSessionsError(f"{records.name}: its last fifth has {len(test)} recorded steps, too few to judge by")
-    held = sample(records, test)
-    answers = answers_of(model, free_count_table(sample(records, learnt, read=False)), held)
-    return held, answers, judge(held, answers)
+    table_of = free_count_table(sample(records, learnt, read=False))
+    both = sample(records, np.concatenate([between, test]))
+    own = model_answer(model, both)
+    before = both.step < last
+    validation, held = _part(both, before), _part(both, ~before)
+    rungs = ladder(validation, _chances(own, before), table_of)
+    network, by_table = _chances(own, ~before), tabled(table_of, held)
+    answers = {
+        "champion": rungs.serves(network, by_table),
+        "network": network,
+        "last_observation": last_observed(held),
+        "free_count_table": by_table,
+    }
+    return Judgement(held, answers, judge(held, answers), rungs)
+
+
+def _chances(chances: Chances, mask: np.ndarray) -> Chances:
+    return Chances(chances.p_free[mask], chances.occupancy[mask])
 
 
 def _part(rows: Sample, mask: np.ndarray) -> Sample:
@@ -220,8 +262,8 @@ def export_command(
     try:
         write(from_, target, version=version, metrics=None, parent=parent)
         records = _records(city)
-        _, _, figures = judged(records, _opened(target))
-        metrics = {"city": records.name, "part": "last 20 %"} | document(figures)
+        judgement = judged(records, _opened(target))
+        metrics = {"city": records.name, "part": "last 20 %"} | judgement.metrics
         manifest = write(from_, target, version=version, metrics=metrics, parent=parent)
     except (ValueError, OSError, Refused) as error:
         _stop(str(error))
@@ -230,7 +272,36 @@ def export_command(
         lines = dict(zip(map(str, HORIZONS), report["table"], strict=True))
         what = "P(one is free | 0, 1, 2 ... 8 and more points are free now), by minutes ahead"
         TABLE.write_text(json.dumps({"what": what, "city": report["city"], "p_free": lines}, indent=1) + "\n")
-    console.print(table(f"{manifest.name} {manifest.version} on {records.name}'s last 20 %", figures))
+    title = f"{manifest.name} {manifest.version} on {records.name}'s last 20 %"
+    console.print(table(title, judgement.figures, judgement.ladder))
+
+
+@app.command("adopt")
+def adopt_command(
+    version: Annotated[str, typer.Option(help="What the version is called.")],
+    city: City,
+    model: Annotated[Path, typer.Option(help="Folder of a version or an export; what ships, unless told.")] = SHIPPED,
+    target: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(".data/exports"),
+) -> None:
+    """The same network as a version for another city: with that city's ladder, free-count table and figures."""
+    try:
+        opened, records = _opened(model), _records(city)
+        judgement = judged(records, opened)
+        adopted(model, target, version=version, city=records.name, judgement=judgement)
+    except (ValueError, OSError, Refused) as error:
+        _stop(str(error))
+    console.print(table(f"{FORECAST_NAME} {version} on {records.name}'s last 20 %", judgement.figures, judgement.ladder))
+
+
+def adopted(model: Path, target: Path, *, version: str, city: str, judgement: Judgement) -> Manifest:
+    """Writes the network of `model` into `target` with a city's ladder. Raises ValueError, Refused or OSError."""
+    from training.release.export import write_version
+
+    parent = _opened(model).manifest
+    metrics = {"city": city, "part": "last 20 %"} | judgement.metrics
+    manifest = parent.model_copy(update={"version": version, "parent": parent.version, "metrics": metrics})
+    write_version(target, manifest, {MODEL: (version_folder(model, FORECAST_NAME) / MODEL).read_bytes()})
+    return manifest
 
 
 @contextmanager
@@ -253,18 +324,19 @@ def report_command(
         with _quiet():
             opened = _opened(model or SHIPPED) if store is None else _champion(store)
             records = _records(city)
-            held, answers, figures = judged(records, opened)
+            judgement = judged(records, opened)
     except TooFewSessionsError as error:
         _stop(str(error))
     except (ValueError, OSError, Refused) as error:
         _stop(str(error))
     title = f"{records.name}, last 20 %: {FORECAST_NAME} {opened.manifest.version}"
     if picture is not None:
-        draw(picture, title, held, answers["champion"])
+        draw(picture, title, judgement.held, judgement.answers["champion"])
     if format_ is Format.json:
-        typer.echo(json.dumps(document(figures)))
+        typer.echo(json.dumps(document(judgement.figures, judgement.ladder)))
         return
-    console.print(table(title, figures))
+    console.print(table(title, judgement.figures, judgement.ladder))
+    held = judgement.held
     full = 1.0 - held.free.mean()
     console.print(
         f"{len(held.step):,} rows of {len(records.groups)} groups, {len(np.unique(held.step // 288))} days; none is free in "

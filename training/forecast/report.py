@@ -1,5 +1,5 @@
 """The forecast judged: every figure of docs/forecast.md for a city's last fifth, with the last observation and the free-count
-table beside it, and the reliability curve."""
+table beside it, and the reliability curve; and before that, what its validation days make of the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,12 @@ import numpy as np
 from rich.table import Table
 
 from functions.forecast.features import DAY, HORIZONS
-from functions.forecast.model import Chances, by_last_observation
+from functions.forecast.model import Chances, Ladder, Source, by_last_observation
 from training.forecast.data import Sample
 
+SURE, LEAST_JUDGED_DAYS = 2.0, 5
+"""The model serves where its squared errors are below the table's by so many standard errors of the mean over days, in the
+earlier half of the days and in the later one, of which each must have so many: what a city has stopped doing says little."""
 BINS = 20
 RESAMPLES = 2000
 COUNTS = 9
@@ -72,6 +75,30 @@ def last_observed(sample: Sample) -> Chances:
     return Chances(chances.p_free, np.repeat(sample.share_now[:, None], len(HORIZONS), axis=1).astype(float))
 
 
+def ladder(validation: Sample, model: Chances, table_of: np.ndarray) -> Ladder:
+    """Where validation days bear the model out against the free-count table `table_of` [horizons, COUNTS]."""
+    table, day = tabled(table_of, validation), np.unique(validation.step // DAY, return_inverse=True)[1]
+
+    def rungs(of_model: np.ndarray, of_table: np.ndarray, came: np.ndarray) -> tuple[Source, ...]:
+        gained = (of_table - came) ** 2 - (of_model - came) ** 2
+        daily = np.stack([np.bincount(day, weights=part) for part in gained.T])
+        return tuple(Source.MODEL if _surely_above_zero(part) else Source.TABLE for part in daily)
+
+    return Ladder(
+        p_free=rungs(model.p_free, table.p_free, validation.free.astype(float)),
+        occupancy=rungs(model.occupancy, table.occupancy, validation.share.astype(float)),
+        table=tuple(tuple(part) for part in table_of.round(6).tolist()),
+    )
+
+
+def _surely_above_zero(days: np.ndarray) -> bool:
+    """Whether the mean of days [D], in order, is above 0 by SURE standard errors in either half."""
+    halves = np.array_split(days, 2)
+    if len(halves[1]) < LEAST_JUDGED_DAYS:
+        return False
+    return all(bool(half.mean() > SURE * half.std(ddof=1) / np.sqrt(len(half))) for half in halves)
+
+
 def calibration(p_free: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Forecasts, their mean and the share that came true by bin of probability: [BINS] each."""
     bin_of = np.minimum((p_free * BINS).astype(np.int64), BINS - 1)
@@ -122,29 +149,41 @@ def _skill(own: np.ndarray, base: np.ndarray, drawn: np.ndarray, *, root: bool) 
     return value, float(low), float(high)
 
 
-def document(figures: Mapping[int, Mapping[str, Figures]]) -> dict[str, Any]:
-    """The report as JSON."""
-    return {
-        "horizons": {
-            str(minutes): {name: item.document() for name, item in by_predictor.items()}
-            for minutes, by_predictor in figures.items()
-        }
+def document(figures: Mapping[int, Mapping[str, Figures]], rungs: Ladder | None = None) -> dict[str, Any]:
+    """The report as JSON; with the ladder the champion's rows say who answers."""
+    horizons: dict[str, dict[str, Any]] = {
+        str(minutes): {name: item.document() for name, item in by_predictor.items()}
+        for minutes, by_predictor in figures.items()
     }
+    if rungs is not None:
+        for own, free, busy in zip(horizons.values(), rungs.p_free, rungs.occupancy, strict=True):
+            own["champion"]["source"] = {"p_free": free.value, "occupancy": busy.value}
+    return {"horizons": horizons}
 
 
-def table(title: str, figures: Mapping[int, Mapping[str, Figures]]) -> Table:
+def _shown_name(name: str, number: int, rungs: Ladder | None) -> str:
+    """A predictor's name in the table; of the champion's also what the table answers for it."""
+    plain = name.replace("_", " ")
+    if rungs is None or name != "champion":
+        return plain
+    answers = {"free": rungs.p_free[number], "share": rungs.occupancy[number]}
+    by_table = [what for what, source in answers.items() if source is Source.TABLE]
+    return plain if not by_table else f"{plain} ({', '.join(by_table)}: table)"
+
+
+def table(title: str, figures: Mapping[int, Mapping[str, Figures]], rungs: Ladder | None = None) -> Table:
     """The report for people, in LEARNING.md's units."""
     shown = Table(title=title)
     for name in ("minutes", "predictor"):
         shown.add_column(name, no_wrap=True)
     for name in ("RMSE x 100", "MAE x 100", "Brier", "log loss", "ECE", "skill RMSE", "skill Brier"):
         shown.add_column(name, justify="right", no_wrap=True)
-    for minutes, by_predictor in figures.items():
+    for number, (minutes, by_predictor) in enumerate(figures.items()):
         for name, figure in by_predictor.items():
             skills = [f"{value:.1%} [{low:.1%}, {high:.1%}]" for value, low, high in (figure.skill_rmse, figure.skill_brier)]
             shown.add_row(
                 str(minutes),
-                name.replace("_", " "),
+                _shown_name(name, number, rungs),
                 f"{100 * figure.rmse:.2f}",
                 f"{100 * figure.mae:.2f}",
                 f"{figure.brier:.5f}",

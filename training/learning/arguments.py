@@ -16,6 +16,8 @@ class Args:
     """of everything that is drawn, days included"""
     out: Path = Path(".data/training")
     """folder of checkpoints, log, curve and result"""
+    start: Path | None = None
+    """an exported model.onnx that is gone on from: it runs the first round's days, and its weights are where learning begins"""
     budget: float = 10.0
     """minutes on two cores that nobody else uses, about"""
     workers: int = 2

@@ -1,6 +1,8 @@
 """The residual Q-network: Q(s, a) = -regret(a) + A(f(s, a), g(s)) + V(g(s)), A's last layer zero at the start, so that the
 untrained policy is greedy on the objective. V serves training alone. Source: LEARNING.md, The decision process."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import nn
@@ -47,6 +49,18 @@ class StateValue(nn.Module):
         """Values of states."""
         values: torch.Tensor = self.body(state).squeeze(-1)
         return values
+
+
+def from_onnx(path: Path) -> Weights:
+    """The parameters of an exported network (training.release.export). Raises ValueError where the file is no ResidualQ."""
+    import onnx  # of training alone, and only where a run goes on from an export
+
+    parts = onnx.load(path).graph.initializer
+    weights = {part.name: onnx.numpy_helper.to_array(part).copy() for part in parts}
+    expected = ResidualQ(len(weights.get("body.0.bias", ()))).arrays()
+    if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in expected.items()}:
+        raise ValueError(f"start: {path} is not a network of {len(FEATURE_NAMES)} features as training exports it")
+    return weights
 
 
 def scaled(weights: Weights, scale: float) -> Weights:

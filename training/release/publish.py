@@ -128,10 +128,10 @@ def point(blobs: BlobStore, to: BaseModel, etag: str | None, path: str = champio
 
 def challenge(blobs: BlobStore, folder: Path) -> Manifest:
     """Proves and uploads a version and has it watched in the champion's shadow. Raises as `publish` does, ValueError for a
-    model that is no policy: two forecasts are compared by `training.forecast.commands report`."""
+    model that is no policy: two forecasts are compared by `training.forecast report`."""
     name = name_of(version_folder(folder))
     if name != POLICY_NAME:
-        raise ValueError(f"{name} has no challengers: python -m training.forecast.commands report compares two versions")
+        raise ValueError(f"{name} has no challengers: python -m training.forecast report compares two versions")
     champion, _ = champion_of(blobs)
     etag = blobs.etag(challenger_path())
     manifest = upload(blobs, folder, parent=champion)

@@ -8,7 +8,17 @@ import pytest
 from functions.optimizer.core.features import Climatology
 from functions.optimizer.core.objective import REJECTION_COST
 from tests.unit.training.tiny import one_evse_a_pool, requests, tiny
-from training.evaluation.baselines import FAST, SEEDED, SLOW, Policy, ResolvedBidPrice, View, assign_batch
+from training.evaluation.baselines import (
+    FAST,
+    SEEDED,
+    SLOW,
+    Policy,
+    ResolvedBidPrice,
+    ResolvedMixture,
+    View,
+    assign_batch,
+)
+from training.learning.network import REGRET
 from training.problem.scenario import Scenario, day
 from training.scenarios.registry import named
 from training.simulation.simulator import NOT_SERVED, Simulator
@@ -173,3 +183,25 @@ def test_the_resolved_bid_price_runs_and_solves_anew_as_time_passes() -> None:
         simulator.step(rows, policy.choose(View(simulator, seen, rows, None)))
     assert simulator.of_day(0).served.all()
     assert set(SLOW) == {"rolling_milp_15", "rolling_milp_60", "resolved_bid_price"}
+
+
+def test_the_mixture_is_half_the_networks_and_half_the_prices_of_futures() -> None:
+    class AtPrices(ResolvedMixture):
+        """Whose prices are given."""
+
+        prices: np.ndarray = np.zeros(0)
+
+        def worth(self, view: View) -> np.ndarray:
+            return self.prices
+
+    scenario = named("busy")
+    simulator = Simulator(scenario, [day(scenario, 0, requests=3)])
+    wishes, rows, seen = simulator.observe()
+    advantage = np.zeros(rows.mask.shape)
+    last = int(rows.mask[0].sum()) - 1
+    advantage[0, last] = 10.0
+    policy = AtPrices(lambda features, _mask: advantage - features[:, :, REGRET])
+    policy.prices = np.zeros(rows.mask.shape)
+    assert policy.choose(View(simulator, wishes, rows, seen))[0] == last, "the network likes it more than its regret is"
+    policy.prices = advantage
+    assert policy.choose(View(simulator, wishes, rows, seen))[0] == 0, "prices say the contrary: least regret decides"

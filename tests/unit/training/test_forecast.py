@@ -12,16 +12,16 @@ from typer.testing import CliRunner
 from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from cities.generated import generate_city
 from functions.forecast.features import AHEAD, FORECAST_FEATURES, HORIZONS, LONGEST
-from functions.forecast.model import FORECAST, FORECAST_NAME, Chances, score
+from functions.forecast.model import FORECAST, FORECAST_NAME, Chances, Ladder, Source, ladder_of, score
 from functions.optimizer.models.manifest import MANIFEST, MODEL, Refused, champion_path, version_path
 from functions.optimizer.models.policy import LoadedModel
-from functions.optimizer.models.registry import ModelRegistry, in_folder, open_version
+from functions.optimizer.models.registry import SHIPPED, ModelRegistry, in_folder, open_version
 from shared.adapters.blobs import FolderBlobs
 from shared.clock import ManualClock
 from training.forecast import commands
 from training.forecast.commands import app, write
 from training.forecast.data import Sample, TooFewSessionsError, booked_ahead, load_records, replay, sample
-from training.forecast.report import calibration, free_count_table, judge, last_observed
+from training.forecast.report import Figures, calibration, free_count_table, judge, ladder, last_observed
 from training.release import publish
 
 pytestmark = pytest.mark.slow
@@ -209,12 +209,104 @@ def test_a_run_becomes_a_version_that_opens_and_reports(
     assert list(found) == ["horizons"]
     assert set(found["horizons"]) == {str(minutes) for minutes in HORIZONS}
     for by_model in found["horizons"].values():
-        assert set(by_model) == {"champion", "last_observation", "free_count_table"}
-        assert {"rmse", "mae", "brier", "log_loss", "ece", "skill_rmse", "skill_brier"} == set(by_model["champion"])
+        assert set(by_model) == {"champion", "network", "last_observation", "free_count_table"}
+        assert {"rmse", "mae", "brier", "log_loss", "ece", "skill_rmse", "skill_brier"} == set(by_model["network"])
+        assert set(by_model["champion"]) - set(by_model["network"]) == {"source"}
     assert found["horizons"] == model.manifest.metrics["horizons"], "the manifest has what the report says"
     assert picture.stat().st_size > 5000
     people = CliRunner().invoke(app, ["report", "--city", str(folder), "--model", str(version)])
     assert people.stdout.count("free count table") == len(HORIZONS)
+    assert ladder_of(model.manifest.metrics) == judgement.ladder, "what serves climbs by the same ladder"
+
+
+NEARLY_ALWAYS_FREE = 20
+"""Sites of two points."""
+
+
+@pytest.fixture(scope="module")
+def nearly_always_free(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A city of sites of two points that are hardly ever both taken: mostly short stays, now and then a long one."""
+    rng = np.random.default_rng(8)
+    evses = {f"{site:02}{point}": f"L{site:02}" for site in range(NEARLY_ALWAYS_FREE) for point in "AB"}
+    sessions: list[CitySession] = []
+    for evse in evses:
+        at = rng.uniform(0, 12)
+        while at < 24 * 32:
+            hours = rng.uniform(0.2, 0.5) if rng.random() < 0.7 else rng.exponential(8)
+            begin = FIRST + timedelta(hours=at)
+            sessions.append(CitySession(f"S{len(sessions)}", evse, begin, begin + timedelta(hours=hours), 5.0))
+            at += hours + rng.exponential(60.0)
+    folder = tmp_path_factory.mktemp("free")
+    write_city(
+        folder,
+        name="Nearly always free",
+        time_zone="Europe/London",
+        currency="GBP",
+        country="GBR",
+        locations=[
+            CityLocation(site, "Place", "Street", 56.4 + int(site[1:]) / 1000, -2.97) for site in sorted(set(evses.values()))
+        ],
+        connectors=[CityConnector(evse, "1", "IEC_62196_T2", "SOCKET", "AC_3_PHASE", 22.0) for evse in evses],
+        evses=evses,
+        sessions=sessions,
+        source={"what": "test"},
+    )
+    return folder
+
+
+def test_in_a_city_that_is_nearly_always_free_the_forecast_is_not_behind_its_table(nearly_always_free: Path) -> None:
+    model = open_version(in_folder(SHIPPED / "models" / FORECAST_NAME / "1-dundee"), "1-dundee", now=FIRST, expected=FORECAST)
+    judgement = commands.judged(load_records(nearly_always_free), model)
+    assert 0 < 1.0 - judgement.held.free.mean() < 0.02, "both points of a site are hardly ever taken"
+    for number, minutes in enumerate(HORIZONS):
+        own = judgement.figures[minutes]
+        assert own["champion"].brier <= own["free_count_table"].brier
+        assert own["champion"].rmse <= own["free_count_table"].rmse
+        if judgement.ladder.p_free[number] is Source.TABLE:
+            assert own["champion"].brier == own["free_count_table"].brier
+    behind = [
+        minutes
+        for minutes in HORIZONS
+        if judgement.figures[minutes]["network"].brier > judgement.figures[minutes]["free_count_table"].brier
+    ]
+    assert behind, "else this city tests nothing: the network alone is behind the table somewhere"
+
+
+def test_a_model_serves_where_validation_days_surely_bear_it_out() -> None:
+    rows, days = 40, 10
+    came = np.tile([[True], [False]], (rows * days // 2, 4))
+    validation = Sample(
+        inputs=np.zeros((rows * days, 1), np.float32),
+        share=np.full((rows * days, 4), 0.5, np.float32),
+        free=came,
+        share_now=np.full(rows * days, 0.5, np.float32),
+        free_now=np.ones(rows * days, dtype=np.int64),
+        step=np.repeat(np.arange(days) * 288, rows),
+    )
+    noise = np.random.default_rng(1).normal(0.0, 0.2, days).repeat(rows)
+    good = np.where(came[:, 0], 0.9, 0.1)
+    once = np.where(validation.step < 288 * 5, good, 0.5)
+    p_free = np.stack([good, once, 0.5 + noise, 1.0 - came[:, 0]], axis=1)
+    rungs = ladder(validation, Chances(p_free, np.full((rows * days, 4), 0.5)), np.full((4, 9), 0.5))
+    assert rungs.p_free == (Source.MODEL, Source.TABLE, Source.TABLE, Source.TABLE), (
+        "better; in the earlier days alone; noise; worse"
+    )
+    assert set(rungs.occupancy) == {Source.TABLE}
+    few = commands._part(validation, validation.step < 288 * 9)
+    assert set(ladder(few, Chances(p_free[: len(few.step)], few.share), np.full((4, 9), 0.5)).p_free) == {Source.TABLE}
+
+
+def test_a_network_is_adopted_for_another_city_with_that_citys_ladder(run: tuple[Path, Path], tmp_path: Path) -> None:
+    write(run[1], tmp_path / "exports", version="own", metrics=None)
+    rungs = Ladder(p_free=(Source.TABLE,) * 4, occupancy=(Source.MODEL,) * 4, table=((0.2, 0.8),) * 4)
+    no_rows, nothing = Sample(*(np.zeros((0, 4), np.float32),) * 6), Figures(0, 0, 0, 0, 0, (0, 0, 0), (0, 0, 0))
+    judgement = commands.Judgement(no_rows, {}, {minutes: {"champion": nothing} for minutes in HORIZONS}, rungs)
+    made = commands.adopted(tmp_path / "exports", tmp_path / "other", version="other", city="Elsewhere", judgement=judgement)
+    assert (made.version, made.parent) == ("other", "own")
+    folder = tmp_path / "other" / "models" / FORECAST_NAME / "other"
+    model = open_version(in_folder(folder), "other", now=FIRST, expected=FORECAST)
+    assert ladder_of(model.manifest.metrics) == rungs
+    assert (folder / MODEL).read_bytes() == (tmp_path / "exports" / "models" / FORECAST_NAME / "own" / MODEL).read_bytes()
 
 
 def test_publishing_a_forecast_moves_its_own_pointer(run: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from training.evaluation.policy_registry import WEIGHTS, load_weights
 from training.learning.arguments import Args
 from training.learning.checkpoint import gathered
 from training.learning.hindsight import Labels
+from training.learning.network import ResidualQ, from_onnx
+from training.learning.workers import Workers
+from training.release.export import to_onnx
 from training.train import Trainer, train
 
 pytestmark = pytest.mark.slow
@@ -63,6 +67,21 @@ def test_a_run_that_was_stopped_and_resumed_ends_with_the_same_bits(whole: Train
     assert best is not None
     assert other is not None
     assert all(np.array_equal(best[name], other[name]) for name in best)
+
+
+def test_a_run_goes_on_from_an_exported_network(tmp_path: Path) -> None:
+    exported = ResidualQ(8)
+    with torch.no_grad():
+        exported.head.weight += 0.1
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(exported))
+    begun = Trainer(replace(TINY, out=tmp_path, start=path), Workers(0))
+    own = exported.arrays()
+    assert all(np.array_equal(value, own[name]) for name, value in begun.state.network.arrays().items())
+    assert begun.args.identity() != TINY.identity(), "no checkpoint of another beginning is gone on from"
+    path.write_bytes(to_onnx(ResidualQ(8, features=3), width=3))
+    with pytest.raises(ValueError, match="is not a network of"):
+        from_onnx(path)
 
 
 @pytest.mark.research_data
