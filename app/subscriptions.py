@@ -14,7 +14,7 @@ from functions.operators import events as operators
 from functions.optimizer import events as optimizer
 from functions.stations.feed import events as feed
 from shared.events import Event
-from shared.outbox import CHARGE_REQUESTS, NOTIFY
+from shared.outbox import BOOKINGS, CHARGE_REQUESTS, NOTIFY
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -50,6 +50,7 @@ DECIDE = (CHARGE_REQUESTS, Handler("optimize_charge_request", "functions.optimiz
 FOLLOW = (CHARGE_REQUESTS, Handler("follow_reservation", "functions.optimizer.outcomes:handle", LOST_REQUEST))
 TELL = (NOTIFY, Handler("send_notifications", "functions.notify.service:handle", LOST_LETTER))
 SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle", "functions.notify.sending:lost"))
+REHOUSE = (BOOKINGS, Handler("rehouse_bookings", "functions.booking.outages:handle"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountRegistered: (TELL,),
@@ -76,10 +77,17 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.EvseChanged: (TELL,),
     booking.SessionStopped: (TELL,),
     booking.SessionOverstayed: (TELL,),
+    booking.SessionEnding: (TELL,),
+    booking.SessionNearlyFull: (TELL,),
+    booking.BookingAtRisk: (TELL,),
+    booking.BookingSafe: (TELL,),
+    booking.BookingRelocated: (TELL,),
     booking.HoldExpired: (DECIDE,),
     booking.ReservationEnded: (FOLLOW,),
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),
+    feed.EvseOutOfUse: (REHOUSE,),
+    feed.EvseBackInUse: (REHOUSE,),
     notify.MessageDue: (SEND,),
     operators.LocationApproved: (TELL,),
     operators.LocationChangeApproved: (TELL,),

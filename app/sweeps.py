@@ -55,6 +55,7 @@ SWEEPS: dict[str, Sweep] = {
     "watch_sessions": Sweep(Cadence.EVERY_MINUTE, "functions.booking.overstay:watch_sessions"),
     "sweep_no_shows": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:sweep_no_shows"),
     "rehouse_bookings": Sweep(Cadence.EVERY_MINUTE, "functions.booking.outages:rehouse_bookings"),
+    "relocate_bookings": Sweep(Cadence.EVERY_MINUTE, "functions.relocation.service:relocate_bookings"),
     "assign_evses": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:assign_evses"),
     "fail_overdue_requests": Sweep(Cadence.EVERY_MINUTE, "functions.optimizer.outcomes:fail_overdue_requests"),
     "mark_stale_feeds": Sweep(Cadence.EVERY_MINUTE, "functions.stations.feed.silence:mark_stale_feeds"),

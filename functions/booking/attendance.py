@@ -7,7 +7,7 @@ that even where a lock would be forgotten.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from functions.booking import claims, repository, repository_claims, repository_sessions
+from functions.booking import cdr, claims, repository, repository_claims, repository_sessions
 from functions.booking.alternatives import alternatives
 from functions.booking.charging import (
     CONFIRM_WITHIN,
@@ -220,6 +220,7 @@ def close(
     repository_claims.release(tx, booking.id, from_slot=slot_after(stopped_at))
     measured = None if kwh is None else round(kwh, 3)
     booking = change(tx, booking, stopped_at=stopped_at, session_energy_kwh=measured, settlement=settlement)
+    cdr.issue(tx=tx, location=location, booking=booking, session=session)
     announce(tx, location, booking, SessionStopped, reminder=False)
     labels = {"currency": settlement.currency}
     tx.when_committed(lambda: telemetry.settled.add(settlement.total_minor, labels))
@@ -250,6 +251,7 @@ def correct(
         repository_sessions.update(tx, session.id, kwh=kwh)
     lower = settlement.total_minor < billed
     booking = change(tx, booking, session_energy_kwh=round(kwh, 3), settlement=settlement)
+    cdr.issue(tx=tx, location=location, booking=booking, session=session)
     if lower:
         announce(tx, location, booking, SessionStopped, reminder=False)
     return booking

@@ -9,6 +9,7 @@ from fastapi import Query
 from pydantic import Field, model_validator
 
 from functions.booking import domain
+from functions.booking.assurance import Assurance, BookingKind
 from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
 from functions.stations.domain import BookingTerms
@@ -135,6 +136,17 @@ class Booking(Output):
     late_since: datetime | None = Field(
         description="From when cancelling costs the terms' fee, though the booking has moved since: it was left late once"
     )
+    kind: BookingKind
+    assurance: Assurance = Field(
+        description="AT_RISK: its charger is out of use and no other of its kind is free there. Others are sought, and leaving "
+        "it costs nothing"
+    )
+    rebooked_from: uuid.UUID | None = Field(description="The booking in whose place it came, where that one's charger failed")
+    rebooked_to: uuid.UUID | None = Field(description="The booking that came in its place")
+    price_cap_minor: int | None = Field(
+        description="The most it costs until the end and the grace, where that is less than its quote's total"
+    )
+    decline_until: datetime | None = Field(description="Until when one that came in another's place may be declined at no cost")
     session: Session | None
     settlement: Settlement | None
     created_at: datetime
@@ -162,6 +174,12 @@ class Booking(Output):
             hold_expires_at=booking.hold_expires_at,
             arrived_at=booking.arrived_at,
             late_since=booking.late_since,
+            kind=BookingKind(booking.kind),
+            assurance=Assurance(booking.assurance),
+            rebooked_from=booking.rebooked_from,
+            rebooked_to=booking.rebooked_to,
+            price_cap_minor=booking.price_cap_minor,
+            decline_until=booking.decline_until,
             session=Session.of(booking),
             settlement=booking.settlement,
             created_at=booking.created_at,

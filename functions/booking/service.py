@@ -48,6 +48,7 @@ from functions.booking.events import (
 from functions.booking.limits import Car, Limits
 from functions.booking.placement import Placement, place
 from functions.booking.quotes import EnergyWish, priced
+from functions.booking.standing import open_bookings_allowed
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
 from functions.tariffs.quotes import Quote
@@ -253,11 +254,12 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, car: Car, holds: bool = False, movi
     To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at once, also at two locations,
     would each see the state without the other.
     """
+    others = tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving)
     return Limits(
         now=tx.now,
-        open_bookings=tuple(booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving),
+        open_bookings=others,
         horizon_days=tx.settings.booking_horizon_days,
-        max_open_bookings=tx.settings.open_bookings_per_driver,
+        max_open_bookings=open_bookings_allowed(tx=tx, user_id=user_id, open_now=len(others)),
         max_held=tx.settings.pending_bookings_per_driver,
         car=car,
         holds=holds,
@@ -361,14 +363,22 @@ def end_booking(
     fee_minor: int = 0,
     cause: CancellationCause | None = None,
     detail: str | None = None,
+    credit_minor: int | None = None,
+    rebooked_to: uuid.UUID | None = None,
 ) -> Booking:
     """CANCELED, claims freed, and the driver told, in the operator's own words (`detail`) where there are any. Location and
-    booking must be locked."""
+    booking must be locked. `rebooked_to`: the booking that comes in its place."""
     canceled = Cancellation(
-        cancellation_reason=reason, who_canceled=who, late=late, detail=detail, fee_minor=fee_minor, cause=cause
+        cancellation_reason=reason,
+        who_canceled=who,
+        late=late,
+        detail=detail,
+        fee_minor=fee_minor,
+        cause=cause,
+        credit_minor=credit_minor,
     )
     repository_claims.release(tx, booking.id)
-    booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled)
+    booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled, rebooked_to=rebooked_to)
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
     announce(tx, location, booking, BookingCanceled, reminder=False)
     return booking

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from app.subscriptions import EVENTS
 from functions.booking.tables import booking, booking_request, slot_claim
-from functions.notify.domain import RENDERERS
 from functions.notify.order import subjects_over, word_of
+from functions.notify.promises import RENDERERS
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
 from shared.outbox import CHARGE_REQUESTS, DEAD, NOTIFY, PENDING, inbox_message, outbox_message

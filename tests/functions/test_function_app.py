@@ -45,7 +45,7 @@ TIMERS = {
     "every_five_minutes": "5 */5 * * * *",
     "nightly": "0 25 3 * * *",
 }
-QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}
+QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify", "bookings": "bookings"}
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from functions.accounts import service as accounts
 from functions.accounts.domain import PhoneVerification, phone_code
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
+from functions.booking.tables import booking as booking_table
 from functions.notify import repository as messages
 from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
@@ -72,6 +73,20 @@ def _booking(world: World, person: Person, *, start: str = "12:00") -> str:
 def _started_booking(world: World, person: Person) -> str:
     booking_id = _booking(world, person, start="08:00")
     assert person.post(f"/booking/bookings/{booking_id}/start").status_code == 200
+    return booking_id
+
+
+def _stopped_booking(world: World, person: Person) -> str:
+    booking_id = _started_booking(world, person)
+    assert person.post(f"/booking/bookings/{booking_id}/stop").status_code == 200
+    return booking_id
+
+
+def _relocated_booking(world: World, person: Person) -> str:
+    """A booking that came in the place of another."""
+    booking_id = _booking(world, person)
+    row = booking_table.update().where(booking_table.c.id == uuid.UUID(booking_id))
+    world.platform.transact(lambda tx: tx.execute(row.values(rebooked_from=new_id())))
     return booking_id
 
 
@@ -220,6 +235,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "booking": _booking,
     "booking_due": lambda world, person: _booking(world, person, start="08:00"),
     "booking_started": _started_booking,
+    "booking_stopped": _stopped_booking,
+    "booking_relocated": _relocated_booking,
     "hosted_session": _hosted_session,
     "session_ref": lambda _world, _person: "4711",
     "location": lambda world, person: _owned(world, person, status="APPROVED"),
@@ -418,6 +435,7 @@ RULES: dict[str, Rule] = {
     "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),
     "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
     "GET /accounts/me/export": Rule(SIGNED_IN),
+    "GET /accounts/me/standing": Rule(SIGNED_IN),
     "POST /accounts/me/deletion": Rule(
         SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}, status=204
     ),
@@ -527,9 +545,12 @@ RULES: dict[str, Rule] = {
     "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
     "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
     "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "UNKNOWN"}),
+    "POST /booking/bookings/{booking_id}/decline-move": Rule(SIGNED_IN, ids={"booking_id": "booking_relocated"}, sees_all=NONE),
     "POST /booking/bookings/{booking_id}/start": Rule(SIGNED_IN, ids={"booking_id": "booking_due"}, body={"vacant": False}),
     "POST /booking/bookings/{booking_id}/stop": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, body={}),
     "GET /booking/bookings/{booking_id}/access": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, sees_all=NONE),
+    "GET /booking/bookings/{booking_id}/sessions": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}),
+    "GET /booking/bookings/{booking_id}/cdrs": Rule(SIGNED_IN, ids={"booking_id": "booking_stopped"}),
     "POST /booking/hosted/{booking_id}/reading": Rule(OWNERS, ids={"booking_id": "hosted_session"}, body={"kwh": 0.2}),
     # optimizer
     "POST /optimizer/charge-requests": Rule(SIGNED_IN, body=WISH, status=202),

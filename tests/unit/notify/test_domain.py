@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from functions.booking.domain import CancellationCause
 from functions.booking.events import BookingCanceled, BookingEvent, BookingReserved
 from functions.notify import rendering
-from functions.notify.domain import RENDERERS
 from functions.notify.phrases import period, when, zone_name
+from functions.notify.promises import RENDERERS
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
 from functions.tariffs.quotes import Fees
