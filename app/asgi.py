@@ -70,6 +70,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.search.routes import router as search
     from functions.stations.feed.routes import router as feed
     from functions.stations.routes import router as stations
+    from functions.waitlist.routes import router as waitlist
 
     app = FastAPI(
         title="evcharging",
@@ -99,6 +100,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         submissions,
         operator_feed,
         stations,
+        waitlist,
         accounts,
         second_factors,
         standing,

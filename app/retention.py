@@ -72,4 +72,6 @@ RETENTION: dict[str, Pruned | Kept] = {
     "user_account": PERSON,
     "user_session": Pruned("prune_accounts", "30 days after its end"),
     "vehicle": PERSON,
+    "waitlist_entry": PERSON,
+    "waitlist_offer": PERSON,
 }

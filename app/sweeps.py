@@ -57,6 +57,8 @@ SWEEPS: dict[str, Sweep] = {
     "rehouse_bookings": Sweep(Cadence.EVERY_MINUTE, "functions.booking.outages:rehouse_bookings"),
     "relocate_bookings": Sweep(Cadence.EVERY_MINUTE, "functions.relocation.service:relocate_bookings"),
     "assign_evses": Sweep(Cadence.EVERY_MINUTE, "functions.booking.sweeps:assign_evses"),
+    "end_waits": Sweep(Cadence.EVERY_MINUTE, "functions.waitlist.service:end_waits"),
+    "offer_places": Sweep(Cadence.EVERY_MINUTE, "functions.waitlist.offering:offer_places"),
     "fail_overdue_requests": Sweep(Cadence.EVERY_MINUTE, "functions.optimizer.outcomes:fail_overdue_requests"),
     "mark_stale_feeds": Sweep(Cadence.EVERY_MINUTE, "functions.stations.feed.silence:mark_stale_feeds"),
     "prune_accounts": Sweep(Cadence.HOURLY, "functions.accounts.sweeps:prune_accounts"),

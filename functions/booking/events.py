@@ -232,6 +232,15 @@ class HoldExpired(Event):
 
 
 @dataclass(frozen=True)
+class PlaceFreed(Event):
+    """A place that was kept is free: a booking ended, moved or was missed, a hold lapsed, a session ended early."""
+
+    TYPE: ClassVar[str] = "place_freed"
+    at: datetime
+    location_id: uuid.UUID
+
+
+@dataclass(frozen=True)
 class ReservationEnded(Event):
     """What a charge request led to is over: used, missed or cancelled, however that came."""
 

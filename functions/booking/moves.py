@@ -78,6 +78,7 @@ def reschedule_booking(
     if late_since is not None:
         placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
     moved = change(tx, booking, **vars(placed), late_since=late_since, **NOT_YET_THERE, **SAFE)
+    claims.tell_free(tx, location.id)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
     return moved

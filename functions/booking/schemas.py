@@ -14,6 +14,7 @@ from functions.booking.domain import CanceledReason, Cancellation, ReservationSt
 from functions.booking.events import shown_evse
 from functions.stations.domain import BookingTerms
 from functions.tariffs.quotes import Quote
+from shared.energy import session_energy
 from shared.web.fields import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
@@ -185,6 +186,37 @@ class Booking(Output):
             created_at=booking.created_at,
             last_updated=booking.updated_at,
         )
+
+
+class WalkInCreate(Input):
+    """What a driver who is at a location wants: a connector, or the EVSE they stand at."""
+
+    location_id: uuid.UUID
+    connector: Standard | None = None
+    evse_uid: Annotated[str, Field(min_length=1, max_length=48, examples=["E1"])] | None = None
+    vehicle_id: uuid.UUID | None = None
+    energy_kwh: Kwh | None = Field(None, description="What you need; unset: as much as fits, where the charger is metered")
+
+    @model_validator(mode="after")
+    def _says_where(self) -> "WalkInCreate":
+        if self.connector is None and self.evse_uid is None:
+            raise ValueError("give connector or evse_uid")
+        return self
+
+
+class WalkIn(Booking):
+    """A booking that begins now."""
+
+    guaranteed_until: datetime = Field(description="Until then the charger is yours; the booking's end")
+    fits_kwh: float = Field(description="What the charger delivers until then, as far as the vehicle takes it")
+
+    @classmethod
+    def of(cls, booking: domain.Booking) -> "WalkIn":
+        """The answer for a stored walk-in."""
+        minutes = (booking.end - booking.start).total_seconds() / 60
+        fits = session_energy(minutes, booking.power_kw, booking.vehicle_kw)
+        shown = dict(Booking.of(booking))
+        return cls(**shown, guaranteed_until=booking.end, fits_kwh=round(fits, 1))
 
 
 class PromiseWeek(Output):

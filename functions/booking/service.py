@@ -152,7 +152,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             continue
         wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
         placed = placed_period(tx, location, placement, tariff_id, terms, request.start, end, wish)
-        booking = _new_booking(tx, location, pool, placed, request, wish, car)
+        booking = new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -216,7 +216,7 @@ def placed_period(
     )
 
 
-def _new_booking(
+def new_booking(
     tx: Tx,
     location: Location,
     pool: Pool,
@@ -225,6 +225,7 @@ def _new_booking(
     wish: EnergyWish,
     car: Car,
 ) -> Booking:
+    """A booking as it is stored first, of a period that was placed for a request."""
     held = request.hold_until is not None
     return Booking(
         id=new_id(),
@@ -378,6 +379,7 @@ def end_booking(
         credit_minor=credit_minor,
     )
     repository_claims.release(tx, booking.id)
+    claims.tell_free(tx, location.id)
     booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled, rebooked_to=rebooked_to)
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
     announce(tx, location, booking, BookingCanceled, reminder=False)

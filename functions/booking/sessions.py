@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from functions.booking import repository, repository_cdr, repository_claims, repository_sessions
+from functions.booking import claims, repository, repository_cdr, repository_claims, repository_sessions
 from functions.booking.attendance import arrive, close, correct, evse_state, lives, opens_at
 from functions.booking.charging import (
     CONFIRM_WITHIN,
@@ -124,6 +124,7 @@ def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
     """Nobody came: NO_SHOW, claims freed, the no-show fee of the frozen tariff where the terms have one, and a strike."""
     fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_EXPIRES) if booking.terms.noshow_fee else 0
     repository_claims.release(tx, booking.id)
+    claims.tell_free(tx, location.id)
     booking = change(tx, booking, status=ReservationStatus.NO_SHOW, settlement=NoShowSettlement(no_show_fee_minor=fee))
     strikes = strike(tx=tx, booking=booking)
     tx.publish(replace(BookingMissed.of(location, booking, now=tx.now), strikes=strikes))

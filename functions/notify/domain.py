@@ -39,6 +39,7 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from functions.stations.terms_text import span
+from functions.waitlist.events import WaitlistEvent
 from shared.events import Event
 from shared.money import format_money, plain_money
 from shared.web.links import has_link
@@ -364,7 +365,13 @@ def _feed_facts(event: FeedEvent) -> tuple[tuple[str, str], ...]:
 
 
 NotifiedEvent = (
-    BookingEvent | ChargeRequestOffered | ChargeRequestUnsatisfiable | ChargeRequestExpired | FeedEvent | LocationDecided
+    BookingEvent
+    | ChargeRequestOffered
+    | ChargeRequestUnsatisfiable
+    | ChargeRequestExpired
+    | FeedEvent
+    | LocationDecided
+    | WaitlistEvent
 )
 """What people are told of in the app; `user_id` says whom. Events of accounts are told by e-mail (account_emails.py)."""
 

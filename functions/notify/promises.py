@@ -1,5 +1,5 @@
-"""What is told of how a booking keeps its promise: at risk, safe again, at another place; and of a session that ends soon.
-No I/O, no clock."""
+"""What is told of how a booking keeps its promise: at risk, safe again, at another place; of a session that ends soon; and of
+places that became free. No I/O, no clock."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,8 +7,9 @@ from typing import Any
 from functions.booking.events import BookingAtRisk, BookingRelocated, BookingSafe, SessionEnding, SessionNearlyFull
 from functions.notify import domain
 from functions.notify.domain import actions_of, cancel_line, facts_of, short_zoned, told_of
-from functions.notify.phrases import clock, local, period, when
+from functions.notify.phrases import clock, local, period, short, when, zone_name
 from functions.notify.records import NotificationContent
+from functions.waitlist.events import WaitlistOffered, WaitlistOver
 from shared.events import Event
 
 
@@ -66,12 +67,32 @@ def _nearly_full(event: SessionNearlyFull) -> NotificationContent:
     )
 
 
+def _waitlist_offered(event: WaitlistOffered) -> NotificationContent:
+    offer = event.offer
+    name, zone = offer.location.name, offer.location.time_zone
+    until = clock(local(event.expires_at, zone))
+    lines = (
+        f"A place you waited for is free: {name}, {period(offer.start, offer.end, zone)}.",
+        f"We hold it for you until {when(event.expires_at, zone)}. Accept it until then, or it goes to the next; you stay "
+        "on the waitlist.",
+    )
+    sms = f"Free for you until {until}: {name[:40]}, {short(offer.start, zone)} {zone_name(zone)}. Accept it in the app."
+    return NotificationContent(f"A place is free, held for you until {until}", lines, (), sms, email=False, urgent=True)
+
+
+def _waitlist_over(_event: WaitlistOver) -> NotificationContent:
+    lines = ("Nothing that suits you became free in the time that you waited for. You are off the waitlist.",)
+    return NotificationContent("No place became free", lines, (), None)
+
+
 OF_PROMISES: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     BookingAtRisk: _at_risk,
     BookingSafe: _safe,
     BookingRelocated: _relocated,
     SessionEnding: _ending,
     SessionNearlyFull: _nearly_full,
+    WaitlistOffered: _waitlist_offered,
+    WaitlistOver: _waitlist_over,
 }
 RENDERERS = {**domain.RENDERERS, **OF_PROMISES}
 """By event: the function that says it in words, of all that people are told of in the app."""

@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -115,11 +116,11 @@ def _locations(tx: Tx, needs: ChargingNeeds) -> list[Location]:
     return [location for _, location in near]
 
 
-def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
-    """The locations where the driver may charge, with what is booked and blocked there now."""
+def surroundings_of(tx: Tx, needs: ChargingNeeds, *, among: Sequence[Location] | None = None) -> Surroundings:
+    """The locations where the driver may charge, or those `among` which they may, with what is booked and blocked there now."""
     offered = [
         (location, [pool for pool in location.pools() if pool.tariff_ids or pool.free_of_charge])
-        for location in _locations(tx, needs)
+        for location in (_locations(tx, needs) if among is None else among)
     ]
     # The core knows no location without a pool.
     locations = tuple(location for location, its in offered if its)

@@ -33,6 +33,7 @@ from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
 from functions.stations.feed import station_keys
 from functions.stations.tables import evse, location
+from functions.waitlist import offering
 from shared import outbox
 from shared.db import new_id
 from shared.tx import Tx
@@ -202,6 +203,22 @@ def _charge_request(world: World, person: Person, *, drained: bool = True, auto_
     return str(asked.json()["id"])
 
 
+def _waitlist_entry(world: World, person: Person) -> str:
+    now = world.platform.clock.now()
+    window = {"start": (now + timedelta(hours=2)).isoformat(), "end": (now + timedelta(hours=6)).isoformat()}
+    joined = person.post("/waitlist", {"wish": WISH, "window": window})
+    assert joined.status_code == 201, joined.text
+    return str(joined.json()["id"])
+
+
+def _waitlist_offered(world: World, person: Person) -> str:
+    """An entry for which a place is held."""
+    entry_id = _waitlist_entry(world, person)
+    world.location(name=f"Place {new_id()}")
+    offering.offer_places(world.platform)
+    return entry_id
+
+
 class StationKeyHolder(Person):
     """Whoever holds a key of a location: the role `station_key`. Their own objects are that location's."""
 
@@ -256,6 +273,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "session": _session,
     "user": lambda world, _: str(world.user().id),
     "equipped_user": lambda world, person: _equipped_user(world, person),
+    "waitlist_entry": _waitlist_entry,
+    "waitlist_offered": _waitlist_offered,
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
 OBJECTS = {
@@ -269,6 +288,7 @@ OBJECTS = {
     "notification_id": "notification",
     "message_id": "dead_letter",
     "request_id": "charge_request",
+    "entry_id": "waitlist_entry",
     "session_id": "session",
     "user_id": "user",
 }
@@ -297,6 +317,10 @@ class Rule:
 
 def _later(scene: Scene, hours: int) -> str:
     return (scene.world.platform.clock.now() + timedelta(hours=hours)).isoformat()
+
+
+def _window(scene: Scene) -> dict[str, str]:
+    return {"start": _later(scene, 2), "end": _later(scene, 6)}
 
 
 def _an_hour_somewhere(scene: Scene, _person: Person) -> dict[str, Any]:
@@ -549,6 +573,15 @@ RULES: dict[str, Rule] = {
     "POST /booking/bookings/{booking_id}/start": Rule(SIGNED_IN, ids={"booking_id": "booking_due"}, body={"vacant": False}),
     "POST /booking/bookings/{booking_id}/stop": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, body={}),
     "GET /booking/bookings/{booking_id}/access": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, sees_all=NONE),
+    "POST /booking/walk-ins": Rule(
+        SIGNED_IN,
+        body=lambda scene, _: {
+            "location_id": scene.world.location(name=f"Place {new_id()}"),
+            "connector": TYPE2,
+            "energy_kwh": 6,
+        },
+        status=201,
+    ),
     "GET /booking/bookings/{booking_id}/sessions": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}),
     "GET /booking/bookings/{booking_id}/cdrs": Rule(SIGNED_IN, ids={"booking_id": "booking_stopped"}),
     "POST /booking/hosted/{booking_id}/reading": Rule(OWNERS, ids={"booking_id": "hosted_session"}, body={"kwh": 0.2}),
@@ -566,6 +599,13 @@ RULES: dict[str, Rule] = {
     "GET /optimizer/forecasts/{location_id}": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
+    # the waitlist
+    "POST /waitlist": Rule(SIGNED_IN, body=lambda scene, _: {"wish": WISH, "window": _window(scene)}, status=201),
+    "GET /waitlist": Rule(SIGNED_IN),
+    "GET /waitlist/{entry_id}": Rule(SIGNED_IN, sees_all=NONE),
+    "POST /waitlist/{entry_id}/accept": Rule(SIGNED_IN, ids={"entry_id": "waitlist_offered"}, sees_all=NONE),
+    "POST /waitlist/{entry_id}/snooze": Rule(SIGNED_IN, sees_all=NONE),
+    "POST /waitlist/{entry_id}/leave": Rule(SIGNED_IN, sees_all=NONE),
     # notify
     "GET /notify/inbox": Rule(SIGNED_IN),
     "POST /notify/inbox/{notification_id}/read": Rule(SIGNED_IN, sees_all=NONE),

@@ -17,6 +17,7 @@ FLOORS = (
     "functions.notify",
     "functions.operators",
     "functions.search",
+    "functions.waitlist",
     "functions.relocation",
     "functions.forecast",
     "functions.optimizer",
