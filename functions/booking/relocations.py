@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from functions.accounts import service as accounts
 from functions.booking import claims, repository
@@ -131,8 +132,14 @@ def _new_booking(
     tariff_id = stations.tariff_at(tx=tx, pool=pool, at=start)
     placed = placed_period(tx, there, placement, tariff_id, there.booking_terms, start, end, wish)
     placed = replace(placed, quote=no_dearer_to_leave(tx, old, placed.quote))
-    fresh = {"late_since": None, "revision": 0, "overstay_told_at": None, "created_at": tx.now, "updated_at": tx.now}
-    there_now = {
+    fresh: dict[str, Any] = {
+        "late_since": None,
+        "revision": 0,
+        "overstay_told_at": None,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+    there_now: dict[str, Any] = {
         "id": new_id(),
         "location_id": there.id,
         "power_class": pool.power_class,

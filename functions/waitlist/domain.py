@@ -113,7 +113,8 @@ def in_order(waiting: list[tuple[Entry, Place]]) -> list[tuple[Entry, Place]]:
 
 def passed_over(waiting: list[tuple[Entry, Place]], chosen: Entry) -> list[uuid.UUID]:
     """Those who came before the one that was chosen, and would have taken the place."""
-    return [entry.id for entry, _ in waiting if entry.id != chosen.id and entry.created_at < chosen.created_at]
+    came = (chosen.created_at, chosen.id)
+    return [entry.id for entry, _ in waiting if (entry.created_at, entry.id) < came]
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,8 @@ def test_a_session_at_the_new_place_is_billed_up_to_the_old_quote(station: Stati
     ids=["too far", "another connector", "less power"],
 )
 def test_what_does_not_suit_is_no_other_place(station: Station, clock: ManualClock, place: dict[str, Any]) -> None:
-    station.world.location(**{"evses": 1, "name": "Other", "latitude": NEAR} | place)
+    options: dict[str, Any] = {"evses": 1, "name": "Other", "latitude": NEAR}
+    station.world.location(**options | place)
     driver, booking_id = book(station)
     fails(station, "08:00")
     assert moves(station, clock) == 0

@@ -19,7 +19,7 @@ WISH: dict[str, Any] = {
     "soc": 0.5,
     "connectors": [TYPE2],
     "max_power_kw": 22,
-    "energy_kwh": 6,
+    "energy_kwh": 11,
     "origin": {"latitude": 52.091, "longitude": 5.121},
 }
 WINDOW = {"start": "2026-03-02T10:00:00Z", "end": "2026-03-02T14:00:00Z"}
@@ -77,7 +77,7 @@ def test_what_becomes_free_is_held_and_told_within_the_delivery(world: World) ->
 
 def test_one_place_is_offered_once(world: World) -> None:
     rival, path, _ = full(world)
-    waiting = [waits(world, window=WINDOW | {"end": "2026-03-02T10:40:00Z"}) for _ in range(3)]
+    waiting = [waits(world, window=WINDOW | {"end": "2026-03-02T10:55:00Z"}) for _ in range(3)]
     cancel(world, rival, path)
     offering.offer_places(world.platform)
     assert offers(world) == 1, "there is room for one of them"
@@ -87,7 +87,7 @@ def test_one_place_is_offered_once(world: World) -> None:
 
 def test_the_place_goes_to_whom_it_suits_best(world: World) -> None:
     rival, path, _ = full(world)
-    short = WINDOW | {"end": "2026-03-02T10:40:00Z"}
+    short = WINDOW | {"end": "2026-03-02T10:55:00Z"}
     far, far_entry = waits(world, window=short, origin={"latitude": 52.13, "longitude": 5.121})
     near, near_entry = waits(world, window=short)
     cancel(world, rival, path)
@@ -96,7 +96,7 @@ def test_the_place_goes_to_whom_it_suits_best(world: World) -> None:
 
 def test_who_was_passed_over_three_times_goes_first(world: World) -> None:
     rival, path, _ = full(world)
-    short = WINDOW | {"end": "2026-03-02T10:40:00Z"}
+    short = WINDOW | {"end": "2026-03-02T10:55:00Z"}
     far, far_entry = waits(world, window=short, origin={"latitude": 52.13, "longitude": 5.121})
     cancel_path = path
     for _ in range(3):
@@ -112,7 +112,7 @@ def test_who_was_passed_over_three_times_goes_first(world: World) -> None:
 
 def test_an_offer_that_nobody_takes_passes_on(world: World, clock: ManualClock) -> None:
     rival, path, _ = full(world)
-    short = WINDOW | {"end": "2026-03-02T10:40:00Z"}
+    short = WINDOW | {"end": "2026-03-02T10:55:00Z"}
     (first, first_entry), (second, second_entry) = waits(world, window=short), waits(world, window=short)
     cancel(world, rival, path)
     told = state(first, first_entry)["offer"]
@@ -243,7 +243,7 @@ def doubles(world: World) -> int:
 
 
 def test_two_places_that_become_free_at_once_are_offered_once_each(world: World) -> None:
-    short = WINDOW | {"end": "2026-03-02T10:40:00Z"}
+    short = WINDOW | {"end": "2026-03-02T10:55:00Z"}
     places = [full(world, name=f"Place {number}") for number in range(2)]
     for _ in range(3):
         waits(world, window=short)
@@ -254,7 +254,7 @@ def test_two_places_that_become_free_at_once_are_offered_once_each(world: World)
 
 
 def test_two_deliveries_of_one_place_offer_it_once(world: World) -> None:
-    short = WINDOW | {"end": "2026-03-02T10:40:00Z"}
+    short = WINDOW | {"end": "2026-03-02T10:55:00Z"}
     rival, path, place = full(world)
     for _ in range(2):
         waits(world, window=short)
@@ -264,7 +264,7 @@ def test_two_deliveries_of_one_place_offer_it_once(world: World) -> None:
 
 
 def test_who_books_meanwhile_wins(world: World) -> None:
-    short = WINDOW | {"end": "2026-03-02T10:40:00Z"}
+    short = WINDOW | {"end": "2026-03-02T10:55:00Z"}
     rival, path, place = full(world)
     driver, entry = waits(world, window=short)
     seen = world.platform.read(lambda tx: offering._waiting(tx, location_id=_id(place)))
