@@ -26,6 +26,7 @@ from functions.booking.domain import (
     missed_at,
 )
 from functions.booking.events import BookingSafe, EvseChanged
+from functions.booking.fees import credit_of
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import APPROVED, Location, Pool
 from shared.errors import SlotTaken
@@ -213,4 +214,7 @@ def _cancel(
     if booking.status is ReservationStatus.PENDING:
         claims.end_hold(tx, booking, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
         return
-    service.end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO, cause=cause, detail=said)
+    credit = credit_of(booking) if reason is CanceledReason.BROKEN_CHARGER else None
+    service.end_booking(
+        tx, location, booking, reason=reason, who=WhoCanceled.CPO, cause=cause, detail=said, credit_minor=credit
+    )

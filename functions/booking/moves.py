@@ -77,7 +77,9 @@ def reschedule_booking(
     late_since = booking.left_late(tx.now) if leaves_late else booking.late_since
     if late_since is not None:
         placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
-    moved = change(tx, booking, **vars(placed), late_since=late_since, **NOT_YET_THERE, **SAFE)
+    # The price of the booking before it caps no more than was booked then.
+    cap = booking.price_cap_minor if end - start <= booking.end - booking.start else None
+    moved = change(tx, booking, **vars(placed), late_since=late_since, price_cap_minor=cap, **NOT_YET_THERE, **SAFE)
     claims.tell_free(tx, location.id)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)

@@ -204,14 +204,14 @@ class WalkInCreate(Input):
         return self
 
 
-class WalkIn(Booking):
+class WalkInBooking(Booking):
     """A booking that begins now."""
 
     guaranteed_until: datetime = Field(description="Until then the charger is yours; the booking's end")
     fits_kwh: float = Field(description="What the charger delivers until then, as far as the vehicle takes it")
 
     @classmethod
-    def of(cls, booking: domain.Booking) -> "WalkIn":
+    def of(cls, booking: domain.Booking) -> "WalkInBooking":
         """The answer for a stored walk-in."""
         minutes = (booking.end - booking.start).total_seconds() / 60
         fits = session_energy(minutes, booking.power_kw, booking.vehicle_kw)

@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Response
 
 from functions.booking import sessions, walk_ins
-from functions.booking.schemas import WalkIn, WalkInCreate
+from functions.booking.schemas import WalkInBooking, WalkInCreate
 from functions.booking.session_schemas import BookingSession, BookingSessions, ChargeDetailRecord, ChargeDetailRecords
 from functions.booking.walk_ins import WalkInRequest
 from shared.errors import (
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/booking", tags=["booking"])
 @router.post(
     "/walk-ins",
     status_code=201,
-    response_model=WalkIn,
+    response_model=WalkInBooking,
     dependencies=[limited_caller("book")],
     responses=errors(NotFound, Conflict, TermsChanged, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused),
 )
@@ -41,7 +41,7 @@ def create_walk_in(walk_in: WalkInCreate, call: SignedIn) -> Response:
         energy_kwh=walk_in.energy_kwh,
     )
     return call.create(
-        lambda tx: WalkIn.of(walk_ins.walk_in(tx=tx, request=request)),
+        lambda tx: WalkInBooking.of(walk_ins.walk_in(tx=tx, request=request)),
         location="booking/bookings/{id}",
     )
 

@@ -177,6 +177,17 @@ def test_a_car_that_is_booked_elsewhere_then_is_not_booked_twice(station: Statio
     assert new["period"] == {"start": "2026-03-02T11:00:00Z", "end": "2026-03-02T11:30:00Z"}
 
 
+def test_a_longer_booking_than_before_is_not_capped_by_it(station: Station, clock: ManualClock) -> None:
+    station.world.location(evses=1, name="Near", latitude=NEAR)
+    driver, booking_id = book(station)
+    fails(station, "08:00")
+    moves(station, clock)
+    move = f"/booking/bookings/{read(driver, booking_id)['rebooked_to']}/reschedule"
+    same = driver.post(move, {"start": "2026-03-02T13:00:00Z"}).json()
+    longer = driver.post(move, {"start": "2026-03-02T13:00:00Z", "duration_minutes": 120}).json()
+    assert (same["price_cap_minor"] is None, longer["price_cap_minor"]) == (False, None)
+
+
 def test_the_new_place_is_declined_at_no_cost_for_half_an_hour(station: Station, clock: ManualClock) -> None:
     station.world.location(evses=1, name="Near", latitude=NEAR)
     driver, booking_id = book(station)
