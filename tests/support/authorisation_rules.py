@@ -194,6 +194,9 @@ WISH: dict[str, Any] = {
 }
 
 
+AT = {"origin": {"latitude": 52.091, "longitude": 5.121}}
+
+
 def _charge_request(world: World, person: Person, *, drained: bool = True, auto_book: bool = True) -> str:
     world.location(name=f"Place {new_id()}")
     asked = person.post("/optimizer/charge-requests", WISH | {"auto_book": auto_book})
@@ -206,7 +209,7 @@ def _charge_request(world: World, person: Person, *, drained: bool = True, auto_
 def _waitlist_entry(world: World, person: Person) -> str:
     now = world.platform.clock.now()
     window = {"start": (now + timedelta(hours=2)).isoformat(), "end": (now + timedelta(hours=6)).isoformat()}
-    joined = person.post("/waitlist", {"wish": WISH, "window": window})
+    joined = person.post("/waitlist", {"wish": WISH | AT, "window": window})
     assert joined.status_code == 201, joined.text
     return str(joined.json()["id"])
 
@@ -600,7 +603,7 @@ RULES: dict[str, Rule] = {
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
     # the waitlist
-    "POST /waitlist": Rule(SIGNED_IN, body=lambda scene, _: {"wish": WISH, "window": _window(scene)}, status=201),
+    "POST /waitlist": Rule(SIGNED_IN, body=lambda scene, _: {"wish": WISH | AT, "window": _window(scene)}, status=201),
     "GET /waitlist": Rule(SIGNED_IN),
     "GET /waitlist/{entry_id}": Rule(SIGNED_IN, sees_all=NONE),
     "POST /waitlist/{entry_id}/accept": Rule(SIGNED_IN, ids={"entry_id": "waitlist_offered"}, sees_all=NONE),
