@@ -189,17 +189,16 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
     lines = [_canceled_line(event)]
-    sms: str | None
     if event.said and event.cause is None and not has_link(event.said) and not NUMBER_TO_CALL.search(event.said):
         lines.append(f"The operator's reason: \u201c{event.said}\u201d")
     if event.cause is None:
         lines.append(_cost_line(event, event.fee_minor))
     if event.credit_minor:
         lines.append(f"You have a credit of {format_money(event.credit_minor, event.quote.currency)} for it.")
-    sms = f"Cancelled: {short_zoned(event)}. {_cost_line(event, event.fee_minor)}"
-    if event.rebooked_to is not None:  # the letter on the new booking goes by SMS
+    moved = event.rebooked_to is not None  # the letter on the new booking goes by SMS
+    sms = None if moved else f"Cancelled: {short_zoned(event)}. {_cost_line(event, event.fee_minor)}"
+    if moved:
         lines.append("You have a booking at another place instead: a letter of its own tells you of it.")
-        sms = None
     return told_of(event, f"Cancelled: {_short(event)}", tuple(lines), sms, calendar="CANCEL")
 
 
