@@ -54,6 +54,8 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.administration.routes import dead_letter_router as dead_letters
     from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
+    from functions.booking.session_routes import router as booking_sessions
+    from functions.booking.standing_routes import router as standing
     from functions.booking.station_routes import router as station_sessions
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
@@ -68,6 +70,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.search.routes import router as search
     from functions.stations.feed.routes import router as feed
     from functions.stations.routes import router as stations
+    from functions.waitlist.routes import router as waitlist
 
     app = FastAPI(
         title="evcharging",
@@ -85,6 +88,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     # A request tries the routes in this order: what is called most comes first.
     for router in (
         booking,
+        booking_sessions,
         calendar,
         optimizer,
         forecast,
@@ -96,8 +100,10 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         submissions,
         operator_feed,
         stations,
+        waitlist,
         accounts,
         second_factors,
+        standing,
         account_pages,
         booking_page,
         privacy,

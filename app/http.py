@@ -7,7 +7,7 @@ import azure.functions as func
 from shared import telemetry
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-DOMAINS = ("accounts", "booking", "notify", "optimizer", "payments", "stations")
+DOMAINS = ("accounts", "booking", "notify", "optimizer", "payments", "stations", "waitlist")
 ROOT_ROUTE = r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}"
 
 

@@ -26,6 +26,7 @@ TABLES = (
     "functions.optimizer.tables",
     "functions.stations.feed.tables",
     "functions.stations.tables",
+    "functions.waitlist.tables",
     "shared.audit",
     "shared.outbox",
     "shared.ratelimit",

@@ -13,8 +13,9 @@ from functions.notify import events as notify
 from functions.operators import events as operators
 from functions.optimizer import events as optimizer
 from functions.stations.feed import events as feed
+from functions.waitlist import events as waitlist
 from shared.events import Event
-from shared.outbox import CHARGE_REQUESTS, NOTIFY
+from shared.outbox import BOOKINGS, CHARGE_REQUESTS, NOTIFY
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -50,6 +51,9 @@ DECIDE = (CHARGE_REQUESTS, Handler("optimize_charge_request", "functions.optimiz
 FOLLOW = (CHARGE_REQUESTS, Handler("follow_reservation", "functions.optimizer.outcomes:handle", LOST_REQUEST))
 TELL = (NOTIFY, Handler("send_notifications", "functions.notify.service:handle", LOST_LETTER))
 SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle", "functions.notify.sending:lost"))
+REHOUSE = (BOOKINGS, Handler("rehouse_bookings", "functions.booking.outages:handle"))
+OFFER = (BOOKINGS, Handler("offer_places", "functions.waitlist.offering:handle"))
+PASS_ON = (BOOKINGS, Handler("pass_offers_on", "functions.waitlist.service:handle"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountRegistered: (TELL,),
@@ -76,10 +80,18 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.EvseChanged: (TELL,),
     booking.SessionStopped: (TELL,),
     booking.SessionOverstayed: (TELL,),
+    booking.SessionEnding: (TELL,),
+    booking.SessionNearlyFull: (TELL,),
+    booking.BookingAtRisk: (TELL,),
+    booking.BookingSafe: (TELL,),
+    booking.BookingRelocated: (TELL,),
+    booking.PlaceFreed: (OFFER,),
     booking.HoldExpired: (DECIDE,),
     booking.ReservationEnded: (FOLLOW,),
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),
+    feed.EvseOutOfUse: (REHOUSE,),
+    feed.EvseBackInUse: (REHOUSE, OFFER),
     notify.MessageDue: (SEND,),
     operators.LocationApproved: (TELL,),
     operators.LocationChangeApproved: (TELL,),
@@ -92,6 +104,9 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     optimizer.ChargeRequestUnsatisfiable: (TELL,),
     optimizer.ChargeRequestFailed: (TELL,),
     optimizer.ChargeRequestExpired: (TELL,),
+    waitlist.WaitlistOffered: (TELL,),
+    waitlist.WaitlistOver: (TELL,),
+    waitlist.WaitlistOfferExpired: (PASS_ON,),
 }
 """By event: the queues it goes to, and the handlers that take it there."""
 EVENTS: Mapping[str, type[Event]] = {event.TYPE: event for event in SUBSCRIPTIONS}

@@ -61,7 +61,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        stored = getattr(value, "stored", None)  # a document that leaves out what code of before would refuse
+        return value.model_dump(mode="json") if stored is None else stored()
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

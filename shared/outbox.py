@@ -16,7 +16,8 @@ from shared.db import Id, Key, LongText, UtcDateTime, for_update, insert_new, in
 
 CHARGE_REQUESTS = "charge-requests"
 NOTIFY = "notify"
-QUEUES = (CHARGE_REQUESTS, NOTIFY)
+BOOKINGS = "bookings"
+QUEUES = (CHARGE_REQUESTS, NOTIFY, BOOKINGS)
 """Every queue of the platform; a test holds that each has a trigger."""
 
 PENDING, SENT, DEAD = "PENDING", "SENT", "DEAD"

@@ -176,6 +176,26 @@ class Settings(BaseSettings):
     charge_request_minutes: int = Field(
         10, ge=2, le=1440, description="Minutes after which a charge request that is not decided has FAILED."
     )
+    fault_grace_s: int = Field(
+        120,
+        ge=0,
+        le=3600,
+        description="Seconds that a booking waits for its broken charger, or another of its pool, before it moves to "
+        "another place.",
+    )
+    relocate_km: float = Field(
+        3.0,
+        gt=0,
+        le=50,
+        description="How far, as the crow flies, a booking may move to another place when its charger has failed.",
+    )
+    relocate_ahead_hours: int = Field(
+        24,
+        ge=1,
+        le=168,
+        description="How many hours before its start a booking whose charger has failed may move to another place; until "
+        "then the charger may be mended.",
+    )
     bookings_per_hour: int = Field(
         30,
         ge=1,

@@ -13,6 +13,7 @@ from functions.booking import attendance, repository, repository_sessions
 from functions.booking.charging import CONFIRM_WITHIN, Authorisation
 from functions.booking.domain import Booking, ReservationStatus
 from functions.booking.metering import allowed_until
+from functions.booking.quotes import BATTERY_SHARE
 from functions.booking.service import get_owned
 from functions.stations import service as stations
 from functions.stations.domain import Location
@@ -33,6 +34,8 @@ class Admission:
     allowed: bool
     booking_id: uuid.UUID | None = None
     allowed_until: datetime | None = None
+    max_kwh: float | None = None
+    """The most to be delivered: what its driver accepts, and what the quote was made for; None: nothing says."""
 
 
 @dataclass(frozen=True)
@@ -123,4 +126,10 @@ def _let_in(tx: Tx, location: Location, booking: Booking, method: Authorisation)
         if booking.arrived_at is None or tx.now - booking.arrived_at >= CONFIRM_WITHIN:
             booking = attendance.arrive(tx=tx, location=location, booking=booking, by=method)
     until = allowed_until(tx, booking.evse_id, booking, booking.started_at or tx.now)
-    return Admission(True, booking.id, until)
+    return Admission(True, booking.id, until, _most_kwh(booking))
+
+
+def _most_kwh(booking: Booking) -> float | None:
+    """What bounds the energy of a booking: the driver's limit, and what the battery takes."""
+    battery = None if booking.battery_kwh is None else BATTERY_SHARE * booking.battery_kwh
+    return min((bound for bound in (booking.energy_limit_kwh, battery) if bound is not None), default=None)

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from functions.booking.claims import intervals, pools_of, spans_around
-from functions.booking.domain import ClaimSpan
 from functions.booking.placement import OccupiedInterval, full_slots, place
+from functions.booking.repository_claims import ClaimSpan
 from functions.stations import service as stations
 from functions.stations.domain import Location, Pool
 from functions.stations.neighbours import neighbours

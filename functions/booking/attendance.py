@@ -7,8 +7,9 @@ that even where a lock would be forgotten.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from functions.booking import claims, repository, repository_claims, repository_sessions
+from functions.booking import cdr, claims, repository, repository_claims, repository_sessions
 from functions.booking.alternatives import alternatives
+from functions.booking.assurance import BookingKind
 from functions.booking.charging import (
     CONFIRM_WITHIN,
     CONNECTED,
@@ -18,10 +19,11 @@ from functions.booking.charging import (
     SessionSource,
     SessionStatus,
 )
-from functions.booking.domain import Booking, ReservationStatus, SessionSettlement, missed_at
+from functions.booking.domain import Booking, CanceledReason, ReservationStatus, SessionSettlement, WhoCanceled, missed_at
 from functions.booking.events import EvseChanged, SessionStopped
-from functions.booking.service import announce, change
+from functions.booking.service import announce, change, end_booking
 from functions.booking.settlement import MeteredSession, settle
+from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.stations.feed import service as feed
 from functions.stations.feed.service import EvseState
@@ -180,7 +182,8 @@ def _fulfil(tx: Tx, booking: Booking, *, arrived_by: str | None) -> Booking:
 
 
 def confirm(*, tx: Tx, booking: Booking) -> bool:
-    """Looks whether a driver who arrived charges by now: True where the session began, or they did not come after all."""
+    """Looks whether a driver who arrived charges by now: True where the session began, or they did not come after all. A
+    walk-in that did not is over, at no cost."""
     assert booking.arrived_at is not None
     state = evse_state(tx, booking)
     engaged = repository_sessions.running_on(tx, booking.evse_id) is not None
@@ -190,6 +193,10 @@ def confirm(*, tx: Tx, booking: Booking) -> bool:
         return True
     if tx.now - booking.arrived_at < CONFIRM_WITHIN:
         return False
+    if booking.kind == BookingKind.WALK_IN:
+        location = stations.get_location(tx=tx, location_id=booking.location_id)
+        end_booking(tx, location, booking, reason=CanceledReason.UNKNOWN, who=WhoCanceled.MSP)
+        return True
     earlier = {claim for claim in repository_claims.claims_of(tx, booking.id) if claim[1] < slot_of(booking.start)}
     repository_claims.change_claims(tx, remove={booking.id: earlier}, add={})
     change(tx, booking, arrived_at=None, arrived_by=None)
@@ -218,9 +225,11 @@ def close(
         return correct(tx=tx, location=location, booking=booking, session=session, kwh=kwh, only_lower=True)
     settlement = _settled(tx, location, booking, session, kwh, ended_at)
     stopped_at = max(ended_at, booking.started_at)
-    repository_claims.release(tx, booking.id, from_slot=slot_after(stopped_at))
+    if repository_claims.release(tx, booking.id, from_slot=slot_after(stopped_at)):
+        claims.tell_free(tx, location.id)
     measured = None if kwh is None else round(kwh, 3)
     booking = change(tx, booking, stopped_at=stopped_at, session_energy_kwh=measured, settlement=settlement)
+    cdr.issue(tx=tx, location=location, booking=booking, session=session)
     announce(tx, location, booking, SessionStopped, reminder=False)
     labels = {"currency": settlement.currency}
     tx.when_committed(lambda: telemetry.settled.add(settlement.total_minor, labels))
@@ -251,6 +260,7 @@ def correct(
         repository_sessions.update(tx, session.id, kwh=kwh)
     lower = settlement.total_minor < billed
     booking = change(tx, booking, session_energy_kwh=round(kwh, 3), settlement=settlement)
+    cdr.issue(tx=tx, location=location, booking=booking, session=session)
     if lower:
         announce(tx, location, booking, SessionStopped, reminder=False)
     return booking

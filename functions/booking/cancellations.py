@@ -3,6 +3,7 @@
 import uuid
 
 from functions.booking import outages, sessions
+from functions.booking.claims import end_hold
 from functions.booking.domain import (
     DRIVER_REASONS,
     OPERATOR_REASONS,
@@ -45,6 +46,13 @@ def cancel_booking(
     if who is WhoCanceled.CPO:
         return end_booking(tx, location, booking, reason=reason, who=who, cause=cause or CancellationCause.ADMINISTRATOR)
     return _by_driver(tx, location, booking, reason)
+
+
+def let_go(*, tx: Tx, booking_id: uuid.UUID) -> None:
+    """Ends a hold that nobody accepted, if it still stands; its place is free."""
+    _, booking = lock_booking(tx, booking_id)
+    if booking.status is ReservationStatus.PENDING:
+        end_hold(tx, booking)
 
 
 def _by_driver(tx: Tx, location: Location, booking: Booking, reason: CanceledReason) -> Booking:

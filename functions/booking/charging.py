@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from functions.stations.enums import EvseStatus
 from functions.stations.feed.service import EvseState
@@ -88,6 +89,8 @@ class ChargingSession:
     """Delivered so far, by meter or owner; None: no reading (UNMETERED)."""
     charging_until: datetime | None = None
     """Since when the vehicle takes no more power: parking time; None while it charges."""
+    soc_percent: float | None = None
+    """The battery's state of charge at the newest report, where the station says it."""
     last_updated: datetime | None = None
     """Of the newest report."""
     signed_data: str | None = None
@@ -122,6 +125,8 @@ class MeterReport:
     signed_data: str | None = None
     booking_id: uuid.UUID | None = None
     """The booking, where the station asked whom it lets in."""
+    soc_percent: float | None = None
+    """The battery's state of charge, where the station says it."""
 
     @property
     def until(self) -> datetime:
@@ -165,3 +170,39 @@ def freed_at(state: EvseState | None, session: ChargingSession, *, asked: bool) 
     if since is None or since <= session.started_at or since < (session.last_updated or since):
         return None
     return since if asked or state.last_updated > since else None
+
+
+@dataclass(frozen=True)
+class RecordedSession:
+    """What a fulfilled booking tells of demand: where, when and how much (kWh), nothing of who."""
+
+    evse_id: uuid.UUID
+    start: datetime
+    end: datetime
+    energy_kwh: float
+
+
+class CdrKind(StrEnum):
+    """What a record says: what a session costs, or that an earlier one counts no more."""
+
+    CDR = "CDR"
+    CREDIT = "CREDIT"
+
+
+@dataclass(frozen=True)
+class Cdr:
+    """A stored charge detail record."""
+
+    id: uuid.UUID
+    session_id: uuid.UUID | None
+    """None of a session that code of before began."""
+    booking_id: uuid.UUID
+    seq: int
+    """Counts a booking's records from 1."""
+    kind: str
+    """A CdrKind."""
+    credit_of: uuid.UUID | None
+    """The record that a credit takes back."""
+    document: dict[str, Any]
+    """The CDR in OCPI's words."""
+    created_at: datetime

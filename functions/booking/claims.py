@@ -6,9 +6,10 @@ from datetime import datetime
 
 from functions.booking import repository, repository_claims
 from functions.booking.claim_grid import Claim
-from functions.booking.domain import Booking, CanceledReason, Cancellation, ClaimSpan, ReservationStatus, WhoCanceled
-from functions.booking.events import HoldExpired
+from functions.booking.domain import Booking, CanceledReason, Cancellation, ReservationStatus, WhoCanceled
+from functions.booking.events import HoldExpired, PlaceFreed
 from functions.booking.placement import OccupiedInterval, Placement, place
+from functions.booking.repository_claims import ClaimSpan
 from functions.stations.domain import ENGAGED_SLOTS, FAULTY, Location, Pool, repaired
 from functions.stations.enums import EvseStatus
 from shared import telemetry
@@ -149,6 +150,13 @@ def apply(
         raise SlotTaken("Somebody else was a moment faster.", alternatives=[]) from None
 
 
+def tell_free(tx: Tx, location_id: uuid.UUID) -> None:
+    """Publishes that something is free at a location, once a transaction: who waits for a place hears of it."""
+    said = (message.payload.get("location_id") for message in tx.emitted if message.type == PlaceFreed.TYPE)
+    if str(location_id) not in said:
+        tx.publish(PlaceFreed(tx.now, location_id))
+
+
 def release_lapsed(tx: Tx, location_id: uuid.UUID) -> None:
     """Ends the holds of a location that have run out, inline, so that nobody waits for the timer."""
     for booking in repository.by_ids(tx, repository.lapsed_holds(tx, location_id)).values():
@@ -168,5 +176,6 @@ def end_hold(
     canceled = Cancellation(cancellation_reason=reason, who_canceled=who, detail=detail, fee_minor=0)
     ended = {"status": ReservationStatus.CANCELED, "canceled": canceled, "ended_at": tx.now}
     repository.update(tx, booking.id, revision=booking.revision + 1, **ended)
+    tell_free(tx, booking.location_id)
     if booking.charge_request_id is not None:
         tx.publish(HoldExpired(booking.charge_request_id, withdrawn=who is WhoCanceled.CPO))

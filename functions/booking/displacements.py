@@ -17,6 +17,7 @@ from typing import Any
 from functions.booking import claims, repository, repository_claims, service
 from functions.booking.domain import (
     NOT_YET_THERE,
+    SAFE,
     Booking,
     CanceledReason,
     CancellationCause,
@@ -24,7 +25,8 @@ from functions.booking.domain import (
     WhoCanceled,
     missed_at,
 )
-from functions.booking.events import EvseChanged
+from functions.booking.events import BookingSafe, EvseChanged
+from functions.booking.fees import credit_of
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.stations.domain import APPROVED, Location, Pool
 from shared.errors import SlotTaken
@@ -199,9 +201,11 @@ def carry_out(
         if mover.revealed_at is not None:
             no_show_at = missed_at(mover.terms, mover.start, tx.now)
         there = {"evse_id": evse_id, "evse_uid": uids[evse_id], "no_show_at": no_show_at}
-        booking = service.change(tx, mover, **there, **NOT_YET_THERE)
+        booking = service.change(tx, mover, **there, **NOT_YET_THERE, **SAFE)
         if booking.revealed_at is not None:
             tx.publish(EvseChanged.of(location, booking, now=tx.now, previous=movers[booking_id]))
+        elif mover.at_risk:
+            tx.publish(BookingSafe.of(location, booking, now=tx.now))
 
 
 def _cancel(
@@ -210,4 +214,7 @@ def _cancel(
     if booking.status is ReservationStatus.PENDING:
         claims.end_hold(tx, booking, reason=reason, who=WhoCanceled.CPO, detail="the operator took the place away")
         return
-    service.end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO, cause=cause, detail=said)
+    credit = credit_of(booking) if reason is CanceledReason.BROKEN_CHARGER else None
+    service.end_booking(
+        tx, location, booking, reason=reason, who=WhoCanceled.CPO, cause=cause, detail=said, credit_minor=credit
+    )

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
+from functions.booking.assurance import Assurance
 from functions.stations.domain import BookingTerms
 from functions.tariffs.bills import Price
 from functions.tariffs.quotes import Quote
@@ -22,6 +23,7 @@ from shared.slots import slot_after, slot_start, slots_of
 REVEAL_BEFORE = timedelta(minutes=30)
 REMIND_BEFORE = timedelta(minutes=60)
 OFFER_HOLD = timedelta(minutes=2)
+DECLINE_WITHIN = timedelta(minutes=30)
 NOT_ASSIGNED = "#NA"
 """OCPI's evse_uid of a booking whose EVSE is not yet told."""
 
@@ -35,15 +37,6 @@ class ReservationStatus(StrEnum):
     NO_SHOW = "NO_SHOW"
     CANCELED = "CANCELED"
     REJECTED = "REJECTED"
-    FAILED = "FAILED"
-
-
-class RequestStatus(StrEnum):
-    """OCPI ReservationRequestStatus."""
-
-    PENDING = "PENDING"
-    ACCEPTED = "ACCEPTED"
-    DECLINED = "DECLINED"
     FAILED = "FAILED"
 
 
@@ -148,6 +141,8 @@ class Cancellation(BaseModel):
     detail: str | None = None
     cause: CancellationCause | None = None
     fee_minor: int
+    credit_minor: int | None = None
+    """What the operator's side owes the driver for it, by the frozen terms."""
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_said(self, handler: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
@@ -295,8 +290,24 @@ class Booking:
     """When the driver said that they are done; the session ends by its station."""
     claimed_kwh: float | None = None
     """What the driver says was delivered: kept, never priced."""
+    ending_told_at: datetime | None = None
+    """When the driver was told that their time is nearly over."""
+    full_told_at: datetime | None = None
+    """When they were told that their battery is nearly full."""
     overstay_told_at: datetime | None = None
     """When the driver was told that their time is over and they are still there."""
+    kind: str = "RESERVATION"
+    """A BookingKind."""
+    assurance: str = "SAFE"
+    """An Assurance; of one that is over as it was then."""
+    at_risk_since: datetime | None = None
+    """Since when it is AT_RISK."""
+    rebooked_from: uuid.UUID | None = None
+    """The booking in whose place it came, where that one's charger failed."""
+    rebooked_to: uuid.UUID | None = None
+    """The booking that came in its place."""
+    price_cap_minor: int | None = None
+    """The most it costs until the end and the grace, where that is less than its quote: what the one before would have."""
     created_at: datetime
     updated_at: datetime
     revision: int = 0
@@ -304,6 +315,22 @@ class Booking:
     asked_start: datetime | None = None
     """What it was made for, before it moved; None: of before this was kept here."""
     asked_end: datetime | None = None
+
+    @property
+    def most_minor(self) -> int:
+        """The most it costs until the end and the grace, minor units."""
+        total = self.quote.total_minor
+        return total if self.price_cap_minor is None else min(total, self.price_cap_minor)
+
+    @property
+    def decline_until(self) -> datetime | None:
+        """Until when one that came in another's place may be declined at no cost; None of any other."""
+        return None if self.rebooked_from is None else min(self.created_at + DECLINE_WITHIN, self.start)
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether it waits at a charger that is out of use: its driver may leave it at no cost."""
+        return self.status is _S.RESERVED and self.assurance == Assurance.AT_RISK
 
     @property
     def cancel_until(self) -> datetime:
@@ -343,6 +370,8 @@ class Booking:
 
 NOT_YET_THERE: dict[str, Any] = {"arrived_at": None, "arrived_by": None, "access_tries": 0}
 """Fields of a booking whose EVSE or time has changed: nobody has come to it, and no code was tried there."""
+SAFE: dict[str, Any] = {"assurance": Assurance.SAFE.value, "at_risk_since": None}
+"""Fields of a booking that has an EVSE to be counted on."""
 
 
 def missed_at(terms: BookingTerms, start: datetime, since: datetime) -> datetime:
@@ -372,34 +401,3 @@ class BookingFilter:
         """Raises Invalid where the period ends before it begins."""
         if self.since is not None and self.until is not None and self.until <= self.since:
             raise Invalid.one("to", "must be after from")
-
-
-@dataclass(frozen=True)
-class ClaimSpan:
-    """A booking's claims on one EVSE among the slots looked at, and what a placement must know of the booking."""
-
-    booking_id: uuid.UUID
-    evse_id: uuid.UUID
-    first: int
-    """The first claimed slot."""
-    stop: int
-    """The slot after the last claimed one."""
-    is_whole: bool
-    """Whether it is all that the booking claims there: every slot of its period and no other."""
-    standard: str
-    """OCPI ConnectorType of the booking's pool."""
-    power_class: str
-    settled: bool
-    """Its EVSE was told, or the session runs: it is not moved."""
-    held_until: datetime | None = None
-    """When an offer that is only held lapses."""
-
-
-@dataclass(frozen=True)
-class RecordedSession:
-    """What a fulfilled booking tells of demand: where, when and how much (kWh), nothing of who."""
-
-    evse_id: uuid.UUID
-    start: datetime
-    end: datetime
-    energy_kwh: float

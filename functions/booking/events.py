@@ -68,6 +68,12 @@ class BookingSnapshot:
     """The operator's own words on why they cancelled it."""
     late_since: datetime | None = None
     """Of one that was left late before it moved: cancelling it costs the fee."""
+    price_cap_minor: int | None = None
+    """The most it costs, where that is less than its quote."""
+    credit_minor: int | None = None
+    """What the operator's side owes the driver of one that it ended."""
+    rebooked_to: uuid.UUID | None = None
+    """The booking that came in its place."""
 
     @classmethod
     def of(cls, location: Location, booking: Booking, *, now: datetime, previous: Booking | None = None) -> Self:
@@ -96,6 +102,9 @@ class BookingSnapshot:
             cause=None if canceled is None else canceled.cause,
             said=None if canceled is None else canceled.detail,
             late_since=booking.late_since,
+            price_cap_minor=booking.price_cap_minor,
+            credit_minor=None if canceled is None else canceled.credit_minor,
+            rebooked_to=booking.rebooked_to,
         )
 
 
@@ -130,6 +139,8 @@ class BookingMissed(BookingEvent):
     """Nobody came; the place is free again."""
 
     TYPE: ClassVar[str] = "booking_no_show"
+    strikes: int = 0
+    """How many of the driver's misses count now, this one among them; 0: of before they counted."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,47 @@ class SessionOverstayed(BookingEvent):
 
 
 @dataclass(frozen=True)
+class SessionEnding(BookingEvent):
+    """The booked time of a session is over soon."""
+
+    TYPE: ClassVar[str] = "session_ending"
+
+
+@dataclass(frozen=True)
+class SessionNearlyFull(BookingEvent):
+    """The battery of who charges is nearly full."""
+
+    TYPE: ClassVar[str] = "session_nearly_full"
+    soc_percent: float = 0.0
+    """By the station, per cent."""
+
+
+@dataclass(frozen=True)
+class BookingAtRisk(BookingEvent):
+    """The charger of a booking is out of use and no other of its pool is free: others are looked for."""
+
+    TYPE: ClassVar[str] = "booking_at_risk"
+
+
+@dataclass(frozen=True)
+class BookingSafe(BookingEvent):
+    """A booking that was at risk has a charger again."""
+
+    TYPE: ClassVar[str] = "booking_safe"
+
+
+@dataclass(frozen=True)
+class BookingRelocated(BookingEvent):
+    """A booking at another place has come in the place of one whose charger failed; `previous` says where that was."""
+
+    TYPE: ClassVar[str] = "booking_relocated"
+    decline_until: datetime | None = None
+    """Until when its driver may decline it at no cost."""
+    distance_km: float = 0.0
+    """From the place before, as the crow flies."""
+
+
+@dataclass(frozen=True)
 class HoldExpired(Event):
     """The place held for a charge request's offer is free again."""
 
@@ -177,6 +229,15 @@ class HoldExpired(Event):
     charge_request_id: uuid.UUID
     withdrawn: bool = False
     """Whether the operator took the place away; else nobody accepted it in time."""
+
+
+@dataclass(frozen=True)
+class PlaceFreed(Event):
+    """A place that was kept is free: a booking ended, moved or was missed, a hold lapsed, a session ended early."""
+
+    TYPE: ClassVar[str] = "place_freed"
+    at: datetime
+    location_id: uuid.UUID
 
 
 @dataclass(frozen=True)

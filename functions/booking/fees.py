@@ -40,3 +40,20 @@ def _fee_of_tariff(tx: Tx, booking: Booking, tariff_id: uuid.UUID, *, late: bool
     if late:
         return cancellation_fee(tariff, time_zone=time_zone, start=booking.start, end=booking.end)
     return no_show_fee(tariff, time_zone=time_zone, start=booking.start, kept_until=booking.no_show_at)
+
+
+def no_dearer_to_leave(tx: Tx, booking: Booking, moved: Quote) -> Quote:
+    """The quote of the booking that comes in another's place: to leave or miss it costs no more than it did before."""
+    if moved.fees is None:
+        return moved
+    late = frozen_fee(tx, booking, BookingRestriction.BOOKING_CANCELLATION_FEES)
+    missed = frozen_fee(tx, booking, BookingRestriction.BOOKING_EXPIRES) if booking.terms.noshow_fee else 0
+    fees = moved.fees
+    capped = {"late_cancel_minor": min(late, fees.late_cancel_minor), "no_show_minor": min(missed, fees.no_show_minor)}
+    return moved.model_copy(update={"fees": fees.model_copy(update=capped)})
+
+
+def credit_of(booking: Booking) -> int:
+    """What the operator's side owes for ending a booking, by the frozen terms: a share of what was expected, minor units."""
+    expected = min(booking.quote.expected_minor, booking.most_minor)
+    return expected * booking.terms.operator_cancel_credit_percent // 100

@@ -18,6 +18,8 @@ from functions.booking.charging import (
     metered,
 )
 from functions.booking.domain import Booking, ReservationStatus
+from functions.booking.events import SessionNearlyFull
+from functions.booking.service import change
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.stations.feed import service as feed
@@ -25,6 +27,8 @@ from shared.db import new_id
 from shared.errors import Conflict, Invalid
 from shared.slots import slot_of, slot_start
 from shared.tx import Tx
+
+NEARLY_FULL_PERCENT = 80.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ def _metered(
     after = replace(session, kwh=kwh, charging_until=charging_until)
     if newest:
         signed_data = report.signed_data or session.signed_data
-        after = replace(after, last_updated=report.last_updated, signed_data=signed_data)
+        soc_percent = session.soc_percent if report.soc_percent is None else report.soc_percent
+        after = replace(after, last_updated=report.last_updated, signed_data=signed_data, soc_percent=soc_percent)
     repository_sessions.update(
         tx,
         session.id,
@@ -95,11 +100,24 @@ def _metered(
         charging_until=after.charging_until,
         last_updated=after.last_updated,
         signed_data=after.signed_data,
+        soc_percent=after.soc_percent,
     )
     if ends:
         close(tx=tx, location=location, booking=booking, session=after, ended_at=report.until)
         return SessionOutcome.COMPLETED
+    if newest and booking is not None:
+        _tell_nearly_full(tx, location, booking, after)
     return SessionOutcome.UPDATED if newest else SessionOutcome.OLDER
+
+
+def _tell_nearly_full(tx: Tx, location: Location, booking: Booking, session: ChargingSession) -> None:
+    """Tells once that the battery is nearly full: what is left takes longest."""
+    soc = session.soc_percent
+    if soc is None or soc < NEARLY_FULL_PERCENT or booking.full_told_at is not None:
+        return
+    told = change(tx, booking, full_told_at=tx.now)
+    event = SessionNearlyFull.of(location, told, now=tx.now)
+    tx.publish(replace(event, soc_percent=soc))
 
 
 def _late(tx: Tx, location: Location, booking: Booking | None, session: ChargingSession, report: MeterReport) -> SessionOutcome:

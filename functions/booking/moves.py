@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functions.accounts import service as accounts
 from functions.booking import claims, repository
 from functions.booking.alternatives import alternatives
-from functions.booking.domain import NOT_YET_THERE, Booking, ReservationStatus, check_period, end_of
+from functions.booking.domain import NOT_YET_THERE, SAFE, Booking, ReservationStatus, check_period, end_of
 from functions.booking.events import BookingRescheduled
 from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car
@@ -38,7 +38,8 @@ def reschedule_booking(
     energy_limit_kwh: float | None = None,
 ) -> Booking:
     """Moves a booking in time at its pool by the difference of its claims: the old slot is never lost meanwhile. Its quote is
-    made anew for the new period; one that its driver leaves late stays late to cancel.
+    made anew for the new period; one that its driver leaves late stays late to cancel. One at risk may move whatever its terms
+    say, and is never late.
 
     Raises WrongState, TermsRefuse, LimitReached, SlotTaken, PriceNotKnown (the booking then stands as it was).
     """
@@ -47,10 +48,10 @@ def reschedule_booking(
     if booking.status is not ReservationStatus.RESERVED:
         raise WrongState(f"A {booking.status} booking cannot be moved.", reservation_status=booking.status.value)
     terms = booking.terms
-    if terms.change_not_allowed:
+    if terms.change_not_allowed and not booking.at_risk:
         raise TermsRefuse("The terms of this booking do not allow changes.")
     change_until = booking.start - timedelta(minutes=terms.change_until_minutes)
-    if tx.now > change_until:
+    if tx.now > change_until and not booking.at_risk:
         raise TermsRefuse(f"Changes were possible until {change_until.isoformat()}.", change_until=change_until.isoformat())
     minutes = duration_minutes or (booking.end - booking.start) / MINUTE
     end = end_of(start, minutes)
@@ -73,10 +74,14 @@ def reschedule_booking(
     claims.apply(tx, location, placement, booking.id, slots)
     tariff_id = tariff_for(tx, booking, pool, start)
     placed = placed_period(tx, location, placement, tariff_id, terms, start, end, wish)
-    late_since = booking.left_late(tx.now) if by_driver(tx, booking) else booking.late_since
+    leaves_late = by_driver(tx, booking) and not booking.at_risk
+    late_since = booking.left_late(tx.now) if leaves_late else booking.late_since
     if late_since is not None:
         placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
-    moved = change(tx, booking, **vars(placed), late_since=late_since, **NOT_YET_THERE)
+    # The price of the booking before it caps no more than was booked then.
+    cap = booking.price_cap_minor if end - start <= booking.end - booking.start else None
+    moved = change(tx, booking, **vars(placed), late_since=late_since, price_cap_minor=cap, **NOT_YET_THERE, **SAFE)
+    claims.tell_free(tx, location.id)
     repository.add_request(tx, moved, start=start, end=end)
     announce(tx, location, moved, BookingRescheduled, previous=booking)
     return moved

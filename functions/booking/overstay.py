@@ -15,7 +15,7 @@ from functions.booking import attendance, displacements, repository, repository_
 from functions.booking.charging import LONGEST_SESSION, UNSEEN_STAYS, ChargingSession, freed_at
 from functions.booking.displacements import DisplacementOutcome, DisplacementPlan
 from functions.booking.domain import Booking, ReservationStatus
-from functions.booking.events import SessionOverstayed
+from functions.booking.events import SessionEnding, SessionOverstayed
 from functions.booking.repository_sessions import RunningSession
 from functions.booking.service import change
 from functions.stations import service as stations
@@ -30,6 +30,8 @@ from shared.tx import Tx
 
 log = logging.getLogger(__name__)
 BATCH = 500
+TELL_BEFORE = timedelta(minutes=10)
+"""So long before the booked end its driver is told that their time is nearly over."""
 LOOK_AHEAD = timedelta(minutes=31)
 """An EVSE that somebody does not leave is not given to who would be told it in the next minute."""
 
@@ -89,7 +91,7 @@ def _due(platform: Platform) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
         locations = sorted({session.location_id for session in running})
         free = platform.read(partial(_available, location_ids=locations))
         for session in running:
-            if session.evse_id in free or _is_late(session, now):
+            if session.evse_id in free or _is_near_its_end(session, now):
                 yield session.session_id, session.location_id
         if len(running) < BATCH:
             return
@@ -103,8 +105,8 @@ def _available(tx: Tx, *, location_ids: list[uuid.UUID]) -> set[uuid.UUID]:
     }
 
 
-def _is_late(session: RunningSession, now: datetime) -> bool:
-    over = session.booked_until is not None and now >= session.booked_until
+def _is_near_its_end(session: RunningSession, now: datetime) -> bool:
+    over = session.booked_until is not None and now >= session.booked_until - TELL_BEFORE
     return over or now - session.started_at >= LONGEST_SESSION
 
 
@@ -125,10 +127,23 @@ def _watch(tx: Tx, *, session_id: uuid.UUID, location_id: uuid.UUID) -> bool:
     if ended_at is not None:
         attendance.close(tx=tx, location=location, booking=booking, session=session, ended_at=ended_at)
         return True
-    if booking is None or tx.now < booking.end:
+    if booking is None:
         return False
+    if tx.now < booking.end:
+        return _tell_ahead(tx, location, booking)
     seen = session.ref is not None or attendance.lives(state)
     return _overstay(tx, location, booking, session) if seen or tx.now - booking.end < UNSEEN_STAYS else False
+
+
+def _tell_ahead(tx: Tx, location: Location, booking: Booking) -> bool:
+    """Tells once that the time is nearly over; who began within those ten minutes knows."""
+    began = booking.started_at or booking.start
+    near = tx.now >= booking.end - TELL_BEFORE > began
+    if not near or booking.ending_told_at is not None or booking.stop_asked_at is not None:
+        return False
+    booking = change(tx, booking, ending_told_at=tx.now)
+    tx.publish(SessionEnding.of(location, booking, now=tx.now))
+    return True
 
 
 def _overstay(tx: Tx, location: Location, booking: Booking, session: ChargingSession) -> bool:

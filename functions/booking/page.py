@@ -1,4 +1,4 @@
-"""The page behind the links of a booking's messages, for where there is no web application: see, accept, move and cancel it.
+"""The page behind the links of a booking's messages, for where there is no web application: see, accept, move, decline, cancel.
 
 Which booking is in the link's fragment, which browsers send to no server. Whoever opens it signs in, and the page's script asks
 the API as any client does. The token stays in the page's memory.
@@ -50,6 +50,7 @@ async function show() {
   form("sign-in").hidden = true;
   form("accept").hidden = status !== "PENDING" || !booking.charge_request_id;
   form("move").hidden = status !== "RESERVED" || booking.terms.change_not_allowed;
+  form("decline").hidden = status !== "RESERVED" || !booking.decline_until || new Date(booking.decline_until) < new Date();
   form("cancel").hidden = status !== "RESERVED" && status !== "PENDING";
   const wanted = act && form(act);
   if (wanted && !wanted.hidden) wanted.scrollIntoView();
@@ -71,6 +72,10 @@ on("accept", async () => {
 on("move", async (data) => {
   await call("POST", "/booking/bookings/" + id + "/reschedule", { start: new Date(data.get("start")).toISOString() });
   return "Your booking has moved.";
+});
+on("decline", async () => {
+  await call("POST", "/booking/bookings/" + id + "/decline-move", {});
+  return "It is declined and costs you nothing.";
 });
 on("cancel", async () => {
   await call("POST", "/booking/bookings/" + id + "/cancel", {});

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from functions.booking import repository, repository_sessions
+from functions.booking import repository, repository_cdr, repository_sessions, repository_strikes
 from functions.booking.cancellations import cancel_booking
 from functions.booking.domain import Booking, BookingFilter, CancellationCause
 from shared.tx import Tx
@@ -16,8 +16,15 @@ def export(*, tx: Tx, user_id: uuid.UUID) -> list[dict[str, Any]]:
     for session in repository_sessions.sessions_of(tx, [booking.id for booking in bookings]):
         values = [vars(value) for value in repository_sessions.values_of(tx, session.id)]
         sessions.setdefault(session.booking_id, []).append(vars(session) | {"meter_values": values})
+    strikes = repository_strikes.all_of(tx, user_id)
     return [
-        vars(booking) | {"booking_requests": repository.requests_of(tx, booking), "sessions": sessions.get(booking.id, [])}
+        vars(booking)
+        | {
+            "booking_requests": repository.requests_of(tx, booking),
+            "sessions": sessions.get(booking.id, []),
+            "strike_until": strikes.get(booking.id),
+            "cdrs": [vars(record) for record in repository_cdr.of_booking(tx, booking.id)],
+        }
         for booking in bookings
     ]
 
@@ -38,4 +45,5 @@ def cancel_open(*, tx: Tx, user_id: uuid.UUID, cause: CancellationCause | None =
 
 def pseudonymise(*, tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
     """Gives a user's bookings to a random id that stands for nobody, and takes their vehicle off them. Returns how many."""
+    repository_strikes.forget(tx, user_id)
     return repository.pseudonymise(tx, user_id, pseudonym)

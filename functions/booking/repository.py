@@ -4,20 +4,21 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, TypeAdapter
 
 from functions.accounts.drivers import DriverLock, LockedDriver
+from functions.booking.assurance import Assurance
+from functions.booking.charging import RecordedSession
 from functions.booking.domain import (
     LIVE,
     Booking,
     BookingFilter,
     BookingPosition,
     Cancellation,
-    RecordedSession,
-    RequestStatus,
     ReservationStatus,
     Settlement,
 )
@@ -30,6 +31,16 @@ from shared import telemetry
 from shared.db import Id, for_update, insert_rows, new_id
 from shared.precompiled import Precompiled
 from shared.tx import Tx
+
+
+class RequestStatus(StrEnum):
+    """OCPI ReservationRequestStatus."""
+
+    PENDING = "PENDING"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+    FAILED = "FAILED"
+
 
 LONGEST = timedelta(days=1)
 """No booking is longer: the terms' largest max_booking_minutes."""
@@ -52,6 +63,8 @@ def _booking(row: sa.Row[Any]) -> Booking:
 
 def _stored(value: Any) -> Any:
     """A value of a booking as its column holds it: documents as JSON, states as their word."""
+    if isinstance(value, BookingTerms):
+        return value.stored()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     return value.value if isinstance(value, ReservationStatus) else value
@@ -301,6 +314,35 @@ def reserved_on(tx: Tx, location_id: uuid.UUID, evse_ids: Sequence[uuid.UUID]) -
         columns.end > tx.now,
     )
     return [_booking(row) for row in tx.execute(statement.order_by(columns.start, columns.id))]
+
+
+_AT_RISK = (
+    booking_table.c.assurance == Assurance.AT_RISK.value,
+    booking_table.c.status == ReservationStatus.RESERVED.value,
+)
+
+
+def at_risk_at(tx: Tx, location_id: uuid.UUID) -> list[uuid.UUID]:
+    """The reserved bookings of a location that are at risk."""
+    return list(
+        tx.execute(sa.select(booking_table.c.id).where(*_AT_RISK, booking_table.c.location_id == location_id)).scalars()
+    )
+
+
+def locations_at_risk(tx: Tx) -> list[uuid.UUID]:
+    """The locations that have bookings at risk."""
+    return list(tx.execute(sa.select(booking_table.c.location_id).distinct().where(*_AT_RISK)).scalars())
+
+
+def at_risk(tx: Tx, *, since: datetime, until: datetime, limit: int, after: BookingPosition | None) -> list[BookingPosition]:
+    """Bookings at risk since an instant or longer that start by another, in order of start and id, after the cursor."""
+    columns = booking_table.c
+    statement = sa.select(columns.start, columns.id).where(*_AT_RISK, columns.at_risk_since <= since, columns.start <= until)
+    if after is not None:
+        start, booking_id = after
+        statement = statement.where(columns.start >= start, sa.or_(columns.start > start, columns.id > booking_id))
+    rows = tx.execute(statement.order_by(columns.start, columns.id).limit(limit))
+    return [(row.start, row.id) for row in rows]
 
 
 def add_request(

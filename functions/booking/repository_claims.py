@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from functions.booking.claim_grid import Claim, is_fine, quarter, whole_quarters, widened
-from functions.booking.domain import ClaimSpan, ReservationStatus
+from functions.booking.domain import ReservationStatus
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import slot_claim
 from shared.db import insert_rows, is_duplicate
@@ -31,6 +32,27 @@ _OF_BOOKING = (
     booking_table.c.status,
     booking_table.c.hold_expires_at,
 )
+
+
+@dataclass(frozen=True)
+class ClaimSpan:
+    """A booking's claims on one EVSE among the slots looked at, and what a placement must know of the booking."""
+
+    booking_id: uuid.UUID
+    evse_id: uuid.UUID
+    first: int
+    """The first claimed slot."""
+    stop: int
+    """The slot after the last claimed one."""
+    is_whole: bool
+    """Whether it is all that the booking claims there: every slot of its period and no other."""
+    standard: str
+    """OCPI ConnectorType of the booking's pool."""
+    power_class: str
+    settled: bool
+    """Its EVSE was told, or the session runs: it is not moved."""
+    held_until: datetime | None = None
+    """When an offer that is only held lapses."""
 
 
 class ClaimTaken(Exception):

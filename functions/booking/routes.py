@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.booking import access, cancellations, moves, promises, service, sessions
+from functions.booking import access, cancellations, moves, promises, relocations, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import (
     Access,
@@ -124,6 +124,15 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
     return call.create(
         lambda tx: Booking.of(cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
     )
+
+
+@router.post(
+    "/bookings/{booking_id}/decline-move", response_model=Booking, responses=errors(NotFound, WrongState, IdempotencyKeyReused)
+)
+def decline_move(booking_id: uuid.UUID, call: SignedIn) -> Response:
+    """Declines a booking that came in the place of one whose charger failed, until `decline_until`: it ends at no cost, with
+    the credit that its terms name."""
+    return call.create(lambda tx: Booking.of(relocations.decline_move(tx=tx, booking_id=booking_id)), status=200)
 
 
 @router.post(

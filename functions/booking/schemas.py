@@ -9,10 +9,12 @@ from fastapi import Query
 from pydantic import Field, model_validator
 
 from functions.booking import domain
+from functions.booking.assurance import Assurance, BookingKind
 from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
 from functions.stations.domain import BookingTerms
 from functions.tariffs.quotes import Quote
+from shared.energy import session_energy
 from shared.web.fields import Input, Instant, Output
 
 Standard = Annotated[str, Field(min_length=1, max_length=32, examples=["IEC_62196_T2_COMBO"], description="OCPI ConnectorType")]
@@ -135,6 +137,17 @@ class Booking(Output):
     late_since: datetime | None = Field(
         description="From when cancelling costs the terms' fee, though the booking has moved since: it was left late once"
     )
+    kind: BookingKind
+    assurance: Assurance = Field(
+        description="AT_RISK: its charger is out of use and no other of its kind is free there. Others are sought, and leaving "
+        "it costs nothing"
+    )
+    rebooked_from: uuid.UUID | None = Field(description="The booking in whose place it came, where that one's charger failed")
+    rebooked_to: uuid.UUID | None = Field(description="The booking that came in its place")
+    price_cap_minor: int | None = Field(
+        description="The most it costs until the end and the grace, where that is less than its quote's total"
+    )
+    decline_until: datetime | None = Field(description="Until when one that came in another's place may be declined at no cost")
     session: Session | None
     settlement: Settlement | None
     created_at: datetime
@@ -162,11 +175,48 @@ class Booking(Output):
             hold_expires_at=booking.hold_expires_at,
             arrived_at=booking.arrived_at,
             late_since=booking.late_since,
+            kind=BookingKind(booking.kind),
+            assurance=Assurance(booking.assurance),
+            rebooked_from=booking.rebooked_from,
+            rebooked_to=booking.rebooked_to,
+            price_cap_minor=booking.price_cap_minor,
+            decline_until=booking.decline_until,
             session=Session.of(booking),
             settlement=booking.settlement,
             created_at=booking.created_at,
             last_updated=booking.updated_at,
         )
+
+
+class WalkInCreate(Input):
+    """What a driver who is at a location wants: a connector, or the EVSE they stand at."""
+
+    location_id: uuid.UUID
+    connector: Standard | None = None
+    evse_uid: Annotated[str, Field(min_length=1, max_length=48, examples=["E1"])] | None = None
+    vehicle_id: uuid.UUID | None = None
+    energy_kwh: Kwh | None = Field(None, description="What you need; unset: as much as fits, where the charger is metered")
+
+    @model_validator(mode="after")
+    def _says_where(self) -> "WalkInCreate":
+        if self.connector is None and self.evse_uid is None:
+            raise ValueError("give connector or evse_uid")
+        return self
+
+
+class WalkInBooking(Booking):
+    """A booking that begins now."""
+
+    guaranteed_until: datetime = Field(description="Until then the charger is yours; the booking's end")
+    fits_kwh: float = Field(description="What the charger delivers until then, as far as the vehicle takes it")
+
+    @classmethod
+    def of(cls, booking: domain.Booking) -> "WalkInBooking":
+        """The answer for a stored walk-in."""
+        minutes = (booking.end - booking.start).total_seconds() / 60
+        fits = session_energy(minutes, booking.power_kw, booking.vehicle_kw)
+        shown = dict(Booking.of(booking))
+        return cls(**shown, guaranteed_until=booking.end, fits_kwh=round(fits, 1))
 
 
 class PromiseWeek(Output):

@@ -48,6 +48,7 @@ from functions.booking.events import (
 from functions.booking.limits import Car, Limits, OpenBooking
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.booking.quotes import EnergyWish, priced
+from functions.booking.standing import open_bookings_allowed
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, BookingTerms, Location, Pool
 from functions.tariffs.quotes import Quote
@@ -131,7 +132,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     if location.status != APPROVED:
         raise NotFound(f"There is no location {request.location_id}.")
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
-    limits = _limits(tx, open_bookings, car, holds=request.hold_until is not None)
+    limits = _limits(tx, request.user_id, open_bookings, car, holds=request.hold_until is not None)
     terms = location.booking_terms
     ends = [_end_in(pool, request, terms, vehicle_kw) for pool in pools]
     occupied: list[OccupiedInterval] | None = None
@@ -153,7 +154,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
             continue
         wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
         placed = placed_period(tx, location, placement, tariff_id, terms, request.start, end, wish)
-        booking = _new_booking(tx, location, pool, placed, request, wish, car)
+        booking = new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
@@ -224,7 +225,7 @@ def placed_period(
     )
 
 
-def _new_booking(
+def new_booking(
     tx: Tx,
     location: Location,
     pool: Pool,
@@ -233,6 +234,7 @@ def _new_booking(
     wish: EnergyWish,
     car: Car,
 ) -> Booking:
+    """A booking as it is stored first, of a period that was placed for a request."""
     held = request.hold_until is not None
     return Booking(
         id=new_id(),
@@ -264,16 +266,16 @@ def limits_of(*, tx: Tx, user_id: uuid.UUID, car: Car, holds: bool = False, movi
     To change bookings by it, lock the driver first (`accounts.lock_driver`): two requests at once, also at two locations,
     would each see the state without the other.
     """
-    counted = (booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving)
-    return _limits(tx, counted, car, holds=holds)
+    others = [booking for booking in repository.open_bookings(tx, user_id) if booking.booking_id != moving]
+    return _limits(tx, user_id, others, car, holds=holds)
 
 
-def _limits(tx: Tx, open_bookings: Iterable[OpenBooking], car: Car, *, holds: bool) -> Limits:
+def _limits(tx: Tx, user_id: uuid.UUID, open_bookings: Sequence[OpenBooking], car: Car, *, holds: bool) -> Limits:
     return Limits(
         now=tx.now,
         open_bookings=tuple(open_bookings),
         horizon_days=tx.settings.booking_horizon_days,
-        max_open_bookings=tx.settings.open_bookings_per_driver,
+        max_open_bookings=open_bookings_allowed(tx=tx, user_id=user_id, open_now=len(open_bookings)),
         max_held=tx.settings.pending_bookings_per_driver,
         car=car,
         holds=holds,
@@ -377,14 +379,23 @@ def end_booking(
     fee_minor: int = 0,
     cause: CancellationCause | None = None,
     detail: str | None = None,
+    credit_minor: int | None = None,
+    rebooked_to: uuid.UUID | None = None,
 ) -> Booking:
     """CANCELED, claims freed, and the driver told, in the operator's own words (`detail`) where there are any. Location and
-    booking must be locked."""
+    booking must be locked. `rebooked_to`: the booking that comes in its place."""
     canceled = Cancellation(
-        cancellation_reason=reason, who_canceled=who, late=late, detail=detail, fee_minor=fee_minor, cause=cause
+        cancellation_reason=reason,
+        who_canceled=who,
+        late=late,
+        detail=detail,
+        fee_minor=fee_minor,
+        cause=cause,
+        credit_minor=credit_minor,
     )
     repository_claims.release(tx, booking.id)
-    booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled)
+    claims.tell_free(tx, location.id)
+    booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled, rebooked_to=rebooked_to)
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
     announce(tx, location, booking, BookingCanceled, reminder=False)
     return booking

@@ -2,23 +2,33 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from functions.booking import repository, repository_claims, repository_sessions
+from functions.booking import claims, repository, repository_cdr, repository_claims, repository_sessions
 from functions.booking.attendance import arrive, close, correct, evse_state, lives, opens_at
-from functions.booking.charging import CONFIRM_WITHIN, LONGEST_SESSION, Authorisation, check_energy, freed_at
+from functions.booking.charging import (
+    CONFIRM_WITHIN,
+    LONGEST_SESSION,
+    Authorisation,
+    Cdr,
+    ChargingSession,
+    MeterValue,
+    RecordedSession,
+    check_energy,
+    freed_at,
+)
 from functions.booking.domain import (
     Booking,
     BookingPosition,
     NoShowSettlement,
-    RecordedSession,
     ReservationStatus,
     check_transition,
 )
 from functions.booking.events import BookingMissed
 from functions.booking.fees import frozen_fee
-from functions.booking.service import announce, change, lock_booking
+from functions.booking.service import change, get_owned, lock_booking
+from functions.booking.standing import strike
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.tariffs.domain import BookingRestriction
@@ -69,6 +79,18 @@ def stop_session(*, tx: Tx, booking_id: uuid.UUID, claimed_kwh: float | None = N
     return close(tx=tx, location=location, booking=booking, session=session, ended_at=ended_at) or booking
 
 
+def sessions_of(*, tx: Tx, booking_id: uuid.UUID) -> list[tuple[ChargingSession, list[MeterValue]]]:
+    """The sessions of one of the caller's bookings in order, each with what its meter said. Raises NotFound."""
+    booking = get_owned(tx=tx, booking_id=booking_id)
+    listed = repository_sessions.sessions_of(tx, [booking.id])
+    return [(session, repository_sessions.values_of(tx, session.id)) for session in listed]
+
+
+def cdrs_of(*, tx: Tx, booking_id: uuid.UUID) -> list[Cdr]:
+    """The charge detail records of one of the caller's bookings in order. Raises NotFound."""
+    return repository_cdr.of_booking(tx, get_owned(tx=tx, booking_id=booking_id).id)
+
+
 def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
     """The owner of the place says what the meter of a session counted; once it is settled only for a lower bill.
 
@@ -99,11 +121,13 @@ def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
 
 
 def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
-    """Nobody came: NO_SHOW, claims freed, and the no-show fee of the frozen tariff where the terms have one."""
+    """Nobody came: NO_SHOW, claims freed, the no-show fee of the frozen tariff where the terms have one, and a strike."""
     fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_EXPIRES) if booking.terms.noshow_fee else 0
     repository_claims.release(tx, booking.id)
+    claims.tell_free(tx, location.id)
     booking = change(tx, booking, status=ReservationStatus.NO_SHOW, settlement=NoShowSettlement(no_show_fee_minor=fee))
-    announce(tx, location, booking, BookingMissed, reminder=False)
+    strikes = strike(tx=tx, booking=booking)
+    tx.publish(replace(BookingMissed.of(location, booking, now=tx.now), strikes=strikes))
     return booking
 
 

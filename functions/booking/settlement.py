@@ -30,8 +30,9 @@ class MeteredSession:
 def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSession) -> SessionSettlement:
     """The bill of a session: the frozen tariff's price for what really happened.
 
-    Until the booked end and the grace of the terms it is never above the quote's total; what is used after that goes on by the
-    tariff, with its BOOKING_OVERTIME. A session that nobody measured costs what the quote expected.
+    Until the booked end and the grace of the terms it is never above the quote's total, nor above the cap of a booking that
+    came in another's place; what is used after that goes on by the tariff, with its BOOKING_OVERTIME. A session that nobody
+    measured costs what the quote expected.
     """
     if booking.tariff_id is None:
         minutes = (session.ended_at - session.started_at) / MINUTE
@@ -45,7 +46,7 @@ def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSess
                 start=booking.start,
                 end=booking.end,
                 energy_kwh=booking.quote.energy_kwh,
-                expected_minor=booking.quote.expected_minor,
+                expected_minor=min(booking.quote.expected_minor, booking.most_minor),
             )
         )
     grace = timedelta(minutes=booking.terms.idle_grace_minutes)
@@ -55,7 +56,7 @@ def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSess
         session=_delivered(session, session.kwh, grace),
         start=booking.start,
         limit=booking.end + grace,
-        at_most_minor=booking.quote.total_minor,
+        at_most_minor=booking.most_minor,
     )
     bounds = {"uncapped_minor": settled.uncapped_minor, "overtime_minor": settled.overtime_minor}
     return SessionSettlement(**dict(settled.price), **bounds)

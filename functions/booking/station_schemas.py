@@ -25,6 +25,7 @@ class SessionReport(Input):
     end_date_time: Instant | None = Field(None, description="When the EVSE was free again, with COMPLETED")
     kwh: float = Field(ge=0, le=10_000, description="Delivered since the start, by the meter; it never falls", examples=[4.2])
     charging: bool = Field(True, description="false: the vehicle takes no more power; parking time begins")
+    soc: float | None = Field(None, ge=0, le=100, description="The battery's state of charge in per cent, where known")
     last_updated: Instant = Field(
         description="When the station knew this, by its clock: reports count in this order", examples=["2026-03-02T08:20:00Z"]
     )
@@ -55,6 +56,7 @@ class SessionReport(Input):
             last_updated=self.last_updated,
             signed_data=self.signed_data,
             booking_id=self.booking_id,
+            soc_percent=self.soc,
         )
 
 
@@ -95,3 +97,4 @@ class Admitted(Output):
     allowed: bool
     booking_id: uuid.UUID | None
     allowed_until: datetime | None
+    max_kwh: float | None = Field(None, description="The most to be delivered; null: what the vehicle takes")

@@ -7,8 +7,16 @@ from functools import partial
 
 from functions.booking import claims, outages, repository, service, sessions
 from functions.booking.charging import CONFIRM_WITHIN
-from functions.booking.domain import REVEAL_BEFORE, Booking, ReservationStatus, WhoCanceled, check_transition
+from functions.booking.domain import (
+    REVEAL_BEFORE,
+    Booking,
+    CanceledReason,
+    ReservationStatus,
+    WhoCanceled,
+    check_transition,
+)
 from functions.booking.events import EvseRevealed
+from functions.booking.fees import credit_of
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from shared.platform import Platform
@@ -65,7 +73,8 @@ def sweep_no_shows(platform: Platform) -> int:
         check_transition(booking.status, ReservationStatus.NO_SHOW)
         excuse = outages.excuse(tx, location, booking)
         if excuse is not None:
-            service.end_booking(tx, location, booking, reason=excuse, who=WhoCanceled.CPO)
+            credit = credit_of(booking) if excuse is CanceledReason.BROKEN_CHARGER else None
+            service.end_booking(tx, location, booking, reason=excuse, who=WhoCanceled.CPO, credit_minor=credit)
             return True
         sessions.miss(tx=tx, location=location, booking=booking)
         return True

@@ -45,7 +45,15 @@ booking = sa.Table(
     sa.Column("access_tries", sa.Integer, nullable=False, server_default="0"),
     sa.Column("stop_asked_at", UtcDateTime),
     sa.Column("claimed_kwh", sa.Double),
+    sa.Column("ending_told_at", UtcDateTime),
+    sa.Column("full_told_at", UtcDateTime),
     sa.Column("overstay_told_at", UtcDateTime),
+    sa.Column("kind", Key(16), nullable=False, server_default="RESERVATION"),
+    sa.Column("assurance", Key(8), nullable=False, server_default="SAFE"),
+    sa.Column("at_risk_since", UtcDateTime),
+    sa.Column("rebooked_from", Id),
+    sa.Column("rebooked_to", Id),
+    sa.Column("price_cap_minor", sa.Integer),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
@@ -59,6 +67,7 @@ booking = sa.Table(
     sa.Index("ix_booking_no_show", "status", "no_show_at"),
     sa.Index("ix_booking_reveal", "status", "start"),
     sa.Index("ix_booking_charge_request", "charge_request_id"),
+    sa.Index("ix_booking_assurance", "assurance", "status", "start"),
 )
 
 slot_claim = sa.Table(
@@ -111,6 +120,7 @@ charging_session = sa.Table(
     sa.Column("ended_at", UtcDateTime),
     sa.Column("kwh", sa.Double),
     sa.Column("charging_until", UtcDateTime),
+    sa.Column("soc_percent", sa.Double),
     sa.Column("last_updated", UtcDateTime),
     sa.Column("signed_data", LongText()),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -127,3 +137,30 @@ meter_value = sa.Table(
     sa.Column("kwh", sa.Double, nullable=False),
     sa.Column("charging", sa.Boolean, nullable=False),
 )
+
+cdr = sa.Table(
+    "cdr",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("session_id", Id),
+    sa.Column("booking_id", Id, sa.ForeignKey("booking.id"), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("kind", Key(8), nullable=False),
+    sa.Column("credit_of", Id),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("booking_id", "seq"),
+)
+"""Charge detail records, never changed: a bill that was corrected has the credit of the one before and a new one."""
+
+strike = sa.Table(
+    "strike",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("user_id", Id, nullable=False),
+    sa.Column("booking_id", Id, sa.ForeignKey("booking.id"), nullable=False, unique=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Index("ix_strike_user", "user_id", "expires_at"),
+)
+"""Bookings that nobody came to, though their charger was there: until they expire they count in their driver's standing."""

@@ -10,6 +10,7 @@ from functions.booking.events import BookingReminder, BookingSnapshot
 from functions.optimizer.events import ChargeRequestOffered
 from functions.stations.feed import service as feed
 from functions.stations.feed.events import FeedSilent
+from functions.waitlist.events import WaitlistOffered
 from shared.events import Event
 from shared.tx import Tx
 
@@ -23,7 +24,7 @@ def as_it_stands(*, tx: Tx, event: Event) -> Event | None:
 
 def is_over(*, tx: Tx, event: Event) -> bool:
     """Whether an event tells of what has passed: it is kept in the app, and nobody is called for it."""
-    if isinstance(event, ChargeRequestOffered):
+    if isinstance(event, ChargeRequestOffered | WaitlistOffered):
         return not _is_held(tx, event)
     if not isinstance(event, FeedSilent):
         return False
@@ -40,6 +41,6 @@ def _reminder(tx: Tx, event: BookingReminder) -> BookingReminder | None:
     return replace(reminder, at_risk=outages.at_risk(tx=tx, booking_id=event.booking_id))
 
 
-def _is_held(tx: Tx, event: ChargeRequestOffered) -> bool:
+def _is_held(tx: Tx, event: ChargeRequestOffered | WaitlistOffered) -> bool:
     offer = booking.as_it_stands(tx=tx, kind=BookingSnapshot, booking_id=event.offer.booking_id)
     return offer is not None and offer.reservation_status is ReservationStatus.PENDING and event.expires_at > tx.now

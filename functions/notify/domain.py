@@ -39,7 +39,7 @@ from functions.optimizer.explanations import EXPLANATIONS
 from functions.stations.events import LocationSnapshot
 from functions.stations.feed.events import FeedBack, FeedEvent, FeedSilent
 from functions.stations.terms_text import span
-from functions.tariffs.quotes import Quote
+from functions.waitlist.events import WaitlistEvent
 from shared.events import Event
 from shared.money import format_money, plain_money
 from shared.web.links import has_link
@@ -66,7 +66,8 @@ CANCEL_CAUSES = {
 """How a cancellation that was not the driver's own is told, where OCPI has no word for it."""
 
 
-def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
+def facts_of(event: BookingEvent) -> tuple[tuple[str, str], ...]:
+    """The table of a letter on a booking."""
     location, quote = event.location, event.quote
     evse, over = event.evse_uid, isinstance(event, BookingCanceled | BookingMissed | SessionStopped)
     facts = [
@@ -77,19 +78,21 @@ def _facts(event: BookingEvent) -> tuple[tuple[str, str], ...]:
     if evse != NOT_ASSIGNED or not over:
         facts.append(("Charger", "told 30 minutes before the start" if evse == NOT_ASSIGNED else evse))
     if not over:
-        facts.append(("Price", "free of charge" if quote.total_minor == 0 else _figures(quote, format_money)))
+        facts.append(("Price", "free of charge" if quote.total_minor == 0 else _figures(event, format_money)))
     return tuple(facts)
 
 
-def _figures(quote: Quote, written: Callable[[int, str], str]) -> str:
+def _figures(event: BookingEvent, written: Callable[[int, str], str]) -> str:
     """What is expected, where it is less than the most, and the most."""
-    most = f"at most {written(quote.total_minor, quote.currency)}"
-    if quote.expected_minor == quote.total_minor:
+    quote, cap = event.quote, event.price_cap_minor
+    total = quote.total_minor if cap is None else min(cap, quote.total_minor)
+    most = f"at most {written(total, quote.currency)}"
+    if quote.expected_minor >= total:
         return most
     return f"about {written(quote.expected_minor, quote.currency)}, {most}"
 
 
-def _told(
+def told_of(
     event: BookingEvent,
     subject: str,
     lines: tuple[str, ...],
@@ -101,7 +104,7 @@ def _told(
     urgent: bool = False,
 ) -> NotificationContent:
     """What is told of a booking, with its facts."""
-    facts = _facts(event)
+    facts = facts_of(event)
     return NotificationContent(subject, lines, facts, sms, calendar=calendar, email=email, urgent=urgent, actions=actions)
 
 
@@ -109,7 +112,7 @@ def _where(location: LocationSnapshot) -> str:
     return f"{location.name}, {location.address}" if location.address else location.name
 
 
-def _cancel_line(event: BookingEvent) -> str:
+def cancel_line(event: BookingEvent) -> str:
     """Until when cancelling is free, and what it costs after that, as far as that is known."""
     fees, zone = event.quote.fees, event.location.time_zone
     fee = None if fees is None else fees.late_cancel_minor
@@ -139,7 +142,7 @@ def _cost_line(event: BookingEvent, fee_minor: int | None) -> str:
     return f"It costs you {format_money(fee_minor, event.quote.currency)}, as the terms of the booking say."
 
 
-def _actions(event: BookingEvent) -> tuple[str, ...]:
+def actions_of(event: BookingEvent) -> tuple[str, ...]:
     """What the driver of a booking that stands may do about it now."""
     change_until = event.start - timedelta(minutes=event.terms.change_until_minutes)
     movable = not event.terms.change_not_allowed and event.at <= change_until
@@ -150,24 +153,25 @@ def _short(event: BookingEvent) -> str:
     return f"{event.location.name[:40]}, {short(event.start, event.location.time_zone)}"
 
 
-def _short_zoned(event: BookingEvent) -> str:
+def short_zoned(event: BookingEvent) -> str:
+    """Where and when, for text messages."""
     return f"{_short(event)} {zone_name(event.location.time_zone)}"
 
 
 def _reserved(event: BookingReserved) -> NotificationContent:
     name = event.location.name
-    lines = (f"Your charging slot at {name} is booked.", _cancel_line(event), _miss_line(event))
-    sms = f"Booked: {_short_zoned(event)}. {_price(event)}"
+    lines = (f"Your charging slot at {name} is booked.", cancel_line(event), _miss_line(event))
+    sms = f"Booked: {short_zoned(event)}. {_price(event)}"
     if event.evse_uid != NOT_ASSIGNED:
         sms = f"{sms} Charger {event.evse_uid}."
-    return _told(event, f"Booked: {_short(event)}", lines, sms, calendar="REQUEST", actions=_actions(event))
+    return told_of(event, f"Booked: {_short(event)}", lines, sms, calendar="REQUEST", actions=actions_of(event))
 
 
 def _price(event: BookingEvent) -> str:
     quote = event.quote
     if quote.total_minor == 0:
         return "Free of charge."
-    figures = _figures(quote, plain_money)
+    figures = _figures(event, plain_money)
     return f"{figures[0].upper()}{figures[1:]}."
 
 
@@ -176,11 +180,11 @@ def _rescheduled(event: BookingRescheduled) -> NotificationContent:
     assert previous is not None
     lines = (
         f"Your booking at {event.location.name} was moved from {period(previous.start, previous.end, zone)}.",
-        _cancel_line(event),
+        cancel_line(event),
         _miss_line(event),
     )
-    sms = f"Moved to {_short_zoned(event)}. {_price(event)}"
-    return _told(event, f"Moved: {_short(event)}", lines, sms, calendar="REQUEST", actions=_actions(event))
+    sms = f"Moved to {short_zoned(event)}. {_price(event)}"
+    return told_of(event, f"Moved: {_short(event)}", lines, sms, calendar="REQUEST", actions=actions_of(event))
 
 
 def _canceled(event: BookingCanceled) -> NotificationContent:
@@ -189,8 +193,13 @@ def _canceled(event: BookingCanceled) -> NotificationContent:
         lines.append(f"The operator's reason: \u201c{event.said}\u201d")
     if event.cause is None:
         lines.append(_cost_line(event, event.fee_minor))
-    sms = f"Cancelled: {_short_zoned(event)}. {_cost_line(event, event.fee_minor)}"
-    return _told(event, f"Cancelled: {_short(event)}", tuple(lines), sms, calendar="CANCEL")
+    if event.credit_minor:
+        lines.append(f"You have a credit of {format_money(event.credit_minor, event.quote.currency)} for it.")
+    moved = event.rebooked_to is not None  # the letter on the new booking goes by SMS
+    sms = None if moved else f"Cancelled: {short_zoned(event)}. {_cost_line(event, event.fee_minor)}"
+    if moved:
+        lines.append("You have a booking at another place instead: a letter of its own tells you of it.")
+    return told_of(event, f"Cancelled: {_short(event)}", tuple(lines), sms, calendar="CANCEL")
 
 
 def _canceled_line(event: BookingCanceled) -> str:
@@ -204,33 +213,36 @@ def _canceled_line(event: BookingCanceled) -> str:
 def _no_show(event: BookingMissed) -> NotificationContent:
     fee = event.settlement.no_show_fee_minor if isinstance(event.settlement, NoShowSettlement) else None
     cost = _cost_line(event, fee)
-    lines = (f"You did not come to your slot at {event.location.name}; it was given free.", cost)
-    sms = f"Missed: {_short_zoned(event)}. The slot was given free. {cost}"
-    return _told(event, f"Missed: {_short(event)}", lines, sms, calendar="CANCEL")
+    lines = [f"You did not come to your slot at {event.location.name}; it was given free.", cost]
+    if event.strikes:
+        many = "the first booking" if event.strikes == 1 else f"{event.strikes} bookings"
+        lines.append(f"It is {many} that you missed within 90 days. Who missed three may have two open bookings at a time.")
+    sms = f"Missed: {short_zoned(event)}. The slot was given free. {cost}"
+    return told_of(event, f"Missed: {_short(event)}", tuple(lines), sms, calendar="CANCEL")
 
 
 def _reminder(event: BookingReminder) -> NotificationContent:
     left = soon(event.start - event.at)
     lines = [f"Your charging slot at {event.location.name} begins in {left}."]
-    sms = f"In {left}: {_short_zoned(event)}."
+    sms = f"In {left}: {short_zoned(event)}."
     if event.at_risk:
         lines.append(
-            "The charger kept for you is out of order right now. As soon as another one is free we move you to it and tell "
-            "you; if none is by 30 minutes before the start, your booking ends at no cost."
+            "The charger kept for you is out of order right now. As soon as another one is free, here or close by, we move you "
+            "to it and tell you; if we find none your booking ends at no cost. Cancelling and moving it cost nothing."
         )
         sms = f"{sms} Your charger is out of order; we look for another and tell you."
     elif event.evse_uid != NOT_ASSIGNED:
         sms = f"{sms} Charger {event.evse_uid}."
-    return _told(event, f"In {left}: {_short(event)}", tuple(lines), sms, actions=_actions(event))
+    return told_of(event, f"In {left}: {_short(event)}", tuple(lines), sms, actions=actions_of(event))
 
 
 def _revealed(event: EvseRevealed) -> NotificationContent:
     # The code itself is in no message: messages are kept, it is not.
     code = ("Your access code is in the app, with the booking.",) if _by_code(event) else ()
     lines = (f"Your charger at {event.location.name} is {event.evse_uid}.", *code)
-    sms = f"Your charger: {event.evse_uid} at {_short_zoned(event)}."
+    sms = f"Your charger: {event.evse_uid} at {short_zoned(event)}."
     subject = f"Your charger: {event.evse_uid}"
-    return _told(event, subject, lines, sms, email=False, urgent=True, actions=_actions(event))
+    return told_of(event, subject, lines, sms, email=False, urgent=True, actions=actions_of(event))
 
 
 def _by_code(event: EvseRevealed) -> bool:
@@ -240,9 +252,9 @@ def _by_code(event: EvseRevealed) -> bool:
 def _changed(event: EvseChanged) -> NotificationContent:
     name = event.location.name
     lines = (f"Your charger at {name} has changed: it is {event.evse_uid} now. Time and price stay as they are.",)
-    sms = f"Your charger has changed to {event.evse_uid} at {_short_zoned(event)}."
+    sms = f"Your charger has changed to {event.evse_uid} at {short_zoned(event)}."
     subject = f"Your charger is now {event.evse_uid}"
-    return _told(event, subject, lines, sms, email=False, urgent=True, actions=_actions(event))
+    return told_of(event, subject, lines, sms, email=False, urgent=True, actions=actions_of(event))
 
 
 def _location(event: LocationDecided, subject: str, sentence: str) -> NotificationContent:
@@ -281,16 +293,16 @@ def _stopped(event: SessionStopped) -> NotificationContent:
     total = format_money(settlement.total_minor, settlement.currency)
     if isinstance(settlement, SessionSettlement) and not settlement.metered:
         lines = (f"Charging at {event.location.name} has ended. Nobody metered it: it costs what was expected, {total}.",)
-        return NotificationContent(f"Charged for {total}", lines, _facts(event), None, actions=("see",))
+        return NotificationContent(f"Charged for {total}", lines, facts_of(event), None, actions=("see",))
     lines = (f"Charging at {event.location.name} has ended: {settlement.energy_kwh:g} kWh, {total}.",)
-    return _told(event, f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, None)
+    return told_of(event, f"Charged: {settlement.energy_kwh:g} kWh for {total}", lines, None)
 
 
 def _overstayed(event: SessionOverstayed) -> NotificationContent:
     name, until = event.location.name, local(event.end, event.location.time_zone)
     lines = (f"Your time at {name} ended at {until:%H:%M} and you are still at {event.evse_uid}: please move your car.",)
     sms = f"Your time at {event.evse_uid}, {name[:40]}, ended at {until:%H:%M}. Please move your car."
-    return NotificationContent(f"Please move your car: {name[:80]}", lines, _facts(event), sms)
+    return NotificationContent(f"Please move your car: {name[:80]}", lines, facts_of(event), sms)
 
 
 def _offered(event: ChargeRequestOffered) -> NotificationContent:
@@ -352,7 +364,13 @@ def _feed_facts(event: FeedEvent) -> tuple[tuple[str, str], ...]:
 
 
 NotifiedEvent = (
-    BookingEvent | ChargeRequestOffered | ChargeRequestUnsatisfiable | ChargeRequestExpired | FeedEvent | LocationDecided
+    BookingEvent
+    | ChargeRequestOffered
+    | ChargeRequestUnsatisfiable
+    | ChargeRequestExpired
+    | FeedEvent
+    | LocationDecided
+    | WaitlistEvent
 )
 """What people are told of in the app; `user_id` says whom. Events of accounts are told by e-mail (account_emails.py)."""
 

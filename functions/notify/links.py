@@ -12,7 +12,13 @@ from shared.events import Event
 from shared.settings import Settings
 from shared.web.call import PREFIX
 
-LABELS = {"see": "See the booking", "move": "Move it", "cancel": "Cancel it", "accept": "Accept the offer"}
+LABELS = {
+    "see": "See the booking",
+    "move": "Move it",
+    "cancel": "Cancel it",
+    "accept": "Accept the offer",
+    "decline": "Decline it",
+}
 
 
 class Place(Protocol):

@@ -13,9 +13,10 @@ from functions.accounts.account_emails import ACCOUNT_EMAILS, AccountSms
 from functions.accounts.domain import Contact
 from functions.booking.events import BookingEvent, BookingReminder
 from functions.notify import account_emails, delayed, order, rendering, repository, sending
-from functions.notify.domain import RENDERERS, NotifiedEvent
+from functions.notify.domain import NotifiedEvent
 from functions.notify.events import MessageDue
 from functions.notify.order import Told, Way
+from functions.notify.promises import RENDERERS
 from functions.notify.records import Notification, NotificationContent, new_delivery
 from shared.db import new_id
 from shared.errors import NotFound

@@ -305,7 +305,7 @@ def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_ma
         stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
         if tx.actor.role == "owner" and location.booking_terms.fees_above_quote:  # what was allowed were the fees of then
             terms = location.booking_terms.model_copy(update={"fees_above_quote": False})
-            stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
+            stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.stored())
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
 
@@ -316,7 +316,7 @@ def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms, if
     def change(location: Location) -> None:
         if terms.fees_above_quote and not location.booking_terms.fees_above_quote and tx.actor.role == "owner":
             raise Invalid.one("fees_above_quote", "must be false: an administrator allows fees above what a booking costs")
-        stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.model_dump(mode="json"))
+        stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.stored())
 
     return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.booking_terms", change=change)
 

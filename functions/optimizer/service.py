@@ -74,7 +74,7 @@ def _me(tx: Tx) -> uuid.UUID:
     return tx.actor.id
 
 
-def _needs(tx: Tx, request_in: RecommendationRequest, *, auto_book: bool = False) -> ChargingNeeds:
+def complete_needs(*, tx: Tx, request_in: RecommendationRequest, auto_book: bool = False) -> ChargingNeeds:
     """The needs in full, with the figures of the vehicle that is named. Raises Invalid naming the field."""
     vehicle = None
     if request_in.vehicle_id is not None:
@@ -86,7 +86,7 @@ def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeR
     """Stores a charge request and queues it, in one transaction. Raises TermsChanged: it may become a booking."""
     consents.require_terms(tx=tx)
     request_id = new_id()
-    needs = _needs(tx, request_in, auto_book=request_in.auto_book)
+    needs = complete_needs(tx=tx, request_in=request_in, auto_book=request_in.auto_book)
     repository.insert(
         tx,
         request_id=request_id,
@@ -126,7 +126,7 @@ def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationReq
     """The ranked list for a driver's needs; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
-        needs, driver = _needs(tx, request_in), RequestingDriver(_me(tx), request_in.vehicle_id)
+        needs, driver = complete_needs(tx=tx, request_in=request_in), RequestingDriver(_me(tx), request_in.vehicle_id)
         decision = serving.decide(platform=platform, tx=tx, registry=policy_registry(platform), needs=needs, driver=driver)
         return Recommendations(
             items=[Option.model_validate(decision.offer(rank)) for rank in range(min(limit, len(decision)))],

@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -83,7 +84,7 @@ def requests_of(needs: ChargingNeeds, now: datetime) -> Requests:
     )
 
 
-def _reach_km(needs: ChargingNeeds) -> float:
+def reach_km(needs: ChargingNeeds) -> float:
     """Great-circle kilometres the battery allows, or the radius the driver set if that is less."""
     road = (needs.soc * needs.battery_kwh - RESERVE_KWH) / needs.consumption_kwh_per_km
     return max(0.0, min(road / DETOUR, needs.radius_km or MAX_REACH_KM, MAX_REACH_KM))
@@ -91,7 +92,7 @@ def _reach_km(needs: ChargingNeeds) -> float:
 
 def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
     """Whether any location is within reach, whatever its connectors."""
-    reach = _reach_km(needs)
+    reach = reach_km(needs)
     return reach > 0 and bool(
         stations.locations_near(tx=tx, latitude=needs.latitude, longitude=needs.longitude, radius_km=reach, limit=1)
     )
@@ -99,7 +100,7 @@ def anything_in_reach(tx: Tx, needs: ChargingNeeds) -> bool:
 
 def _locations(tx: Tx, needs: ChargingNeeds) -> list[Location]:
     """The nearest locations within reach that have a matching connector; with a destination those on the way."""
-    reach, standards = _reach_km(needs), frozenset(needs.standards)
+    reach, standards = reach_km(needs), frozenset(needs.standards)
     if reach <= 0:
         return []
     if needs.destination_latitude is not None:
@@ -115,11 +116,11 @@ def _locations(tx: Tx, needs: ChargingNeeds) -> list[Location]:
     return [location for _, location in near]
 
 
-def surroundings_of(tx: Tx, needs: ChargingNeeds) -> Surroundings:
-    """The locations where the driver may charge, with what is booked and blocked there now."""
+def surroundings_of(tx: Tx, needs: ChargingNeeds, *, among: Sequence[Location] | None = None) -> Surroundings:
+    """The locations where the driver may charge, or those `among` which they may, with what is booked and blocked there now."""
     offered = [
         (location, [pool for pool in location.pools() if pool.tariff_ids or pool.free_of_charge])
-        for location in _locations(tx, needs)
+        for location in (_locations(tx, needs) if among is None else among)
     ]
     # The core knows no location without a pool.
     locations = tuple(location for location, its in offered if its)
@@ -153,7 +154,7 @@ def _horizon(needs: ChargingNeeds, pools: tuple[Pool, ...], slot0: int) -> int:
     slowest = min((pool.power_kw for pool in pools), default=1.0)
     longest = int(session_minutes(needs.energy_kwh, slowest, needs.max_power_kw) / core.SLOT_MIN) + 1
     drive = int(MAX_REACH_KM * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) if pools else 0
-    reach = int(_reach_km(needs) * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) + 1
+    reach = int(reach_km(needs) * DETOUR / SPEED_KMH * SLOTS_AN_HOUR) + 1
     return ahead + min(drive, reach) + core.START_OFFSETS[-1] + min(longest, SLOTS_A_DAY) + 3
 
 

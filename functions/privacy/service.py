@@ -23,6 +23,7 @@ from functions.booking.domain import Booking
 from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
 from functions.stations import service as stations
+from functions.waitlist import privacy as waits
 from shared.errors import Conflict
 from shared.platform import Platform
 from shared.tx import Actor, Tx
@@ -35,6 +36,7 @@ profile.json          your account, the providers you sign in by, whether you ha
 vehicles.json         your vehicles
 bookings.json         your bookings, with quote, terms and what was asked of them
 charge_requests.json  what you asked for, and what was decided
+waitlist.json         what you waited for, and what you were offered
 notifications.json    your messages in the app, what was sent to you by e-mail and SMS, and how far you are told of what
 sessions.json         your log-ins
 audit.json            what is on record of what you changed, and of what was changed about your account
@@ -51,6 +53,7 @@ def export(*, tx: Tx) -> bytes:
         "vehicles": account["vehicles"],
         "bookings": bookings.export(tx=tx, user_id=me.id),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
+        "waitlist": waits.export(tx=tx, user_id=me.id),
         "notifications": messages.export(tx=tx, user_id=me.id),
         "sessions": account["sessions"],
         "audit": account["audit"],
@@ -107,6 +110,7 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     charge_requests.cancel_open(tx=tx, user_id=me.id)
     bookings.cancel_open(tx=tx, user_id=me.id)
     pseudonym = uuid.uuid4()
+    waits.erase(tx=tx, user_id=me.id)
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     accounts.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)

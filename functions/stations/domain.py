@@ -27,8 +27,14 @@ ENGAGED_SLOTS = 6
 """States in which somebody is at an EVSE now. Where none of our bookings explains it (a walk-in, a parked car, a reservation
 made elsewhere), it is not given to a booking that begins within half an hour: nobody who is there
 can be told to leave faster. Later starts are given; a walk-in may stay until the next claim."""
+BROKEN = FAULTY | {EvseStatus.REMOVED}
+"""States in which an EVSE certainly cannot be used."""
 OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
+
+
+_LATER = frozenset({"give_up_minutes", "operator_cancel_credit_percent"})
+"""Members of booking terms that code of before refuses."""
 
 
 class BookingTerms(BaseModel):
@@ -57,8 +63,27 @@ class BookingTerms(BaseModel):
     booking_horizon_days: int = Field(14, ge=1, le=365)
     open_bookings_per_driver: int = Field(5, ge=1, le=100)
     min_lead_minutes: int = Field(0, ge=0, le=10080)
+    give_up_minutes: int = Field(
+        60,
+        ge=0,
+        le=1440,
+        description="Until when before the start another charger is sought for a booking whose own has failed",
+    )
+    operator_cancel_credit_percent: int = Field(
+        10,
+        ge=0,
+        le=100,
+        description="What of its expected price a driver is credited for a booking that the operator's side ends",
+    )
     supported_access_methods: tuple[str, ...] = ("OPEN",)
     booking_terms_url: str | None = Field(None, max_length=255)
+
+    def stored(self) -> dict[str, Any]:
+        """As it is stored. What code of before does not know is left out at its default (so those defaults never change): it
+        would refuse the terms of every booking made meanwhile."""
+        document = self.model_dump(mode="json")
+        fields = type(self).model_fields
+        return {name: value for name, value in document.items() if name not in _LATER or value != fields[name].default}
 
     @model_validator(mode="after")
     def _ordered(self) -> "BookingTerms":

@@ -194,7 +194,7 @@ def _location_row(new_location: Location, now: datetime) -> dict[str, Any]:
         "currency": new_location.currency,
         "status": new_location.status,
         "opening_times": None if hours is None else hours.model_dump(mode="json"),
-        "booking_terms": new_location.booking_terms.model_dump(mode="json"),
+        "booking_terms": new_location.booking_terms.stored(),
         "created_at": now,
         "updated_at": now,
         "version": new_location.version,

@@ -69,10 +69,21 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, 
     else:
         said.append("Please leave by the booked end: the next driver may have booked.")
     said += _overtime(terms, known, currency)
+    said.append(_if_it_fails(terms))
     said += _access(terms)
     if terms.booking_terms_url:
         said.append(f"The operator's own terms: {terms.booking_terms_url}")
     return said
+
+
+def _if_it_fails(terms: BookingTerms) -> str:
+    until = f"{span(terms.give_up_minutes)} before the start" if terms.give_up_minutes else "the start"
+    credit = terms.operator_cancel_credit_percent
+    owed = f", and you have a credit of {credit} % of its expected price" if credit else ""
+    return (
+        "If your charger fails you get another, here or close by, at no higher price, and may leave the booking free of "
+        f"charge; if there is none by {until} it ends at no cost{owed}."
+    )
 
 
 def _how_long(terms: BookingTerms) -> str:

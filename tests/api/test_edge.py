@@ -131,7 +131,11 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         DELETE /accounts/me/phone,
         GET /health, GET /config,
         POST /stations/evses/{evse_id}/authorize, PUT /stations/evses/{evse_id}/sessions/{ref},
-        GET /booking/bookings/{booking_id}/access, POST /booking/hosted/{booking_id}/reading
+        GET /booking/bookings/{booking_id}/access, POST /booking/hosted/{booking_id}/reading,
+        GET /booking/bookings/{booking_id}/sessions, GET /booking/bookings/{booking_id}/cdrs, POST /booking/walk-ins,
+        POST /booking/bookings/{booking_id}/decline-move, GET /accounts/me/standing,
+        POST /waitlist, GET /waitlist, GET /waitlist/{entry_id}, POST /waitlist/{entry_id}/accept,
+        POST /waitlist/{entry_id}/snooze, POST /waitlist/{entry_id}/leave
     """
     assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}
 

@@ -132,6 +132,7 @@ def test_half_an_hour_before_the_start_it_is_ended_by_the_operator_at_no_cost(st
     book(station)
     old = evse_of(station, made)
     station.report(old, "OUTOFORDER", "08:00")
+    run(station)
     clock.advance(timedelta(minutes=89, seconds=59))
     station.heartbeat()
     assert run(station) == 0

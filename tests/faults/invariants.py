@@ -10,18 +10,17 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from app.subscriptions import EVENTS
+from app.subscriptions import EVENTS, SUBSCRIPTIONS
 from functions.booking.tables import booking, booking_request, slot_claim
-from functions.notify.domain import RENDERERS
 from functions.notify.order import subjects_over, word_of
+from functions.notify.promises import RENDERERS
 from functions.notify.tables import delivery, notification
 from functions.optimizer.tables import charge_request, decision
-from shared.outbox import CHARGE_REQUESTS, DEAD, NOTIFY, PENDING, inbox_message, outbox_message
+from shared.outbox import DEAD, NOTIFY, PENDING, inbox_message, outbox_message
 from shared.slots import slot_after, slot_of, slot_start
 from shared.web.idempotency import idempotency_key
 from tests.faults.drivers import ContendingDriver, kept
 
-CONSUMERS = {CHARGE_REQUESTS: "optimize_charge_request", NOTIFY: "send_notifications"}
 HISTORY = {"booking_reserved": "reserve", "booking_rescheduled": "reschedule", "booking_canceled": "cancel"}
 Kind = Literal["lost", "doubled", "broken"]
 
@@ -257,8 +256,8 @@ def messages_have_their_effect_once(
         if row.state == DEAD:
             yield Violation("lost", invariant, f"{name} is a dead letter: {row.last_error}")
             continue
-        consumer = "follow_reservation" if row.type == "reservation_ended" else CONSUMERS[row.queue]
-        consumed = (consumer, str(message_id)) in snapshot.inbox
+        consumers = [handler.name for queue, handler in SUBSCRIPTIONS[EVENTS[row.type]] if queue == row.queue]
+        consumed = all((consumer, str(message_id)) in snapshot.inbox for consumer in consumers)
         if not consumed and row.type != "message_due" and not _needless(row, snapshot):
             yield Violation("lost", invariant, f"{name} was consumed by nobody")
         if consumed and row.queue == NOTIFY and row.type != "booking_reminder":

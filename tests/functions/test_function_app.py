@@ -37,6 +37,7 @@ HTTP = {
     "optimizer": "optimizer/{*path}",
     "payments": "payments/{*path}",
     "stations": "stations/{*path}",
+    "waitlist": "waitlist/{*path}",
     "root": r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}",
 }
 TIMERS = {
@@ -45,7 +46,7 @@ TIMERS = {
     "every_five_minutes": "5 */5 * * * *",
     "nightly": "0 25 3 * * *",
 }
-QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify"}
+QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify", "bookings": "bookings"}
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class OldClient(threading.Thread):
         if isinstance(kind, sa.Boolean):
             return self._rng.random() < 0.5
         if isinstance(kind, sa.Integer):
-            return self._rng.randrange(2)
+            return self._rng.randrange(2**31 if column.primary_key else 2)  # a key is there once
         if isinstance(kind, sa.Float | sa.Numeric):
             return self._rng.randrange(1000) / 8
         if isinstance(kind, sa.JSON):

@@ -23,6 +23,7 @@ from functions.accounts import service as accounts
 from functions.accounts.domain import PhoneVerification, phone_code
 from functions.accounts.passwords import hash_password
 from functions.accounts.schemas import VehicleCreate
+from functions.booking.tables import booking as booking_table
 from functions.notify import repository as messages
 from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
@@ -32,6 +33,7 @@ from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
 from functions.stations.feed import station_keys
 from functions.stations.tables import evse, location
+from functions.waitlist import offering
 from shared import outbox
 from shared.db import new_id
 from shared.tx import Tx
@@ -72,6 +74,20 @@ def _booking(world: World, person: Person, *, start: str = "12:00") -> str:
 def _started_booking(world: World, person: Person) -> str:
     booking_id = _booking(world, person, start="08:00")
     assert person.post(f"/booking/bookings/{booking_id}/start").status_code == 200
+    return booking_id
+
+
+def _stopped_booking(world: World, person: Person) -> str:
+    booking_id = _started_booking(world, person)
+    assert person.post(f"/booking/bookings/{booking_id}/stop").status_code == 200
+    return booking_id
+
+
+def _relocated_booking(world: World, person: Person) -> str:
+    """A booking that came in the place of another."""
+    booking_id = _booking(world, person)
+    row = booking_table.update().where(booking_table.c.id == uuid.UUID(booking_id))
+    world.platform.transact(lambda tx: tx.execute(row.values(rebooked_from=new_id())))
     return booking_id
 
 
@@ -178,6 +194,9 @@ WISH: dict[str, Any] = {
 }
 
 
+AT = {"origin": {"latitude": 52.091, "longitude": 5.121}}
+
+
 def _charge_request(world: World, person: Person, *, drained: bool = True, auto_book: bool = True) -> str:
     world.location(name=f"Place {new_id()}")
     asked = person.post("/optimizer/charge-requests", WISH | {"auto_book": auto_book})
@@ -185,6 +204,22 @@ def _charge_request(world: World, person: Person, *, drained: bool = True, auto_
     if drained:
         world.drain()
     return str(asked.json()["id"])
+
+
+def _waitlist_entry(world: World, person: Person) -> str:
+    now = world.platform.clock.now()
+    window = {"start": (now + timedelta(hours=2)).isoformat(), "end": (now + timedelta(hours=6)).isoformat()}
+    joined = person.post("/waitlist", {"wish": WISH | AT, "window": window})
+    assert joined.status_code == 201, joined.text
+    return str(joined.json()["id"])
+
+
+def _waitlist_offered(world: World, person: Person) -> str:
+    """An entry for which a place is held."""
+    entry_id = _waitlist_entry(world, person)
+    world.location(name=f"Place {new_id()}")
+    offering.offer_places(world.platform)
+    return entry_id
 
 
 class StationKeyHolder(Person):
@@ -220,6 +255,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "booking": _booking,
     "booking_due": lambda world, person: _booking(world, person, start="08:00"),
     "booking_started": _started_booking,
+    "booking_stopped": _stopped_booking,
+    "booking_relocated": _relocated_booking,
     "hosted_session": _hosted_session,
     "session_ref": lambda _world, _person: "4711",
     "location": lambda world, person: _owned(world, person, status="APPROVED"),
@@ -239,6 +276,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "session": _session,
     "user": lambda world, _: str(world.user().id),
     "equipped_user": lambda world, person: _equipped_user(world, person),
+    "waitlist_entry": _waitlist_entry,
+    "waitlist_offered": _waitlist_offered,
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
 OBJECTS = {
@@ -252,6 +291,7 @@ OBJECTS = {
     "notification_id": "notification",
     "message_id": "dead_letter",
     "request_id": "charge_request",
+    "entry_id": "waitlist_entry",
     "session_id": "session",
     "user_id": "user",
 }
@@ -280,6 +320,10 @@ class Rule:
 
 def _later(scene: Scene, hours: int) -> str:
     return (scene.world.platform.clock.now() + timedelta(hours=hours)).isoformat()
+
+
+def _window(scene: Scene) -> dict[str, str]:
+    return {"start": _later(scene, 2), "end": _later(scene, 6)}
 
 
 def _an_hour_somewhere(scene: Scene, _person: Person) -> dict[str, Any]:
@@ -418,6 +462,7 @@ RULES: dict[str, Rule] = {
     "DELETE /accounts/me/sessions": Rule(SIGNED_IN, status=204),
     "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
     "GET /accounts/me/export": Rule(SIGNED_IN),
+    "GET /accounts/me/standing": Rule(SIGNED_IN),
     "POST /accounts/me/deletion": Rule(
         SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}, status=204
     ),
@@ -527,9 +572,21 @@ RULES: dict[str, Rule] = {
     "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
     "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
     "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "UNKNOWN"}),
+    "POST /booking/bookings/{booking_id}/decline-move": Rule(SIGNED_IN, ids={"booking_id": "booking_relocated"}, sees_all=NONE),
     "POST /booking/bookings/{booking_id}/start": Rule(SIGNED_IN, ids={"booking_id": "booking_due"}, body={"vacant": False}),
     "POST /booking/bookings/{booking_id}/stop": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, body={}),
     "GET /booking/bookings/{booking_id}/access": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}, sees_all=NONE),
+    "POST /booking/walk-ins": Rule(
+        SIGNED_IN,
+        body=lambda scene, _: {
+            "location_id": scene.world.location(name=f"Place {new_id()}"),
+            "connector": TYPE2,
+            "energy_kwh": 6,
+        },
+        status=201,
+    ),
+    "GET /booking/bookings/{booking_id}/sessions": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}),
+    "GET /booking/bookings/{booking_id}/cdrs": Rule(SIGNED_IN, ids={"booking_id": "booking_stopped"}),
     "POST /booking/hosted/{booking_id}/reading": Rule(OWNERS, ids={"booking_id": "hosted_session"}, body={"kwh": 0.2}),
     # optimizer
     "POST /optimizer/charge-requests": Rule(SIGNED_IN, body=WISH, status=202),
@@ -545,6 +602,13 @@ RULES: dict[str, Rule] = {
     "GET /optimizer/forecasts/{location_id}": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
+    # the waitlist
+    "POST /waitlist": Rule(SIGNED_IN, body=lambda scene, _: {"wish": WISH | AT, "window": _window(scene)}, status=201),
+    "GET /waitlist": Rule(SIGNED_IN),
+    "GET /waitlist/{entry_id}": Rule(SIGNED_IN, sees_all=NONE),
+    "POST /waitlist/{entry_id}/accept": Rule(SIGNED_IN, ids={"entry_id": "waitlist_offered"}, sees_all=NONE),
+    "POST /waitlist/{entry_id}/snooze": Rule(SIGNED_IN, sees_all=NONE),
+    "POST /waitlist/{entry_id}/leave": Rule(SIGNED_IN, sees_all=NONE),
     # notify
     "GET /notify/inbox": Rule(SIGNED_IN),
     "POST /notify/inbox/{notification_id}/read": Rule(SIGNED_IN, sees_all=NONE),

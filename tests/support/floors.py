@@ -17,6 +17,8 @@ FLOORS = (
     "functions.notify",
     "functions.operators",
     "functions.search",
+    "functions.waitlist",
+    "functions.relocation",
     "functions.forecast",
     "functions.optimizer",
     "functions.optimizer.models",

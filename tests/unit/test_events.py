@@ -10,7 +10,8 @@ import pytest
 
 from app.subscriptions import EVENTS, SUBSCRIPTIONS, TELL, dispatch
 from functions.accounts.account_emails import ACCOUNT_EMAILS
-from functions.notify.domain import RENDERERS, NotifiedEvent
+from functions.notify.domain import NotifiedEvent
+from functions.notify.promises import RENDERERS
 from shared.events import Event
 from shared.outbox import CHARGE_REQUESTS, NOTIFY, QUEUES
 from shared.platform import Platform

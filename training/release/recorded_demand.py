@@ -25,7 +25,8 @@ import typer
 from cities.demand import real_sessions
 from cities.folder import CityConnector, CityLocation, CitySession, write_city
 from functions.booking import sessions as booking
-from functions.booking.domain import BookingPosition, RecordedSession
+from functions.booking.charging import RecordedSession
+from functions.booking.domain import BookingPosition
 from functions.optimizer.core.city import FolderSession, load_city
 from functions.stations import service as stations
 from functions.stations.domain import Evse, Location

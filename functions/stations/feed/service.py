@@ -14,7 +14,7 @@ from functions.stations.enums import EvseStatus
 from functions.stations.feed import domain as rules
 from functions.stations.feed import repository
 from functions.stations.feed.domain import Change, Edit, EvseFeedState, FeedContact, Outcome, ReportInForce
-from functions.stations.feed.events import FeedBack, tell_owner
+from functions.stations.feed.events import FeedBack, tell_owner, tell_use
 from functions.stations.feed.schemas import StatusReports
 from functions.stations.feed.station_keys import authenticated
 from shared.errors import FieldError, Invalid, NotFound, TooManyRequests
@@ -142,7 +142,7 @@ def put_statuses(
     if not evse_ids:
         return contact, evses, []
     now = {evse.evse_id: evse for evse in repository.evses_of(tx, [location_id], lock=evse_ids).get(location_id, [])}
-    pending, outcomes = repository.Pending(tx), {}
+    pending, outcomes, changes = repository.Pending(tx), {}, list[tuple[uuid.UUID, str, str]]()
     in_order_of_id = sorted(range(len(evse_ids)), key=lambda index: (evse_ids[index], index))  # as EVSEs are locked
     for index in in_order_of_id:
         report, evse = reports.evses[index], now[evse_ids[index]]
@@ -156,8 +156,10 @@ def put_statuses(
         if verdict.outcome.applied:
             pending.report(verdict.evse)
             pending.publish_status(evse, verdict.evse)
+            changes.append((evse.evse_id, evse.status, verdict.evse.status))
         pending.edit(evse.evse_id, _history(tx, evse, verdict, report.status.value, report.last_updated))
     pending.write()
+    tell_use(tx, location_id, changes)
     return contact, list(now.values()), [(now[evse_id], outcomes[index]) for index, evse_id in enumerate(evse_ids)]
 
 
@@ -251,6 +253,7 @@ def _try(
     repository.edit_history(tx, evse.evse_id, _history(tx, evse, verdict, status, at))
     if verdict.evse.status != evse.status:
         repository.publish_status(tx, evse.evse_id, verdict.evse.status, was_removed=evse.status == REMOVED)
+        tell_use(tx, location_id, [(evse.evse_id, evse.status, verdict.evse.status)])
     return verdict.evse, verdict.outcome
 
 

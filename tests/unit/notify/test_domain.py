@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from functions.booking.domain import CancellationCause
 from functions.booking.events import BookingCanceled, BookingEvent, BookingReserved
 from functions.notify import rendering
-from functions.notify.domain import RENDERERS
 from functions.notify.phrases import period, when, zone_name
+from functions.notify.promises import RENDERERS
 from functions.operators.events import LocationDecided
 from functions.stations.feed.events import FeedEvent
 from functions.tariffs.quotes import Fees
+from functions.waitlist.events import WaitlistEvent
 from shared.events import Event
 from shared.settings import Settings
 
@@ -70,6 +71,8 @@ REQUEST = {
 }
 FEED = {"silent_after_s": 900, "evses": 2, "heard_at": "2026-03-28T11:45:00+00:00", "silent_since": PAYLOAD["at"]}
 
+WAITS = {"entry_id": PAYLOAD["booking_id"], "window_begin": PAYLOAD["start"], "window_end": PAYLOAD["end"]}
+
 
 def event_of(kind: type[E], **changes: Any) -> E:
     """An event with text of people in it that no page may take for markup."""
@@ -78,6 +81,8 @@ def event_of(kind: type[E], **changes: Any) -> E:
         payload = {name: PAYLOAD[name] for name in ("at", "user_id", "location")} | FEED
     elif issubclass(kind, LocationDecided):
         payload = {name: PAYLOAD[name] for name in ("at", "user_id", "location")} | {"reason": "The house number <b>4</b>"}
+    elif issubclass(kind, WaitlistEvent):
+        payload = REQUEST | WAITS
     elif kind.TYPE.startswith("charge_request"):
         payload = REQUEST
     return kind.of_payload(payload | changes)

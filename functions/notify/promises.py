@@ -1,0 +1,98 @@
+"""What is told of how a booking keeps its promise: at risk, safe again, at another place; of a session that ends soon; and of
+places that became free. No I/O, no clock."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from functions.booking.events import BookingAtRisk, BookingRelocated, BookingSafe, SessionEnding, SessionNearlyFull
+from functions.notify import domain
+from functions.notify.domain import actions_of, cancel_line, facts_of, short_zoned, told_of
+from functions.notify.phrases import clock, local, period, short, when, zone_name
+from functions.notify.records import NotificationContent
+from functions.waitlist.events import WaitlistOffered, WaitlistOver
+from shared.events import Event
+
+
+def _at_risk(event: BookingAtRisk) -> NotificationContent:
+    name = event.location.name
+    lines = (
+        f"The charger kept for you at {name} is out of order, and no other of its kind is free there for your time.",
+        "We look for another charger, at this place and close by, and tell you as soon as we have one. If we find none your "
+        "booking ends at no cost.",
+        "From now on cancelling or moving it costs you nothing.",
+    )
+    sms = f"Your charger is out of order: {short_zoned(event)}. We look for another and tell you; cancelling is free."
+    subject = f"Your charger is out of order: {name[:80]}"
+    return told_of(event, subject, lines, sms, urgent=True, actions=("see", "move", "cancel"))
+
+
+def _safe(event: BookingSafe) -> NotificationContent:
+    name = event.location.name
+    lines = (f"You have a charger at {name} again: your booking stands as it was.", cancel_line(event))
+    sms = f"You have a charger again: {short_zoned(event)}. Your booking stands."
+    return told_of(event, f"Your booking stands: {name[:80]}", lines, sms, urgent=True, actions=actions_of(event))
+
+
+def _relocated(event: BookingRelocated) -> NotificationContent:
+    previous, zone = event.previous, event.location.time_zone
+    assert previous is not None
+    where = f", {event.distance_km:.1f} km from there" if event.distance_km else ""
+    lines = [
+        f"Your charger at {previous.location_name} is out of order. We booked another for you at {event.location.name}{where}: "
+        f"{period(event.start, event.end, zone)}.",
+        "It costs you no more than the booking before, whatever its own price.",
+    ]
+    until = ""
+    if event.decline_until is not None:
+        lines.append(f"If it does not suit you decline it until {when(event.decline_until, zone)}: that costs nothing.")
+        until = f" Decline free until {clock(local(event.decline_until, zone))}."
+    sms = f"Your charger is out of order. New place: {short_zoned(event)}{where}, at no higher price.{until}"
+    subject = f"New place: {event.location.name[:80]}"
+    actions = ("see", "decline", "cancel")
+    return told_of(event, subject, tuple(lines), sms, calendar="REQUEST", urgent=True, actions=actions)
+
+
+def _ending(event: SessionEnding) -> NotificationContent:
+    name, until = event.location.name, clock(local(event.end, event.location.time_zone))
+    lines = (f"Your time at {name}, {event.evse_uid}, ends at {until}. Please move your car by then.",)
+    sms = f"Your time at {event.evse_uid}, {name[:40]}, ends at {until}. Please move your car by then."
+    return told_of(event, f"Nearly over: {name[:80]}", lines, sms, email=False, urgent=True)
+
+
+def _nearly_full(event: SessionNearlyFull) -> NotificationContent:
+    name = event.location.name
+    lines = (f"Your battery is at {event.soc_percent:.0f} % at {name}, {event.evse_uid}: from here on it charges slowly.",)
+    return NotificationContent(
+        f"Battery at {event.soc_percent:.0f} %", lines, facts_of(event), None, email=False, actions=("see",)
+    )
+
+
+def _waitlist_offered(event: WaitlistOffered) -> NotificationContent:
+    offer = event.offer
+    name, zone = offer.location.name, offer.location.time_zone
+    until = clock(local(event.expires_at, zone))
+    lines = (
+        f"A place you waited for is free: {name}, {period(offer.start, offer.end, zone)}.",
+        f"We hold it for you until {when(event.expires_at, zone)}. Accept it until then, or it goes to the next; you stay "
+        "on the waitlist.",
+    )
+    sms = f"Free for you until {until}: {name[:40]}, {short(offer.start, zone)} {zone_name(zone)}. Accept it in the app."
+    return NotificationContent(f"A place is free, held for you until {until}", lines, (), sms, email=False, urgent=True)
+
+
+def _waitlist_over(_event: WaitlistOver) -> NotificationContent:
+    lines = ("Nothing that suits you became free in the time that you waited for. You are off the waitlist.",)
+    return NotificationContent("No place became free", lines, (), None)
+
+
+OF_PROMISES: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
+    BookingAtRisk: _at_risk,
+    BookingSafe: _safe,
+    BookingRelocated: _relocated,
+    SessionEnding: _ending,
+    SessionNearlyFull: _nearly_full,
+    WaitlistOffered: _waitlist_offered,
+    WaitlistOver: _waitlist_over,
+}
+RENDERERS = {**domain.RENDERERS, **OF_PROMISES}
+"""By event: the function that says it in words, of all that people are told of in the app."""

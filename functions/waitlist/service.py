@@ -1,0 +1,170 @@
+"""Use cases of the waitlist: join, see, accept, snooze, leave; how offers and windows end. Locks: driver, entry, location."""
+
+import uuid
+from functools import partial
+
+import h3.api.basic_int as cells
+
+from functions.accounts import consents
+from functions.accounts import service as accounts
+from functions.booking import service as booking
+from functions.booking.cancellations import let_go
+from functions.booking.domain import Booking
+from functions.optimizer import service as optimizer
+from functions.waitlist import repository
+from functions.waitlist.domain import RESOLUTION, SNOOZE, Entry, EntryState, OfferState, WaitlistOffer
+from functions.waitlist.events import WaitlistOfferExpired, WaitlistOver
+from functions.waitlist.payloads import WaitlistJoin
+from shared.db import new_id
+from shared.errors import LimitReached, NotFound, Unauthenticated, WrongState
+from shared.platform import Platform
+from shared.tx import Tx
+
+BATCH = 200
+MOST_ENTRIES = 5
+"""Open entries a driver may have."""
+
+
+def join(*, tx: Tx, join_in: WaitlistJoin) -> Entry:
+    """Puts the caller on the waitlist for a wish in a window. Raises Invalid, NotFound (the vehicle), TermsChanged,
+    LimitReached."""
+    user_id = _me(tx)
+    consents.require_terms(tx=tx)
+    accounts.lock_driver(tx=tx, user_id=user_id)
+    open_entries = repository.open_of_user(tx, user_id)
+    if open_entries >= MOST_ENTRIES:
+        message = f"of the {MOST_ENTRIES} entries that you may have on the waitlist you have {open_entries}; leave one first"
+        raise LimitReached.one("wish", message, limit="waitlist_entries", value=MOST_ENTRIES, scope="platform", lifts_at=None)
+    needs = optimizer.complete_needs(tx=tx, request_in=join_in.request(tx.now))
+    entry = Entry(
+        id=new_id(),
+        user_id=user_id,
+        vehicle_id=join_in.wish.vehicle_id,
+        wish=needs,
+        cell=cells.latlng_to_cell(needs.latitude, needs.longitude, RESOLUTION),
+        window_begin=needs.earliest_departure,
+        window_end=join_in.window.end,
+        quiet_from=join_in.quiet_from,
+        quiet_until=join_in.quiet_until,
+        state=EntryState.WAITING,
+        passed_over=0,
+        snoozed_until=None,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    repository.add(tx, entry)
+    return entry
+
+
+def _me(tx: Tx) -> uuid.UUID:
+    if tx.actor.id is None:
+        raise Unauthenticated()
+    return tx.actor.id
+
+
+def get_owned(*, tx: Tx, entry_id: uuid.UUID, lock: bool = False) -> Entry:
+    """One of the caller's entries. Raises NotFound."""
+    entry = repository.get(tx, entry_id, lock=lock)
+    if entry is None or entry.user_id != tx.actor.id:
+        raise NotFound(f"There is no entry {entry_id} on the waitlist.")
+    return entry
+
+
+def list_entries(*, tx: Tx, before: uuid.UUID | None, limit: int) -> list[Entry]:
+    """The caller's entries, newest first."""
+    return repository.of_user(tx, _me(tx), before=before, limit=limit)
+
+
+def position(*, tx: Tx, entry: Entry) -> int | None:
+    """Where an entry stands among those who wait nearby for the same time, 1 the first; None where it does not wait."""
+    return repository.before(tx, entry) + 1 if entry.state is EntryState.WAITING else None
+
+
+def offer_of(*, tx: Tx, entry: Entry) -> WaitlistOffer | None:
+    """The offer that an entry has now; None where it has none, or its time is over."""
+    if entry.state is not EntryState.OFFERED:
+        return None
+    offer = repository.open_offer(tx, entry.id)
+    return None if offer is None or offer.expires_at <= tx.now else offer
+
+
+def _locked(tx: Tx, entry_id: uuid.UUID) -> Entry:
+    accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, entry_id=entry_id).user_id)
+    return get_owned(tx=tx, entry_id=entry_id, lock=True)
+
+
+def accept(*, tx: Tx, entry_id: uuid.UUID) -> tuple[Entry, Booking]:
+    """Takes the offer: its booking is RESERVED. Raises WrongState where there is none, or its time is over."""
+    entry = _locked(tx, entry_id)
+    offer = offer_of(tx=tx, entry=entry)
+    if offer is None or not repository.settle(tx, offer.id, OfferState.ACCEPTED):
+        raise WrongState("No place is held for you now; you stay on the waitlist.", state=entry.state.value)
+    reserved = booking.confirm_hold(tx=tx, booking_id=offer.booking_id)
+    repository.update(tx, entry.id, state=EntryState.BOOKED.value)
+    return get_owned(tx=tx, entry_id=entry_id), reserved
+
+
+def snooze(*, tx: Tx, entry_id: uuid.UUID) -> Entry:
+    """Nothing is offered for half an hour, and what is held goes to the next; the entry keeps its place. Raises WrongState."""
+    entry = _open(tx, entry_id)
+    _decline(tx, entry)
+    repository.update(tx, entry.id, state=EntryState.WAITING.value, snoozed_until=tx.now + SNOOZE)
+    return get_owned(tx=tx, entry_id=entry_id)
+
+
+def leave(*, tx: Tx, entry_id: uuid.UUID) -> Entry:
+    """Leaves the waitlist; what is held goes to the next. Raises WrongState."""
+    entry = _open(tx, entry_id)
+    _decline(tx, entry)
+    repository.update(tx, entry.id, state=EntryState.LEFT.value)
+    return get_owned(tx=tx, entry_id=entry_id)
+
+
+def _open(tx: Tx, entry_id: uuid.UUID) -> Entry:
+    entry = _locked(tx, entry_id)
+    if entry.state not in (EntryState.WAITING, EntryState.OFFERED):
+        raise WrongState(f"An entry that is {entry.state} does not wait any more.", state=entry.state.value)
+    return entry
+
+
+def _decline(tx: Tx, entry: Entry) -> None:
+    offer = repository.open_offer(tx, entry.id)
+    if offer is not None and repository.settle(tx, offer.id, OfferState.DECLINED):
+        let_go(tx=tx, booking_id=offer.booking_id)
+
+
+def handle(platform: Platform, *, consumer: str, message_id: str, event: WaitlistOfferExpired) -> None:
+    """Ends an offer whose time is over."""
+    platform.consume(partial(_expire, offer_id=event.offer_id), consumer=consumer, message_id=message_id)
+
+
+def end_waits(platform: Platform) -> int:
+    """Ends offers whose message did not come, and entries whose window has passed, one transaction each. Returns how many."""
+    now = platform.clock.now()
+    offers = platform.read(lambda tx: repository.expired_offers(tx, now=now, limit=BATCH))
+    done = sum(platform.transact(partial(_expire, offer_id=offer_id)) for offer_id in offers)
+    entries = platform.read(lambda tx: repository.over(tx, now=now, limit=BATCH))
+    return done + sum(platform.transact(partial(_end, entry_id=entry_id)) for entry_id in entries)
+
+
+def _expire(tx: Tx, *, offer_id: uuid.UUID) -> bool:
+    """The offer has lapsed: its place is free for the next, and the entry waits on, snoozed as who said nothing."""
+    offer = repository.get_offer(tx, offer_id)
+    if offer is None or offer.state is not OfferState.OFFERED or offer.expires_at > tx.now:
+        return False
+    entry = repository.get(tx, offer.entry_id, lock=True)
+    if not repository.settle(tx, offer.id, OfferState.EXPIRED):
+        return False
+    if entry is not None and entry.state is EntryState.OFFERED:
+        repository.update(tx, entry.id, state=EntryState.WAITING.value, snoozed_until=tx.now + SNOOZE)
+    let_go(tx=tx, booking_id=offer.booking_id)
+    return True
+
+
+def _end(tx: Tx, *, entry_id: uuid.UUID) -> bool:
+    entry = repository.get(tx, entry_id, lock=True)
+    if entry is None or entry.state is not EntryState.WAITING or entry.window_end > tx.now:
+        return False
+    repository.update(tx, entry.id, state=EntryState.OVER.value)
+    tx.publish(WaitlistOver(entry.user_id, entry.id, entry.window_begin, entry.window_end))
+    return True
