@@ -48,26 +48,32 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     called by; None for any."""
     from app.root import router as root
     from functions.accounts.pages import router as account_pages
+    from functions.accounts.preferences_routes import router as preferences
     from functions.accounts.routes import router as accounts
     from functions.accounts.second_factor_routes import router as second_factors
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
+    from functions.administration.routes import router as administration
     from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
     from functions.booking.station_routes import router as station_sessions
+    from functions.drivers.routes import router as drivers
     from functions.forecast.routes import router as forecast
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
     from functions.operators.feed_routes import router as operator_feed
     from functions.operators.photo_routes import router as photos
     from functions.operators.routes import router as operators
+    from functions.operators.staff_routes import router as staff
     from functions.operators.submission_routes import router as submissions
+    from functions.operators.summary_routes import feeds_router as feeds
+    from functions.operators.summary_routes import router as summaries
     from functions.optimizer.routes import router as optimizer
     from functions.payments.routes import router as payments
     from functions.privacy.routes import router as privacy
+    from functions.ratings.routes import router as ratings
     from functions.search.routes import router as search
     from functions.stations.feed.routes import router as feed
-    from functions.stations.routes import router as stations
 
     app = FastAPI(
         title="evcharging",
@@ -95,7 +101,12 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         photos,
         submissions,
         operator_feed,
-        stations,
+        ratings,
+        summaries,
+        feeds,
+        staff,
+        preferences,
+        drivers,
         accounts,
         second_factors,
         account_pages,
@@ -105,6 +116,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         payments,
         notify,
         dead_letters,
+        administration,
         root,
     ):
         app.include_router(router, prefix=PREFIX)

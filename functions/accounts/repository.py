@@ -18,6 +18,7 @@ from functions.accounts.tables import (
     second_factor,
     session,
     user,
+    user_preference,
     vehicle,
 )
 from shared.audit import audit_entry
@@ -81,6 +82,17 @@ def users(
     if after is not None:
         statement = statement.where(user.c.id > after)
     return [User(**row._asdict()) for row in tx.execute(statement)]
+
+
+def count_users(tx: Tx) -> dict[str, dict[str, int]]:
+    """Accounts by role and status."""
+    by_role: dict[str, dict[str, int]] = {}
+    columns = user.c
+    for role, status, count in tx.execute(
+        sa.select(columns.role, columns.status, sa.func.count()).group_by(columns.role, columns.status)
+    ):
+        by_role.setdefault(role, {})[status] = count
+    return by_role
 
 
 def lock_administrators(tx: Tx) -> set[uuid.UUID]:
@@ -298,7 +310,7 @@ def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
     session_ids = sa.select(session.c.id).where(session.c.user_id == user_id)
     tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
     held = (session, old_session, account_token, phone_verification, consent, identity, vehicle, recovery_code, second_factor)
-    for table in (*held, idempotency_key):
+    for table in (*held, user_preference, idempotency_key):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
     tx.execute(sa.delete(user).where(user.c.id == user_id))
 

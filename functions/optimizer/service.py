@@ -14,7 +14,7 @@ from functions.booking import cancellations
 from functions.booking import service as booking
 from functions.booking.domain import OFFER_HOLD, Booking, CancellationCause, ReservationRequest, ReservationStatus
 from functions.booking.events import BookingSnapshot, HoldExpired
-from functions.optimizer import outcomes, repository, serving
+from functions.optimizer import figures, outcomes, repository, serving
 from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import decision_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Offer, check_transition
@@ -283,7 +283,8 @@ def _store(
     ranking = decision.ranking
     outcome = {"explanation": record["offers"][0]["why"][:500] if record["offers"] else None} | values
     decided = {"decision": record, "policy": ranking.policy, "fallback": ranking.fallback, "decided_at": tx.now}
-    repository.update(tx, request.id, **outcome, **decided, status=status.value)
+    minutes = figures.minutes_of(decision, record["tried"] - 1) if record["offers"] else {}
+    repository.update(tx, request.id, **outcome, **decided, **minutes, status=status.value)
     whole = decision_record(
         decision,
         chosen=record["tried"] - 1 if record["offers"] else None,
@@ -332,6 +333,8 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
             stations.lock_location(tx=tx, location_id=location_id)
         cancellations.cancel_booking(tx=tx, booking_id=booking_id)
         booking_id = _reserve(tx, request, offers[offer], hold_until=None).id
+        minutes = figures.of_other_offer(request.saved_minutes, offers[0], offers[offer])
+        repository.update(tx, request_id, **minutes)
     status = ChargeRequestStatus.RESERVED
     repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
     return get_owned(tx=tx, request_id=request_id)
@@ -351,6 +354,11 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID, cause: CancellationC
         status = outcomes.OF_RESERVATION.get(booked.status, status)
     repository.update(tx, request_id, status=status.value, offer_expires_at=None)
     return replace(get_owned(tx=tx, request_id=request_id), offer_expires_at=None)
+
+
+def count_waiting(*, tx: Tx) -> int:
+    """How many charge requests are not decided."""
+    return repository.count_in(tx, [ChargeRequestStatus.QUEUED.value])
 
 
 def describe_model(*, platform: Platform) -> Model:

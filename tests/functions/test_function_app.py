@@ -37,6 +37,7 @@ HTTP = {
     "optimizer": "optimizer/{*path}",
     "payments": "payments/{*path}",
     "stations": "stations/{*path}",
+    "administration": "{domain:regex(^administration$)}/{*path}",
     "root": r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}",
 }
 TIMERS = {
