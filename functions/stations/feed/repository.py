@@ -307,12 +307,6 @@ def feeds_of(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FeedC
     return contacts
 
 
-def count_silent(tx: Tx) -> int:
-    """How many locations' feeds fell silent."""
-    count = sa.select(sa.func.count()).select_from(location_feed).where(location_feed.c.silent_since.is_not(None))
-    return int(tx.execute(count).scalar_one())
-
-
 def prune_changes(tx: Tx, *, before: datetime, limit: int) -> int:
     """Deletes about `limit` changes older than `before`, the oldest first. Returns how many; 0 when none is left."""
     table = evse_status_change.c
