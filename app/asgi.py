@@ -31,6 +31,7 @@ from shared.platform import Platform
 from shared.web.call import PREFIX
 from shared.web.cors import Cors
 from shared.web.edge import REFUSAL, Edge
+from shared.web.not_modified import NotModified
 from shared.web.pages import script_source
 from shared.web.problems import problem_response
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 DESCRIPTION = (
     "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
     "Every failure is an RFC 9457 problem with a `code`; lists answer `{items, next_cursor}`; times carry an offset. "
+    "What is read has an ETag: with If-None-Match what you have already is a 304 without a body. "
     "Every answer has its `X-Invocation-Id`, which the log has too."
 )
 
@@ -59,6 +61,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.booking.station_routes import router as station_sessions
     from functions.drivers.routes import router as drivers
     from functions.forecast.routes import router as forecast
+    from functions.notify.calendar_routes import router as calendar_files
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
     from functions.operators.feed_routes import router as operator_feed
@@ -107,6 +110,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         staff,
         preferences,
         drivers,
+        calendar_files,
         accounts,
         second_factors,
         account_pages,
@@ -124,6 +128,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_middleware(NotModified)  # inside the edge, which completes its answers too
     app.add_middleware(Edge, hosts=hosts)
     app.add_middleware(Cors)  # outside, so that a page of another origin may read what the edge itself refuses
     app.openapi = lambda: make_document(app)  # type: ignore[method-assign]

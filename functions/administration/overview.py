@@ -6,7 +6,7 @@ from datetime import datetime
 from functions.accounts import service as accounts
 from functions.booking import figures as bookings
 from functions.booking.figures import BookingCounts
-from functions.optimizer import service as charge_requests
+from functions.optimizer import figures as decisions
 from functions.ratings import service as ratings
 from functions.stations import service as stations
 from functions.stations.domain import StationCounts
@@ -44,7 +44,7 @@ def overview(*, tx: Tx) -> Overview:
         stations=stations.count_stations(tx=tx),
         silent_feeds=feed.count_silent(tx=tx),
         bookings=bookings.counts(tx=tx, out_of_use=list(feed.out_of_use(tx=tx))),
-        requests_waiting=charge_requests.count_waiting(tx=tx),
+        requests_waiting=decisions.count_waiting(tx=tx),
         ratings_reported=ratings.count_reported(tx=tx),
         messages_waiting={queue: count for queue, (count, _) in due.items()},
         dead_letters=outbox.dead(tx.conn),

@@ -27,13 +27,14 @@ def put_staff(*, tx: Tx, location_id: uuid.UUID, wanted: Mapping[str, StaffRight
     owner = accounts.find_contact(tx=tx, user_id=location.owner_id)
     if owner is not None and owner.email.lower() in wanted:
         raise Invalid.one("staff", "the owner has every right already")
-    before = {item.email: item.rights.name for item in staff.of_location(tx=tx, location_id=location.id)}
+    before = [item.rights.name for item in staff.of_location(tx=tx, location_id=location.id)]
     for invited in staff.replace_staff(tx=tx, location_id=location.id, wanted=wanted):
         user_id = accounts.find_verified(tx=tx, email=invited.email)
         if user_id is not None:
             tx.publish(StaffInvited.invite(location, user_id, now=tx.now))
-    after = {email: right.name for email, right in sorted(wanted.items())}
-    tx.audit("location.staff", object_type="location", object_id=location.id, before=before, after=after)
+    after = [right.name for _, right in sorted(wanted.items())]  # no addresses: the log outlives accounts
+    rights = {"before": {"rights": before}, "after": {"rights": after}}
+    tx.audit("location.staff", object_type="location", object_id=location.id, **rights)
     return staff.of_location(tx=tx, location_id=location.id)
 
 

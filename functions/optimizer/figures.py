@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from functions.optimizer import repository
-from functions.optimizer.domain import Offer
+from functions.optimizer.domain import ChargeRequestStatus, Offer
 from functions.optimizer.serving import Decision
 from shared.tx import Tx
 
@@ -50,3 +50,8 @@ def between(*, tx: Tx, since: datetime, until: datetime, user_id: uuid.UUID | No
         saved_minutes=round(saved / decided, 1) if decided else None,
         saved_hours=round(saved / 60, 1),
     )
+
+
+def count_waiting(*, tx: Tx) -> int:
+    """How many charge requests are not decided."""
+    return repository.count_in(tx, [ChargeRequestStatus.QUEUED.value])

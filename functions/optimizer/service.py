@@ -68,6 +68,10 @@ def policy_registry(platform: Platform) -> ModelRegistry:
     return _registries.setdefault(platform, ModelRegistry(platform.blobs, platform.clock))
 
 
+NOBODY = uuid.UUID(int=0)
+"""Who is not signed in: nobody has booked as this one, so that no limit of theirs is met."""
+
+
 def _me(tx: Tx) -> uuid.UUID:
     if tx.actor.id is None:
         raise Unauthenticated()
@@ -123,13 +127,15 @@ def get_decision(*, tx: Tx, request_id: uuid.UUID) -> WholeDecision:
 
 
 def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int) -> Recommendations:
-    """The ranked list for a driver's needs; nothing is held or stored."""
+    """The ranked list for a driver's needs, somebody's who is not signed in too; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
-        needs, driver = _needs(tx, request_in), RequestingDriver(_me(tx), request_in.vehicle_id)
+        needs, driver = _needs(tx, request_in), RequestingDriver(tx.actor.id or NOBODY, request_in.vehicle_id)
         decision = serving.decide(platform=platform, tx=tx, registry=policy_registry(platform), needs=needs, driver=driver)
+        offers = [decision.offer(rank) for rank in range(min(limit, len(decision)))]
+        places = stations.summaries(tx=tx, location_ids=[offer.location_id for offer in offers])
         return Recommendations(
-            items=[Option.model_validate(decision.offer(rank)) for rank in range(min(limit, len(decision)))],
+            items=[Option.at(offer, places) for offer in offers],
             policy=decision.ranking.policy,
             fallback=decision.ranking.fallback,
             reason=decision.reason,
@@ -354,11 +360,6 @@ def cancel_charge_request(*, tx: Tx, request_id: uuid.UUID, cause: CancellationC
         status = outcomes.OF_RESERVATION.get(booked.status, status)
     repository.update(tx, request_id, status=status.value, offer_expires_at=None)
     return replace(get_owned(tx=tx, request_id=request_id), offer_expires_at=None)
-
-
-def count_waiting(*, tx: Tx) -> int:
-    """How many charge requests are not decided."""
-    return repository.count_in(tx, [ChargeRequestStatus.QUEUED.value])
 
 
 def describe_model(*, platform: Platform) -> Model:

@@ -137,6 +137,7 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         POST /booking/reported-ratings/{rating_id}, GET /accounts/users/{user_id}/bookings, GET /administration/overview,
         GET /administration/evaluation, POST /booking/hosted/{booking_id}/cancel,
         POST /stations/locations/{location_id}/tariffs/preview,
+        GET /booking/bookings/{booking_id}/calendar.ics,
         GET /booking/bookings/{booking_id}/cancellation, POST /booking/bookings/{booking_id}/reschedule/preview,
         GET /stations/places, GET /stations/map, GET /accounts/me/preferences, PATCH /accounts/me/preferences,
         GET /accounts/me/stats,

@@ -595,6 +595,7 @@ RULES: dict[str, Rule] = {
         ADMINS, ids={"rating_id": "reported_rating"}, body={"remove_words": True}
     ),
     "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
+    "GET /booking/bookings/{booking_id}/calendar.ics": Rule(SIGNED_IN),
     "GET /booking/bookings/{booking_id}/cancellation": Rule(SIGNED_IN),
     "POST /booking/bookings/{booking_id}/reschedule/preview": Rule(
         SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}
@@ -625,7 +626,7 @@ RULES: dict[str, Rule] = {
     "GET /optimizer/charge-requests/{request_id}/decision": Rule(SIGNED_IN),
     "POST /optimizer/charge-requests/{request_id}/accept": Rule(SIGNED_IN, ids={"request_id": "offer"}, body={"offer": 0}),
     "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
-    "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
+    "POST /optimizer/recommendations": Rule(ANYBODY, body=WISH),
     "GET /optimizer/model": Rule(ANYBODY),
     "GET /optimizer/model/usage": Rule(ADMINS),
     "GET /optimizer/forecasts/reliability": Rule(ADMINS),
