@@ -64,8 +64,8 @@ SWEEPS: dict[str, Sweep] = {
     "export_decisions": Sweep(Cadence.NIGHTLY, "functions.optimizer.retention:export_decisions"),
     "prune_messages": Sweep(Cadence.NIGHTLY, "functions.notify.retention:prune_messages"),
     "prune_claims": Sweep(Cadence.NIGHTLY, "functions.booking.retention:prune_claims"),
-    "roll_up_days": Sweep(Cadence.NIGHTLY, "functions.operators.summaries:roll_up_days"),
     "sweep_photos": Sweep(Cadence.NIGHTLY, "functions.operators.photos:sweep_photos"),
+    "roll_up_days": Sweep(Cadence.NIGHTLY, "functions.operators.summaries:roll_up_days"),
 }
 """In the order in which those of one cadence run: a place that becomes free is free for the next."""
 

@@ -243,8 +243,9 @@ def waiting(conn: Connection, *, now: datetime) -> dict[str, tuple[int, datetime
 def dead(conn: Connection) -> dict[str, int]:
     """How many dead letters there are, by queue."""
     columns = outbox_message.c
-    statement = sa.select(columns.queue, sa.func.count()).where(columns.state == DEAD).group_by(columns.queue)
-    found = {row[0]: row[1] for row in conn.execute(statement)}
+    count = sa.func.count().label("number")
+    statement = sa.select(columns.queue, count).where(columns.state == DEAD).group_by(columns.queue)
+    found = {row.queue: row.number for row in conn.execute(statement)}
     return {queue: found.get(queue, 0) for queue in QUEUES} | found
 
 

@@ -70,15 +70,25 @@ def change_email(tx: Tx, user_id: uuid.UUID, email: str) -> bool:
 
 
 def users(
-    tx: Tx, *, role: str | None, status: str | None, email: str | None, after: uuid.UUID | None, limit: int
+    tx: Tx,
+    *,
+    role: str | None,
+    status: str | None,
+    email: str | None,
+    words: str | None = None,
+    after: uuid.UUID | None,
+    limit: int,
 ) -> list[User]:
-    """Accounts in order of creation, after the cursor; `email` is how the address begins."""
+    """Accounts in order of creation, after the cursor; `email` is how the address begins, `words` stand in name or address."""
     statement = sa.select(user).order_by(user.c.id).limit(limit)
     for column, wanted in ((user.c.role, role), (user.c.status, status)):
         if wanted is not None:
             statement = statement.where(column == wanted)
     if email is not None:
         statement = statement.where(user.c.email.startswith(email, autoescape=True))
+    if words is not None:
+        names = (user.c.name.icontains(words, autoescape=True), user.c.email.icontains(words, autoescape=True))
+        statement = statement.where(sa.or_(*names))
     if after is not None:
         statement = statement.where(user.c.id > after)
     return [User(**row._asdict()) for row in tx.execute(statement)]

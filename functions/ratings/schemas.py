@@ -28,7 +28,7 @@ class Rating(RatingPut):
     """What a driver said of their session, to themselves."""
 
     booking_id: uuid.UUID
-    words: str | None  # type: ignore[assignment]
+    words: str | None
     words_removed: bool = Field(description="An administrator took the words away")
     rated_at: datetime
     updated_at: datetime

@@ -108,3 +108,11 @@ def test_an_administrator_sees_somebodys_bookings_as_they_do(world: World) -> No
     assert admin.get(f"/accounts/users/{driver.id}/bookings", status="RESERVED").json()["items"] == []
     assert admin.get(f"/accounts/users/{world.owner_id}/bookings").status_code == 404
     assert driver.get(f"/accounts/users/{driver.id}/bookings").status_code == 403
+
+
+def test_people_are_found_by_what_stands_in_their_name_or_address(world: World) -> None:
+    driver, admin = world.user(), world.user("admin")
+    assert [item["id"] for item in admin.get("/accounts/users", q="Person DRIVER").json()["items"]] == [str(driver.id)]
+    assert [item["id"] for item in admin.get("/accounts/users", q=str(admin.id)).json()["items"]] == [str(admin.id)]
+    assert admin.get("/accounts/users", q="%").status_code == 422
+    assert admin.get("/accounts/users", q="%%").json()["items"] == [], "a wildcard is a character"
