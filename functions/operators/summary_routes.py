@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -14,6 +13,7 @@ from functions.operators.summary_schemas import Calendars, FeedHealth, Feeds, Su
 from shared.errors import NotFound
 from shared.web.call import Owner
 from shared.web.failures import errors
+from shared.web.fields import Day
 
 router = APIRouter(prefix="/booking", tags=["booking"])
 feeds_router = APIRouter(prefix="/stations", tags=["stations"])
@@ -24,8 +24,8 @@ LocationIds = Annotated[Sequence[uuid.UUID], Query(max_length=20, description="O
 @router.get("/hosted/summary", response_model=SummaryOut, responses=errors(NotFound))
 def get_summary(
     call: Owner,
-    from_: Annotated[date, Query(alias="from", description="The first day, in each location's own time")],
-    to: Annotated[date, Query(description="The day after the last")],
+    from_: Annotated[Day, Query(alias="from", description="The first day, in each location's own time")],
+    to: Annotated[Day, Query(description="The day after the last")],
     location_id: LocationIds = (),
     by: SummaryBy = SummaryBy.DAY,
 ) -> SummaryOut:

@@ -94,7 +94,7 @@ def test_months_are_those_of_the_zone_that_is_named(world: World, clock: ManualC
     assert [item["sessions"] for item in there] == [0, 1]
 
 
-@pytest.mark.parametrize("to", ["2026-03-01", "2031-05-02"])
+@pytest.mark.parametrize("to", ["2026-03-01", "2031-05-02", "1999-12-31", "9999-12-31", "0001-01-01"])
 def test_a_period_that_cannot_be_names_its_end(world: World, to: str) -> None:
     answer = world.user().get("/accounts/me/stats", **{"from": "2026-03-01", "to": to})
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "to")
