@@ -8,6 +8,7 @@ from functions.operators.events import StaffInvited
 from functions.stations import service as stations
 from functions.stations import staff
 from functions.stations.domain import Location, Staff, StaffRight
+from functions.stations.enums import LocationStatus
 from shared.errors import Invalid, NotFound
 from shared.tx import Tx
 
@@ -41,8 +42,9 @@ def put_staff(*, tx: Tx, location_id: uuid.UUID, wanted: Mapping[str, StaffRight
 def list_places(*, tx: Tx) -> list[tuple[Staff, Location]]:
     """Where the caller was invited to help, and helps."""
     me = accounts.get_me(tx=tx)
-    invited = staff.of_email(tx=tx, email=me.email.lower()) if me.email_verified else []
-    return [(item, stations.get_location(tx=tx, location_id=item.location_id)) for item in invited]
+    invited = staff.of_person(tx=tx, user_id=me.id, email=me.email.lower() if me.email_verified else None)
+    places = [(item, stations.get_location(tx=tx, location_id=item.location_id)) for item in invited]
+    return [(item, location) for item, location in places if location.status != LocationStatus.REMOVED]
 
 
 def accept(*, tx: Tx, location_id: uuid.UUID) -> tuple[Staff, Location]:

@@ -59,7 +59,7 @@ def export(*, tx: Tx) -> bytes:
         "ratings": ratings.export(tx=tx, booking_ids=[booking["id"] for booking in booked]),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
         "notifications": messages.export(tx=tx, user_id=me.id),
-        "staff": locations_helped.export(tx=tx, email=me.email),
+        "staff": locations_helped.export(tx=tx, user_id=me.id, email=me.email),
         "sessions": account["sessions"],
         "audit": account["audit"],
     }

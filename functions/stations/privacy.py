@@ -7,9 +7,9 @@ from functions.stations.domain import Staff
 from shared.tx import Tx
 
 
-def export(*, tx: Tx, email: str) -> list[Staff]:
-    """Where they were asked to help."""
-    return repository_staff.of_email(tx, email.lower())
+def export(*, tx: Tx, user_id: uuid.UUID, email: str) -> list[Staff]:
+    """Where they were asked to help, and help."""
+    return repository_staff.of_person(tx, user_id, email.lower())
 
 
 def erase(*, tx: Tx, user_id: uuid.UUID, email: str) -> None:

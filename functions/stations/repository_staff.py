@@ -31,9 +31,10 @@ def of_location(tx: Tx, location_id: uuid.UUID) -> list[Staff]:
     ]
 
 
-def of_email(tx: Tx, email: str) -> list[Staff]:
-    """Where an address was invited, in order of location."""
-    return [_staff(row) for row in tx.execute(sa.select(location_staff).where(_C.email == email).order_by(_C.location_id))]
+def of_person(tx: Tx, user_id: uuid.UUID, email: str | None) -> list[Staff]:
+    """Where somebody helps, or was invited by the address they have now, in order of location."""
+    theirs = sa.or_(_C.user_id == user_id, sa.and_(_C.user_id.is_(None), _C.email == email))
+    return [_staff(row) for row in tx.execute(sa.select(location_staff).where(theirs).order_by(_C.location_id))]
 
 
 def insert(tx: Tx, staff: Sequence[Staff]) -> None:

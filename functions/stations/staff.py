@@ -14,9 +14,9 @@ def of_location(*, tx: Tx, location_id: uuid.UUID) -> list[Staff]:
     return repository_staff.of_location(tx, location_id)
 
 
-def of_email(*, tx: Tx, email: str) -> list[Staff]:
-    """Where an address was invited."""
-    return repository_staff.of_email(tx, email)
+def of_person(*, tx: Tx, user_id: uuid.UUID, email: str | None) -> list[Staff]:
+    """Where somebody helps, or was invited by their proven address (None: they have none)."""
+    return repository_staff.of_person(tx, user_id, email)
 
 
 def replace_staff(*, tx: Tx, location_id: uuid.UUID, wanted: Mapping[str, StaffRight]) -> list[Staff]:

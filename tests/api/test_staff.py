@@ -2,6 +2,8 @@
 
 import pytest
 
+from functions.accounts import repository as account_rows
+from functions.stations.feed.silence import mark_stale_feeds
 from shared.clock import ManualClock
 from tests.api.test_overstay import at
 from tests.support.world import Person, World
@@ -90,6 +92,22 @@ def test_who_leaves_or_is_somebody_else_has_nothing_there(world: World, owner: P
     assert owner.get(f"/stations/locations/{place}/staff").json()["items"] == []
 
 
+def test_who_helps_goes_on_under_another_address_and_may_leave(world: World, owner: Person) -> None:
+    place = world.location()
+    person = helper(world, owner, place, "OPERATE")
+    world.platform.transact(lambda tx: account_rows.update_user(tx, person.id, email="elsewhere@example.org"))
+    assert [item["location_id"] for item in person.get("/stations/staff-places").json()["items"]] == [place]
+    assert person.delete(f"/stations/staff-places/{place}").status_code == 204
+    assert person.get(f"/booking/locations/{place}/calendar").status_code == 404
+
+
+def test_of_a_place_that_is_gone_nobody_is_told(world: World, owner: Person) -> None:
+    place = world.location()
+    person = helper(world, owner, place, "READ")
+    assert owner.delete(f"/stations/locations/{place}", if_match="*").status_code == 204
+    assert person.get("/stations/staff-places").json()["items"] == []
+
+
 @pytest.mark.parametrize(
     ("staff", "field"),
     [
@@ -120,8 +138,6 @@ def test_feeds_of_all_places_in_one_call_the_silent_first(world: World, clock: M
     )
     assert reported.status_code == 200, reported.text
     at(clock, "10:00")
-    from functions.stations.feed.silence import mark_stale_feeds
-
     mark_stale_feeds(world.platform)
     items = owner.get("/stations/feeds").json()["items"]
     assert [item["location_id"] for item in items] == [second, first]
