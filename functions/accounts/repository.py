@@ -94,6 +94,12 @@ def users(
     return [User(**row._asdict()) for row in tx.execute(statement)]
 
 
+def names_of(tx: Tx, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What people call themselves, by account."""
+    statement = sa.select(user.c.id, user.c.name).where(user.c.id.in_(sorted(set(user_ids))))
+    return {row.id: row.name for row in tx.execute(statement)}
+
+
 def count_users(tx: Tx) -> dict[str, dict[str, int]]:
     """Accounts by role and status."""
     by_role: dict[str, dict[str, int]] = {}

@@ -5,6 +5,7 @@ privacy.py.
 """
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from functions.accounts import consents, repository, repository_consents
@@ -192,3 +193,8 @@ def find_verified(*, tx: Tx, email: str) -> uuid.UUID | None:
     """The account whose proven address this is; None where there is none."""
     user = repository.user_by_email(tx, email)
     return user.id if user is not None and user.email_verified else None
+
+
+def names_of(*, tx: Tx, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What people call themselves, by account; those that are deleted are absent. For administrators."""
+    return repository.names_of(tx, user_ids)

@@ -54,8 +54,13 @@ def list_audit_entries(
     if begin is not None and end is not None and end <= begin:
         raise Invalid.one("to", "must be after from")
     filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, begin, end)
-    entries = call.read(lambda tx: audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1))
-    return page(entries, limit, AuditEntry.model_validate)
+
+    def read(tx: Tx) -> Page[AuditEntry]:
+        entries = audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1)
+        names = accounts.names_of(tx=tx, user_ids=[entry.actor_id for entry in entries if entry.actor_id is not None])
+        return page(entries, limit, lambda entry: AuditEntry.of(entry, names))
+
+    return call.read(read)
 
 
 @audit_router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))

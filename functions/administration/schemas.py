@@ -1,6 +1,7 @@
 """Answers to administrators."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -29,6 +30,7 @@ class AuditEntry(Output):
     id: uuid.UUID
     at: datetime
     actor_id: uuid.UUID | None = Field(description="The account; null for the platform itself and operators' commands")
+    actor_name: str | None = Field(None, description="What they call themselves now; null where the account is gone")
     actor_role: str = Field(examples=["owner"])
     action: str = Field(examples=["evse.remove"])
     object_type: str = Field(examples=["location"])
@@ -36,6 +38,12 @@ class AuditEntry(Output):
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     address: str | None
+
+    @classmethod
+    def of(cls, entry: Any, names: Mapping[uuid.UUID, str]) -> "AuditEntry":
+        """The answer for a row of the log; `names` by account."""
+        name = None if entry.actor_id is None else names.get(entry.actor_id)
+        return cls.model_validate(entry).model_copy(update={"actor_name": name})
 
 
 class StationCountsOut(Output):

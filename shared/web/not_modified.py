@@ -59,10 +59,10 @@ class NotModified:
             if if_none_match is not None and has_already(if_none_match, tag):
                 del headers_now["content-length"]
                 del headers_now["content-type"]
-                await send(start | {"status": 304, "headers": headers_now.raw})
+                await send({**start, "status": 304, "headers": headers_now.raw})
                 await send({"type": "http.response.body", "body": b""})
                 return
-            await send(start | {"headers": headers_now.raw})
+            await send({**start, "headers": headers_now.raw})
             await send({"type": "http.response.body", "body": body})
 
         await self._app(scope, receive, watch)

@@ -116,3 +116,14 @@ def test_people_are_found_by_what_stands_in_their_name_or_address(world: World) 
     assert [item["id"] for item in admin.get("/accounts/users", q=str(admin.id)).json()["items"]] == [str(admin.id)]
     assert admin.get("/accounts/users", q="%").status_code == 422
     assert admin.get("/accounts/users", q="%%").json()["items"] == [], "a wildcard is a character"
+
+
+def test_the_audit_log_names_who_did_it_for_as_long_as_there_is_somebody_of_that_name(world: World) -> None:
+    owner, admin = world.user("owner"), world.user("admin")
+    world.owner_id = owner.id
+    place = world.location()
+    etag = owner.get(f"/stations/locations/{place}").headers["ETag"]
+    owner.put(f"/stations/locations/{place}/booking-terms", {}, if_match=etag)
+    owner.put(f"/stations/locations/{place}/booking-terms", {"cancel_until_minutes": 30}, if_match="*")
+    entry = admin.get("/accounts/audit", object_id=place, action="location.booking_terms").json()["items"][0]
+    assert (entry["actor_id"], entry["actor_name"]) == (str(owner.id), "Person owner")
