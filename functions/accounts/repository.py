@@ -103,11 +103,9 @@ def names_of(tx: Tx, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
 def count_users(tx: Tx) -> dict[str, dict[str, int]]:
     """Accounts by role and status."""
     by_role: dict[str, dict[str, int]] = {}
-    columns = user.c
-    for role, status, count in tx.execute(
-        sa.select(columns.role, columns.status, sa.func.count()).group_by(columns.role, columns.status)
-    ):
-        by_role.setdefault(role, {})[status] = count
+    statement = sa.select(user.c.role, user.c.status, sa.func.count().label("number")).group_by(user.c.role, user.c.status)
+    for row in tx.execute(statement):
+        by_role.setdefault(row.role, {})[row.status] = row.number
     return by_role
 
 
