@@ -154,17 +154,18 @@ def _bookings(tx: Tx, location: Location, begin: datetime, end: datetime) -> lis
 def roll_up_days(platform: Platform) -> int:
     """Counts the days of every location that are over and not counted, and the last few anew: one transaction a location.
     Returns how many days."""
-    done, before = 0, None
-    while locations := platform.read(
-        lambda tx, before=before: stations.list_managed(
-            tx=tx, status=None, owner_id=None, before=before, limit=LOCATIONS_A_PAGE
-        )
-    ):
+    done = 0
+    before: uuid.UUID | None = None
+    while locations := platform.read(partial(_page_of_locations, before=before)):
         for location in locations:
             done += platform.transact(partial(_roll_up, location=location))
         before = locations[-1].id
     log.info("%s days of locations are counted", done)
     return done
+
+
+def _page_of_locations(tx: Tx, *, before: uuid.UUID | None) -> list[Location]:
+    return stations.list_managed(tx=tx, status=None, owner_id=None, before=before, limit=LOCATIONS_A_PAGE)
 
 
 def _roll_up(tx: Tx, *, location: Location) -> int:
