@@ -31,6 +31,7 @@ from shared.platform import Platform
 from shared.web.call import PREFIX
 from shared.web.cors import Cors
 from shared.web.edge import REFUSAL, Edge
+from shared.web.not_modified import NotModified
 from shared.web.pages import script_source
 from shared.web.problems import problem_response
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 DESCRIPTION = (
     "Charging slots a driver can count on. Sign in with `accounts/login`, press *Authorize*, paste the access_token. "
     "Every failure is an RFC 9457 problem with a `code`; lists answer `{items, next_cursor}`; times carry an offset. "
+    "What is read has an ETag: with If-None-Match what you have already is a 304 without a body. "
     "Every answer has its `X-Invocation-Id`, which the log has too."
 )
 
@@ -48,28 +50,35 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     called by; None for any."""
     from app.root import router as root
     from functions.accounts.pages import router as account_pages
+    from functions.accounts.preferences_routes import router as preferences
     from functions.accounts.routes import router as accounts
     from functions.accounts.second_factor_routes import router as second_factors
     from functions.administration.routes import audit_router as audit
     from functions.administration.routes import dead_letter_router as dead_letters
+    from functions.administration.routes import router as administration
     from functions.booking.page import router as booking_page
     from functions.booking.routes import router as booking
     from functions.booking.session_routes import router as booking_sessions
     from functions.booking.standing_routes import router as standing
     from functions.booking.station_routes import router as station_sessions
+    from functions.drivers.routes import router as drivers
     from functions.forecast.routes import router as forecast
+    from functions.notify.calendar_routes import router as calendar_files
     from functions.notify.routes import router as notify
     from functions.operators.calendar_routes import router as calendar
     from functions.operators.feed_routes import router as operator_feed
     from functions.operators.photo_routes import router as photos
     from functions.operators.routes import router as operators
+    from functions.operators.staff_routes import router as staff
     from functions.operators.submission_routes import router as submissions
+    from functions.operators.summary_routes import feeds_router as feeds
+    from functions.operators.summary_routes import router as summaries
     from functions.optimizer.routes import router as optimizer
     from functions.payments.routes import router as payments
     from functions.privacy.routes import router as privacy
+    from functions.ratings.routes import router as ratings
     from functions.search.routes import router as search
     from functions.stations.feed.routes import router as feed
-    from functions.stations.routes import router as stations
     from functions.waitlist.routes import router as waitlist
 
     app = FastAPI(
@@ -99,8 +108,14 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         photos,
         submissions,
         operator_feed,
-        stations,
         waitlist,
+        ratings,
+        summaries,
+        feeds,
+        staff,
+        preferences,
+        drivers,
+        calendar_files,
         accounts,
         second_factors,
         standing,
@@ -111,6 +126,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         payments,
         notify,
         dead_letters,
+        administration,
         root,
     ):
         app.include_router(router, prefix=PREFIX)
@@ -118,6 +134,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_middleware(NotModified)  # inside the edge, which completes its answers too
     app.add_middleware(Edge, hosts=hosts)
     app.add_middleware(Cors)  # outside, so that a page of another origin may read what the edge itself refuses
     app.openapi = lambda: make_document(app)  # type: ignore[method-assign]

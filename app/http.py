@@ -8,6 +8,8 @@ from shared import telemetry
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 DOMAINS = ("accounts", "booking", "notify", "optimizer", "payments", "stations", "waitlist")
+RESERVED = ("administration",)
+"""Prefixes that begin like one the host keeps for itself (`admin`): it takes such a route where a constraint stands first."""
 ROOT_ROUTE = r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}"
 
 
@@ -28,5 +30,7 @@ def http_blueprint(api: Any) -> func.Blueprint:
 
     for domain in DOMAINS:
         add(domain, f"{domain}/{{*path}}")
+    for domain in RESERVED:
+        add(domain, f"{{domain:regex(^{domain}$)}}/{{*path}}")
     add("root", ROOT_ROUTE)
     return bp

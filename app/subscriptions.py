@@ -99,6 +99,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     operators.LocationRejected: (TELL,),
     operators.LocationSuspended: (TELL,),
     operators.LocationLifted: (TELL,),
+    operators.StaffInvited: (TELL,),
     optimizer.ChargeRequested: (DECIDE,),
     optimizer.ChargeRequestOffered: (TELL,),
     optimizer.ChargeRequestUnsatisfiable: (TELL,),

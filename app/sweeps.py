@@ -68,6 +68,7 @@ SWEEPS: dict[str, Sweep] = {
     "prune_messages": Sweep(Cadence.NIGHTLY, "functions.notify.retention:prune_messages"),
     "prune_claims": Sweep(Cadence.NIGHTLY, "functions.booking.retention:prune_claims"),
     "sweep_photos": Sweep(Cadence.NIGHTLY, "functions.operators.photos:sweep_photos"),
+    "roll_up_days": Sweep(Cadence.NIGHTLY, "functions.operators.summaries:roll_up_days"),
 }
 """In the order in which those of one cadence run: a place that becomes free is free for the next."""
 

@@ -241,6 +241,15 @@ def waiting(conn: Connection, *, now: datetime) -> dict[str, tuple[int, datetime
     return {queue: found.get(queue, (0, None)) for queue in QUEUES}
 
 
+def dead(conn: Connection) -> dict[str, int]:
+    """How many dead letters there are, by queue."""
+    columns = outbox_message.c
+    count = sa.func.count().label("number")
+    statement = sa.select(columns.queue, count).where(columns.state == DEAD).group_by(columns.queue)
+    found = {row.queue: row.number for row in conn.execute(statement)}
+    return {queue: found.get(queue, 0) for queue in QUEUES} | found
+
+
 def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetime) -> bool:
     """Records in the effect's transaction that `consumer` took the message; False if it did so before."""
     return insert_new(conn, inbox_message, consumer=consumer, message_id=message_id, consumed_at=now)

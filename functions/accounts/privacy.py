@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from functions.accounts import repository, repository_consents, repository_phones
+from functions.accounts import repository, repository_consents, repository_phones, repository_preferences
 from functions.accounts import repository_second_factor as factors
 from functions.accounts.domain import User
 from functions.accounts.user_management import check_administrator_left
@@ -13,7 +13,7 @@ from shared.tx import Tx
 
 def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
     """The parts of the account's export by name: identities, second factor, vehicles, sessions, audit entries about the person,
-    the phone number that waits for its code, and the texts they accepted."""
+    the phone number that waits for its code, preferences, and the texts they accepted."""
     factor = factors.factor_of(tx, user_id)
     return {
         "second_factor": None
@@ -21,6 +21,7 @@ def export(*, tx: Tx, user_id: uuid.UUID) -> dict[str, Any]:
         else {"confirmed_at": factor.confirmed_at, "recovery_codes_left": factors.codes_left(tx, user_id)},
         "consents": repository_consents.of_user(tx, user_id),
         "phone_to_confirm": repository_phones.of_user(tx, user_id),
+        "preferences": repository_preferences.get(tx, user_id),
         "identities": repository.identities_of(tx, user_id),
         "vehicles": repository.vehicles_of(tx, user_id, after=None, limit=None),
         "sessions": repository.sessions_of(tx, user_id, alive=False, before=None, limit=None),

@@ -18,6 +18,7 @@ from functions.accounts.tables import (
     second_factor,
     session,
     user,
+    user_preference,
     vehicle,
 )
 from shared.audit import audit_entry
@@ -69,18 +70,43 @@ def change_email(tx: Tx, user_id: uuid.UUID, email: str) -> bool:
 
 
 def users(
-    tx: Tx, *, role: str | None, status: str | None, email: str | None, after: uuid.UUID | None, limit: int
+    tx: Tx,
+    *,
+    role: str | None,
+    status: str | None,
+    email: str | None,
+    words: str | None = None,
+    after: uuid.UUID | None,
+    limit: int,
 ) -> list[User]:
-    """Accounts in order of creation, after the cursor; `email` is how the address begins."""
+    """Accounts in order of creation, after the cursor; `email` is how the address begins, `words` stand in name or address."""
     statement = sa.select(user).order_by(user.c.id).limit(limit)
     for column, wanted in ((user.c.role, role), (user.c.status, status)):
         if wanted is not None:
             statement = statement.where(column == wanted)
     if email is not None:
         statement = statement.where(user.c.email.startswith(email, autoescape=True))
+    if words is not None:
+        names = (user.c.name.icontains(words, autoescape=True), user.c.email.icontains(words, autoescape=True))
+        statement = statement.where(sa.or_(*names))
     if after is not None:
         statement = statement.where(user.c.id > after)
     return [User(**row._asdict()) for row in tx.execute(statement)]
+
+
+def names_of(tx: Tx, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What people call themselves, by account."""
+    statement = sa.select(user.c.id, user.c.name).where(user.c.id.in_(sorted(set(user_ids))))
+    return {row.id: row.name for row in tx.execute(statement)}
+
+
+def count_users(tx: Tx) -> dict[str, dict[str, int]]:
+    """Accounts by role and status."""
+    by_role: dict[str, dict[str, int]] = {}
+    statement = sa.select(user.c.role, user.c.status, sa.func.count().label("number")).group_by(user.c.role, user.c.status)
+    for row in tx.execute(statement):
+        by_role.setdefault(row.role, {})[row.status] = row.number
+    return by_role
 
 
 def lock_administrators(tx: Tx) -> set[uuid.UUID]:
@@ -298,7 +324,7 @@ def erase_user(tx: Tx, user_id: uuid.UUID) -> None:
     session_ids = sa.select(session.c.id).where(session.c.user_id == user_id)
     tx.execute(sa.delete(refresh_token).where(refresh_token.c.session_id.in_(session_ids)))
     held = (session, old_session, account_token, phone_verification, consent, identity, vehicle, recovery_code, second_factor)
-    for table in (*held, idempotency_key):
+    for table in (*held, user_preference, idempotency_key):
         tx.execute(sa.delete(table).where(table.c.user_id == user_id))
     tx.execute(sa.delete(user).where(user.c.id == user_id))
 

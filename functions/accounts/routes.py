@@ -296,13 +296,14 @@ def list_users(
     role: Role | None = None,
     status: UserStatus | None = None,
     email: Annotated[str | None, Query(max_length=254, description="How the address begins")] = None,
+    q: Annotated[str | None, Query(min_length=2, max_length=80, description="Stands in the name or the address")] = None,
     cursor: Cursor = None,
     limit: PageSize = 20,
 ) -> Page[Account]:
-    """All accounts, oldest first, by role, status or address."""
+    """All accounts, oldest first, by role, status, address, or what stands in name or address."""
     users = call.read(
         lambda tx: user_management.list_users(
-            tx=tx, role=role, status=status and status.value, email=email, after=cursor_id(cursor), limit=limit + 1
+            tx=tx, role=role, status=status and status.value, email=email, words=q, after=cursor_id(cursor), limit=limit + 1
         )
     )
     return page(users, limit, Account.model_validate)

@@ -5,6 +5,7 @@ privacy.py.
 """
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from functions.accounts import consents, repository, repository_consents
@@ -181,3 +182,19 @@ def delete_vehicle(*, tx: Tx, vehicle_id: uuid.UUID) -> None:
     """Removes one of the caller's vehicles."""
     get_vehicle(tx=tx, user_id=_caller_id(tx), vehicle_id=vehicle_id)
     repository.delete_vehicle(tx, vehicle_id)
+
+
+def count_accounts(*, tx: Tx) -> dict[str, dict[str, int]]:
+    """Accounts by role and status. For administrators."""
+    return repository.count_users(tx)
+
+
+def find_verified(*, tx: Tx, email: str) -> uuid.UUID | None:
+    """The account whose proven address this is; None where there is none."""
+    user = repository.user_by_email(tx, email)
+    return user.id if user is not None and user.email_verified else None
+
+
+def names_of(*, tx: Tx, user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """What people call themselves, by account; those that are deleted are absent. For administrators."""
+    return repository.names_of(tx, user_ids)

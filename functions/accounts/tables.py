@@ -151,3 +151,12 @@ vehicle = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index("ix_vehicle_user", "user_id", "id"),
 )
+
+user_preference = sa.Table(
+    "user_preference",
+    metadata,
+    # No foreign key: code of before deletes accounts without knowing this table.
+    sa.Column("user_id", Id, primary_key=True),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)

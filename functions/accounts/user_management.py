@@ -13,11 +13,18 @@ from shared.tx import Tx
 
 
 def list_users(
-    *, tx: Tx, role: str | None, status: str | None, email: str | None, after: uuid.UUID | None, limit: int
+    *,
+    tx: Tx,
+    role: str | None,
+    status: str | None,
+    email: str | None,
+    words: str | None = None,
+    after: uuid.UUID | None,
+    limit: int,
 ) -> list[User]:
-    """Accounts in order of creation."""
+    """Accounts in order of creation; `words` stand in their name or address."""
     email = email.lower() if email else None
-    return repository.users(tx, role=role, status=status, email=email, after=after, limit=limit)
+    return repository.users(tx, role=role, status=status, email=email, words=words, after=after, limit=limit)
 
 
 def update_user(*, tx: Tx, user_id: uuid.UUID, update: AccountUpdate) -> User:

@@ -1,6 +1,8 @@
-"""HTTP of administration: accounts' status and role, the audit log, which is only read, and dead letters.
+"""HTTP of administration: accounts' status and role, a user's bookings, the audit log, which is only read, dead letters, and
+how the platform does.
 
-The paths lie under `accounts/` and `notify/`: no route may begin with `admin`, which the Functions host keeps for itself.
+Older paths lie under `accounts/` and `notify/`. No route of a function may begin with `admin`, which the Functions host keeps
+for itself; that of `administration/` begins with a constraint (app/http.py).
 """
 
 import uuid
@@ -8,12 +10,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from functions.accounts import service as accounts
 from functions.accounts.schemas import Account, AccountUpdate
-from functions.administration import service, suspensions
-from functions.administration.schemas import AuditEntry, DeadLetter
+from functions.administration import evaluation, overview, service, suspensions
+from functions.administration.schemas import AuditEntry, DeadLetter, Evaluation, OverviewOut, WeekOut
+from functions.booking import service as booking
+from functions.booking.domain import BookingFilter
+from functions.booking.schemas import Booking, From, Statuses, To
 from functions.operators.answers import Confirmation
+from functions.stations import service as stations
 from shared import audit
-from shared.errors import Conflict, Invalid
+from shared.errors import Conflict, Invalid, NotFound
+from shared.tx import Tx
 from shared.web.call import Admin
 from shared.web.failures import errors
 from shared.web.fields import Instant, by_either_name
@@ -21,6 +29,7 @@ from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 audit_router = APIRouter(prefix="/accounts", tags=["accounts"])
 dead_letter_router = APIRouter(prefix="/notify", tags=["notify"])
+router = APIRouter(prefix="/administration", tags=["administration"])
 
 Word = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[\w.]+$")]
 
@@ -45,8 +54,13 @@ def list_audit_entries(
     if begin is not None and end is not None and end <= begin:
         raise Invalid.one("to", "must be after from")
     filters = audit.Filters(actor_id, actor_role, action, object_type, object_id, begin, end)
-    entries = call.read(lambda tx: audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1))
-    return page(entries, limit, AuditEntry.model_validate)
+
+    def read(tx: Tx) -> Page[AuditEntry]:
+        entries = audit.search(tx.conn, filters, before=cursor_id(cursor), limit=limit + 1)
+        names = accounts.names_of(tx=tx, user_ids=[entry.actor_id for entry in entries if entry.actor_id is not None])
+        return page(entries, limit, lambda entry: AuditEntry.of(entry, names))
+
+    return call.read(read)
 
 
 @audit_router.patch("/users/{user_id}", response_model=Account, responses=errors(Conflict))
@@ -58,6 +72,43 @@ def update_user(user_id: uuid.UUID, update: AccountUpdate, call: Admin, confirma
     """
     account = call.write(lambda tx: suspensions.update_user(tx=tx, user_id=user_id, update=update, confirmation=confirmation))
     return Account.model_validate(account)
+
+
+@audit_router.get("/users/{user_id}/bookings", response_model=Page[Booking], responses=errors(NotFound))
+def list_user_bookings(
+    user_id: uuid.UUID,
+    call: Admin,
+    status: Statuses = (),
+    location_id: uuid.UUID | None = None,
+    from_: From = None,
+    to: To = None,
+    cursor: Cursor = None,
+    limit: PageSize = 20,
+) -> Page[Booking]:
+    """Somebody's bookings as they see them, newest first. For administrators."""
+    wanted = BookingFilter(tuple(status), location_id, None, from_, to)
+
+    def read(tx: Tx) -> Page[Booking]:
+        accounts.get_user(tx=tx, user_id=user_id)
+        bookings = booking.bookings_of(tx=tx, user_id=user_id, wanted=wanted, before=cursor_id(cursor), limit=limit + 1)
+        places = stations.summaries(tx=tx, location_ids=[item.location_id for item in bookings])
+        return page(bookings, limit, lambda item: Booking.of(item, places))
+
+    return call.read(read)
+
+
+@router.get("/overview", response_model=OverviewOut)
+def get_overview(call: Admin) -> OverviewOut:
+    """What there is and what waits, in numbers. For administrators."""
+    return OverviewOut.model_validate(call.read(lambda tx: overview.overview(tx=tx)))
+
+
+@router.get("/evaluation", response_model=Evaluation)
+def get_evaluation(call: Admin, weeks: Annotated[int, Query(ge=1, le=26)] = 8) -> Evaluation:
+    """How well the platform did, week by week (Monday to Sunday, UTC), the present one first: promises kept, what drivers say
+    of their sessions, minutes saved against the nearest place, and how right the forecasts were. For administrators."""
+    by_week = call.read(lambda tx: evaluation.by_week(tx=tx, weeks=weeks))
+    return Evaluation(weeks=[WeekOut.of(week) for week in by_week])
 
 
 @dead_letter_router.get("/dead-letters", response_model=Page[DeadLetter])

@@ -1,8 +1,10 @@
 """Cancelling: by the driver under the terms, by the platform at no cost to them."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 
-from functions.booking import outages, sessions
+from functions.booking import outages, repository, sessions
 from functions.booking.claims import end_hold
 from functions.booking.domain import (
     DRIVER_REASONS,
@@ -15,10 +17,11 @@ from functions.booking.domain import (
     check_transition,
 )
 from functions.booking.fees import frozen_fee
-from functions.booking.service import by_driver, end_booking, lock_booking
-from functions.stations.domain import Location
+from functions.booking.service import by_driver, end_booking, get_owned, lock_booking
+from functions.stations import service as stations
+from functions.stations.domain import Location, StaffRight
 from functions.tariffs.domain import BookingRestriction
-from shared.errors import Invalid
+from shared.errors import Invalid, NotFound, WrongState
 from shared.tx import Tx
 
 
@@ -55,8 +58,69 @@ def let_go(*, tx: Tx, booking_id: uuid.UUID) -> None:
         end_hold(tx, booking)
 
 
+@dataclass(frozen=True)
+class CancellationCost:
+    """What it costs its driver to cancel a booking now."""
+
+    becomes: ReservationStatus
+    """CANCELED, or NO_SHOW once its start has passed."""
+    fee_minor: int
+    currency: str
+    free_until: datetime | None
+    """Until when it is free of charge; None: it is not, or not for a time that is known (its charger is out of use)."""
+
+
+def cost_of_cancelling(*, tx: Tx, booking_id: uuid.UUID) -> CancellationCost:
+    """What `cancel_booking` would cost the booking's driver now. Nothing is changed. Raises NotFound, WrongState."""
+    booking = get_owned(tx=tx, booking_id=booking_id)
+    check_transition(booking.status, ReservationStatus.CANCELED)
+    location = stations.get_location(tx=tx, location_id=booking.location_id)
+    currency, canceled = booking.quote.currency, ReservationStatus.CANCELED
+    free_until = booking.cancel_until if booking.late_since is None and tx.now <= booking.cancel_until else None
+    if not _costs(tx, location, booking):
+        return CancellationCost(canceled, 0, currency, free_until)
+    if booking.begun(tx.now):
+        fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_EXPIRES) if booking.terms.noshow_fee else 0
+        return CancellationCost(ReservationStatus.NO_SHOW, fee, currency, None)
+    late = booking.left_late(tx.now) is not None
+    fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_CANCELLATION_FEES) if late else 0
+    return CancellationCost(canceled, fee, currency, free_until)
+
+
+def _costs(tx: Tx, location: Location, booking: Booking) -> bool:
+    """Whether leaving a booking may cost its driver anything: a hold does not, nor one whose charger they cannot have."""
+    return booking.status is ReservationStatus.RESERVED and outages.excuse(tx, location, booking) is None
+
+
+def cancel_hosted(*, tx: Tx, booking_id: uuid.UUID, reason: CanceledReason, said: str | None) -> Booking:
+    """Whoever runs the place ends a booking there: free for its driver, who reads why, in the operator's own words (`said`).
+
+    Raises NotFound for others' places, Invalid for a reason that is the driver's, WrongState for what is over, is being
+    charged, or is only held for an offer.
+    """
+    unlocked = repository.get(tx, booking_id)
+    try:
+        location = None if unlocked is None else _operated(tx, unlocked.location_id)
+    except NotFound:
+        location = None
+    booking = None if location is None else repository.get(tx, booking_id, lock=True)
+    if location is None or booking is None:
+        raise NotFound(f"There is no booking {booking_id}.")
+    if reason not in OPERATOR_REASONS:
+        raise Invalid.one("reason", f"must be one of {', '.join(OPERATOR_REASONS)}")
+    if booking.status is ReservationStatus.PENDING:
+        raise WrongState("It is only held for an offer, and lapses by itself.", reservation_status=booking.status.value)
+    check_transition(booking.status, ReservationStatus.CANCELED)
+    cause = CancellationCause.ADMINISTRATOR if tx.actor.role == "admin" else None
+    return end_booking(tx, location, booking, reason=reason, who=WhoCanceled.CPO, cause=cause, detail=said)
+
+
+def _operated(tx: Tx, location_id: uuid.UUID) -> Location:
+    return stations.get_owned(tx=tx, location_id=location_id, right=StaffRight.OPERATE)
+
+
 def _by_driver(tx: Tx, location: Location, booking: Booking, reason: CanceledReason) -> Booking:
-    costs = booking.status is ReservationStatus.RESERVED and outages.excuse(tx, location, booking) is None
+    costs = _costs(tx, location, booking)
     if costs and booking.begun(tx.now):
         return sessions.miss(tx=tx, location=location, booking=booking)
     late = costs and booking.left_late(tx.now) is not None

@@ -34,6 +34,11 @@ def open_bookings(*, tx: Tx, user_id: uuid.UUID) -> list[Booking]:
     return sorted(repository.open_of_user(tx, user_id), key=lambda booking: (booking.location_id, booking.id))
 
 
+def ids_of(*, tx: Tx, user_id: uuid.UUID) -> list[uuid.UUID]:
+    """The ids of all bookings of a user, for the rooms above that keep something of each."""
+    return repository.ids_of_user(tx, user_id)
+
+
 def cancel_open(*, tx: Tx, user_id: uuid.UUID, cause: CancellationCause | None = None) -> list[Booking]:
     """Cancels what stands and is not being charged, under its terms; with a `cause` at no cost."""
     return [

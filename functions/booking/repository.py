@@ -220,6 +220,11 @@ def open_of_user(tx: Tx, user_id: uuid.UUID) -> list[Booking]:
     return [_booking(row) for row in tx.execute(statement)]
 
 
+def ids_of_user(tx: Tx, user_id: uuid.UUID) -> list[uuid.UUID]:
+    """The ids of all of a driver's bookings."""
+    return list(tx.execute(sa.select(booking_table.c.id).where(booking_table.c.user_id == user_id)).scalars())
+
+
 def pseudonymise(tx: Tx, user_id: uuid.UUID, pseudonym: uuid.UUID) -> int:
     """Gives a user's bookings to another id and takes vehicle and plate off them. Returns how many."""
     statement = sa.update(booking_table).where(booking_table.c.user_id == user_id)
@@ -253,6 +258,19 @@ def fulfilled(
         )
         for row in tx.execute(statement)
     ]
+
+
+def settled_at(tx: Tx, location_id: uuid.UUID, *, since: datetime, until: datetime, limit: int) -> list[Booking]:
+    """The bookings at a location whose session is settled and whose booked start lies in [since, until), the newest first."""
+    columns = booking_table.c
+    statement = sa.select(booking_table).where(
+        columns.location_id == location_id,
+        columns.start >= since,
+        columns.start < until,
+        columns.status == ReservationStatus.FULFILLED.value,
+        columns.stopped_at.is_not(None),
+    )
+    return [_booking(row) for row in tx.execute(statement.order_by(columns.start.desc(), columns.id).limit(limit))]
 
 
 def running(tx: Tx, location_ids: Sequence[uuid.UUID], *, since: datetime) -> list[tuple[uuid.UUID, datetime]]:

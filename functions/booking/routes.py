@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.booking import access, cancellations, moves, promises, relocations, service, sessions
+from functions.booking import access, cancellations, domain, moves, promises, relocations, service, sessions
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import (
     Access,
@@ -13,7 +13,10 @@ from functions.booking.schemas import (
     BookingCancel,
     BookingCreate,
     BookingReschedule,
+    CancellationCost,
     From,
+    MovePreview,
+    Period,
     Promises,
     PromiseWeek,
     SessionStart,
@@ -21,6 +24,7 @@ from functions.booking.schemas import (
     Statuses,
     To,
 )
+from functions.stations import service as stations
 from shared.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -32,6 +36,7 @@ from shared.errors import (
     TermsRefuse,
     WrongState,
 )
+from shared.tx import Tx
 from shared.web.call import Admin, SignedIn, counted_caller, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
@@ -61,7 +66,7 @@ def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
         vehicle_id=booking_in.vehicle_id,
     )
     return call.create(
-        lambda tx: Booking.of(service.reserve_slot(tx=tx, request=request)),
+        lambda tx: _answer(tx, service.reserve_slot(tx=tx, request=request)),
         location="booking/bookings/{id}",
     )
 
@@ -79,14 +84,60 @@ def list_bookings(
 ) -> Page[Booking]:
     """Your bookings, newest first; by state, location, vehicle, or those that touch a period."""
     wanted = BookingFilter(tuple(status), location_id, vehicle_id, from_, to)
-    bookings = call.read(lambda tx: service.list_bookings(tx=tx, wanted=wanted, before=cursor_id(cursor), limit=limit + 1))
-    return page(bookings, limit, Booking.of)
+
+    def read(tx: Tx) -> Page[Booking]:
+        bookings = service.list_bookings(tx=tx, wanted=wanted, before=cursor_id(cursor), limit=limit + 1)
+        places = stations.summaries(tx=tx, location_ids=[booking.location_id for booking in bookings])
+        return page(bookings, limit, lambda booking: Booking.of(booking, places))
+
+    return call.read(read)
 
 
 @router.get("/bookings/{booking_id}", response_model=Booking)
 def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
     """One of your bookings."""
-    return Booking.of(call.read(lambda tx: service.get_owned(tx=tx, booking_id=booking_id)))
+    return call.read(lambda tx: _answer(tx, service.get_owned(tx=tx, booking_id=booking_id)))
+
+
+def _answer(tx: Tx, booking: domain.Booking) -> Booking:
+    return Booking.of(booking, stations.summaries(tx=tx, location_ids=[booking.location_id]))
+
+
+@router.get("/bookings/{booking_id}/cancellation", response_model=CancellationCost, responses=errors(NotFound, WrongState))
+def get_cancellation_cost(booking_id: uuid.UUID, call: SignedIn) -> CancellationCost:
+    """What it would cost its driver to cancel the booking now, and until when it is free. Nothing is changed."""
+    return CancellationCost.model_validate(call.read(lambda tx: cancellations.cost_of_cancelling(tx=tx, booking_id=booking_id)))
+
+
+@router.post(
+    "/bookings/{booking_id}/reschedule/preview",
+    response_model=MovePreview,
+    dependencies=[limited_caller("ask")],
+    responses=errors(NotFound, SlotTaken, PriceNotKnown, TermsRefuse, WrongState, LimitReached),
+)
+def preview_reschedule(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> MovePreview:
+    """What the booking would be after a move, with its price, or why it cannot be moved so. Nothing is moved or held."""
+
+    def move(tx: Tx) -> MovePreview:
+        before = service.get_owned(tx=tx, booking_id=booking_id)
+        moved = moves.reschedule_booking(
+            tx=tx,
+            booking_id=booking_id,
+            start=booking_in.start,
+            duration_minutes=booking_in.duration_minutes,
+            energy_limit_kwh=booking_in.energy_limit_kwh,
+        )
+        fees = moved.quote.fees
+        return MovePreview(
+            period=Period(start=moved.start, end=moved.end),
+            energy_kwh=moved.energy_kwh,
+            quote=moved.quote,
+            difference_minor=moved.quote.total_minor - before.quote.total_minor,
+            cancel_free_until=None if moved.late_since is not None or tx.now > moved.cancel_until else moved.cancel_until,
+            late_cancel_minor=None if fees is None else fees.late_cancel_minor,
+        )
+
+    return call.preview(move)
 
 
 @router.post(
@@ -98,14 +149,15 @@ def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
 def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
-        lambda tx: Booking.of(
+        lambda tx: _answer(
+            tx,
             moves.reschedule_booking(
                 tx=tx,
                 booking_id=booking_id,
                 start=booking_in.start,
                 duration_minutes=booking_in.duration_minutes,
                 energy_limit_kwh=booking_in.energy_limit_kwh,
-            )
+            ),
         ),
         status=200,
     )
@@ -122,7 +174,7 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
     administrator's cancel is the operator's side's and free."""
     reason = (cancel or BookingCancel()).reason
     return call.create(
-        lambda tx: Booking.of(cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
+        lambda tx: _answer(tx, cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
     )
 
 
@@ -132,7 +184,7 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
 def decline_move(booking_id: uuid.UUID, call: SignedIn) -> Response:
     """Declines a booking that came in the place of one whose charger failed, until `decline_until`: it ends at no cost, with
     the credit that its terms name."""
-    return call.create(lambda tx: Booking.of(relocations.decline_move(tx=tx, booking_id=booking_id)), status=200)
+    return call.create(lambda tx: _answer(tx, relocations.decline_move(tx=tx, booking_id=booking_id)), status=200)
 
 
 @router.post(
@@ -145,7 +197,7 @@ def start_session(booking_id: uuid.UUID, call: SignedIn, start: SessionStart | N
     within five minutes; else at once. Where the EVSE is not to be had you get another of its kind, which the answer names, or
     409 SLOT_TAKEN with alternatives."""
     vacant = (start or SessionStart()).vacant
-    return call.create(lambda tx: Booking.of(sessions.start_session(tx=tx, booking_id=booking_id, vacant=vacant)), status=200)
+    return call.create(lambda tx: _answer(tx, sessions.start_session(tx=tx, booking_id=booking_id, vacant=vacant)), status=200)
 
 
 @router.post("/bookings/{booking_id}/stop", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
@@ -154,7 +206,7 @@ def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None
     one that was expected. What you read at the charger is kept and not priced."""
     claimed = None if stop is None else stop.energy_kwh
     return call.create(
-        lambda tx: Booking.of(sessions.stop_session(tx=tx, booking_id=booking_id, claimed_kwh=claimed)), status=200
+        lambda tx: _answer(tx, sessions.stop_session(tx=tx, booking_id=booking_id, claimed_kwh=claimed)), status=200
     )
 
 

@@ -1,8 +1,8 @@
 """Payloads and answers of bookings."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import Query
@@ -13,6 +13,8 @@ from functions.booking.assurance import Assurance, BookingKind
 from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
 from functions.stations.domain import BookingTerms
+from functions.stations.domain import PlaceSummary as Place
+from functions.stations.schemas import PlaceSummary
 from functions.tariffs.quotes import Quote
 from shared.energy import session_energy
 from shared.web.fields import Input, Instant, Output
@@ -24,6 +26,8 @@ Kwh = Annotated[float, Field(ge=0.1, le=1000, examples=[18.5])]
 Statuses = Annotated[Sequence[ReservationStatus], Query(max_length=7, description="One or several; none: any")]
 From = Annotated[Instant | None, Query(alias="from", description="Begin of the period")]
 To = Annotated[Instant | None, Query(description="End of the period")]
+Places = Mapping[uuid.UUID, Place]
+"""Locations by id, as they are called."""
 
 
 class BookingCreate(Input):
@@ -117,6 +121,7 @@ class Booking(Output):
 
     id: uuid.UUID
     location_id: uuid.UUID
+    location: PlaceSummary | None = Field(None, description="What the place is called and where it is")
     evse_uid: str
     connector: str
     power_class: str
@@ -124,6 +129,10 @@ class Booking(Output):
     period: Period
     energy_kwh: float
     energy_limit_kwh: float | None
+    cancel_free_until: datetime | None = Field(
+        None, description="Until when cancelling is free of charge; null: it was left late once"
+    )
+    change_until: datetime | None = Field(None, description="Until when it can be moved; null: its terms do not allow it")
     reservation_status: ReservationStatus
     canceled: Cancellation | None
     quote: Quote
@@ -154,11 +163,16 @@ class Booking(Output):
     last_updated: datetime
 
     @classmethod
-    def of(cls, booking: domain.Booking) -> "Booking":
-        """The answer for a stored booking."""
+    def of(cls, booking: domain.Booking, places: Places | None = None) -> "Booking":
+        """The answer for a stored booking; `places` has its location."""
+        place = (places or {}).get(booking.location_id)
+        terms = booking.terms
         return cls(
             id=booking.id,
             location_id=booking.location_id,
+            location=None if place is None else PlaceSummary.model_validate(place),
+            cancel_free_until=None if booking.late_since is not None else booking.cancel_until,
+            change_until=None if terms.change_not_allowed else booking.start - timedelta(minutes=terms.change_until_minutes),
             evse_uid=shown_evse(booking),
             connector=booking.standard,
             power_class=booking.power_class,
@@ -211,12 +225,32 @@ class WalkInBooking(Booking):
     fits_kwh: float = Field(description="What the charger delivers until then, as far as the vehicle takes it")
 
     @classmethod
-    def of(cls, booking: domain.Booking) -> "WalkInBooking":
+    def of(cls, booking: domain.Booking, places: Mapping[uuid.UUID, Place] | None = None) -> "WalkInBooking":
         """The answer for a stored walk-in."""
         minutes = (booking.end - booking.start).total_seconds() / 60
         fits = session_energy(minutes, booking.power_kw, booking.vehicle_kw)
-        shown = dict(Booking.of(booking))
+        shown = dict(Booking.of(booking, places))
         return cls(**shown, guaranteed_until=booking.end, fits_kwh=round(fits, 1))
+
+
+class CancellationCost(Output):
+    """What it costs to cancel a booking now."""
+
+    becomes: ReservationStatus = Field(description="CANCELED, or NO_SHOW once its start has passed")
+    fee_minor: int = Field(description="Minor units of `currency`")
+    currency: str
+    free_until: datetime | None = Field(description="Until when it is free of charge; null: it is not any more")
+
+
+class MovePreview(Output):
+    """What a booking would be after a move. Nothing is moved."""
+
+    period: Period
+    energy_kwh: float
+    quote: Quote
+    difference_minor: int = Field(description="What the new quote's total is more, minor units; below 0: less")
+    cancel_free_until: datetime | None = Field(description="Of the moved booking; null: to cancel it would cost the terms' fee")
+    late_cancel_minor: int | None = Field(description="What cancelling it would cost after that; null: of an older quote")
 
 
 class PromiseWeek(Output):

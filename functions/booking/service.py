@@ -77,6 +77,11 @@ def list_bookings(*, tx: Tx, wanted: BookingFilter, before: uuid.UUID | None, li
     return repository.of_user(tx, tx.actor.id, wanted=wanted, before=before, limit=limit)
 
 
+def bookings_of(*, tx: Tx, user_id: uuid.UUID, wanted: BookingFilter, before: uuid.UUID | None, limit: int) -> list[Booking]:
+    """A user's bookings that `wanted` lets through, newest first, for administrators and the platform's own use."""
+    return repository.of_user(tx, user_id, wanted=wanted, before=before, limit=limit)
+
+
 def occupancy(*, tx: Tx, evse_ids: Sequence[uuid.UUID], start: datetime, end: datetime) -> dict[uuid.UUID, list[datetime]]:
     """The starts of claimed slots by EVSE, over every slot that [start, end) touches; EVSEs without claims are absent."""
     claimed: dict[uuid.UUID, list[datetime]] = {}

@@ -5,9 +5,11 @@ import uuid
 from fastapi import APIRouter, Response
 
 from functions.booking import sessions, walk_ins
+from functions.booking.domain import Booking
 from functions.booking.schemas import WalkInBooking, WalkInCreate
 from functions.booking.session_schemas import BookingSession, BookingSessions, ChargeDetailRecord, ChargeDetailRecords
 from functions.booking.walk_ins import WalkInRequest
+from functions.stations import service as stations
 from shared.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -17,6 +19,7 @@ from shared.errors import (
     SlotTaken,
     TermsChanged,
 )
+from shared.tx import Tx
 from shared.web.call import SignedIn, limited_caller
 from shared.web.failures import errors
 
@@ -41,7 +44,7 @@ def create_walk_in(walk_in: WalkInCreate, call: SignedIn) -> Response:
         energy_kwh=walk_in.energy_kwh,
     )
     return call.create(
-        lambda tx: WalkInBooking.of(walk_ins.walk_in(tx=tx, request=request)),
+        lambda tx: _begun(tx, walk_ins.walk_in(tx=tx, request=request)),
         location="booking/bookings/{id}",
     )
 
@@ -58,3 +61,7 @@ def list_cdrs(booking_id: uuid.UUID, call: SignedIn) -> ChargeDetailRecords:
     """The charge detail records of one of your bookings, in OCPI's words."""
     records = call.read(lambda tx: sessions.cdrs_of(tx=tx, booking_id=booking_id))
     return ChargeDetailRecords(items=[ChargeDetailRecord.of(record) for record in records])
+
+
+def _begun(tx: Tx, booking: Booking) -> WalkInBooking:
+    return WalkInBooking.of(booking, stations.summaries(tx=tx, location_ids=[booking.location_id]))

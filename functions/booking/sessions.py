@@ -30,7 +30,7 @@ from functions.booking.fees import frozen_fee
 from functions.booking.service import change, get_owned, lock_booking
 from functions.booking.standing import strike
 from functions.stations import service as stations
-from functions.stations.domain import Location
+from functions.stations.domain import Location, StaffRight
 from functions.tariffs.domain import BookingRestriction
 from shared.errors import NotFound, TermsRefuse, WrongState
 from shared.slots import slot_after, slot_of
@@ -99,7 +99,8 @@ def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
     """
     unlocked = repository.get(tx, booking_id)
     try:
-        location = None if unlocked is None else stations.get_owned(tx=tx, location_id=unlocked.location_id)
+        right = StaffRight.OPERATE
+        location = None if unlocked is None else stations.get_owned(tx=tx, location_id=unlocked.location_id, right=right)
     except NotFound:
         location = None
     booking = None if location is None else repository.get(tx, booking_id, lock=True)

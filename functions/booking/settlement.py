@@ -7,6 +7,8 @@ from functions.booking.domain import Booking, SessionSettlement
 from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.tariffs.bills import Price
+from functions.tariffs.domain import Tariff
+from functions.tariffs.quotes import Quote
 from functions.tariffs.settling import Delivered, settle_session, unmetered_price
 from shared.tx import Tx
 
@@ -38,6 +40,14 @@ def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSess
         minutes = (session.ended_at - session.started_at) / MINUTE
         return _unbounded(Price.free(currency=booking.quote.currency, energy_kwh=session.kwh or 0.0, minutes=minutes))
     tariff = stations.get_tariff(tx=tx, tariff_id=booking.tariff_id)
+    return settle_by(tariff, location=location, booking=booking, quoted=booking.quote, session=session)
+
+
+def settle_by(
+    tariff: Tariff, *, location: Location, booking: Booking, quoted: Quote, session: MeteredSession
+) -> SessionSettlement:
+    """The bill of a session under a tariff, within a quote that was made by it."""
+    most_minor = quoted.total_minor if booking.price_cap_minor is None else min(quoted.total_minor, booking.price_cap_minor)
     if session.kwh is None:
         return _unbounded(
             unmetered_price(
@@ -45,8 +55,8 @@ def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSess
                 time_zone=location.time_zone,
                 start=booking.start,
                 end=booking.end,
-                energy_kwh=booking.quote.energy_kwh,
-                expected_minor=min(booking.quote.expected_minor, booking.most_minor),
+                energy_kwh=quoted.energy_kwh,
+                expected_minor=min(quoted.expected_minor, most_minor),
             )
         )
     grace = timedelta(minutes=booking.terms.idle_grace_minutes)
@@ -56,7 +66,7 @@ def settle(*, tx: Tx, location: Location, booking: Booking, session: MeteredSess
         session=_delivered(session, session.kwh, grace),
         start=booking.start,
         limit=booking.end + grace,
-        at_most_minor=booking.most_minor,
+        at_most_minor=most_minor,
     )
     bounds = {"uncapped_minor": settled.uncapped_minor, "overtime_minor": settled.overtime_minor}
     return SessionSettlement(**dict(settled.price), **bounds)

@@ -127,6 +127,7 @@ charging_session = sa.Table(
     sa.UniqueConstraint("evse_id", "ref"),
     sa.Index("ix_charging_session_booking", "booking_id"),
     sa.Index("ix_charging_session_status", "status", "started_at"),
+    sa.Index("ix_charging_session_location", "location_id", "started_at"),
 )
 
 meter_value = sa.Table(

@@ -142,12 +142,14 @@ def add_tallies(tx: Tx, tallies: Sequence[Tally]) -> None:
             tx.execute(more)
 
 
-def tallies_since(tx: Tx, since: datetime) -> list[Tally]:
-    """The figures since a day, summed over days."""
+def tallies_since(tx: Tx, since: datetime, *, until: datetime | None = None) -> list[Tally]:
+    """The figures since a day, summed over days (until before another)."""
     table = forecast_reliability
     by = [table.c[name] for name in ("horizon_minutes", "source", "model_version", "bin")]
     sums = [sa.func.sum(table.c[name]).label(name) for name in _SUMS]
     statement = sa.select(*by, *sums).where(table.c.day >= since).group_by(*by).order_by(*by)
+    if until is not None:
+        statement = statement.where(table.c.day < until)
     return [
         Tally(
             day=since,

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.forecast import repository
@@ -76,6 +77,33 @@ def reliability(*, platform: Platform, weeks: int) -> Reliability:
         generated_at=now,
         model=describe_forecast(platform=platform),
         items=[_row(*key, tallies) for key, tallies in sorted(groups.items())],
+    )
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How right forecasts were, of all horizons and rungs together; None where nothing came true yet."""
+
+    forecasts: int
+    brier: float | None
+    """Mean squared error of the chance that a point is free."""
+    rmse: float | None
+    """Root mean squared error of the occupancy."""
+    ece: float | None
+    """Expected calibration error of the chance."""
+
+
+def accuracy(*, tx: Tx, since: datetime, until: datetime) -> Accuracy:
+    """Of what was forecast for the days in [since, until)."""
+    tallies = repository.tallies_since(tx, since, until=until)
+    total = sum(tally.forecasts for tally in tallies)
+    if not total:
+        return Accuracy(0, None, None, None)
+    return Accuracy(
+        forecasts=total,
+        brier=sum(tally.brier_sum for tally in tallies) / total,
+        rmse=(sum(tally.squared_error_sum for tally in tallies) / total) ** 0.5,
+        ece=sum(abs(tally.p_free_sum - tally.came_free) for tally in tallies) / total,
     )
 
 

@@ -28,6 +28,7 @@ from functions.operators.events import (
     LocationLifted,
     LocationRejected,
     LocationSuspended,
+    StaffInvited,
 )
 from functions.optimizer.events import (
     ChargeRequestExpired,
@@ -334,6 +335,12 @@ def _expired(event: ChargeRequestExpired) -> NotificationContent:
     return NotificationContent(subject, (EXPLANATIONS[event.reason],), (), None, email=False)
 
 
+def _staff_invited(event: StaffInvited) -> NotificationContent:
+    name = event.location.name
+    lines = (f"You are asked to help run {name}. Accept it, or decline, under your locations in the app.",)
+    return NotificationContent(f"Help to run {name[:80]}", lines, (), None)
+
+
 def _feed_silent(event: FeedSilent) -> NotificationContent:
     location = event.location
     minutes, evses = event.silent_after_s // 60, event.evses
@@ -394,6 +401,7 @@ RENDERERS: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     LocationRejected: _location_rejected,
     LocationSuspended: _location_suspended,
     LocationLifted: _location_lifted,
+    StaffInvited: _staff_invited,
     LocationChangeApproved: _location_change_approved,
     LocationChangeRejected: _location_change_rejected,
 }

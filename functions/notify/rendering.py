@@ -86,12 +86,34 @@ def text(content: NotificationContent, *, name: str, event: Event | None, settin
 
 
 def calendar(content: NotificationContent, *, event: BookingEvent, to: str, settings: Settings) -> bytes:
-    """The booking as iCalendar (RFC 5545).
+    """The booking as iCalendar (RFC 5545), as an invitation to `to`.
 
     One UID for its whole life and the booking's revision as SEQUENCE let calendars move and remove the same entry, and
     leave it alone where an older letter comes late.
     """
-    from icalendar import Alarm, Calendar, Event, vCalAddress, vText
+    from icalendar import Alarm, vCalAddress, vText
+
+    entry = _entry(content, event, settings)
+    organizer = vCalAddress(f"mailto:{settings.email_sender}")
+    organizer.params["cn"] = vText(SENDER_NAME)
+    entry["organizer"] = organizer
+    entry.add("attendee", vCalAddress(f"mailto:{to}"))
+    if content.calendar == "REQUEST":
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("trigger", timedelta(minutes=-30))
+        alarm.add("description", "Time to drive to your charger")
+        entry.add_component(alarm)
+    return _document(entry, str(content.calendar))
+
+
+def calendar_file(content: NotificationContent, *, event: BookingEvent, settings: Settings) -> bytes:
+    """The same entry as a file for whoever asks for it; it invites nobody."""
+    return _document(_entry(content, event, settings), "PUBLISH")
+
+
+def _entry(content: NotificationContent, event: BookingEvent, settings: Settings) -> Any:
+    from icalendar import Event
 
     zone = ZoneInfo(event.location.time_zone)
     entry = Event()
@@ -107,20 +129,16 @@ def calendar(content: NotificationContent, *, event: BookingEvent, to: str, sett
     described = [*content.lines, *(f"{label}: {value}" for label, value in content.facts)]
     entry.add("description", "\n".join([*described, *(f"{to.label}: {to.url}" for to in (*actions, *ways[:1]))]))
     entry.add("status", "CANCELLED" if content.calendar == "CANCEL" else "CONFIRMED")
-    organizer = vCalAddress(f"mailto:{settings.email_sender}")
-    organizer.params["cn"] = vText(SENDER_NAME)
-    entry["organizer"] = organizer
-    entry.add("attendee", vCalAddress(f"mailto:{to}"))
-    if content.calendar == "REQUEST":
-        alarm = Alarm()
-        alarm.add("action", "DISPLAY")
-        alarm.add("trigger", timedelta(minutes=-30))
-        alarm.add("description", "Time to drive to your charger")
-        entry.add_component(alarm)
+    return entry
+
+
+def _document(entry: Any, method: str) -> bytes:
+    from icalendar import Calendar
+
     document = Calendar()
     document.add("prodid", "-//evcharging//booking//EN")
     document.add("version", "2.0")
-    document.add("method", content.calendar)
+    document.add("method", method)
     document.add_component(entry)
     document.add_missing_timezones()
     ical: bytes = document.to_ical()

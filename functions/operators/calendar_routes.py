@@ -3,14 +3,14 @@
 import uuid
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from functions.booking import sessions
+from functions.booking import cancellations, sessions
 from functions.booking.domain import BookingFilter
 from functions.booking.schemas import From, Statuses, To
 from functions.operators import calendar
-from functions.operators.calendar_schemas import LocationCalendar, OperatorBooking, Reading
-from shared.errors import Conflict, NotFound, WrongState
+from functions.operators.calendar_schemas import HostedCancel, LocationCalendar, OperatorBooking, Reading
+from shared.errors import Conflict, IdempotencyKeyReused, NotFound, WrongState
 from shared.tx import Tx
 from shared.web.call import Owner
 from shared.web.failures import errors
@@ -44,6 +44,22 @@ def list_hosted_bookings(
         )
 
     return call.read(read)
+
+
+@router.post(
+    "/hosted/{booking_id}/cancel",
+    response_model=OperatorBooking,
+    responses=errors(NotFound, WrongState, IdempotencyKeyReused),
+)
+def cancel_hosted_booking(booking_id: uuid.UUID, cancel: HostedCancel, call: Owner) -> Response:
+    """Ends a booking at your place, at no cost to its driver, who is told why at once, in your own words where you say some.
+    What is being charged goes on."""
+
+    def end(tx: Tx) -> OperatorBooking:
+        booking = cancellations.cancel_hosted(tx=tx, booking_id=booking_id, reason=cancel.reason, said=cancel.words)
+        return OperatorBooking.of(booking, tx.now)
+
+    return call.create(end, status=200)
 
 
 @router.post("/hosted/{booking_id}/reading", response_model=OperatorBooking, responses=errors(NotFound, WrongState, Conflict))

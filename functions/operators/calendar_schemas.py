@@ -6,9 +6,9 @@ from datetime import datetime
 from pydantic import Field
 
 from functions.booking.domain import Booking as Record
-from functions.booking.domain import Cancellation, ReservationStatus, Settlement
+from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.schemas import Period, Session
-from functions.stations.schemas import Calendar
+from functions.stations.schemas import Calendar, Text
 from shared.web.fields import Input, Output
 
 
@@ -58,6 +58,18 @@ class OperatorBooking(Output):
             created_at=record.created_at,
             last_updated=record.updated_at,
         )
+
+
+class HostedCancel(Input):
+    """Why an operator ends a booking."""
+
+    reason: CanceledReason = Field(
+        description="OCPI's, of the operator's side: POWER_OUTAGE, BROKEN_CHARGER, FULL, BLOCKED or UNKNOWN",
+        examples=["BLOCKED"],
+    )
+    words: Text | None = Field(
+        None, description="What the driver reads, in your own words", examples=["The street is closed for the market."]
+    )
 
 
 class Reading(Input):

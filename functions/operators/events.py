@@ -1,7 +1,7 @@
 """What becomes of a location's submission, for its owner."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Self
 
@@ -61,6 +61,18 @@ class LocationLifted(LocationDecided):
     """The suspension has ended."""
 
     TYPE: ClassVar[str] = "location_lifted"
+
+
+@dataclass(frozen=True)
+class StaffInvited(LocationDecided):
+    """Somebody (`user_id`) was asked to help run a location."""
+
+    TYPE: ClassVar[str] = "location_staff_invited"
+
+    @classmethod
+    def invite(cls, location: Location, user_id: uuid.UUID, *, now: datetime) -> Self:
+        """The event for the account of the address that was named."""
+        return replace(cls.of(location, now=now), user_id=user_id, reason=None)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.operators import photos, service
+from functions.operators import photos, service, tariffs
 from functions.operators.answers import Confirmation, created, edited
 from functions.operators.schemas import (
     BlockedTimeCreate,
@@ -17,6 +17,7 @@ from functions.operators.schemas import (
     LocationUpdate,
     ManagedLocation,
     TariffPeriodOut,
+    TariffPreviewOut,
     TermsInWords,
 )
 from functions.stations import service as stations
@@ -157,7 +158,16 @@ def put_tariffs(
     return edited(
         call,
         response,
-        lambda tx: service.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in, if_match=if_match),
+        lambda tx: tariffs.put_tariffs(tx=tx, location_id=location_id, tariffs_in=tariffs_in, if_match=if_match),
+    )
+
+
+@router.post("/locations/{location_id}/tariffs/preview", response_model=TariffPreviewOut)
+def preview_tariffs(location_id: uuid.UUID, tariffs_in: TariffsPut, call: Owner) -> TariffPreviewOut:
+    """What these tariffs would have made of the last thirty days at your location, pool by pool: the same sessions, quoted and
+    settled by them. Nobody says whether the same drivers would have come. Nothing is stored."""
+    return TariffPreviewOut.model_validate(
+        call.read(lambda tx: tariffs.preview(tx=tx, location_id=location_id, tariffs_in=tariffs_in))
     )
 
 
@@ -167,8 +177,8 @@ def list_tariffs(location_id: uuid.UUID, call: Owner, cursor: Cursor = None, lim
 
     def read(tx: Tx) -> Page[TariffPeriodOut]:
         periods = stations.tariff_history(tx=tx, location_id=location_id, before=cursor_id(cursor), limit=limit + 1)
-        tariffs = stations.get_tariffs(tx=tx, tariff_ids=[period.tariff_id for period in periods])
-        return page(periods, limit, lambda period: TariffPeriodOut.of(period, tariffs[period.tariff_id]))
+        documents = stations.get_tariffs(tx=tx, tariff_ids=[period.tariff_id for period in periods])
+        return page(periods, limit, lambda period: TariffPeriodOut.of(period, documents[period.tariff_id]))
 
     return call.read(read)
 

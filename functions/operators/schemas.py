@@ -281,3 +281,24 @@ class TermsInWords(Output):
     def of(cls, terms: BookingTerms, sentences: list[str]) -> "TermsInWords":
         """The answer for a location's terms."""
         return cls(booking_terms=terms, sentences=sentences)
+
+
+class PoolPreview(Output):
+    """What a pool's sessions brought, and would have brought; minor units with VAT."""
+
+    connector: str = Field(validation_alias="standard")
+    power_class: str
+    sessions: int
+    kwh: float
+    brought_minor: int
+    would_have_minor: int
+    unpriced: int = Field(description="Sessions that the tariffs have no price for; they are in no sum")
+
+
+class TariffPreviewOut(Output):
+    """What other tariffs would have made of the last days at a location."""
+
+    currency: str
+    days: int
+    pools: list[PoolPreview]
+    all_counted: bool = Field(description="false: there were too many sessions; the newest 2,000 are counted")

@@ -14,9 +14,19 @@ from functions.operators import proposals, repository, revisions
 from functions.operators.revisions import FieldChange, LocationDocument
 from functions.operators.schemas import BlockedTimeCreate, EvseUpdate, LocationUpdate
 from functions.stations import service as stations
-from functions.stations.domain import APPROVED, OUT_OF_USE, BlockedTime, BookingTerms, Connector, Evse, Location, repaired
+from functions.stations.domain import (
+    APPROVED,
+    OUT_OF_USE,
+    BlockedTime,
+    BookingTerms,
+    Connector,
+    Evse,
+    Location,
+    StaffRight,
+    repaired,
+)
 from functions.stations.enums import EvseStatus, LocationStatus
-from functions.stations.schemas import ConnectorCreate, EvseCreate, TariffsPut
+from functions.stations.schemas import ConnectorCreate, EvseCreate
 from shared.db import new_id
 from shared.errors import ConfirmationNeeded, Conflict, Invalid, NotFound, PreconditionFailed, WrongState
 from shared.geo import great_circle_km
@@ -70,10 +80,11 @@ def edit(
     change: Callable[[Location], None],
     confirmation: str | None = None,
     displaces: bool = False,
+    right: StaffRight = StaffRight.EDIT,
 ) -> Location:
-    """Runs `change` on the caller's location. Raises NotFound, PreconditionRequired, PreconditionFailed, WrongState, and
-    ConfirmationNeeded where `displaces` and bookings cannot stay (nothing is changed then)."""
-    location = stations.get_owned(tx=tx, location_id=location_id)
+    """Runs `change` on the caller's location. Raises NotFound, Forbidden, PreconditionRequired, PreconditionFailed, WrongState,
+    and ConfirmationNeeded where `displaces` and bookings cannot stay (nothing is changed then)."""
+    location = stations.get_owned(tx=tx, location_id=location_id, right=right)
     check_version(tx, location, if_match)
     if location.status == LocationStatus.SUBMITTED and tx.actor.role == "owner":
         raise WrongState("The location is being looked at; withdraw it to change it.", location_status=location.status)
@@ -279,37 +290,6 @@ def remove_evse(
     )
 
 
-def put_tariffs(*, tx: Tx, location_id: uuid.UUID, tariffs_in: TariffsPut, if_match: str | None) -> Location:
-    """Replaces the tariffs of a location's pools from now on. What is booked keeps the quote it was booked with."""
-
-    def change(location: Location) -> None:
-        pools = {(pool.standard, pool.power_class) for pool in location.pools()}
-        assignment: dict[tuple[str, str], tuple[uuid.UUID, ...]] = {}
-        for number, item in enumerate(tariffs_in.tariffs):
-            if item.tariff.currency != location.currency:
-                raise Invalid.one(
-                    f"tariffs.{number}.tariff.currency",
-                    f"must be the location's, {location.currency}, not {item.tariff.currency}",
-                )
-            wanted = [
-                pool
-                for pool in sorted(pools)
-                if (not item.applies_to.connectors or pool[0] in item.applies_to.connectors)
-                and (not item.applies_to.power_classes or pool[1] in item.applies_to.power_classes)
-            ]
-            if not wanted:
-                raise Invalid.one(f"tariffs.{number}.applies_to", "fits none of the location's pools; add the EVSEs first")
-            tariff_id = stations.add_tariff(tx=tx, location_id=location.id, tariff=item.tariff)
-            for pool in wanted:
-                assignment[pool] = (*assignment.get(pool, ()), tariff_id)
-        stations.assign_tariffs(tx=tx, location_id=location.id, assignment=assignment)
-        if tx.actor.role == "owner" and location.booking_terms.fees_above_quote:  # what was allowed were the fees of then
-            terms = location.booking_terms.model_copy(update={"fees_above_quote": False})
-            stations.update_location(tx=tx, location_id=location.id, booking_terms=terms.stored())
-
-    return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.tariffs", change=change)
-
-
 def put_booking_terms(*, tx: Tx, location_id: uuid.UUID, terms: BookingTerms, if_match: str | None) -> Location:
     """Replaces the booking terms for bookings to come. Fees above a booking's quote are for administrators to allow."""
 
@@ -349,6 +329,7 @@ def block_time(
         change=change,
         confirmation=confirmation,
         displaces=True,
+        right=StaffRight.OPERATE,
     )
     return after, blocked_time
 
@@ -362,7 +343,8 @@ def unblock_time(*, tx: Tx, location_id: uuid.UUID, blocked_time_id: uuid.UUID, 
             raise NotFound(f"{location.name} has no blocked time {blocked_time_id} that has not ended.")
         stations.end_blocked_time(tx=tx, location_id=location.id, blocked_time=blocked_time)
 
-    return edit(tx=tx, location_id=location_id, if_match=if_match, action="location.unblock", change=change)
+    action, right = "location.unblock", StaffRight.OPERATE
+    return edit(tx=tx, location_id=location_id, if_match=if_match, action=action, change=change, right=right)
 
 
 def list_blocked_times(*, tx: Tx, location_id: uuid.UUID, past: bool, after: uuid.UUID | None, limit: int) -> list[BlockedTime]:
@@ -392,5 +374,6 @@ def delete_location(
         change=change,
         confirmation=confirmation,
         displaces=True,
+        right=StaffRight.OWN,
     )
     return photo_ids

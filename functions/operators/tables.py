@@ -42,3 +42,15 @@ location_revision = sa.Table(
     sa.Column("changes", sa.JSON, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
 )
+
+
+location_day = sa.Table(
+    "location_day",
+    metadata,
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), primary_key=True),
+    # The local day, ISO 8601.
+    sa.Column("day", Key(10), primary_key=True),
+    # By name of a figure: a number an hour of the day (functions/operators/day_figures.py).
+    sa.Column("hours", sa.JSON, nullable=False),
+    sa.Column("counted_at", UtcDateTime, nullable=False),
+)

@@ -118,6 +118,10 @@ class ChargeRequest:
     decided_at: datetime | None
     created_at: datetime
     updated_at: datetime = field(repr=False)
+    wait_minutes: float | None = None
+    """From the arrival to the start of what was given; None where nothing was, or older code decided."""
+    saved_minutes: float | None = None
+    """How much earlier charging is over than at the nearest place."""
 
     @property
     def offers(self) -> list[Offer]:

@@ -92,6 +92,26 @@ def decisions_since(tx: Tx, since: datetime) -> list[tuple[str, str | None, int]
     return [(row.policy, row.fallback, row.decisions) for row in tx.execute(statement)]
 
 
+def minutes_between(tx: Tx, since: datetime, until: datetime, *, user_id: uuid.UUID | None = None) -> tuple[int, float, float]:
+    """(count, minutes waited, minutes saved) of the decisions in [since, until) that gave a slot."""
+    table = charge_request.c
+    statement = sa.select(
+        sa.func.count().label("decided"),
+        sa.func.coalesce(sa.func.sum(table.wait_minutes), 0.0).label("waited"),
+        sa.func.coalesce(sa.func.sum(table.saved_minutes), 0.0).label("saved"),
+    ).where(table.decided_at >= since, table.decided_at < until, table.saved_minutes.is_not(None))
+    if user_id is not None:
+        statement = statement.where(table.user_id == user_id)
+    row = tx.execute(statement).one()
+    return int(row.decided), float(row.waited), float(row.saved)
+
+
+def count_in(tx: Tx, statuses: Sequence[str]) -> int:
+    """How many charge requests are in some states."""
+    count = sa.select(sa.func.count()).select_from(charge_request).where(charge_request.c.status.in_(statuses))
+    return int(tx.execute(count).scalar_one())
+
+
 def insert_decision(tx: Tx, request_id: uuid.UUID, record: dict[str, Any]) -> None:
     """Stores the whole decision on a charge request."""
     shadow = record["shadow"] or {}

@@ -6,8 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from functions.optimizer import service
+from functions.optimizer.domain import ChargeRequest as Record
+from functions.optimizer.domain import ChargeRequestStatus
 from functions.optimizer.payloads import Accept, ChargeRequestCreate, RecommendationRequest
 from functions.optimizer.schemas import ChargeRequest, Model, ModelUsage, Recommendations, WholeDecision
+from functions.stations import service as stations
 from shared.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -18,9 +21,11 @@ from shared.errors import (
     TermsChanged,
     WrongState,
 )
-from shared.web.call import Admin, Public, SignedIn, counted_caller, limited_caller
+from shared.tx import Tx
+from shared.web.call import Admin, Public, SignedIn, counted_caller, limited_anyone, limited_caller
 from shared.web.failures import errors
 from shared.web.pagination import Page, PageSize, cursor_id, page
+from shared.web.waiting import Prefer, waited_for
 
 router = APIRouter(prefix="/optimizer", tags=["optimizer"])
 
@@ -51,9 +56,25 @@ def list_charge_requests(
 
 
 @router.get("/charge-requests/{request_id}", response_model=ChargeRequest)
-def get_charge_request(request_id: uuid.UUID, call: SignedIn) -> ChargeRequest:
-    """What became of one of your charge requests."""
-    return ChargeRequest.of(call.read(lambda tx: service.get_owned(tx=tx, request_id=request_id)))
+async def get_charge_request(request_id: uuid.UUID, call: SignedIn, response: Response, prefer: Prefer = None) -> ChargeRequest:
+    """What became of one of your charge requests. With `Prefer: wait=5` the answer to one that is not decided waits for its
+    decision, so many seconds at most."""
+
+    def read() -> ChargeRequest:
+        return call.read(lambda tx: _answer(tx, service.get_owned(tx=tx, request_id=request_id)))
+
+    request, applied = await waited_for(
+        read, done=lambda answer: answer.status is not ChargeRequestStatus.QUEUED, prefer=prefer
+    )
+    if applied is not None:
+        response.headers["Preference-Applied"] = f"wait={applied}"
+    if request.status is ChargeRequestStatus.QUEUED:
+        response.headers["Retry-After"] = "1"
+    return request
+
+
+def _answer(tx: Tx, request: Record) -> ChargeRequest:
+    return ChargeRequest.of(request, stations.summaries(tx=tx, location_ids=[offer.location_id for offer in request.offers]))
 
 
 @router.get("/charge-requests/{request_id}/decision", response_model=WholeDecision)
@@ -70,7 +91,7 @@ def get_decision(request_id: uuid.UUID, call: SignedIn) -> WholeDecision:
 def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
     """Takes an offer: the held one is confirmed; another is reserved if it is still free."""
     offer = (accept or Accept()).offer
-    return call.create(lambda tx: ChargeRequest.of(service.accept_offer(tx=tx, request_id=request_id, offer=offer)), status=200)
+    return call.create(lambda tx: _answer(tx, service.accept_offer(tx=tx, request_id=request_id, offer=offer)), status=200)
 
 
 @router.post(
@@ -85,12 +106,13 @@ def cancel_charge_request(request_id: uuid.UUID, call: SignedIn) -> Response:
 
 
 @router.post(
-    "/recommendations", response_model=Recommendations, dependencies=[limited_caller("ask")], responses=errors(NotFound)
+    "/recommendations", response_model=Recommendations, dependencies=[limited_anyone("ask")], responses=errors(NotFound)
 )
 def recommend(
-    request_in: RecommendationRequest, call: SignedIn, limit: Annotated[int, Query(ge=1, le=50)] = 10
+    request_in: RecommendationRequest, call: Public, limit: Annotated[int, Query(ge=1, le=50)] = 10
 ) -> Recommendations:
-    """The ranked list at once; nothing is held."""
+    """The ranked list at once; nothing is held. Needs no account, unless it names a vehicle of yours; within your limits where
+    you are signed in."""
     return service.recommend(platform=call.platform, actor=call.actor, request_in=request_in, limit=limit)
 
 

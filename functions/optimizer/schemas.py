@@ -1,15 +1,18 @@
 """Answers of the optimizer."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from functions.optimizer.domain import ChargeRequest as Record
-from functions.optimizer.domain import ChargeRequestStatus
+from functions.optimizer.domain import ChargeRequestStatus, Offer
 from functions.optimizer.explanations import decided_by
 from functions.optimizer.needs import ChargingNeeds
+from functions.stations.domain import PlaceSummary as Place
+from functions.stations.schemas import PlaceSummary
 from shared.web.fields import AsStored, Output
 
 
@@ -35,6 +38,14 @@ class Option(Output):
     cost_terms: dict[str, float]
     score: float | None
     why: str
+    place: PlaceSummary | None = Field(None, description="Where it is, and its time zone")
+
+    @classmethod
+    def at(cls, offer: Offer, places: Mapping[uuid.UUID, Place]) -> "Option":
+        """The answer for an offer at a place."""
+        place = places.get(offer.location_id)
+        option = cls.model_validate(offer)
+        return option if place is None else option.model_copy(update={"place": PlaceSummary.model_validate(place)})
 
 
 class Recommendations(Output):
@@ -78,8 +89,8 @@ class ChargeRequest(Output):
     decided_at: datetime | None
 
     @classmethod
-    def of(cls, record: Record) -> "ChargeRequest":
-        """The answer for a stored charge request."""
+    def of(cls, record: Record, places: Mapping[uuid.UUID, Place] | None = None) -> "ChargeRequest":
+        """The answer for a stored charge request; `places` has the locations of its offers."""
         offers = record.offers if record.status is ChargeRequestStatus.OFFERED else []
         return cls(
             id=record.id,
@@ -87,7 +98,7 @@ class ChargeRequest(Output):
             booking_id=record.booking_id,
             reason=record.reason,
             explanation=record.explanation,
-            offers=[Option.model_validate(offer) for offer in offers],
+            offers=[Option.at(offer, places or {}) for offer in offers],
             offer_expires_at=record.offer_expires_at,
             expected_by=record.expected_by if record.status is ChargeRequestStatus.QUEUED else None,
             policy=record.policy,

@@ -14,7 +14,7 @@ from functions.booking import cancellations
 from functions.booking import service as booking
 from functions.booking.domain import OFFER_HOLD, Booking, CancellationCause, ReservationRequest, ReservationStatus
 from functions.booking.events import BookingSnapshot, HoldExpired
-from functions.optimizer import outcomes, repository, serving
+from functions.optimizer import figures, outcomes, repository, serving
 from functions.optimizer.core.features import FEATURE_VERSION
 from functions.optimizer.decision_log import decision_record
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, Offer, check_transition
@@ -66,6 +66,10 @@ _usages: "weakref.WeakKeyDictionary[Platform, _Usage]" = weakref.WeakKeyDictiona
 def policy_registry(platform: Platform) -> ModelRegistry:
     """The registry of policies in this process, one a platform."""
     return _registries.setdefault(platform, ModelRegistry(platform.blobs, platform.clock))
+
+
+NOBODY = uuid.UUID(int=0)
+"""Who is not signed in: nobody has booked as this one, so that no limit of theirs is met."""
 
 
 def _me(tx: Tx) -> uuid.UUID:
@@ -123,13 +127,16 @@ def get_decision(*, tx: Tx, request_id: uuid.UUID) -> WholeDecision:
 
 
 def recommend(*, platform: Platform, actor: Actor, request_in: RecommendationRequest, limit: int) -> Recommendations:
-    """The ranked list for a driver's needs; nothing is held or stored."""
+    """The ranked list for a driver's needs, somebody's who is not signed in too; nothing is held or stored."""
 
     def read(tx: Tx) -> Recommendations:
-        needs, driver = complete_needs(tx=tx, request_in=request_in), RequestingDriver(_me(tx), request_in.vehicle_id)
+        needs = complete_needs(tx=tx, request_in=request_in)
+        driver = RequestingDriver(tx.actor.id or NOBODY, request_in.vehicle_id)
         decision = serving.decide(platform=platform, tx=tx, registry=policy_registry(platform), needs=needs, driver=driver)
+        offers = [decision.offer(rank) for rank in range(min(limit, len(decision)))]
+        places = stations.summaries(tx=tx, location_ids=[offer.location_id for offer in offers])
         return Recommendations(
-            items=[Option.model_validate(decision.offer(rank)) for rank in range(min(limit, len(decision)))],
+            items=[Option.at(offer, places) for offer in offers],
             policy=decision.ranking.policy,
             fallback=decision.ranking.fallback,
             reason=decision.reason,
@@ -283,7 +290,8 @@ def _store(
     ranking = decision.ranking
     outcome = {"explanation": record["offers"][0]["why"][:500] if record["offers"] else None} | values
     decided = {"decision": record, "policy": ranking.policy, "fallback": ranking.fallback, "decided_at": tx.now}
-    repository.update(tx, request.id, **outcome, **decided, status=status.value)
+    minutes = figures.minutes_of(decision, record["tried"] - 1) if record["offers"] else {}
+    repository.update(tx, request.id, **outcome, **decided, **minutes, status=status.value)
     whole = decision_record(
         decision,
         chosen=record["tried"] - 1 if record["offers"] else None,
@@ -332,6 +340,8 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
             stations.lock_location(tx=tx, location_id=location_id)
         cancellations.cancel_booking(tx=tx, booking_id=booking_id)
         booking_id = _reserve(tx, request, offers[offer], hold_until=None).id
+        minutes = figures.of_other_offer(request.saved_minutes, offers[0], offers[offer])
+        repository.update(tx, request_id, **minutes)
     status = ChargeRequestStatus.RESERVED
     repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
     return get_owned(tx=tx, request_id=request_id)

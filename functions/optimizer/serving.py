@@ -118,8 +118,7 @@ class Decision:
         currency = self.around.locations[int(rows.location[0, row])].currency
         from_the_end = self._from_the_end(count)
         if from_the_end is None:
-            other = int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
-            comparison = reason_in_words(rows, row, other, currency)
+            comparison = reason_in_words(rows, row, self.nearest_row(), currency)
         else:
             comparison = on_the_way_in_words(rows, row, from_the_end, currency)
         cheapest = int(rows.cost[0, :count].argmin())
@@ -127,6 +126,11 @@ class Decision:
         if not preferred or not spares_the_last(rows, self.features, row, cheapest):
             return comparison
         return f"{comparison}, {self._spared(cheapest)}"
+
+    def nearest_row(self) -> int:
+        """The first row to begin at the nearest location; with a destination at the one of least detour."""
+        rows, count = self.rows, int(self.rows.mask[0].sum())
+        return int(np.lexsort((rows.start[0, :count], rows.km[0, :count]))[0])
 
     def _from_the_end(self, count: int) -> int | None:
         """The first of `count` rows that begins at the location nearest the destination; None without one."""

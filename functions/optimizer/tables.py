@@ -22,6 +22,8 @@ charge_request = sa.Table(
     sa.Column("offer_expires_at", UtcDateTime),
     sa.Column("expected_by", UtcDateTime),
     sa.Column("decided_at", UtcDateTime),
+    sa.Column("wait_minutes", sa.Double),
+    sa.Column("saved_minutes", sa.Double),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Index("ix_charge_request_user", "user_id", "id"),

@@ -8,7 +8,7 @@ import io
 import json
 import uuid
 import zipfile
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,6 +22,8 @@ from functions.booking import privacy as bookings
 from functions.booking.domain import Booking
 from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
+from functions.ratings import privacy as ratings
+from functions.stations import privacy as locations_helped
 from functions.stations import service as stations
 from functions.waitlist import privacy as waits
 from shared.errors import Conflict
@@ -32,12 +34,15 @@ SECRET_FIELDS = {"password_hash", "token_hash", "address_hash"}
 """Of what is secret. `text_hash` is none: it says which text somebody accepted."""
 README = """Everything evcharging holds about you, as JSON; times are UTC, money is in minor units of its currency.
 
-profile.json          your account, the providers you sign in by, whether you have a second factor, the texts you accepted
+profile.json          your account, the providers you sign in by, whether you have a second factor, the texts you accepted,
+                      what you would have us remember
 vehicles.json         your vehicles
 bookings.json         your bookings, with quote, terms and what was asked of them
+ratings.json          what you said of your sessions
 charge_requests.json  what you asked for, and what was decided
 waitlist.json         what you waited for, and what you were offered
 notifications.json    your messages in the app, what was sent to you by e-mail and SMS, and how far you are told of what
+staff.json            the locations that you were asked to help run
 sessions.json         your log-ins
 audit.json            what is on record of what you changed, and of what was changed about your account
 """
@@ -47,14 +52,17 @@ def export(*, tx: Tx) -> bytes:
     """A ZIP of JSON files with everything about the caller."""
     me = get_me(tx=tx)
     account = accounts.export(tx=tx, user_id=me.id)
+    booked = bookings.export(tx=tx, user_id=me.id)
     parts: dict[str, Any] = {
         "profile": _plain(me)
-        | {part: account[part] for part in ("identities", "second_factor", "phone_to_confirm", "consents")},
+        | {part: account[part] for part in ("identities", "second_factor", "phone_to_confirm", "consents", "preferences")},
         "vehicles": account["vehicles"],
-        "bookings": bookings.export(tx=tx, user_id=me.id),
+        "bookings": booked,
+        "ratings": ratings.export(tx=tx, booking_ids=[booking["id"] for booking in booked]),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
         "waitlist": waits.export(tx=tx, user_id=me.id),
         "notifications": messages.export(tx=tx, user_id=me.id),
+        "staff": locations_helped.export(tx=tx, user_id=me.id, email=me.email),
         "sessions": account["sessions"],
         "audit": account["audit"],
     }
@@ -76,7 +84,7 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(item) for name, item in value.items() if name not in SECRET_FIELDS}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
-    if isinstance(value, datetime):
+    if isinstance(value, date):  # an instant is one too
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
@@ -109,12 +117,15 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     _check_bookings(bookings.open_bookings(tx=tx, user_id=me.id), cancel_bookings=cancel_bookings)
     charge_requests.cancel_open(tx=tx, user_id=me.id)
     bookings.cancel_open(tx=tx, user_id=me.id)
+    booking_ids = bookings.ids_of(tx=tx, user_id=me.id)
+    ratings.erase(tx=tx, booking_ids=booking_ids)
     pseudonym = uuid.uuid4()
     waits.erase(tx=tx, user_id=me.id)
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     accounts.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     messages.erase(tx=tx, user_id=me.id)
+    locations_helped.erase(tx=tx, user_id=me.id, email=me.email)
     accounts.erase(tx=tx, user_id=me.id)
     tx.audit("user.delete", object_type="user", object_id=me.id, before={"role": me.role})
     tx.publish(AccountDeleted(me.id, me.email, me.name))

@@ -1,13 +1,22 @@
-"""HTTP of search: the nearest locations, and when a location's pools are free. The paths are the stations'."""
+"""HTTP of search: the nearest locations, one in full, and when its pools are free. The paths are the stations'."""
 
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from functions.search import service
+from functions.stations import places
 from functions.stations.enums import ConnectorType
-from functions.stations.schemas import Availability, LocationSummary, NearbyQuery
+from functions.stations.schemas import (
+    Availability,
+    LocationOut,
+    LocationSummary,
+    MapPart,
+    NearbyQuery,
+    PlacesFound,
+    PlaceSummary,
+)
 from shared.errors import Invalid
 from shared.web.call import Public, limited
 from shared.web.fields import Instant, by_either_name
@@ -37,11 +46,12 @@ def search_locations(
     p_free_at: Annotated[
         Instant | None, Query(description="With the chance that a point is free then; within the coming hour")
     ] = None,
+    include_full: Annotated[bool, Query(description="With `from` and `to`: also those without a place, `free` 0")] = False,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: PageSize = 20,
 ) -> Page[LocationSummary]:
-    """Approved locations, nearest to `latitude` and `longitude` first; with `from` and `to` those with a place over the whole
-    period. Both of each pair are needed."""
+    """Approved locations, nearest to `latitude` and `longitude` first, with what their EVSEs report now; with `from` and `to`
+    those with a place over the whole period. Both of each pair are needed."""
     after = decode_cursor(cursor, float, uuid.UUID) if cursor else None
     query = NearbyQuery(
         latitude=_needed("latitude", by_either_name("latitude", latitude, "lat", lat)),
@@ -52,6 +62,7 @@ def search_locations(
         begin=by_either_name("from", from_, "free_from", free_from),
         end=by_either_name("to", to, "free_until", free_until),
         p_free_at=p_free_at,
+        include_full=include_full,
     )
     items, position = call.read(lambda tx: service.search(tx=tx, query=query, after=after, limit=limit))
     more = None if position is None else encode_cursor(position[0], str(position[1]))
@@ -62,6 +73,36 @@ def _needed(name: str, coordinate: float | None) -> float:
     if coordinate is None:
         raise Invalid.one(name, "is needed: degrees, such as 52.09")
     return coordinate
+
+
+@router.get("/places", response_model=PlacesFound, dependencies=[limited("search")])
+def find_places(
+    call: Public,
+    q: Annotated[str, Query(min_length=2, max_length=80, description="Words of a name, an address or a city")],
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> PlacesFound:
+    """Approved locations by name or address: each word must stand in one of them."""
+    found = call.read(lambda tx: places.named(tx=tx, text=q, limit=limit))
+    return PlacesFound(items=[PlaceSummary.model_validate(place) for place in found])
+
+
+@router.get("/map", response_model=MapPart, dependencies=[limited("search")])
+def get_map_part(
+    call: Public,
+    bbox: Annotated[str, Query(max_length=120, description="west,south,east,north in degrees", examples=["5.0,52.0,5.2,52.2"])],
+    connector: ConnectorType | None = None,
+) -> MapPart:
+    """The approved locations in a part of the map; where there are more than 200, how many are where."""
+    box, standard = places.box_of(bbox), None if connector is None else connector.value
+    return MapPart.model_validate(call.read(lambda tx: places.within(tx=tx, box=box, standard=standard)))
+
+
+@router.get("/locations/{location_id}", response_model=LocationOut)
+def get_location(location_id: uuid.UUID, call: Public, response: Response) -> LocationOut:
+    """A location with EVSEs, pools, tariffs, terms and opening times. Its ETag goes with every edit as If-Match."""
+    location = call.read(lambda tx: service.location_in_full(tx=tx, location_id=location_id))
+    response.headers["ETag"] = location.etag
+    return location
 
 
 @router.get("/locations/{location_id}/availability", response_model=Availability, dependencies=[limited("search")])

@@ -1,21 +1,28 @@
 """Search with free counts, and calendars: what of a location's pools is free when. Reads bookings by their service."""
 
 import uuid
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
 from functions.booking import service as booking
 from functions.forecast import service as forecasts
+from functions.ratings import service as ratings
+from functions.ratings.domain import Standing
 from functions.stations import service as stations
-from functions.stations.domain import ENGAGED_SLOTS, Location, Pool
-from functions.stations.enums import PriceKnowledge
+from functions.stations.domain import ENGAGED_SLOTS, Evse, Location, Pool
+from functions.stations.enums import EvseStatus, PriceKnowledge
+from functions.stations.feed import service as feed
 from functions.stations.schemas import (
     Availability,
     Calendar,
+    LocationOut,
     LocationSummary,
     NearbyQuery,
     PoolForecast,
+    PoolStates,
+    RatingSummary,
     Timeslot,
     pools_of,
 )
@@ -91,7 +98,7 @@ def search(
         busy = {} if period is None else busy_slots(tx, locations, *period)
         for number, (km, location) in enumerate(nearest):
             if number == limit or len(items) == limit:
-                return _with_forecasts(tx, items, query.p_free_at), after
+                return _completed(tx, items, query.p_free_at), after
             after = (km, location.id)
             free = None
             if period is not None:
@@ -100,16 +107,22 @@ def search(
                     for pool in location.pools()
                 }
                 fits = [count for (standard, _), count in free.items() if standards is None or standard in standards]
-                if not any(fits):
+                if not any(fits) and not query.include_full:
                     continue
             items.append(_summary(km, location, tariffs, tx.now if period is None else slot_start(period[0]), free))
         if len(nearest) <= limit:
-            return _with_forecasts(tx, items, query.p_free_at), None
-    return _with_forecasts(tx, items, query.p_free_at), after
+            return _completed(tx, items, query.p_free_at), None
+    return _completed(tx, items, query.p_free_at), after
 
 
-def _with_forecasts(tx: Tx, items: list[LocationSummary], at: datetime | None) -> list[LocationSummary]:
-    """The page with each pool's forecast for an instant; nothing where none is current."""
+def _completed(tx: Tx, items: list[LocationSummary], at: datetime | None) -> list[LocationSummary]:
+    """The page with how each place is rated, when its feed was heard, and each pool's forecast for an instant where there is
+    a current one."""
+    ids = [item.id for item in items]
+    standings, contacts = ratings.standings(tx=tx, location_ids=ids), feed.contacts_of(tx=tx, location_ids=ids)
+    for item in items:
+        contact = contacts.get(item.id)
+        item.rating, item.heard_at = _rating(standings.get(item.id)), None if contact is None else contact.heard_at
     if at is None:
         return items
     forecasts_by_pool = forecasts.chances_at(tx=tx, location_ids=[item.id for item in items], at=at)
@@ -129,6 +142,9 @@ def _summary(
 ) -> LocationSummary:
     """With `free` prices are those of sessions that start then, else of any that start then or later."""
     price_of = partial(Pool.price_from if free is None else Pool.price_at, tariffs=tariffs, at=at)
+    pools = pools_of(location, price_of, free)
+    for pool, answer in zip(location.pools(), pools, strict=True):
+        answer.states = _states(evse for evse in location.evses if evse.id in pool.evse_ids)
     return LocationSummary(
         id=location.id,
         name=location.name,
@@ -139,8 +155,44 @@ def _summary(
         distance_km=round(km, 3),
         time_zone=location.time_zone,
         currency=location.currency,
-        pools=pools_of(location, price_of, free),
+        pools=pools,
+        states=_states(location.evses),
     )
+
+
+STATE_OF = {
+    EvseStatus.AVAILABLE: "available",
+    EvseStatus.CHARGING: "charging",
+    EvseStatus.BLOCKED: "charging",
+    EvseStatus.RESERVED: "reserved",
+    EvseStatus.INOPERATIVE: "out_of_order",
+    EvseStatus.OUTOFORDER: "out_of_order",
+    EvseStatus.UNKNOWN: "unknown",
+    EvseStatus.PLANNED: "planned",
+}
+"""By status: the count it is in; REMOVED is in none."""
+
+
+def _states(evses: Iterable[Evse]) -> PoolStates:
+    counts = Counter(STATE_OF[status] for evse in evses if (status := EvseStatus(evse.status)) in STATE_OF)
+    return PoolStates(**counts)
+
+
+def location_in_full(*, tx: Tx, location_id: uuid.UUID) -> LocationOut:
+    """A location as the caller may see it, with how it is rated. Raises NotFound."""
+    location = stations.get_visible(tx=tx, location_id=location_id)
+    managed = stations.manages(tx=tx, location=location)
+    tariffs = stations.tariffs_of(tx=tx, locations=[location])
+    answer = LocationOut.of(location, tariffs, now=tx.now, managed=managed)
+    answer.rating = _rating(ratings.standing_of(tx=tx, location_id=location_id), managed=managed)
+    return answer
+
+
+def _rating(standing: Standing | None, *, managed: bool = False) -> RatingSummary | None:
+    """What is shown of how a place is rated: to everybody an average of enough."""
+    if standing is None or standing.average is None or not (managed or standing.shown):
+        return None
+    return RatingSummary(average=standing.average, count=standing.count)
 
 
 def calendars(

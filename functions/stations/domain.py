@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -281,6 +282,62 @@ class Submission:
     reason: str | None
     decided_at: datetime | None
     decided_by: uuid.UUID | None
+
+
+@dataclass(frozen=True)
+class StationCounts:
+    """Locations and EVSEs by state, and what of them waits for an administrator."""
+
+    locations: dict[str, int]
+    """By LocationStatus."""
+    evses: dict[str, int]
+    """Of approved locations, by EvseStatus."""
+    changes_proposed: int
+    """Approved places of which a change of name or address waits."""
+    oldest_waiting_since: datetime | None
+    """When the first of the locations that wait to be approved was last changed; None where none waits."""
+
+
+@dataclass(frozen=True)
+class PlaceSummary:
+    """What a location is called and where it is."""
+
+    id: uuid.UUID
+    name: str
+    address: str
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+    time_zone: str
+
+
+class StaffRight(IntEnum):
+    """What somebody may at a location; each includes those before it."""
+
+    READ = 1
+    """See its bookings, calendar and figures."""
+    OPERATE = 2
+    """Block times, end bookings, give readings."""
+    EDIT = 3
+    """Change everything but who else runs it."""
+    OWN = 4
+    """Its owner's alone, and administrators'."""
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Somebody who was invited to help run a location."""
+
+    location_id: uuid.UUID
+    email: str
+    """In lower case."""
+    user_id: uuid.UUID | None
+    """The account that has accepted."""
+    rights: StaffRight
+    invited_at: datetime
+    accepted_at: datetime | None
+    """From when the right counts; None: they have not accepted."""
 
 
 @dataclass(frozen=True)

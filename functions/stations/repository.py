@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from functions.stations import repository_staff
 from functions.stations.domain import (
     APPROVED,
     BlockedTime,
@@ -232,16 +233,18 @@ def managed(
     tx: Tx,
     *,
     owner_id: uuid.UUID | None,
+    staff_id: uuid.UUID | None = None,
     status: str | None,
     proposed: bool = False,
     before: uuid.UUID | None,
     limit: int,
 ) -> list[uuid.UUID]:
-    """Ids of locations of an owner (None: of all) in a status (None: every one but REMOVED), with `proposed` those of which a
-    change waits, newest first, after the cursor."""
+    """Ids of locations of an owner (None: of all), or that `staff_id` helps to run, in a status (None: every one but REMOVED),
+    with `proposed` those of which a change waits, newest first, after the cursor."""
     conditions = [location.c.status == status if status is not None else location.c.status != LocationStatus.REMOVED.value]
     if owner_id is not None:
-        conditions.append(location.c.owner_id == owner_id)
+        helped = sa.false() if staff_id is None else location.c.id.in_(repository_staff.locations_of(staff_id))
+        conditions.append(sa.or_(location.c.owner_id == owner_id, helped))
     if proposed:
         conditions.append(location.c.proposed.is_not(None))
     if before is not None:

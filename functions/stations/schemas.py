@@ -142,6 +142,17 @@ class PoolForecast(Output):
     source: str
 
 
+class PoolStates(Output):
+    """How many EVSEs are in which state now."""
+
+    available: int = 0
+    charging: int = Field(0, description="Somebody is there: CHARGING or BLOCKED")
+    reserved: int = 0
+    out_of_order: int = Field(0, description="INOPERATIVE or OUTOFORDER")
+    unknown: int = Field(0, description="Their feed is silent")
+    planned: int = 0
+
+
 class PoolOut(Output):
     """Interchangeable EVSEs: what is booked. `free` counts those free over the period asked for, `forecast` is for the
     instant asked for, if one was."""
@@ -158,9 +169,17 @@ class PoolOut(Output):
     tariff_id: uuid.UUID | None = None
     other_tariff_ids: list[uuid.UUID] = Field(default_factory=list, description="Those that stand on it beside the first")
     forecast: PoolForecast | None = None
+    states: PoolStates | None = Field(None, description="In search: of its EVSEs now")
 
 
-MADE = ("pools", "evses", "proposed")
+MADE = ("pools", "evses", "proposed", "rating")
+
+
+class RatingSummary(Output):
+    """How drivers rate a place: 1 to 5 stars on average, and how many have said so."""
+
+    average: float = Field(examples=[4.3])
+    count: int = Field(examples=[12])
 
 
 class LocationOut(Output):
@@ -189,6 +208,7 @@ class LocationOut(Output):
         description="To those who run it: what waits for an administrator, of a place that is approved",
         examples=[{"name": "Central Station East"}],
     )
+    rating: RatingSummary | None = Field(None, description="From five ratings on; to those who run it from the first on")
 
     @classmethod
     def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff], *, now: datetime, managed: bool = False) -> "LocationOut":
@@ -224,6 +244,40 @@ def pools_of(
     ]
 
 
+class PlaceSummary(Output):
+    """What a location is called and where it is."""
+
+    id: uuid.UUID
+    name: str
+    address: str
+    city: str
+    country: str
+    latitude: float
+    longitude: float
+    time_zone: str
+
+
+class PlacesFound(Output):
+    """Locations by name or address."""
+
+    items: list[PlaceSummary]
+
+
+class MapCell(Output):
+    """Several locations near each other: their middle, and how many."""
+
+    latitude: float
+    longitude: float
+    count: int
+
+
+class MapPart(Output):
+    """What stands in a part of the map: places, or where there are more than 200, counts by cell."""
+
+    places: list[PlaceSummary]
+    cells: list[MapCell]
+
+
 class LocationSummary(Output):
     """A location in a list of search results."""
 
@@ -237,6 +291,9 @@ class LocationSummary(Output):
     time_zone: str
     currency: str
     pools: list[PoolOut]
+    rating: RatingSummary | None = Field(None, description="From five ratings on")
+    states: PoolStates = Field(default_factory=PoolStates, description="Of all its EVSEs, also those that no pool has now")
+    heard_at: datetime | None = Field(None, description="When its feed was last heard; null: it has none")
 
 
 class Timeslot(Output):
@@ -279,3 +336,4 @@ class NearbyQuery(Input):
     begin: datetime | None = None
     end: datetime | None = None
     p_free_at: datetime | None = None
+    include_full: bool = False

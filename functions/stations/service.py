@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from functions.stations import nearby, repository, terms_text
+from functions.stations import nearby, repository, repository_counts, repository_places, repository_staff, terms_text
 from functions.stations.domain import (
     APPROVED,
     BlockedTime,
@@ -14,7 +14,10 @@ from functions.stations.domain import (
     Evse,
     Location,
     LocationRecord,
+    PlaceSummary,
     Pool,
+    StaffRight,
+    StationCounts,
     TariffPeriod,
 )
 from functions.stations.enums import LocationStatus
@@ -66,27 +69,42 @@ def get_visible(*, tx: Tx, location_id: uuid.UUID) -> Location:
     raise NotFound(f"There is no location {location_id}.")
 
 
-def get_managed(*, tx: Tx, location_id: uuid.UUID) -> Location:
-    """The caller's own location, to be read; administrators read all. Raises NotFound for others'."""
-    location = get_location(tx=tx, location_id=location_id)
-    if manages(tx=tx, location=location):
-        return location
-    raise NotFound(f"There is no location {location_id}.")
+def get_managed(*, tx: Tx, location_id: uuid.UUID, right: StaffRight = StaffRight.READ) -> Location:
+    """A location that the caller runs, to be read; administrators read all. Raises NotFound for others', Forbidden for staff
+    who have a lesser right there."""
+    return _with_right(tx, get_location(tx=tx, location_id=location_id), right)
 
 
-def get_owned(*, tx: Tx, location_id: uuid.UUID) -> Location:
-    """The caller's own location, locked for an edit; administrators may edit all. Raises NotFound for others'."""
-    location = lock_location(tx=tx, location_id=location_id)
-    if manages(tx=tx, location=location):
-        return location
-    raise NotFound(f"There is no location {location_id}.")
+def get_owned(*, tx: Tx, location_id: uuid.UUID, right: StaffRight = StaffRight.EDIT) -> Location:
+    """A location that the caller runs, locked for an edit; administrators may edit all. Raises NotFound for others', Forbidden
+    for staff who have a lesser right there."""
+    return _with_right(tx, lock_location(tx=tx, location_id=location_id), right)
 
 
 def manages(*, tx: Tx, location: Location) -> bool:
-    """Whether the caller runs the location: its owner, an administrator, the platform."""
+    """Whether the caller runs the location: its owner, their staff, an administrator, the platform."""
+    return _right(tx, location) is not None
+
+
+def _right(tx: Tx, location: Location) -> StaffRight | None:
+    """What the caller may at a location; None: nothing but what everybody may. The one place that says it."""
     if location.status == LocationStatus.REMOVED:
-        return tx.actor.role == "system"
-    return tx.actor.role in ("admin", "system") or tx.actor.id == location.owner_id
+        return StaffRight.OWN if tx.actor.role == "system" else None
+    if tx.actor.role in ("admin", "system") or tx.actor.id == location.owner_id:
+        return StaffRight.OWN
+    if tx.actor.role != "owner" or tx.actor.id is None:
+        return None
+    return repository_staff.right_of(tx, location.id, tx.actor.id)
+
+
+def _with_right(tx: Tx, location: Location, needed: StaffRight) -> Location:
+    right = _right(tx, location)
+    if right is None:
+        raise NotFound(f"There is no location {location.id}.")
+    if right < needed:
+        needs = "its owner" if needed is StaffRight.OWN else f"the right {needed.name}"
+        raise Forbidden(f"At {location.name} you have the right {right.name}; this needs {needs}.")
+    return location
 
 
 def locations_near(
@@ -235,20 +253,30 @@ def list_managed(
     before: uuid.UUID | None,
     limit: int,
 ) -> list[Location]:
-    """The caller's own locations in any state, newest first; administrators see all, or an owner's. With `proposed` only those
-    of which a change waits for an administrator."""
+    """The locations that the caller runs, in any state, newest first; administrators see all, or an owner's. With `proposed`
+    only those of which a change waits for an administrator."""
+    staff_id = None
     if tx.actor.role == "owner":
         if owner_id is not None and owner_id != tx.actor.id:
             raise Forbidden("owner_id: you see your own locations; leave it out")
-        owner_id = tx.actor.id
-    ids = repository.managed(tx, owner_id=owner_id, status=status, proposed=proposed, before=before, limit=limit)
+        owner_id = staff_id = tx.actor.id
+    ids = repository.managed(
+        tx, owner_id=owner_id, staff_id=staff_id, status=status, proposed=proposed, before=before, limit=limit
+    )
     locations = repository.get_many(tx, ids)
     return [locations[location_id] for location_id in ids]
 
 
 def managed_ids(*, tx: Tx, limit: int = 1000) -> list[uuid.UUID]:
-    """Ids of the caller's own locations in any state, newest first."""
-    return repository.managed(tx, owner_id=tx.actor.id, status=None, before=None, limit=limit)
+    """Ids of the locations that the caller owns or helps to run, in any state, newest first."""
+    return repository.managed(tx, owner_id=tx.actor.id, staff_id=tx.actor.id, status=None, before=None, limit=limit)
+
+
+def managed_locations(*, tx: Tx, limit: int) -> list[Location]:
+    """The locations that the caller owns or helps to run, in any state, newest first."""
+    ids = managed_ids(tx=tx, limit=limit)
+    locations = repository.get_many(tx, ids)
+    return [locations[location_id] for location_id in ids]
 
 
 def import_locations(*, tx: Tx, owner_id: uuid.UUID, records: Sequence[LocationRecord]) -> list[uuid.UUID]:
@@ -316,3 +344,13 @@ def blocked_times(
 ) -> list[BlockedTime]:
     """A location's blocked times in order of id, after the cursor; those of the past too unless `ended_after`."""
     return repository.blocked_times(tx, location_id, ended_after=ended_after, after=after, limit=limit)
+
+
+def count_stations(*, tx: Tx) -> StationCounts:
+    """Locations and EVSEs by state, and what of them waits. For administrators."""
+    return repository_counts.counts(tx)
+
+
+def summaries(*, tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, PlaceSummary]:
+    """What locations are called and where they are, in any state: for those who have something to do with them."""
+    return repository_places.summaries(tx, location_ids)

@@ -38,6 +38,7 @@ location = sa.Table(
     sa.Column("free_of_charge", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("ix_location_owner", "owner_id", "id"),
     sa.Index("ix_location_status", "status", "id"),
+    sa.Index("ix_location_map", "status", "latitude", "longitude"),
     sa.Index("ix_location_h3_5", "h3_5", "status"),
     sa.Index("ix_location_h3_7", "h3_7", "status"),
     sa.Index("ix_location_h3_9", "h3_9", "status"),
@@ -111,4 +112,19 @@ blocked_time = sa.Table(
     sa.Column("reason", sa.String(200), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index("ix_blocked_time_location", "location_id", "period_end"),
+)
+
+location_staff = sa.Table(
+    "location_staff",
+    metadata,
+    sa.Column("location_id", Id, sa.ForeignKey("location.id"), primary_key=True),
+    # In lower case.
+    sa.Column("email", Key(254), primary_key=True),
+    # The account that has accepted.
+    sa.Column("user_id", Id),
+    sa.Column("rights", Key(16), nullable=False),
+    sa.Column("invited_at", UtcDateTime, nullable=False),
+    sa.Column("accepted_at", UtcDateTime),
+    sa.Index("ix_location_staff_user", "user_id", "location_id"),
+    sa.Index("ix_location_staff_email", "email"),
 )

@@ -42,6 +42,14 @@ _station_bearer = HTTPBearer(
 )
 
 
+class _TakenBack(Exception):
+    """Ends a transaction that is only looked at."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("taken back")
+        self.answer = answer
+
+
 @dataclass
 class Call:
     """One HTTP call: the platform, who calls, and the ways to run its use case."""
@@ -82,6 +90,18 @@ class Call:
         completion, error.completion = error.completion, None
         error.details |= self.platform.read(completion)
         return True
+
+    def preview(self, fn: Callable[[Tx], T]) -> T:
+        """Runs a write and takes it all back: what it would have answered, or the refusal that it would have raised."""
+
+        def taken_back(tx: Tx) -> None:
+            raise _TakenBack(fn(tx))
+
+        try:
+            self.platform.transact(taken_back, actor=self.actor)
+        except _TakenBack as preview:
+            answer: T = preview.answer
+        return answer
 
     def _audited(self, tx: Tx, fn: Callable[[Tx], T]) -> T:
         """Runs `fn`; where an owner or administrator calls and `fn` wrote no audit entry, the call itself is recorded.
@@ -325,6 +345,18 @@ def counted_caller(scope: str) -> Any:
 
     def count(call: SignedIn) -> None:
         call.platform.limits.count(scope, str(call.actor.id))
+
+    return Depends(count)
+
+
+def limited_anyone(scope: str) -> Any:
+    """What a public route lists under `dependencies` to be rate limited: by account where somebody is signed in, else by
+    address."""
+
+    @raises(TooManyRequests)
+    def count(call: Public) -> None:
+        subject = call.actor.address if call.actor.id is None else str(call.actor.id)
+        call.platform.limits.hit(scope, subject or "unknown")
 
     return Depends(count)
 

@@ -9,7 +9,7 @@ import re
 import types
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
@@ -57,6 +57,16 @@ def _in_range(value: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_rfc_3339_text), AfterValidator(_in_range)]
 """A date and time with offset in the input (RFC 3339), UTC inside, of this century."""
+
+
+def _day_in_range(value: date) -> date:
+    if not EARLIEST.year <= value.year <= LATEST.year:
+        raise ValueError(f"must be between the years {EARLIEST.year} and {LATEST.year}")
+    return value
+
+
+Day = Annotated[date, AfterValidator(_day_in_range)]
+"""A day of this century."""
 
 
 def one_line(text: str) -> str:

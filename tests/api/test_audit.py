@@ -30,6 +30,8 @@ EXCEPTIONS = {
     "POST /optimizer/recommendations": "a question: nothing is stored",
     "POST /payments/quotes": "a question: nothing is stored",
     "POST /stations/locations/{location_id}/booking-terms/preview": "a question: nothing is stored",
+    "POST /stations/locations/{location_id}/tariffs/preview": "a question: nothing is stored",
+    "POST /booking/bookings/{booking_id}/reschedule/preview": "a question: nothing is stored",
 }
 """Routes whose method writes and that leave no entry, each with the reason. Keep it short."""
 WRITING = sorted(route for route in RULES if route.startswith(WRITES) and RULES[route].who & {"owner", "admin"})

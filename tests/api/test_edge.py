@@ -135,7 +135,19 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         GET /booking/bookings/{booking_id}/sessions, GET /booking/bookings/{booking_id}/cdrs, POST /booking/walk-ins,
         POST /booking/bookings/{booking_id}/decline-move, GET /accounts/me/standing,
         POST /waitlist, GET /waitlist, GET /waitlist/{entry_id}, POST /waitlist/{entry_id}/accept,
-        POST /waitlist/{entry_id}/snooze, POST /waitlist/{entry_id}/leave
+        POST /waitlist/{entry_id}/snooze, POST /waitlist/{entry_id}/leave,
+        PUT /booking/bookings/{booking_id}/rating, GET /booking/bookings/{booking_id}/rating, GET /booking/hosted/ratings,
+        POST /booking/hosted/ratings/{rating_id}/report, GET /booking/reported-ratings,
+        POST /booking/reported-ratings/{rating_id}, GET /accounts/users/{user_id}/bookings, GET /administration/overview,
+        GET /administration/evaluation, POST /booking/hosted/{booking_id}/cancel,
+        POST /stations/locations/{location_id}/tariffs/preview,
+        GET /booking/bookings/{booking_id}/calendar.ics,
+        GET /booking/bookings/{booking_id}/cancellation, POST /booking/bookings/{booking_id}/reschedule/preview,
+        GET /stations/places, GET /stations/map, GET /accounts/me/preferences, PATCH /accounts/me/preferences,
+        GET /accounts/me/stats,
+        GET /booking/hosted/summary, GET /booking/calendars, GET /stations/feeds, GET /stations/locations/{location_id}/staff,
+        PUT /stations/locations/{location_id}/staff, GET /stations/staff-places,
+        POST /stations/staff-places/{location_id}/accept, DELETE /stations/staff-places/{location_id}
     """
     assert found == {tuple(item.split()) for item in contract.replace("\n", " ").split(",")}
 

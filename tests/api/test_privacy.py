@@ -79,7 +79,10 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
     assert answer.headers["content-type"] == "application/zip"
     assert answer.headers["cache-control"] == "no-store"
     found = unzipped(answer)
-    names = ["profile", "vehicles", "bookings", "charge_requests", "waitlist", "notifications", "sessions", "audit"]
+    names = [
+        "profile", "vehicles", "bookings", "charge_requests", "waitlist", "notifications", "sessions", "audit",
+        "ratings", "staff",
+    ]  # fmt: skip
     assert sorted(found) == sorted(["README.txt", *(f"{name}.json" for name in names)])
     assert all(f"{name}.json" in found["README.txt"] for name in names)
     assert found["profile.json"]["email"] == "ada@example.org"

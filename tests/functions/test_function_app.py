@@ -38,6 +38,7 @@ HTTP = {
     "payments": "payments/{*path}",
     "stations": "stations/{*path}",
     "waitlist": "waitlist/{*path}",
+    "administration": "{domain:regex(^administration$)}/{*path}",
     "root": r"{page:regex(^(docs|openapi\.json|health|config)$)}/{*rest}",
 }
 TIMERS = {

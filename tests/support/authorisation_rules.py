@@ -29,6 +29,7 @@ from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
 from functions.operators import service as editing
 from functions.operators.schemas import BlockedTimeCreate, PeriodIn
+from functions.ratings import repository as rating_rows
 from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
 from functions.stations.feed import station_keys
@@ -89,6 +90,44 @@ def _relocated_booking(world: World, person: Person) -> str:
     row = booking_table.update().where(booking_table.c.id == uuid.UUID(booking_id))
     world.platform.transact(lambda tx: tx.execute(row.values(rebooked_from=new_id())))
     return booking_id
+
+
+def _rated_booking(world: World, person: Person) -> str:
+    booking_id = _stopped_booking(world, person)
+    assert person.put(f"/booking/bookings/{booking_id}/rating", {"stars": 4, "words": "Well lit."}).status_code == 200
+    return booking_id
+
+
+def _rating(world: World, person: Person, *, reported: bool = False) -> str:
+    """What somebody said of a place of the person's."""
+    owner_before, world.owner_id = world.owner_id, person.id
+    booking_id = uuid.UUID(_rated_booking(world, world.user()))
+    world.owner_id = owner_before
+    made = world.platform.read(lambda tx: rating_rows.of_booking(tx, booking_id))
+    assert made is not None
+    if reported:
+        at = world.platform.clock.now()
+        world.platform.transact(
+            lambda tx: rating_rows.update(tx, booking_id, reported_at=at, report_reason="It names somebody")
+        )
+    return str(made.id)
+
+
+def _hosted_booking(world: World, person: Person) -> str:
+    """Somebody's booking at a place of the person's."""
+    owner_before, world.owner_id = world.owner_id, person.id
+    booking_id = _booking(world, world.user())
+    world.owner_id = owner_before
+    return booking_id
+
+
+def _staff_place(world: World, person: Person) -> str:
+    """A location of somebody else's that the person was invited to help run."""
+    owner = world.user("owner")
+    place = _owned(world, owner, status="APPROVED")
+    body = {"staff": [{"email": f"{person.id}@example.org", "rights": "OPERATE"}]}
+    assert owner.put(f"/stations/locations/{place}/staff", body).status_code == 200
+    return place
 
 
 def _hosted_session(world: World, person: Person) -> str:
@@ -257,7 +296,12 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "booking_started": _started_booking,
     "booking_stopped": _stopped_booking,
     "booking_relocated": _relocated_booking,
+    "booking_rated": _rated_booking,
+    "rating": _rating,
+    "reported_rating": lambda world, person: _rating(world, person, reported=True),
     "hosted_session": _hosted_session,
+    "hosted_booking": _hosted_booking,
+    "staff_place": _staff_place,
     "session_ref": lambda _world, _person: "4711",
     "location": lambda world, person: _owned(world, person, status="APPROVED"),
     "location_submitted": lambda world, person: _owned(world, person, status="SUBMITTED"),
@@ -292,6 +336,7 @@ OBJECTS = {
     "message_id": "dead_letter",
     "request_id": "charge_request",
     "entry_id": "waitlist_entry",
+    "rating_id": "rating",
     "session_id": "session",
     "user_id": "user",
 }
@@ -463,6 +508,11 @@ RULES: dict[str, Rule] = {
     "DELETE /accounts/me/sessions/{session_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
     "GET /accounts/me/export": Rule(SIGNED_IN),
     "GET /accounts/me/standing": Rule(SIGNED_IN),
+    "GET /accounts/me/preferences": Rule(SIGNED_IN),
+    "PATCH /accounts/me/preferences": Rule(
+        SIGNED_IN, body={"language": "de", "places": [{"name": "Home", "latitude": 52.09, "longitude": 5.12}]}
+    ),
+    "GET /accounts/me/stats": Rule(SIGNED_IN, query={"from": "2026-01-01", "to": "2026-04-01"}),
     "POST /accounts/me/deletion": Rule(
         SIGNED_IN, body=lambda scene, person: {"password": _password(scene, person)}, status=204
     ),
@@ -477,6 +527,8 @@ RULES: dict[str, Rule] = {
     "DELETE /accounts/me/vehicles/{vehicle_id}": Rule(SIGNED_IN, sees_all=NONE, status=204),
     # stations
     "GET /stations/locations": Rule(ANYBODY, query={"latitude": 52.09, "longitude": 5.12}),
+    "GET /stations/places": Rule(ANYBODY, query={"q": "stad"}),
+    "GET /stations/map": Rule(ANYBODY, query={"bbox": "5.0,52.0,5.2,52.2"}),
     "GET /stations/locations/{location_id}": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
@@ -493,6 +545,7 @@ RULES: dict[str, Rule] = {
     ),
     "DELETE /stations/locations/{location_id}/evses/{evse_id}": Rule(OWNERS, ids={"evse_id": "evse_there"}, headers=OVERWRITE),
     "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}, headers=OVERWRITE),
+    "POST /stations/locations/{location_id}/tariffs/preview": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}),
     "GET /stations/locations/{location_id}/tariffs": Rule(OWNERS),
     "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}, headers=OVERWRITE),
     "GET /stations/locations/{location_id}/booking-terms": Rule(
@@ -569,7 +622,22 @@ RULES: dict[str, Rule] = {
     "GET /booking/hosted": Rule(OWNERS),
     "GET /booking/locations/{location_id}/calendar": Rule(OWNERS),
     "GET /booking/promises": Rule(ADMINS),
+    "PUT /booking/bookings/{booking_id}/rating": Rule(
+        SIGNED_IN, ids={"booking_id": "booking_stopped"}, body={"stars": 4, "reasons": ["AS_PROMISED"]}, sees_all=NONE
+    ),
+    "GET /booking/bookings/{booking_id}/rating": Rule(SIGNED_IN, ids={"booking_id": "booking_rated"}),
+    "GET /booking/hosted/ratings": Rule(OWNERS),
+    "POST /booking/hosted/ratings/{rating_id}/report": Rule(OWNERS, body={"reason": "It names somebody"}),
+    "GET /booking/reported-ratings": Rule(ADMINS),
+    "POST /booking/reported-ratings/{rating_id}": Rule(
+        ADMINS, ids={"rating_id": "reported_rating"}, body={"remove_words": True}
+    ),
     "GET /booking/bookings/{booking_id}": Rule(SIGNED_IN),
+    "GET /booking/bookings/{booking_id}/calendar.ics": Rule(SIGNED_IN),
+    "GET /booking/bookings/{booking_id}/cancellation": Rule(SIGNED_IN),
+    "POST /booking/bookings/{booking_id}/reschedule/preview": Rule(
+        SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}
+    ),
     "POST /booking/bookings/{booking_id}/reschedule": Rule(SIGNED_IN, body=lambda scene, _: {"start": _later(scene, 8)}),
     "POST /booking/bookings/{booking_id}/cancel": Rule(SIGNED_IN, body={"reason": "UNKNOWN"}),
     "POST /booking/bookings/{booking_id}/decline-move": Rule(SIGNED_IN, ids={"booking_id": "booking_relocated"}, sees_all=NONE),
@@ -587,6 +655,19 @@ RULES: dict[str, Rule] = {
     ),
     "GET /booking/bookings/{booking_id}/sessions": Rule(SIGNED_IN, ids={"booking_id": "booking_started"}),
     "GET /booking/bookings/{booking_id}/cdrs": Rule(SIGNED_IN, ids={"booking_id": "booking_stopped"}),
+    "POST /booking/hosted/{booking_id}/cancel": Rule(
+        OWNERS, ids={"booking_id": "hosted_booking"}, body={"reason": "BLOCKED", "words": "The street is closed."}
+    ),
+    "GET /booking/hosted/summary": Rule(OWNERS, query={"from": "2026-03-01", "to": "2026-03-03"}),
+    "GET /booking/calendars": Rule(OWNERS),
+    "GET /stations/feeds": Rule(OWNERS),
+    "GET /stations/locations/{location_id}/staff": Rule(OWNERS),
+    "PUT /stations/locations/{location_id}/staff": Rule(
+        OWNERS, body={"staff": [{"email": "grace@example.org", "rights": "OPERATE"}]}
+    ),
+    "GET /stations/staff-places": Rule(OWNERS),
+    "POST /stations/staff-places/{location_id}/accept": Rule(OWNERS, ids={"location_id": "staff_place"}, sees_all=NONE),
+    "DELETE /stations/staff-places/{location_id}": Rule(OWNERS, ids={"location_id": "staff_place"}, sees_all=NONE, status=204),
     "POST /booking/hosted/{booking_id}/reading": Rule(OWNERS, ids={"booking_id": "hosted_session"}, body={"kwh": 0.2}),
     # optimizer
     "POST /optimizer/charge-requests": Rule(SIGNED_IN, body=WISH, status=202),
@@ -595,7 +676,7 @@ RULES: dict[str, Rule] = {
     "GET /optimizer/charge-requests/{request_id}/decision": Rule(SIGNED_IN),
     "POST /optimizer/charge-requests/{request_id}/accept": Rule(SIGNED_IN, ids={"request_id": "offer"}, body={"offer": 0}),
     "POST /optimizer/charge-requests/{request_id}/cancel": Rule(SIGNED_IN),
-    "POST /optimizer/recommendations": Rule(SIGNED_IN, body=WISH),
+    "POST /optimizer/recommendations": Rule(ANYBODY, body=WISH),
     "GET /optimizer/model": Rule(ANYBODY),
     "GET /optimizer/model/usage": Rule(ADMINS),
     "GET /optimizer/forecasts/reliability": Rule(ADMINS),
@@ -619,6 +700,10 @@ RULES: dict[str, Rule] = {
         ANYBODY,
         body=_an_hour_somewhere,
     ),
+    # administration
+    "GET /accounts/users/{user_id}/bookings": Rule(ADMINS),
+    "GET /administration/overview": Rule(ADMINS),
+    "GET /administration/evaluation": Rule(ADMINS),
     # the root
     "GET /health": Rule(EVERYBODY, blind=True),
     "GET /config": Rule(EVERYBODY, blind=True),

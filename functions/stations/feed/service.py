@@ -90,10 +90,20 @@ def _state(evse: EvseFeedState, contact: FeedContact | None, changes: list[Chang
     )
 
 
+def contacts_of(*, tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FeedContact]:
+    """When the feeds of locations were last heard; those without one are absent."""
+    return repository.feeds_of(tx, location_ids)
+
+
 def silent_since(*, tx: Tx, location_id: uuid.UUID) -> datetime | None:
     """Since when nothing is heard of a location's feed; None while it is heard, and where there is none."""
     contact = repository.feeds_of(tx, [location_id]).get(location_id)
     return None if contact is None else contact.silent_since
+
+
+def count_silent(*, tx: Tx) -> int:
+    """How many locations' feeds fell silent."""
+    return repository.count_silent(tx)
 
 
 def out_of_use(*, tx: Tx) -> dict[uuid.UUID, uuid.UUID]:

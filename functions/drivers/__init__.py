@@ -1,0 +1,1 @@
+"""Drivers: what they look back on, in figures of their own."""
