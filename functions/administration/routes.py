@@ -86,11 +86,11 @@ def list_user_bookings(
     limit: PageSize = 20,
 ) -> Page[Booking]:
     """Somebody's bookings as they see them, newest first. For administrators."""
-    wanted = BookingFilter(tuple(status), location_id, None, from_, to)
+    wanted, before = BookingFilter(tuple(status), location_id, None, from_, to), cursor_id(cursor)
 
     def read(tx: Tx) -> Page[Booking]:
         accounts.get_user(tx=tx, user_id=user_id)
-        bookings = booking.bookings_of(tx=tx, user_id=user_id, wanted=wanted, before=cursor_id(cursor), limit=limit + 1)
+        bookings = booking.bookings_of(tx=tx, user_id=user_id, wanted=wanted, before=before, limit=limit + 1)
         places = stations.summaries(tx=tx, location_ids=[item.location_id for item in bookings])
         return page(bookings, limit, lambda item: Booking.of(item, places))
 

@@ -75,6 +75,7 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
             "tariff_id": put.json()["pools"][0]["tariff_id"],
             "other_tariff_ids": [],
             "forecast": None,
+            "states": {"available": 1, "charging": 0, "reserved": 0, "out_of_order": 0, "unknown": 0, "planned": 0},
         }
     ]
     assert driver.book(location_id, "10:00").status_code == 201
