@@ -14,7 +14,7 @@ def shortcomings(settings: Settings) -> list[str]:
     """What is missing, a sentence each that begins with the setting's name and shows no value. Empty in development."""
     if settings.environment == "development":
         return []
-    return [*_parts(settings), *_keys(settings), *_database(settings), *_rules(settings)]
+    return [*_parts(settings), *_keys(settings), *_stripe(settings), *_database(settings), *_rules(settings)]
 
 
 def require_ready(settings: Settings) -> None:
@@ -59,6 +59,17 @@ def _keys(settings: Settings) -> list[str]:
         if key is not None and any(sample in key.get_secret_value() for sample in SAMPLES)
     ]
     return missing + samples
+
+
+STRIPE_MODES = {"production": "live", "staging": "test"}
+"""Which of Stripe's two worlds an environment's key must be of: money moves in production alone."""
+
+
+def _stripe(settings: Settings) -> list[str]:
+    key, mode = settings.stripe_api_key, STRIPE_MODES[settings.environment]
+    if key is not None and key.get_secret_value().startswith((f"sk_{mode}_", f"rk_{mode}_")):
+        return []
+    return [f"STRIPE_API_KEY: must be a {mode} key when ENVIRONMENT is {settings.environment}"]
 
 
 def _database(settings: Settings) -> list[str]:

@@ -116,6 +116,10 @@ class Settings(BaseSettings):
         description="Keys that encrypt secrets at rest (second factors), comma separated: the first encrypts, all decrypt. "
         "Unset on SQLite: made once and kept in DATA_DIR.",
     )
+    stripe_api_key: SecretStr | None = Field(
+        None,
+        description="Stripe's secret key: live in production, test in staging. Payments themselves are not built yet.",
+    )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     trusted_proxies: str = Field(
         "",

@@ -25,6 +25,7 @@ locals {
     JWT_SECRET        = "jwt-secret"
     JWT_OTHER_SECRETS = "jwt-other-secrets"
     DATA_KEYS         = "data-keys"
+    STRIPE_API_KEY    = "stripe-key"
   }
 
   # Without a version: a new value reaches the app within a day, or with a restart.

@@ -23,11 +23,13 @@ COMPLETE: dict[str, Any] = {
     "data_keys": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
     "public_url": "https://www.example.test",
 }
+STRIPE = {"production": "sk_live_x", "staging": "sk_test_x"}
 
 
 def missing(**changed: Any) -> list[str]:
     """The shortcomings of a complete environment with something changed."""
-    return shortcomings(Settings.model_validate(COMPLETE | changed))
+    environment = changed.get("environment", COMPLETE["environment"])
+    return shortcomings(Settings.model_validate(COMPLETE | {"stripe_api_key": STRIPE.get(environment)} | changed))
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
@@ -66,6 +68,21 @@ def test_development_needs_nothing() -> None:
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_what_is_missing_is_named(environment: str, changed: dict[str, Any], said: str) -> None:
     assert missing(environment=environment, **changed) == [said]
+
+
+@pytest.mark.parametrize("key", [None, "sk_test_x", "rk_test_x", "pk_live_x", "@Microsoft.KeyVault(SecretUri=https://v)"])
+def test_production_wants_a_live_key_of_stripe(key: str | None) -> None:
+    assert missing(stripe_api_key=key) == ["STRIPE_API_KEY: must be a live key when ENVIRONMENT is production"]
+
+
+@pytest.mark.parametrize("key", [None, "sk_live_x", "rk_live_x"])
+def test_no_money_moves_outside_production(key: str | None) -> None:
+    said = missing(environment="staging", stripe_api_key=key)
+    assert said == ["STRIPE_API_KEY: must be a test key when ENVIRONMENT is staging"]
+
+
+def test_a_restricted_key_is_a_key() -> None:
+    assert missing(stripe_api_key="rk_live_x") == []
 
 
 def test_an_ordinary_host_may_have_the_outbox_as_bus_a_folder_of_blobs_and_its_own_database() -> None:
