@@ -25,6 +25,7 @@ from functions.booking.schemas import (
     To,
 )
 from functions.stations import service as stations
+from functions.stations.domain import PlaceSummary
 from shared.errors import (
     Conflict,
     IdempotencyKeyReused,
@@ -65,10 +66,12 @@ def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
         power_class=booking_in.power_class,
         vehicle_id=booking_in.vehicle_id,
     )
-    return call.create(
-        lambda tx: _answer(tx, service.reserve_slot(tx=tx, request=request)),
-        location="booking/bookings/{id}",
-    )
+
+    def reserve(tx: Tx) -> Booking:
+        booking, location = service.reserve_at(tx=tx, request=request)
+        return Booking.of(booking, {location.id: PlaceSummary.of(location)})
+
+    return call.create(reserve, location="booking/bookings/{id}")
 
 
 @router.get("/bookings", response_model=Page[Booking])

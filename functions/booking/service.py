@@ -121,6 +121,11 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
     Raises Invalid, TermsChanged, LimitReached, TermsRefuse, PriceNotKnown, and SlotTaken with the nearest alternatives in time
     and place.
     """
+    return reserve_at(tx=tx, request=request)[0]
+
+
+def reserve_at(*, tx: Tx, request: ReservationRequest) -> tuple[Booking, Location]:
+    """The same, and the location that it is at."""
     driver, open_bookings = repository.lock_driver(tx, request.user_id, request.vehicle_id)
     if tx.actor.id == request.user_id:
         check_terms(tx=tx, driver=driver)
@@ -166,7 +171,7 @@ def reserve_slot(*, tx: Tx, request: ReservationRequest) -> Booking:
         claims.apply(tx, location, placement, booking.id, slots, old=set())
         if booking.status is ReservationStatus.RESERVED:
             announce(tx, location, booking, BookingReserved)
-        return booking
+        return booking, location
     if first_full is None:
         assert unpriced is not None
         raise unpriced

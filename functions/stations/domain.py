@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
@@ -310,6 +310,11 @@ class PlaceSummary:
     latitude: float
     longitude: float
     time_zone: str
+
+    @classmethod
+    def of(cls, location: Location) -> "PlaceSummary":
+        """Of a location that was read whole."""
+        return cls(**{each.name: getattr(location, each.name) for each in fields(cls)})
 
 
 class StaffRight(IntEnum):
