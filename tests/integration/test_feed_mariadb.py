@@ -81,4 +81,4 @@ def test_a_silence_is_marked_once_by_many(station: Station, clock: ManualClock) 
     with ThreadPoolExecutor(4) as pool:
         back = list(pool.map(lambda _: station.report("E0", "AVAILABLE", "07:59").json()["outcome"], range(4)))
     assert sorted(back) == ["CHANGED", "DUPLICATE", "DUPLICATE", "DUPLICATE"]
-    assert station.world.drain() == 2, "feed_silent and feed_back, once each"
+    assert station.world.drain() == 3, "feed_silent, feed_back and evse_back_in_use, once each"
