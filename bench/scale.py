@@ -180,11 +180,11 @@ def report(numbers: list[float], work: Work, *, peak_factor: float = PEAK_FACTOR
     head = "| | " + " | ".join(f"{n / 1e6:g} M" for n in numbers) + " |\n|---|" + "---:|" * len(numbers)
     peaks = [n / SECONDS_A_MONTH * peak_factor for n in numbers]
     rows = [("requests in the worst second", [f"{peak:,.0f}" for peak in peaks])]
-    found = [{group.name: instances(group, peak) for group in groups(work)} for peak in peaks]
+    by_peak = [{group.name: instances(group, peak) for group in groups(work)} for peak in peaks]
     for group in groups(work):
-        rows.append((f"instances, {group.name}", [f"{each[group.name][0]:,}" for each in found]))
-        rows.append((f"p95 of waiting for one, {group.name}, ms", [f"{1_000 * each[group.name][1]:.0f}" for each in found]))
-    rows.append(("connections", [f"{POOL * (sum(count for count, _ in each.values()) + 4):,}" for each in found]))
+        rows.append((f"instances, {group.name}", [f"{each[group.name][0]:,}" for each in by_peak]))
+        rows.append((f"p95 of waiting for one, {group.name}, ms", [f"{1_000 * each[group.name][1]:.0f}" for each in by_peak]))
+    rows.append(("connections", [f"{POOL * (sum(count for count, _ in each.values()) + 4):,}" for each in by_peak]))
     rows.append(("statements a second", [f"{peak * (work.read_statements + work.write_statements):,.0f}" for peak in peaks]))
     rows.append(
         (

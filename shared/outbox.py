@@ -237,8 +237,8 @@ def waiting(conn: Connection, *, now: datetime) -> dict[str, tuple[int, datetime
         .where(columns.state == PENDING, columns.available_at <= now)
         .group_by(columns.queue)
     )
-    found = {queue: (count, oldest) for queue, count, oldest in conn.execute(statement)}
-    return {queue: found.get(queue, (0, None)) for queue in QUEUES}
+    by_queue = {queue: (count, oldest) for queue, count, oldest in conn.execute(statement)}
+    return {queue: by_queue.get(queue, (0, None)) for queue in QUEUES}
 
 
 def dead(conn: Connection) -> dict[str, int]:
@@ -246,8 +246,8 @@ def dead(conn: Connection) -> dict[str, int]:
     columns = outbox_message.c
     count = sa.func.count().label("number")
     statement = sa.select(columns.queue, count).where(columns.state == DEAD).group_by(columns.queue)
-    found = {row.queue: row.number for row in conn.execute(statement)}
-    return {queue: found.get(queue, 0) for queue in QUEUES} | found
+    by_queue = {row.queue: row.number for row in conn.execute(statement)}
+    return {queue: by_queue.get(queue, 0) for queue in QUEUES} | by_queue
 
 
 def first_time(conn: Connection, *, consumer: str, message_id: str, now: datetime) -> bool:

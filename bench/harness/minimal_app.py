@@ -81,11 +81,11 @@ def book(booking_in: BookingIn, key: Annotated[str, Header(alias="Idempotency-Ke
             row = cursor.fetchone()
             if row is None:
                 raise HTTPException(409, "taken")
-            made = uuid.uuid4()
-            cursor.execute("INSERT INTO booking VALUES (%s, %s, %s, %s)", (made.bytes, row[0], start, end))
-            slots = [(row[0], first + number * SLOT, made.bytes) for number in range(-(-(end - first) // SLOT))]
+            booking_id = uuid.uuid4()
+            cursor.execute("INSERT INTO booking VALUES (%s, %s, %s, %s)", (booking_id.bytes, row[0], start, end))
+            slots = [(row[0], first + number * SLOT, booking_id.bytes) for number in range(-(-(end - first) // SLOT))]
             cursor.executemany("INSERT INTO claim VALUES (%s, %s, %s)", slots)
-            body = json.dumps({"id": str(made), "start": start.isoformat(), "end": end.isoformat()})
+            body = json.dumps({"id": str(booking_id), "start": start.isoformat(), "end": end.isoformat()})
             cursor.execute("UPDATE answer SET body = %s WHERE `key` = %s", (body, key))
         connection.commit()
     except BaseException:

@@ -150,16 +150,16 @@ class Ingestion:
 
     def measures(self) -> list[Measure]:
         """What came of each instrument and dimension so far, by name."""
-        found: dict[tuple[str, str], Measure] = {}
+        measures: dict[tuple[str, str], Measure] = {}
         with self._lock:
             rows = list(self.tables["AppMetrics"])
         for row in rows:
             dimensions = ", ".join(f"{name} {value}" for name, value in sorted(row["Properties"].items()))
             key = row["Name"], dimensions
-            before = found.get(key, Measure(*key, total=0.0, count=0, most=float("-inf")))
+            before = measures.get(key, Measure(*key, total=0.0, count=0, most=float("-inf")))
             total, count = before.total + row["Sum"], before.count + row["ItemCount"]
-            found[key] = Measure(*key, total=total, count=count, most=max(before.most, row["Max"]))
-        return [found[key] for key in sorted(found)]
+            measures[key] = Measure(*key, total=total, count=count, most=max(before.most, row["Max"]))
+        return [measures[key] for key in sorted(measures)]
 
     def environment(self, *, every_ms: int = 5000) -> dict[str, str]:
         """What a process that sends here is told; metrics leave every so many ms."""

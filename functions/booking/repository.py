@@ -394,6 +394,6 @@ def requests_of(tx: Tx, booking: Booking) -> list[dict[str, Any]]:
     later = [row._asdict() for row in tx.execute(statement)]
     if booking.asked_start is None:
         return later
-    made = {"id": booking.id, "booking_id": booking.id, "request_status": RequestStatus.ACCEPTED.value, "reason": None}
-    made |= {"start": booking.asked_start, "end": booking.asked_end, "canceled": False, "request_received": booking.created_at}
-    return [made, *later]
+    first = {"id": booking.id, "booking_id": booking.id, "request_status": RequestStatus.ACCEPTED.value, "reason": None}
+    first |= {"start": booking.asked_start, "end": booking.asked_end, "canceled": False, "request_received": booking.created_at}
+    return [first, *later]

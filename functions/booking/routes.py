@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from functions.booking import access, cancellations, domain, moves, promises, relocations, service, sessions
+from functions.booking import access, cancellations, moves, promises, relocations, service, sessions
+from functions.booking.answers import answer
 from functions.booking.domain import BookingFilter, ReservationRequest
 from functions.booking.schemas import (
     Access,
@@ -99,11 +100,7 @@ def list_bookings(
 @router.get("/bookings/{booking_id}", response_model=Booking)
 def get_booking(booking_id: uuid.UUID, call: SignedIn) -> Booking:
     """One of your bookings."""
-    return call.read(lambda tx: _answer(tx, service.get_owned(tx=tx, booking_id=booking_id)))
-
-
-def _answer(tx: Tx, booking: domain.Booking) -> Booking:
-    return Booking.of(booking, stations.summaries(tx=tx, location_ids=[booking.location_id]))
+    return call.read(lambda tx: answer(tx, service.get_owned(tx=tx, booking_id=booking_id)))
 
 
 @router.get("/bookings/{booking_id}/cancellation", response_model=CancellationCost, responses=errors(NotFound, WrongState))
@@ -152,7 +149,7 @@ def preview_reschedule(booking_id: uuid.UUID, booking_in: BookingReschedule, cal
 def reschedule_booking(booking_id: uuid.UUID, booking_in: BookingReschedule, call: SignedIn) -> Response:
     """Moves a booking in time. Where the new period is taken the booking stands as it was."""
     return call.create(
-        lambda tx: _answer(
+        lambda tx: answer(
             tx,
             moves.reschedule_booking(
                 tx=tx,
@@ -177,7 +174,7 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
     administrator's cancel is the operator's side's and free."""
     reason = (cancel or BookingCancel()).reason
     return call.create(
-        lambda tx: _answer(tx, cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
+        lambda tx: answer(tx, cancellations.cancel_booking(tx=tx, booking_id=booking_id, reason=reason)), status=200
     )
 
 
@@ -187,7 +184,7 @@ def cancel_booking(booking_id: uuid.UUID, call: SignedIn, cancel: BookingCancel 
 def decline_move(booking_id: uuid.UUID, call: SignedIn) -> Response:
     """Declines a booking that came in the place of one whose charger failed, until `decline_until`: it ends at no cost, with
     the credit that its terms name."""
-    return call.create(lambda tx: _answer(tx, relocations.decline_move(tx=tx, booking_id=booking_id)), status=200)
+    return call.create(lambda tx: answer(tx, relocations.decline_move(tx=tx, booking_id=booking_id)), status=200)
 
 
 @router.post(
@@ -200,7 +197,7 @@ def start_session(booking_id: uuid.UUID, call: SignedIn, start: SessionStart | N
     within five minutes; else at once. Where the EVSE is not to be had you get another of its kind, which the answer names, or
     409 SLOT_TAKEN with alternatives."""
     vacant = (start or SessionStart()).vacant
-    return call.create(lambda tx: _answer(tx, sessions.start_session(tx=tx, booking_id=booking_id, vacant=vacant)), status=200)
+    return call.create(lambda tx: answer(tx, sessions.start_session(tx=tx, booking_id=booking_id, vacant=vacant)), status=200)
 
 
 @router.post("/bookings/{booking_id}/stop", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
@@ -209,7 +206,7 @@ def stop_session(booking_id: uuid.UUID, call: SignedIn, stop: SessionStop | None
     one that was expected. What you read at the charger is kept and not priced."""
     claimed = None if stop is None else stop.energy_kwh
     return call.create(
-        lambda tx: _answer(tx, sessions.stop_session(tx=tx, booking_id=booking_id, claimed_kwh=claimed)), status=200
+        lambda tx: answer(tx, sessions.stop_session(tx=tx, booking_id=booking_id, claimed_kwh=claimed)), status=200
     )
 
 

@@ -34,12 +34,4 @@ class Standing(Output):
 def get_standing(call: SignedIn) -> Standing:
     """Your standing: bookings that you did not come to count for 90 days, and with three of them you may have two open
     bookings."""
-    found = call.read(lambda tx: standing.standing(tx=tx))
-    return Standing(
-        strikes=[
-            Strike(booking_id=each.booking_id, start=each.start, at=each.at, expires_at=each.expires_at)
-            for each in found.strikes
-        ],
-        open_bookings=found.open_bookings,
-        limited_until=found.limited_until,
-    )
+    return Standing.model_validate(call.read(lambda tx: standing.standing(tx=tx)))

@@ -79,7 +79,7 @@ def _months(first: date, until: date) -> Iterator[date]:
 
 def _figures(tx: Tx, user_id: uuid.UUID, settled: list[SettledBooking], since: datetime, until: datetime) -> DriverFigures:
     charged = [item for item in settled if item.status is ReservationStatus.FULFILLED]
-    made = decisions.between(tx=tx, since=since, until=until, user_id=user_id)
+    decided = decisions.between(tx=tx, since=since, until=until, user_id=user_id)
     figures = DriverFigures(
         sessions=len(charged),
         kwh=round(sum(item.kwh for item in charged), 3),
@@ -87,9 +87,9 @@ def _figures(tx: Tx, user_id: uuid.UUID, settled: list[SettledBooking], since: d
         places=len({item.location_id for item in charged}),
         canceled=sum(item.status is ReservationStatus.CANCELED for item in settled),
         no_shows=sum(item.status is ReservationStatus.NO_SHOW for item in settled),
-        decided=made.decided,
-        wait_minutes=made.wait_minutes,
-        saved_minutes=made.saved_minutes,
+        decided=decided.decided,
+        wait_minutes=decided.wait_minutes,
+        saved_minutes=decided.saved_minutes,
     )
     for item in settled:
         if item.cost_minor:

@@ -66,7 +66,7 @@ def leave(*, tx: Tx, location_id: uuid.UUID) -> None:
 
 
 def _mine(tx: Tx, location_id: uuid.UUID) -> tuple[Staff, Location]:
-    found = next((item for item in list_places(tx=tx) if item[0].location_id == location_id), None)
-    if found is None:
+    mine = next((item for item in list_places(tx=tx) if item[0].location_id == location_id), None)
+    if mine is None:
         raise NotFound(f"You were not invited to location {location_id}.")
-    return found
+    return mine

@@ -105,8 +105,8 @@ def summarise(*, tx: Tx, location_ids: Sequence[uuid.UUID], first: date, until: 
                 for summed in (total, mine, buckets.setdefault(key, Summed())):
                     summed.add(of_hour, location.currency)
         by_location.append((location, mine))
-    made = [_bucket(by, key, buckets[key]) for key in sorted(buckets)]
-    return Summary(first, until, total, by_location, made, missing)
+    in_order = [_bucket(by, key, buckets[key]) for key in sorted(buckets)]
+    return Summary(first, until, total, by_location, in_order, missing)
 
 
 def _locations(tx: Tx, location_ids: Sequence[uuid.UUID]) -> list[Location]:
@@ -140,14 +140,14 @@ def count_day(tx: Tx, location: Location, day: date) -> Day:
 
 
 def _bookings(tx: Tx, location: Location, begin: datetime, end: datetime) -> list[Booking]:
-    found: list[Booking] = []
+    bookings: list[Booking] = []
     after: BookingPosition | None = None
     wanted = BookingFilter(since=begin, until=end)
     while True:
         page = booking.bookings_at(tx=tx, location_ids=[location.id], wanted=wanted, after=after, limit=BOOKINGS_A_PAGE)
-        found += page
+        bookings += page
         if len(page) < BOOKINGS_A_PAGE:
-            return found
+            return bookings
         after = (page[-1].start, page[-1].id)
 
 

@@ -41,18 +41,18 @@ def places_for(tx: Tx, booking: Booking, location: Location) -> list[NewPlace]:
     shift = np.abs(rows.begin_min[0] - (booking.start - origin) / MINUTE)
     cost = _cost(requests.weights, rows, shift, around)
     fits = rows.mask[0] & (shift <= SHIFT / MINUTE + 1e-9)
-    found: dict[uuid.UUID, NewPlace] = {}
+    best: dict[uuid.UUID, NewPlace] = {}
     reach = _Reach.of(tx, booking)
     for row in np.argsort(cost, kind="stable"):
         pool, there = around.pools[int(rows.pool[0, row])], around.locations[int(rows.location[0, row])]
-        if not fits[row] or there.id in found or not _strong_enough(booking, pool.power_kw) or not reach.has(there):
+        if not fits[row] or there.id in best or not _strong_enough(booking, pool.power_kw) or not reach.has(there):
             continue
         km = great_circle_km(location.latitude, location.longitude, there.latitude, there.longitude)
         start = origin + timedelta(minutes=round(float(rows.begin_min[0, row])))
-        found[there.id] = NewPlace(there.id, pool.power_class, start, km)
-        if len(found) == LOCATIONS_AT_ONCE:
+        best[there.id] = NewPlace(there.id, pool.power_class, start, km)
+        if len(best) == LOCATIONS_AT_ONCE:
             break
-    return list(found.values())
+    return list(best.values())
 
 
 def _needs(tx: Tx, booking: Booking, location: Location) -> ChargingNeeds:

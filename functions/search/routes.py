@@ -82,8 +82,8 @@ def find_places(
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> PlacesFound:
     """Approved locations by name or address: each word must stand in one of them."""
-    found = call.read(lambda tx: places.named(tx=tx, text=q, limit=limit))
-    return PlacesFound(items=[PlaceSummary.model_validate(place) for place in found])
+    named = call.read(lambda tx: places.named(tx=tx, text=q, limit=limit))
+    return PlacesFound(items=[PlaceSummary.model_validate(place) for place in named])
 
 
 @router.get("/map", response_model=MapPart, dependencies=[limited("search")])

@@ -40,7 +40,7 @@ def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: da
     zone = ZoneInfo(time_zone)
 
     def choice(kind: Dimension, at: Moment) -> PriceComponent | None:
-        return next((found for use in uses if (found := active(tariff, kind, at, use)) is not None), None)
+        return next((component for use in uses if (component := active(tariff, kind, at, use)) is not None), None)
 
     def is_priced(kind: Dimension) -> bool:
         return any(priced_by(tariff, kind, use) for use in uses)

@@ -88,14 +88,14 @@ def _waiting(tx: Tx, *, location_id: uuid.UUID) -> list[tuple[Entry, Place]]:
     if location.status != APPROVED:
         return []
     cell = cells.latlng_to_cell(location.latitude, location.longitude, RESOLUTION)
-    found = []
+    waiting = []
     for entry in repository.waiting_in(tx, cells.grid_disk(cell, 1), now=tx.now, limit=LOOKED_AT):
         if not entry.awake(tx.now, location.time_zone) or not _in_reach(entry, location):
             continue
         place = _best(tx, entry, surroundings_of(tx, _needs_now(entry, tx.now), among=[location]))
         if place is not None:
-            found.append((entry, place))
-    return found
+            waiting.append((entry, place))
+    return waiting
 
 
 def _in_reach(entry: Entry, location: Location) -> bool:

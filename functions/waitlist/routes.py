@@ -4,8 +4,8 @@ import uuid
 
 from fastapi import APIRouter, Response
 
+from functions.booking.answers import answer
 from functions.booking.schemas import Booking
-from functions.stations import service as stations
 from functions.waitlist import service
 from functions.waitlist.domain import Entry
 from functions.waitlist.payloads import WaitlistJoin
@@ -57,12 +57,7 @@ def get_entry(entry_id: uuid.UUID, call: SignedIn) -> WaitlistEntry:
 @router.post("/{entry_id}/accept", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
 def accept_offer(entry_id: uuid.UUID, call: SignedIn) -> Response:
     """Takes the place that is held for you: the answer is the booking, RESERVED."""
-
-    def accept(tx: Tx) -> Booking:
-        booking = service.accept(tx=tx, entry_id=entry_id)[1]
-        return Booking.of(booking, stations.summaries(tx=tx, location_ids=[booking.location_id]))
-
-    return call.create(accept, status=200)
+    return call.create(lambda tx: answer(tx, service.accept(tx=tx, entry_id=entry_id)[1]), status=200)
 
 
 @router.post("/{entry_id}/snooze", response_model=WaitlistEntry, responses=errors(WrongState, IdempotencyKeyReused))

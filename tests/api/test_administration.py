@@ -102,8 +102,8 @@ def test_a_decision_that_goes_past_a_full_place_saves_what_waiting_there_would_h
 
 def test_an_administrator_sees_somebodys_bookings_as_they_do(world: World) -> None:
     driver, admin = world.user(), world.user("admin")
-    made = driver.book(world.location(), "12:00").json()["id"]
-    driver.post(f"/booking/bookings/{made}/cancel")
+    booking_id = driver.book(world.location(), "12:00").json()["id"]
+    driver.post(f"/booking/bookings/{booking_id}/cancel")
     assert admin.get(f"/accounts/users/{driver.id}/bookings").json() == driver.get("/booking/bookings").json()
     assert admin.get(f"/accounts/users/{driver.id}/bookings", status="RESERVED").json()["items"] == []
     assert admin.get(f"/accounts/users/{world.owner_id}/bookings").status_code == 404

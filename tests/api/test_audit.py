@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from shared.audit import REDACTED, audit_entry, without_secrets
 from shared.clock import ManualClock
 from shared.db import new_id
-from tests.support.authorisation_rules import RULES, Scene
+from tests.support.authorisation_objects import Scene
+from tests.support.authorisation_rules import RULES
 from tests.support.world import API, Person, World
 
 ROOT = Path(__file__).parents[2]

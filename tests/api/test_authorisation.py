@@ -19,7 +19,8 @@ from starlette.routing import Mount
 from app.asgi import create_app
 from shared.clock import ManualClock
 from shared.db import metadata, new_id
-from tests.support.authorisation_rules import MOUNTS, OBJECTS, OPEN_OBJECTS, RULES, SIGNED_IN, Rule, Scene, StationKeyHolder
+from tests.support.authorisation_objects import OBJECTS, Scene, StationKeyHolder
+from tests.support.authorisation_rules import MOUNTS, OPEN_OBJECTS, RULES, SIGNED_IN, Rule
 from tests.support.world import API, Person, World
 
 HOSTILE = {"id": str(new_id()), "role": "admin", "is_admin": True, "user_id": str(new_id()), "owner_id": str(new_id()), "x": 1}

@@ -14,7 +14,7 @@ from shared.errors import BadRequest, Unavailable
 from shared.settings import Settings
 from shared.web.auth import make_station_key
 from shared.web.bodies import SMALL, BodyReader, expected_body, too_large_without_token
-from tests.support.authorisation_rules import StationKeyHolder
+from tests.support.authorisation_objects import StationKeyHolder
 from tests.support.raw_asgi import DISCONNECT, part, request
 from tests.support.stations_feed import Station
 from tests.support.world import API, TYPE2, World

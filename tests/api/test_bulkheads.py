@@ -11,7 +11,8 @@ from functions.accounts import passwords
 from functions.accounts.passwords import HASHING
 from shared.web.bulkhead import Bulkhead
 from tests.api.test_authorisation import fill, kinds, send
-from tests.support.authorisation_rules import RULES, Scene
+from tests.support.authorisation_objects import Scene
+from tests.support.authorisation_rules import RULES
 from tests.support.world import API, World
 
 DOING = sorted(route for route in RULES if not route.startswith(("GET", "HEAD")))

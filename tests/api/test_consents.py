@@ -17,7 +17,7 @@ from functions.accounts.sweeps import prune_accounts
 from functions.accounts.tables import consent, user
 from shared.clock import ManualClock
 from shared.settings import Settings
-from tests.support.authorisation_rules import WISH
+from tests.support.authorisation_objects import WISH
 from tests.support.people import TERMS, bearer, link, newcomer, register
 from tests.support.world import API, TYPE2, World
 

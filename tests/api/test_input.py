@@ -27,7 +27,8 @@ from shared.platform import Platform
 from shared.settings import Settings
 from shared.web.json_body import MAX_DEPTH
 from tests.conftest import MONDAY_EIGHT
-from tests.support.authorisation_rules import RULES, StationKeyHolder
+from tests.support.authorisation_objects import StationKeyHolder
+from tests.support.authorisation_rules import RULES
 from tests.support.world import API, TYPE2, Person, World
 
 SHAPE = {"type", "title", "status", "code", "detail", "errors", "invocation_id"}

@@ -17,8 +17,8 @@ def test_each_word_stands_in_name_address_or_city_and_names_that_begin_so_come_f
     world.location(name="Garage Stadhuis")
     first = world.location(name="Stadhuis West", latitude=52.1)
     world.location(name="Museum", latitude=52.2)
-    found = [item["name"] for item in world.user().get("/stations/places", q="stadhuis").json()["items"]]
-    assert found == ["Stadhuis West", "Garage Stadhuis"]
+    names = [item["name"] for item in world.user().get("/stations/places", q="stadhuis").json()["items"]]
+    assert names == ["Stadhuis West", "Garage Stadhuis"]
     (one,) = world.user().get("/stations/places", q="west plein utrecht").json()["items"]
     assert (one["id"], one["time_zone"]) == (first, "Europe/Amsterdam")
     assert world.user().get("/stations/places", q="100%").json()["items"] == [], "a wildcard is a character"

@@ -17,8 +17,8 @@ from tests.support.world import Person, World
 
 def booked(world: World, start: str, **terms: Any) -> tuple[Person, str, dict[str, Any]]:
     driver = world.user()
-    made = driver.book(world.location(evses=1, terms=BookingTerms(**terms)), start).json()
-    return driver, f"/booking/bookings/{made['id']}", made
+    answer = driver.book(world.location(evses=1, terms=BookingTerms(**terms)), start).json()
+    return driver, f"/booking/bookings/{answer['id']}", answer
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_what_is_over_has_no_price_and_what_is_others_is_not_there(world: World)
 
 
 def test_a_move_that_is_looked_at_moves_nothing(world: World) -> None:
-    driver, path, made = booked(world, "12:00")
+    driver, path, booking = booked(world, "12:00")
     messages = sa.select(sa.func.count()).select_from(outbox_message)
     before = (driver.get(path).json(), world.scalar(messages))
     preview = driver.post(f"{path}/reschedule/preview", {"start": "2026-03-02T14:00:00Z", "duration_minutes": 120}).json()
     assert preview["period"]["start"] == "2026-03-02T14:00:00Z"
-    assert preview["difference_minor"] == preview["quote"]["total_minor"] - made["quote"]["total_minor"] > 0
+    assert preview["difference_minor"] == preview["quote"]["total_minor"] - booking["quote"]["total_minor"] > 0
     assert (driver.get(path).json(), world.scalar(messages)) == before
-    assert world.user().book(made["location_id"], "14:00").status_code == 201, "nothing is held"
+    assert world.user().book(booking["location_id"], "14:00").status_code == 201, "nothing is held"
 
 
 def test_a_move_costs_what_was_shown(world: World) -> None:
@@ -73,8 +73,8 @@ def test_a_move_costs_what_was_shown(world: World) -> None:
 
 
 def test_a_move_that_cannot_be_says_why_beforehand(world: World, clock: ManualClock) -> None:
-    driver, path, made = booked(world, "12:00")
-    world.user().book(made["location_id"], "14:00")
+    driver, path, booking = booked(world, "12:00")
+    world.user().book(booking["location_id"], "14:00")
     taken = driver.post(f"{path}/reschedule/preview", {"start": "2026-03-02T14:30:00Z"})
     assert (taken.status_code, taken.json()["code"]) == (409, "SLOT_TAKEN")
     at(clock, "11:30")
@@ -84,10 +84,10 @@ def test_a_move_that_cannot_be_says_why_beforehand(world: World, clock: ManualCl
 
 
 def test_a_booking_says_where_it_is_and_until_when_it_may_be_left(world: World) -> None:
-    driver, path, made = booked(world, "12:00", cancel_until_minutes=30, change_until_minutes=120)
+    driver, path, booking = booked(world, "12:00", cancel_until_minutes=30, change_until_minutes=120)
     one = driver.get(path).json()
     (listed,) = driver.get("/booking/bookings").json()["items"]
-    assert one == listed == made
+    assert one == listed == booking
     place = one["location"]
     assert (place["id"], place["name"], place["time_zone"]) == (one["location_id"], "Stadhuis", "Europe/Amsterdam")
     start = datetime.fromisoformat(one["period"]["start"])
@@ -96,5 +96,5 @@ def test_a_booking_says_where_it_is_and_until_when_it_may_be_left(world: World) 
 
 
 def test_a_booking_that_may_not_be_moved_has_no_time_for_it(world: World) -> None:
-    _, _, made = booked(world, "12:00", change_not_allowed=True)
-    assert made["change_until"] is None
+    _, _, booking = booked(world, "12:00", change_not_allowed=True)
+    assert booking["change_until"] is None

@@ -29,7 +29,7 @@ from shared.audit import audit_entry
 from shared.clock import ManualClock
 from shared.db import metadata
 from shared.web.idempotency import idempotency_key
-from tests.support.authorisation_rules import WISH
+from tests.support.authorisation_objects import WISH
 from tests.support.people import PASSWORD, bearer, log_in, newcomer
 from tests.support.world import API, TYPE2, World
 
@@ -80,9 +80,17 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
     assert answer.headers["cache-control"] == "no-store"
     found = unzipped(answer)
     names = [
-        "profile", "vehicles", "bookings", "charge_requests", "waitlist", "notifications", "sessions", "audit",
-        "ratings", "staff",
-    ]  # fmt: skip
+        "profile",
+        "vehicles",
+        "bookings",
+        "charge_requests",
+        "waitlist",
+        "notifications",
+        "sessions",
+        "audit",
+        "ratings",
+        "staff",
+    ]
     assert sorted(found) == sorted(["README.txt", *(f"{name}.json" for name in names)])
     assert all(f"{name}.json" in found["README.txt"] for name in names)
     assert found["profile.json"]["email"] == "ada@example.org"

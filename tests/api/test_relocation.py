@@ -30,14 +30,14 @@ def station(world: World) -> Station:
 
 def book(station: Station, start: str = "11:00", **more: Any) -> tuple[Person, str]:
     driver = more.pop("driver", None) or station.world.user()
-    made = driver.book(station.location, start, **more)
-    assert made.status_code == 201, made.text
-    return driver, str(made.json()["id"])
+    answer = driver.book(station.location, start, **more)
+    assert answer.status_code == 201, answer.text
+    return driver, str(answer.json()["id"])
 
 
 def read(driver: Person, booking_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = driver.get(f"/booking/bookings/{booking_id}").json()
-    return found
+    body: dict[str, Any] = driver.get(f"/booking/bookings/{booking_id}").json()
+    return body
 
 
 def told(world: World, driver: Person) -> list[str]:
@@ -243,9 +243,14 @@ def test_a_place_that_becomes_free_is_found_by_the_next_run(station: Station, cl
 def test_a_charge_request_goes_along(station: Station, clock: ManualClock) -> None:
     driver = station.world.user()
     wish = {
-        "battery_kwh": 60, "soc": 0.5, "connectors": [TYPE2], "max_power_kw": 22, "energy_kwh": 12,
-        "origin": {"latitude": 52.09, "longitude": 5.12}, "earliest_departure": "2026-03-02T11:00:00Z",
-    }  # fmt: skip
+        "battery_kwh": 60,
+        "soc": 0.5,
+        "connectors": [TYPE2],
+        "max_power_kw": 22,
+        "energy_kwh": 12,
+        "origin": {"latitude": 52.09, "longitude": 5.12},
+        "earliest_departure": "2026-03-02T11:00:00Z",
+    }
     asked = driver.post("/optimizer/charge-requests", wish).json()["id"]
     station.world.drain()
     before = driver.get(f"/optimizer/charge-requests/{asked}").json()

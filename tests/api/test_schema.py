@@ -28,7 +28,7 @@ from app.process import make_platform
 from shared.clock import ManualClock
 from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
-from tests.support.authorisation_rules import StationKeyHolder
+from tests.support.authorisation_objects import StationKeyHolder
 from tests.support.world import API, TYPE2, Person, World
 
 load_all_checks()

@@ -21,8 +21,8 @@ def station(world: World) -> Station:
 def records(driver: Any, path: str) -> list[dict[str, Any]]:
     answer = driver.get(f"{path}/cdrs")
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["items"]
-    return found
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
 
 
 def test_ten_minutes_before_the_end_a_driver_is_told_once(world: World, clock: ManualClock) -> None:

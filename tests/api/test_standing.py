@@ -14,8 +14,8 @@ from tests.support.world import Person, World
 def misses(world: World, clock: ManualClock, driver: Person, place: str, times: int) -> None:
     """So many bookings, one after the other, to which the driver does not come."""
     for _ in range(times):
-        made = driver.book(place, (clock.now() + minutes(15)).isoformat(), minutes=15)
-        assert made.status_code == 201, made.text
+        answer = driver.book(place, (clock.now() + minutes(15)).isoformat(), minutes=15)
+        assert answer.status_code == 201, answer.text
         clock.advance(minutes(45))
         assert sweep_no_shows(world.platform) == 1
 
@@ -23,8 +23,8 @@ def misses(world: World, clock: ManualClock, driver: Person, place: str, times: 
 def standing(driver: Person) -> dict[str, Any]:
     answer = driver.get("/accounts/me/standing")
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    body: dict[str, Any] = answer.json()
+    return body
 
 
 def books(world: World, driver: Person, place: str, count: int, at: str) -> list[int]:

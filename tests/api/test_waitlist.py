@@ -38,10 +38,10 @@ def full(world: World, **place: Any) -> tuple[Person, str, str]:
     """A place of one EVSE that somebody has booked for all of the window: who, their booking's path, and the place."""
     location = world.location(**{"evses": 1} | place)
     rival = world.user()
-    made = rival.book(location, "09:00", minutes=480)
-    assert made.status_code == 201, made.text
+    answer = rival.book(location, "09:00", minutes=480)
+    assert answer.status_code == 201, answer.text
     world.drain()
-    return rival, f"/booking/bookings/{made.json()['id']}", location
+    return rival, f"/booking/bookings/{answer.json()['id']}", location
 
 
 def cancel(world: World, rival: Person, path: str) -> None:
@@ -51,8 +51,8 @@ def cancel(world: World, rival: Person, path: str) -> None:
 
 
 def state(driver: Person, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = driver.get(path).json()
-    return found
+    body: dict[str, Any] = driver.get(path).json()
+    return body
 
 
 def offers(world: World) -> int:
@@ -238,8 +238,8 @@ def doubles(world: World) -> int:
     grouped = (
         sa.select(waitlist_offer.c.entry_id).where(waitlist_offer.c.state == "OFFERED").group_by(waitlist_offer.c.entry_id)
     )
-    found = grouped.having(sa.func.count() > 1).subquery()
-    return int(world.scalar(sa.select(sa.func.count()).select_from(found)))
+    doubled = grouped.having(sa.func.count() > 1).subquery()
+    return int(world.scalar(sa.select(sa.func.count()).select_from(doubled)))
 
 
 def test_two_places_that_become_free_at_once_are_offered_once_each(world: World) -> None:

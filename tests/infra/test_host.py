@@ -344,8 +344,8 @@ def test_the_oldest_backups_go(server: Server) -> None:
     before = {path.name for path in folder.iterdir()}
     backup = "sh /opt/evcharging/current/infra/host/backup.sh evcharging /var/lib/evcharging /var/backups/evcharging"
     said = server.run(f"KEEP=4 {backup}")
-    made = said.split("/")[-1].strip()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(before | {made})[-4:]
+    newest = said.split("/")[-1].strip()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(before | {newest})[-4:]
 
 
 def test_each_process_ends_in_order(server: Server) -> None:

@@ -221,9 +221,9 @@ def test_nobody_but_us_makes_spans(well: Tables) -> None:
 
 @pytest.mark.parametrize("name", WORKBOOK)
 def test_each_part_of_the_workbook_shows_what_the_app_sent(well: Tables, name: str) -> None:
-    found = kql.rows(kql.database(well), WORKBOOK[name]["query"])
-    assert found, "nothing to draw"
-    assert all({"at", "series", "value"} <= set(row) and row["series"] and row["value"] is not None for row in found)
+    rows = kql.rows(kql.database(well), WORKBOOK[name]["query"])
+    assert rows, "nothing to draw"
+    assert all({"at", "series", "value"} <= set(row) and row["series"] and row["value"] is not None for row in rows)
 
 
 def test_the_workbook_has_its_six_parts() -> None:

@@ -28,7 +28,8 @@ from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
 from tests.support import people
 from tests.support.authenticator import equip
-from tests.support.authorisation_rules import OBJECTS, RULES, Rule, Scene, StationKeyHolder
+from tests.support.authorisation_objects import OBJECTS, Scene, StationKeyHolder
+from tests.support.authorisation_rules import RULES, Rule
 from tests.support.world import API, TYPE2, Person, World
 
 FILE = Path(__file__).parents[2] / "app" / "examples.json"

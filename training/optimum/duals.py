@@ -25,7 +25,7 @@ RATIONING = 0.1
 BLOCK = SLOTS_AN_HOUR
 """Slots whose requests share a fate."""
 STEPS = 100
-WARM_STEPS = 20
+WARM_STEPS = 30
 FIRST_RATE, WARM_RATE, LAST_RATE = 0.1 / SLOTS_A_QUARTER, 0.033 / SLOTS_A_QUARTER, 0.004 / SLOTS_A_QUARTER
 REFRESH = 10
 """Steps between two looks at all columns; between them only those count that are NEAR their request's best."""

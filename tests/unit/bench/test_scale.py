@@ -18,9 +18,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "scale.md"
 
 def printed(command: str) -> str:
     """What the page shows of a command."""
-    found = re.search(rf"<!-- {re.escape(command)} -->\n(.*?)\n<!-- end -->", PAGE.read_text(), re.DOTALL)
-    assert found is not None
-    return found[1]
+    shown = re.search(rf"<!-- {re.escape(command)} -->\n(.*?)\n<!-- end -->", PAGE.read_text(), re.DOTALL)
+    assert shown is not None
+    return shown[1]
 
 
 def test_the_page_shows_what_scale_prints() -> None:
@@ -44,8 +44,8 @@ def test_one_server_waits_as_pollaczek_and_khinchine_say() -> None:
 
 def test_more_demand_never_takes_fewer_instances() -> None:
     group = Group("deciding", 1, 0.1, 1)
-    found = [instances(group, peak)[0] for peak in (1, 3, 10, 30, 100)]
-    assert found == sorted(found)
+    counts = [instances(group, peak)[0] for peak in (1, 3, 10, 30, 100)]
+    assert counts == sorted(counts)
 
 
 def test_what_is_taken_at_a_limit_is_what_there_is() -> None:

@@ -61,9 +61,7 @@ def test_a_warm_start_ends_near_a_cold_one(scarce: Scenario) -> None:
     np.testing.assert_array_equal(cold, before, err_msg="the start is not changed")
     again = prices(later, free)
     assert dual(remaining, warm, free) == pytest.approx(dual(remaining, again, free), rel=0.02)
-    assert dual(remaining, warm, free) >= 0.97 * solve(remaining, free).cost, (
-        "few steps on slots of five minutes: .971 the worst"
-    )
+    assert dual(remaining, warm, free) >= 0.98 * solve(remaining, free).cost
 
 
 @pytest.mark.research_data

@@ -301,8 +301,8 @@ def test_a_network_is_adopted_for_another_city_with_that_citys_ladder(run: tuple
     rungs = Ladder(p_free=(Source.TABLE,) * 4, occupancy=(Source.MODEL,) * 4, table=((0.2, 0.8),) * 4)
     no_rows, nothing = Sample(*(np.zeros((0, 4), np.float32),) * 6), Figures(0, 0, 0, 0, 0, (0, 0, 0), (0, 0, 0))
     judgement = commands.Judgement(no_rows, {}, {minutes: {"champion": nothing} for minutes in HORIZONS}, rungs)
-    made = commands.adopted(tmp_path / "exports", tmp_path / "other", version="other", city="Elsewhere", judgement=judgement)
-    assert (made.version, made.parent) == ("other", "own")
+    adopted = commands.adopted(tmp_path / "exports", tmp_path / "other", version="other", city="Elsewhere", judgement=judgement)
+    assert (adopted.version, adopted.parent) == ("other", "own")
     folder = tmp_path / "other" / "models" / FORECAST_NAME / "other"
     model = open_version(in_folder(folder), "other", now=FIRST, expected=FORECAST)
     assert ladder_of(model.manifest.metrics) == rungs
