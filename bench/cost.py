@@ -51,7 +51,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class Work:
-    """What one charge request that becomes a booking makes, as it was counted once on the embedded parts of an earlier revision."""
+    """What one charge request that becomes a booking makes: counted once, on the embedded parts of an earlier revision."""
 
     calls: int = 10
     """HTTP calls of its driver, searches and reads among them"""
