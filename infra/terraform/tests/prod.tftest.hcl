@@ -74,7 +74,7 @@ run "nobody_has_a_key" {
   }
 
   assert {
-    condition     = !can(regex("(?i)(password|accountkey|sharedaccesskey)=", jsonencode(local.app_settings))) && !can(regex("://[^/@:]*:[^/@]+@", jsonencode(local.app_settings)))
+    condition     = alltrue([for value in values(local.app_settings) : !can(regex("(?i)(password|accountkey|sharedaccesskey)=|://[^/@:]*:[^/@]+@", value))])
     error_message = "No setting holds a key or a password."
   }
 }
