@@ -107,8 +107,8 @@ def run(name: str, platform: Platform) -> None:
 def run_all(cadence: Cadence, platform: Platform) -> None:
     """Runs the sweeps of a cadence in turn; those of each minute include the hourly ones in their minute.
 
-    One that fails does not stop the others. Raises an ExceptionGroup of what failed, so that the timer function counts as
-    failed.
+    One that fails does not stop the others; none begins once the platform is stopping. Raises an ExceptionGroup of what failed,
+    so that the timer function counts as failed.
     """
     cadences = {cadence}
     if cadence is Cadence.EVERY_MINUTE and platform.clock.now().minute == HOURLY_MINUTE:
@@ -117,6 +117,9 @@ def run_all(cadence: Cadence, platform: Platform) -> None:
     for name, sweep in SWEEPS.items():
         if sweep.cadence not in cadences:
             continue
+        if platform.stopping.is_set():
+            log.info("stopping: %s and what follows it wait for the next run", name)
+            break
         try:
             run(name, platform)
         except Exception as error:

@@ -1,6 +1,7 @@
 """`make run`: the platform on this machine, until Ctrl-C."""
 
 import base64
+import faulthandler
 import logging
 import os
 import secrets
@@ -132,6 +133,10 @@ def _say(host_url: str, platform: Platform, seeded: Seeded, kind: str) -> None:
     console.print("\nCtrl-C stops it; the data stays.\n")
 
 
+SLOW_STOP_S = 30
+"""Seconds after which a stop that is still under way says where each thread is."""
+
+
 def main() -> None:
     """Runs until SIGINT or SIGTERM; exits 0 then."""
     port = int(os.environ.get("PORT") or 7071)
@@ -168,6 +173,8 @@ def main() -> None:
         _say(host.url, host.platform, seeded, kind)
         stopping.wait()
         console.print("\nstopping: finishing what is under way ...")
+        faulthandler.dump_traceback_later(SLOW_STOP_S, exit=False)
+    faulthandler.cancel_dump_traceback_later()
     console.print("stopped; the data is kept.")
 
 

@@ -93,6 +93,7 @@ def run(platform: Platform, begin: Callable[[Platform, threading.Event], Callabl
     log.info("%s begins", begin.__name__)
     while not stopping.wait(0.2) and not lost.is_set():
         pass
+    platform.stopping.set()
     stop()
     if lost.is_set():
         sys.exit(f"{begin.__name__}: the database's lock is lost")

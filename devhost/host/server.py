@@ -105,7 +105,8 @@ class Host:
             waiting.wait(0.02)
 
     def stop(self) -> None:
-        """Ends HTTP, then timers, then delivery, then connections: what is running ends first."""
+        """Ends HTTP, then timers, then delivery, then connections: what is running ends first, nothing else begins."""
+        self.platform.stopping.set()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join(timeout=15)

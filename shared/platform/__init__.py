@@ -50,6 +50,8 @@ class Platform:
         self.clock: Clock = clock or SystemClock()
         self.on_message: Callable[[], None] | None = None
         """Called after a commit that put messages in the outbox; devhost wakes its delivery by it."""
+        self.stopping = threading.Event()
+        """Set once this process is asked to end: what runs is finished, nothing long begins."""
         self._confirm = confirm
         self._queues = queues or {}
         self._serves = serves

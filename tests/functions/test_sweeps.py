@@ -36,6 +36,10 @@ def fail(platform: Platform) -> None:
     raise ValueError("broken on purpose")
 
 
+def stop(platform: Platform) -> None:
+    platform.stopping.set()
+
+
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three sweeps of each minute, the middle one broken, and an hourly one."""
@@ -65,6 +69,16 @@ def test_one_that_fails_stops_no_other_and_the_timer_counts_as_failed(platform: 
     assert ran == ["first", "failing", "second"]
     assert sweeps.last_runs["failing"].error == "ValueError: broken on purpose"
     assert sweeps.last_runs["second"].error is None
+
+
+@pytest.mark.usefixtures("three")
+def test_none_begins_once_the_platform_is_stopping(
+    platform: Platform, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.advance(timedelta(minutes=HOURLY_MINUTE))
+    monkeypatch.setitem(sweeps.SWEEPS, "failing", Sweep(Cadence.EVERY_MINUTE, f"{__name__}:stop"))
+    sweeps.run_all(Cadence.EVERY_MINUTE, platform)
+    assert ran == ["first"]
 
 
 @pytest.mark.usefixtures("three")

@@ -56,7 +56,11 @@ class Running:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        code = self.process.wait(60)
+        try:
+            code = self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            pytest.fail(f"it did not stop within a minute:\n{self.text}")
         self._reader.join(10)
         assert self.process.stdout is not None
         self.process.stdout.close()
