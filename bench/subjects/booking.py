@@ -117,12 +117,16 @@ class ReservationSource:
     def _next_request(self) -> bytes:
         driver = self._made % DRIVERS
         spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
-        while self._taken[spot] == EVSES or not self._busy.isdisjoint((driver, spot[1] + near) for near in (-1, 0, 1)):
+        while not self._has_room(*spot) or not self._busy.isdisjoint((driver, spot[1] + near) for near in (-1, 0, 1)):
             spot = self._rng.randrange(PLACES), self._rng.randrange(DAYS * 24)
         self._taken[spot] += 1
         self._busy.add((driver, spot[1]))
         start = self._begin + timedelta(hours=spot[1], minutes=self._minutes[spot[0]])
         return self._request(self._places[spot[0]], start, self._tokens)
+
+    def _has_room(self, place: int, hour: int) -> bool:
+        """Whether an EVSE is free in this hour and in those beside it: at their edge they share five minutes of a claim."""
+        return sum(self._taken[place, hour + near] for near in (-1, 0, 1)) < EVSES
 
     def take(self, count: int) -> tuple[list[bytes], list[Recording]]:
         """The next requests as bytes, and what the platform sends to the database for each."""
