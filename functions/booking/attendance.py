@@ -128,7 +128,7 @@ def _elsewhere(tx: Tx, location: Location, booking: Booking) -> Booking | None:
         return None
     uid = next(evse.uid for evse in location.evses if evse.id == placement.evse_id)
     revealed_at = booking.revealed_at or tx.now
-    no_show_at = missed_at(booking.terms, booking.start, tx.now)
+    no_show_at = missed_at(booking.terms, booking.start, booking.end, tx.now)
     moved = change(
         tx, booking, evse_id=placement.evse_id, evse_uid=uid, revealed_at=revealed_at, no_show_at=no_show_at, access_tries=0
     )

@@ -199,7 +199,7 @@ def carry_out(
         mover = movers[booking_id]
         no_show_at = mover.no_show_at  # who is told another EVSE has the terms' time to come to it
         if mover.revealed_at is not None:
-            no_show_at = missed_at(mover.terms, mover.start, tx.now)
+            no_show_at = missed_at(mover.terms, mover.start, mover.end, tx.now)
         there = {"evse_id": evse_id, "evse_uid": uids[evse_id], "no_show_at": no_show_at}
         booking = service.change(tx, mover, **there, **NOT_YET_THERE, **SAFE)
         if booking.revealed_at is not None:

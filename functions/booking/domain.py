@@ -344,7 +344,7 @@ class Booking:
     def begun(self, now: datetime) -> bool:
         """Whether its start has passed while it was booked. One that was made for, or moved to, a start of the past has not
         begun so: it is late to cancel from its first instant on."""
-        return now > self.start and self.no_show_at <= missed_at(self.terms, self.start, self.start)
+        return now > self.start and self.no_show_at <= self.start + timedelta(minutes=self.terms.noshow_timeout_minutes)
 
     def holds(self, now: datetime) -> bool:
         """Whether a PENDING hold still stands at `now`; other states do not lapse."""
@@ -374,10 +374,11 @@ SAFE: dict[str, Any] = {"assurance": Assurance.SAFE.value, "at_risk_since": None
 """Fields of a booking that has an EVSE to be counted on."""
 
 
-def missed_at(terms: BookingTerms, start: datetime, since: datetime) -> datetime:
-    """From when a booking counts as missed: the terms' time after its start, or after `since`, when it was made, moved or
-    told to its driver, where that is later."""
-    return max(start, since) + timedelta(minutes=terms.noshow_timeout_minutes)
+def missed_at(terms: BookingTerms, start: datetime, end: datetime, since: datetime) -> datetime:
+    """From when a booking counts as missed: the terms' time after its start, or its end where that is sooner; the whole time
+    after `since`, when it was made, moved or told to its driver, where that is after its start."""
+    kept = timedelta(minutes=terms.noshow_timeout_minutes)
+    return since + kept if since > start else min(start + kept, end)
 
 
 BookingPosition = tuple[datetime, uuid.UUID]

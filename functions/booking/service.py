@@ -230,7 +230,7 @@ def placed_period(
         evse_id=placement.evse_id,
         evse_uid=next(evse.uid for evse in location.evses if evse.id == placement.evse_id),
         quote=quote,
-        no_show_at=missed_at(terms, start, tx.now),
+        no_show_at=missed_at(terms, start, end, tx.now),
         revealed_at=tx.now if start - tx.now <= REVEAL_BEFORE else None,
     )
 
@@ -355,7 +355,7 @@ def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
         status=ReservationStatus.RESERVED,
         hold_expires_at=None,
         revealed_at=revealed_at,
-        no_show_at=missed_at(booking.terms, booking.start, tx.now),
+        no_show_at=missed_at(booking.terms, booking.start, booking.end, tx.now),
     )
     announce(tx, location, booking, BookingReserved)
     return booking
@@ -418,4 +418,4 @@ def by_driver(tx: Tx, booking: Booking) -> bool:
 
 def reveal(*, tx: Tx, booking: Booking) -> Booking:
     """Settles the booking's EVSE: from now on it is shown and not moved. Told late, its driver has their time all the same."""
-    return change(tx, booking, revealed_at=tx.now, no_show_at=missed_at(booking.terms, booking.start, tx.now))
+    return change(tx, booking, revealed_at=tx.now, no_show_at=missed_at(booking.terms, booking.start, booking.end, tx.now))

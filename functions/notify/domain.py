@@ -133,7 +133,7 @@ def _miss_line(event: BookingEvent) -> str:
     """What becomes of a booking that nobody comes to."""
     fee = event.quote.fees.no_show_minor if event.quote.fees is not None and event.terms.noshow_fee else 0
     cost = f", and it costs {format_money(fee, event.quote.currency)}" if fee else ""
-    wait = span(event.terms.noshow_timeout_minutes)
+    wait = span(min(event.terms.noshow_timeout_minutes, round((event.end - event.start).total_seconds() / 60)))
     return f"If you have not started {wait} after the start, your place is given free{cost}."
 
 

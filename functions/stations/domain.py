@@ -34,8 +34,8 @@ OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
 
 
-_LATER = frozenset({"give_up_minutes", "operator_cancel_credit_percent"})
-"""Members of booking terms that code of before refuses."""
+_LATER = frozenset({"give_up_minutes", "operator_cancel_credit_percent", "min_booking_minutes"})
+"""Members of booking terms that code of before refuses, by name or at today's default."""
 
 
 class BookingTerms(BaseModel):
@@ -50,7 +50,12 @@ class BookingTerms(BaseModel):
     cancel_until_minutes: int = Field(60, ge=0, le=10080, description="Cancelling is free until then before the start")
     change_not_allowed: bool = False
     early_start_minutes: int = Field(15, ge=0, le=60, description="How early a session may start")
-    noshow_timeout_minutes: int = Field(15, ge=5, le=120, description="After the start the slot is given away")
+    noshow_timeout_minutes: int = Field(
+        15,
+        ge=5,
+        le=120,
+        description="So long after the start, or at the booked end where that is sooner, the slot is given away",
+    )
     noshow_fee: bool = Field(True, description="Whether a no-show costs the tariff's BOOKING_EXPIRES element")
     fees_above_quote: bool = Field(
         False, description="Whether a late cancel or a no-show may cost more than the booking does; an administrator allows it"
@@ -59,8 +64,8 @@ class BookingTerms(BaseModel):
         10, ge=0, le=120, description="How long after charging, and after the booked end, nothing more is charged"
     )
     late_stop_allowed: bool = False
-    min_booking_minutes: int = Field(15, ge=15, le=1440)
-    max_booking_minutes: int = Field(480, ge=15, le=1440)
+    min_booking_minutes: int = Field(5, ge=5, le=1440)
+    max_booking_minutes: int = Field(480, ge=5, le=1440)
     booking_horizon_days: int = Field(14, ge=1, le=365)
     open_bookings_per_driver: int = Field(5, ge=1, le=100)
     min_lead_minutes: int = Field(0, ge=0, le=10080)
@@ -80,8 +85,8 @@ class BookingTerms(BaseModel):
     booking_terms_url: str | None = Field(None, max_length=255)
 
     def stored(self) -> dict[str, Any]:
-        """As it is stored. What code of before does not know is left out at its default (so those defaults never change): it
-        would refuse the terms of every booking made meanwhile."""
+        """As it is stored. What code of before refuses is left out at its default (so those defaults never change): it would
+        refuse the terms of every booking made meanwhile, and reads its own default so."""
         document = self.model_dump(mode="json")
         fields = type(self).model_fields
         return {name: value for name, value in document.items() if name not in _LATER or value != fields[name].default}

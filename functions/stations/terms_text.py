@@ -56,9 +56,10 @@ def sentences(terms: BookingTerms, tariffs: Iterable[Tariff], currency: str, *, 
     else:
         said.append("You cannot start before the booked time.")
     cost = "; it costs nothing" if missed is None else f", and it costs {missed}"
+    sooner = ", or by its end where that is sooner" if terms.min_booking_minutes < terms.noshow_timeout_minutes else ""
     said.append(
-        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start, or after booking where that is "
-        f"later, your place is given free{cost}."
+        f"If you have not started {span(terms.noshow_timeout_minutes)} after the booked start{sooner}, or after booking where "
+        f"that is later, your place is given free{cost}."
     )
     said.append("To cancel after the booked start counts as not coming.")
     if (late, missed) != (None, None) and not terms.fees_above_quote:

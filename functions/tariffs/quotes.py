@@ -135,7 +135,8 @@ def expected_price(tariff: Tariff, *, time_zone: str, start: datetime, end: date
 
 
 def _fees(tariff: Tariff, time_zone: str, stay: Stay) -> Fees:
-    missed = no_show_fee(tariff, time_zone=time_zone, start=stay.start, kept_until=stay.start + stay.kept)
+    kept_until = min(stay.end, stay.start + stay.kept)
+    missed = no_show_fee(tariff, time_zone=time_zone, start=stay.start, kept_until=kept_until)
     return Fees(
         late_cancel_minor=cancellation_fee(tariff, time_zone=time_zone, start=stay.start, end=stay.end),
         no_show_minor=missed if stay.noshow_fee else 0,

@@ -121,6 +121,29 @@ def test_the_running_quarter_is_missed_the_terms_time_after_it_was_booked(world:
     assert driver.get(f"/booking/bookings/{made['id']}").json()["reservation_status"] == "NO_SHOW"
 
 
+def test_a_booking_shorter_than_the_terms_time_is_missed_at_its_end(world: World, clock: ManualClock) -> None:
+    driver, place = world.user(), world.location(evses=1)
+    assert driver.book(place, "10:00", minutes=5).status_code == 201
+    said = driver.get(f"/stations/locations/{place}/booking-terms").json()["sentences"]
+    assert "15 minutes after the booked start, or by its end where that is sooner" in " ".join(said)
+    at(clock, "10:04")
+    assert sweep_no_shows(world.platform) == 0
+    at(clock, "10:05")
+    assert sweep_no_shows(world.platform) == 1
+    assert world.user().book(place, "10:05", minutes=5).status_code == 201
+
+
+def test_a_short_booking_of_the_running_quarter_has_the_whole_time_after_it_was_booked(
+    world: World, clock: ManualClock
+) -> None:
+    driver, place = world.user(), world.location()
+    at(clock, "10:02")
+    made = driver.book(place, "10:00", minutes=5).json()
+    clock.advance(timedelta(minutes=1))
+    ended = cancel(driver, made["id"])
+    assert ended["canceled"]["fee_minor"] == made["quote"]["total_minor"] == 89, "at most what it costs"
+
+
 def test_the_running_quarter_is_cancelled_as_a_late_one_not_as_a_miss(world: World, clock: ManualClock) -> None:
     driver, place = world.user(), world.location()
     at(clock, "10:05")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.booking.domain import INITIAL, ReservationStatus, check_period, check_transition, end_of
+from functions.booking.domain import INITIAL, ReservationStatus, check_period, check_transition, end_of, missed_at
+from functions.stations.domain import BookingTerms
 from shared.energy import session_energy, session_minutes
 from shared.errors import Invalid, WrongState
 from shared.slots import slot_after, slot_of, slot_start, slots_of
@@ -89,3 +90,26 @@ def test_sessions_take_whole_minutes(minutes: float, whole: int) -> None:
 @given(st.floats(0.5, 100), st.floats(3, 350), st.floats(3, 350))
 def test_energy_and_minutes_are_each_others_inverse(kwh: float, evse_kw: float, vehicle_kw: float) -> None:
     assert session_energy(session_minutes(kwh, evse_kw, vehicle_kw), evse_kw, vehicle_kw) == pytest.approx(kwh)
+
+
+@pytest.mark.parametrize(
+    ("end", "since", "missed"),
+    [
+        ("11:00", "09:00", "10:15"),
+        ("10:05", "09:00", "10:05"),
+        ("10:05", "10:00", "10:05"),
+        ("10:05", "10:04", "10:19"),
+        ("11:00", "10:04", "10:19"),
+    ],
+)
+def test_a_booking_is_missed_after_the_terms_time_or_at_its_end(end: str, since: str, missed: str) -> None:
+    start, until, told, at = (datetime.fromisoformat(f"2026-03-02T{time}+00:00") for time in ("10:00", end, since, missed))
+    assert missed_at(BookingTerms(), start, until, told) == at
+
+
+def test_terms_at_the_default_store_no_least_that_code_of_before_refuses() -> None:
+    assert "min_booking_minutes" not in BookingTerms().stored()
+    assert BookingTerms(min_booking_minutes=15).stored()["min_booking_minutes"] == 15
+    for minutes in (5, 15):
+        terms = BookingTerms(min_booking_minutes=minutes)
+        assert BookingTerms.model_validate(terms.stored()) == terms
