@@ -53,7 +53,8 @@ def test_the_place_is_claimed_and_free_again_when_they_leave(world: World, clock
 
 
 def test_where_the_next_booking_leaves_too_little_it_is_refused_with_alternatives(world: World) -> None:
-    place, near = world.location(evses=1), world.location(evses=1, name="Near", latitude=52.092)
+    place = world.location(evses=1, terms=BookingTerms(min_booking_minutes=15))
+    near = world.location(evses=1, name="Near", latitude=52.092)
     assert world.user().book(place, "08:10").status_code == 201
     refused = walk_in(world.user(), place, energy_kwh=5)
     assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN")
