@@ -10,7 +10,7 @@ import pytest
 from devhost import web
 
 KB = 1000
-SHELL, MAP, FONTS = 132 * KB, 50 * KB, 65 * KB
+SHELL, MAP, FONTS = 130 * KB, 50 * KB, 65 * KB
 
 
 @pytest.fixture(scope="module")

@@ -79,6 +79,21 @@ const booking = createRoute({
   path: "/bookings/$id",
   component: guarded(() => import("../driver/booking")),
 });
+const waitlist = createRoute({
+  getParentRoute: () => root,
+  path: "/waitlist",
+  component: guarded(() => import("../driver/waitlist")),
+});
+const standing = createRoute({
+  getParentRoute: () => root,
+  path: "/me/standing",
+  component: guarded(() => import("../driver/standing"), "driver"),
+});
+const preferences = createRoute({
+  getParentRoute: () => root,
+  path: "/me/preferences",
+  component: guarded(() => import("../driver/preferences"), "driver"),
+});
 const inbox = createRoute({
   getParentRoute: () => root,
   path: "/inbox",
@@ -148,6 +163,9 @@ const tree = root.addChildren([
   place,
   bookings,
   booking,
+  waitlist,
+  standing,
+  preferences,
   inbox,
   me,
   vehicles,

@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
 import { usePress } from "../api/press";
-import { configQuery, useConfig, vehiclesQuery } from "../api/queries";
+import { configQuery, preferencesQuery, useConfig, useMe, vehiclesQuery } from "../api/queries";
 import { useSession } from "../api/session";
 import { Chips, Choice, Field } from "../parts/controls";
 import { Bolt, Icon } from "../parts/icons";
@@ -32,7 +32,9 @@ export default function Charge() {
   const change = (part: Partial<Wish>) => setWish((before) => ({ ...before, ...part }));
   useEffect(() => keepWish(wish), [wish]);
   const known = vehicles.data ?? [];
-  const vehicle = known.find(({ id }) => id === wish.vehicle) ?? known[0];
+  const me = useMe();
+  const usual = useQuery({ ...preferencesQuery, enabled: me?.role === "driver" }).data?.vehicle_id;
+  const vehicle = known.find(({ id }) => id === (wish.vehicle ?? usual)) ?? known[0];
   const car = vehicle ?? wish.car;
   const ask = usePress({
     name: "ask",
@@ -48,7 +50,7 @@ export default function Charge() {
       if (!from) return setNeedsOrigin(true);
       if (state !== "in") return navigate({ to: "/sign-in", search: { next: "/" } });
       const theirs = await queries.ensureQueryData(vehiclesQuery);
-      const taken = theirs.find(({ id }) => id === wish.vehicle) ?? theirs[0];
+      const taken = theirs.find(({ id }) => id === (wish.vehicle ?? usual)) ?? theirs[0];
       await ask.mutateAsync(requestOf({ ...wish, vehicle: taken?.id ?? null }, from, Date.now(), near.zone));
     },
   });

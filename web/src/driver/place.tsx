@@ -10,6 +10,7 @@ import { t, word } from "../texts";
 import { cityOf, clock, kw, percent } from "../texts/format";
 import { BookHere } from "./place-book";
 import { TariffLines } from "./tariff";
+import { WalkIn } from "./walk-in";
 
 type Place = Schema<"LocationOut">;
 
@@ -46,6 +47,7 @@ export default function PlacePage() {
         <BookHere place={found} />
         <div className="form-grid">
           <Chargers place={found} />
+          <WalkIn place={found} />
           <Prices place={found} />
           <Terms place={found} />
         </div>
