@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, sync_playwright
 
+from app.asgi import create_app
 from app.process import make_platform
 from devhost import web
 from devhost.host.server import Host, free_port
 from devhost.replay.seed import seed
 from shared.settings import Settings
+from tests.support.world import World
 from tests.ui.person import Application
 
 
@@ -35,7 +38,9 @@ def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
         pytest.skip("web/dist is not there: python -m devhost.web build")
     data: Path = tmp_path_factory.mktemp("ui") / "data"
     port = free_port()
-    settings = Settings(data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20)
+    settings = Settings(
+        data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20, fault_grace_s=0
+    )
     platform = make_platform(settings)
     host = Host(platform, port=port, site=site)
     host.prepare()
@@ -45,3 +50,11 @@ def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
     host.timers.start()
     yield Application(host, seeded, chromium)
     host.stop()
+
+
+@pytest.fixture(scope="module")
+def world(application: Application) -> Iterator[World]:
+    """The same platform by its API: people and places beside those of the demo city. The running host delivers."""
+    platform = application.host.platform
+    with TestClient(create_app(lambda: platform)) as client:
+        yield World(platform, client)

@@ -7,7 +7,19 @@ import pytest
 from tests.ui.person import PHONE, WIDE, Application, Person
 
 STRANGERS = ("/", "/stations", "/sign-in", "/register", "/forgot", "/nowhere")
-DRIVERS = ("/", "/stations", "/bookings", "/inbox", "/me", "/me/vehicles", "/me/security", "/me/data")
+DRIVERS = (
+    "/",
+    "/stations",
+    "/bookings",
+    "/waitlist",
+    "/inbox",
+    "/me",
+    "/me/vehicles",
+    "/me/preferences",
+    "/me/standing",
+    "/me/security",
+    "/me/data",
+)
 LANGUAGES = ("en-GB", "de-DE", "ta-IN", "hi-IN")
 
 
