@@ -1,0 +1,19 @@
+"""Every route of the application that needs no object's id, by who sees it."""
+
+STRANGERS = ("/", "/stations", "/sign-in", "/register", "/forgot", "/nowhere")
+DRIVERS = (
+    "/",
+    "/stations",
+    "/bookings",
+    "/waitlist",
+    "/inbox",
+    "/me",
+    "/me/vehicles",
+    "/me/preferences",
+    "/me/standing",
+    "/me/security",
+    "/me/data",
+)
+OWNERS = ("/host", "/host?day=1", "/host/places")
+ADMINISTRATORS = ("/admin", "/admin/people", "/admin/people?role=owner", "/admin/audit", "/me/security")
+LANGUAGES = ("en-GB", "de-DE", "ta-IN", "hi-IN")
