@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import httpx2 as httpx
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, sync_playwright
 
-from app.asgi import create_app
 from app.process import make_platform
 from devhost import web
 from devhost.host.server import Host, free_port
@@ -54,7 +55,6 @@ def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
 
 @pytest.fixture(scope="module")
 def world(application: Application) -> Iterator[World]:
-    """The same platform by its API: people and places beside those of the demo city. The running host delivers."""
-    platform = application.host.platform
-    with TestClient(create_app(lambda: platform)) as client:
-        yield World(platform, client)
+    """The same host by its API: people and places beside those of the demo city."""
+    with httpx.Client(base_url=application.host.url, timeout=30) as client:
+        yield World(application.host.platform, cast(TestClient, client))  # a client like any other, over the wire

@@ -14,6 +14,16 @@ DRIVERS = (
     "/me/security",
     "/me/data",
 )
-OWNERS = ("/host", "/host?day=1", "/host/places")
-ADMINISTRATORS = ("/admin", "/admin/people", "/admin/people?role=owner", "/admin/audit", "/me/security")
+OWNERS = ("/host", "/host?day=1", "/host?place=all", "/host/places", "/host/bookings", "/host/reports")
+OWNERS_OF_A_PLACE = ("chargers", "prices", "terms", "photos", "people")
+"""Below /host/places/{id}."""
+ADMINISTRATORS = (
+    "/admin",
+    "/admin/people",
+    "/admin/people?role=owner",
+    "/admin/health",
+    "/admin/figures",
+    "/admin/audit",
+    "/me/security",
+)
 LANGUAGES = ("en-GB", "de-DE", "ta-IN", "hi-IN")

@@ -17,8 +17,8 @@ from tests.support.world import Person as Caller
 from tests.ui.person import PHONE, Application, Person
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-CENTRE = {"latitude": 52.08952, "longitude": 5.121659}
-HERE = {"latitude": 52.21, "longitude": 5.29}
+CENTRE = (52.08952, 5.121659)
+HERE = (52.21, 5.29)
 """Out of the demo city, so that no place of it is nearer."""
 
 
@@ -46,8 +46,8 @@ def book(who: Caller, place: str, start: datetime, minutes: int) -> str:
 def test_whose_charger_fails_is_told_moved_and_declines_with_a_credit(driver: Person, world: World) -> None:
     page, platform = driver.page, driver.application.host.platform
     now = platform.clock.now().replace(second=0, microsecond=0)
-    station = Station.at(world, evses=1, name="Failing place", **HERE)
-    world.location(evses=1, name="Working place", latitude=HERE["latitude"] + 0.005, longitude=HERE["longitude"])
+    station = Station.at(world, evses=1, name="Failing place", latitude=HERE[0], longitude=HERE[1])
+    world.location(evses=1, name="Working place", latitude=HERE[0] + 0.005, longitude=HERE[1])
     assert station.report("E0", "AVAILABLE", now).status_code == 200
     start = now + timedelta(minutes=100 - now.minute % 5)
     booking = book(dana(world), station.location, start, 60)
@@ -74,7 +74,7 @@ def _is_moved(world: World, booking: str) -> bool:
 
 def test_what_becomes_free_is_offered_to_who_waits_and_taken(driver: Person, world: World) -> None:
     page = driver.page
-    place = world.location(evses=1, name="Full place", **CENTRE)
+    place = world.location(evses=1, name="Full place", latitude=CENTRE[0], longitude=CENTRE[1])
     today = driver.application.host.platform.clock.now().astimezone(AMSTERDAM)
     midnight = (today + timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
     rivals = [world.user() for _ in range(3)]
@@ -99,7 +99,7 @@ def test_what_becomes_free_is_offered_to_who_waits_and_taken(driver: Person, wor
 
 def test_who_walks_in_charges_at_once_and_says_how_it_was(driver: Person, world: World) -> None:
     page = driver.page
-    place = world.location(evses=1, name="Walk-in place", **CENTRE)
+    place = world.location(evses=1, name="Walk-in place", latitude=CENTRE[0], longitude=CENTRE[1])
     page.goto(f"/places/{place}")
     page.get_by_label("Energy you need, kWh").fill("5")
     page.get_by_role("button", name="Charge now").click()

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
+import { PLUGS } from "../api/plugs";
 import { usePress } from "../api/press";
 import { configQuery, preferencesQuery, useConfig, useMe, vehiclesQuery } from "../api/queries";
 import { useSession } from "../api/session";
@@ -15,7 +16,7 @@ import { Battery } from "./battery";
 import { From } from "./from";
 import { DEMO_CENTRE, useOrigin } from "./origin";
 import { useNear } from "./scene";
-import { departure, keepWish, keptWish, LEAVES, MATTERS, nextMorning, PLUGS, requestOf, type Wish } from "./wish";
+import { departure, keepWish, keptWish, LEAVES, MATTERS, nextMorning, requestOf, type Wish } from "./wish";
 
 /** The wish: from where, when, how full, what matters. */
 export default function Charge() {
