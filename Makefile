@@ -10,7 +10,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL API TELEMETRY
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean web
+.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean web web-test web-bench
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -26,6 +26,15 @@ run: $(VENV)/run.stamp ## start the platform with its demo city on 127.0.0.1:707
 
 web: $(VENV)/run.stamp ## the web application's dev server on 127.0.0.1:5150, over the API of a make run beside it (API=http://127.0.0.1:7071)
 	@$(BIN)/python -m devhost.web dev
+
+web-test: $(VENV)/dev.stamp ## every page of the web application by role, language, width and theme in chromium, with a picture of each in web/pictures (a quarter of an hour)
+	@$(BIN)/python -m devhost.web test
+	@$(BIN)/python -m devhost.web build
+	@WEB_PICTURES=web/pictures $(BIN)/pytest -q -n 2 --dist load tests/ui/matrix.py tests/ui
+
+web-bench: $(VENV)/dev.stamp ## what the web application weighs, and how soon its pages are there on a slow phone (docs/benchmarks.md)
+	@$(BIN)/python -m devhost.web build
+	@$(BIN)/python -m bench.web_pages
 
 demo: $(VENV)/run.stamp ## show one charge request from wish to confirmation; with CITY=DIR replay a real day of it (DAYS=4: four laid on one)
 	@$(BIN)/python -m devhost.demo

@@ -3,8 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
+import httpx2 as httpx
 import pytest
+from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, sync_playwright
 
 from app.process import make_platform
@@ -12,6 +15,7 @@ from devhost import web
 from devhost.host.server import Host, free_port
 from devhost.replay.seed import seed
 from shared.settings import Settings
+from tests.support.world import World
 from tests.ui.person import Application
 
 
@@ -35,7 +39,9 @@ def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
         pytest.skip("web/dist is not there: python -m devhost.web build")
     data: Path = tmp_path_factory.mktemp("ui") / "data"
     port = free_port()
-    settings = Settings(data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20)
+    settings = Settings(
+        data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20, fault_grace_s=0
+    )
     platform = make_platform(settings)
     host = Host(platform, port=port, site=site)
     host.prepare()
@@ -45,3 +51,10 @@ def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> 
     host.timers.start()
     yield Application(host, seeded, chromium)
     host.stop()
+
+
+@pytest.fixture(scope="module")
+def world(application: Application) -> Iterator[World]:
+    """The same host by its API: people and places beside those of the demo city."""
+    with httpx.Client(base_url=application.host.url, timeout=30) as client:
+        yield World(application.host.platform, cast(TestClient, client))  # a client like any other, over the wire

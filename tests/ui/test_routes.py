@@ -5,10 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ui.person import PHONE, WIDE, Application, Person
-
-STRANGERS = ("/", "/stations", "/sign-in", "/register", "/forgot", "/nowhere")
-DRIVERS = ("/", "/stations", "/bookings", "/inbox", "/me", "/me/vehicles", "/me/security", "/me/data")
-LANGUAGES = ("en-GB", "de-DE", "ta-IN", "hi-IN")
+from tests.ui.routes import ADMINISTRATORS, DRIVERS, LANGUAGES, OWNERS, STRANGERS
 
 
 @pytest.fixture(scope="module", params=[(PHONE, "light", "de-DE"), (WIDE, "dark", "ta-IN")], ids=["phone", "wide"])
@@ -50,7 +47,7 @@ def owner(application: Application) -> Iterator[Person]:
         yield person
 
 
-@pytest.mark.parametrize("path", ["/host", "/host?day=1", "/host/places"])
+@pytest.mark.parametrize("path", OWNERS)
 def test_an_owners_page_is_whole(owner: Person, path: str) -> None:
     owner.visit(path)
     assert owner.flaws() == []
@@ -63,7 +60,7 @@ def administrator(application: Application) -> Iterator[Person]:
         yield person
 
 
-@pytest.mark.parametrize("path", ["/admin", "/admin/people", "/admin/people?role=owner", "/admin/audit", "/me/security"])
+@pytest.mark.parametrize("path", ADMINISTRATORS)
 def test_an_administrators_page_is_whole(administrator: Person, path: str) -> None:
     administrator.visit(path)
     assert administrator.flaws() == []

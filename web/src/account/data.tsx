@@ -5,19 +5,11 @@ import { api, ok } from "../api/client";
 import { usePress } from "../api/press";
 import { signedOut } from "../api/session";
 import { Check, Field } from "../parts/controls";
+import { saveFile } from "../parts/file";
 import { Icon } from "../parts/icons";
 import { Failure } from "../parts/notices";
 import { Title } from "../parts/page";
 import { t } from "../texts";
-
-/** Saves a file that came with the token. */
-function save(content: Blob, name: string) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(content);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
 
 /** One's own data: take it along, or leave. */
 export default function DataPage() {
@@ -27,7 +19,7 @@ export default function DataPage() {
   const take = usePress({
     name: "export",
     send: async (_: null) => ok<Blob>(api.GET("/api/v1/accounts/me/export", { parseAs: "blob" })),
-    done: (content) => save(content, "evcharging-export.zip"),
+    done: (content) => saveFile(content, "evcharging-export.zip"),
   });
   const leave = usePress({
     name: "leave",

@@ -12,6 +12,12 @@ import { showTheme, type Theme, theme } from "../parts/theme";
 import { LANGUAGES, type Language, speak, t, useLanguage, word } from "../texts";
 import { Phone } from "./phone";
 
+const OF_DRIVERS = [
+  { to: "/me/vehicles", title: "vehicles.title", lead: "vehicles.lead" },
+  { to: "/me/preferences", title: "prefs.title", lead: "prefs.lead" },
+  { to: "/me/standing", title: "standing.title", lead: "standing.lead" },
+] as const;
+
 /** The account: who one is, how the application looks and speaks, and the ways to everything else of one's own. */
 export default function MePage() {
   const me = useMe();
@@ -72,14 +78,15 @@ function Account({ me }: { me: Schema<"Me"> }) {
         <Phone me={me} />
       </section>
       <ul className="cards">
-        {me.role === "driver" && (
-          <li>
-            <Link to="/me/vehicles" className="card">
-              <b>{t("vehicles.title")}</b>
-              <small>{t("vehicles.lead")}</small>
-            </Link>
-          </li>
-        )}
+        {me.role === "driver" &&
+          OF_DRIVERS.map(({ to, title, lead }) => (
+            <li key={to}>
+              <Link to={to} className="card">
+                <b>{t(title)}</b>
+                <small>{t(lead)}</small>
+              </Link>
+            </li>
+          ))}
         <li>
           <Link to="/me/security" className="card">
             <b>{t("security.title")}</b>

@@ -111,7 +111,7 @@ function Changes({ submission, zone }: { submission: Schema<"SubmissionOut">; zo
         <p>{t(changes === null ? "approvals.first" : "approvals.same")}</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it may scroll sideways
-        <section className="scroll" tabIndex={0} aria-labelledby="changes">
+        <section className="scroll" tabIndex={0} aria-label={t("chart.table")}>
           <table className="twin">
             <thead>
               <tr>

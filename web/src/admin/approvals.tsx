@@ -5,6 +5,8 @@ import { Icon } from "../parts/icons";
 import { Empty, Failure, Loading } from "../parts/notices";
 import { Title } from "../parts/page";
 import { t } from "../texts";
+import { Overview } from "./overview";
+import { Reported } from "./reported";
 
 const submitted = (query: { status?: "SUBMITTED"; proposed?: true }) => async () =>
   (await ok(api.GET("/api/v1/stations/managed-locations", { params: { query: { limit: 100, ...query } } }))).items;
@@ -27,8 +29,10 @@ export default function Approvals() {
     ...(changes.data ?? []).filter(({ id }) => !places.data?.some((place) => place.id === id)),
   ];
   return (
-    <div className="page narrow">
+    <div className="page">
       <Title text={t("approvals.title")} />
+      <Overview />
+      <Reported />
       {error && <Failure error={error} again={() => void places.refetch()} />}
       {places.isLoading && <Loading label={t("approvals.loading")} />}
       {places.isSuccess && changes.isSuccess && waiting.length === 0 && (

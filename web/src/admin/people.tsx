@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useRef, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
 import { usePress } from "../api/press";
@@ -77,7 +77,14 @@ export default function People() {
                 since: day(account.created_at, deviceZone()),
               })}
             </p>
-            <Suspend account={account} />
+            <div className="acts">
+              <Suspend account={account} />
+              {account.role === "driver" && (
+                <Link className="btn small" to="/admin/people/$id" params={{ id: account.id }}>
+                  {t("person.see")}
+                </Link>
+              )}
+            </div>
           </li>
         ))}
       </ul>
@@ -118,28 +125,27 @@ function Suspend({ account }: { account: Account }) {
   }
   const words = isActive ? t("people.suspend") : t("people.lift");
   return (
-    <div className="acts">
-      <Pop
-        title={t("people.about", { name: account.name })}
-        trigger={words}
-        triggerClass="btn small"
-        open={open}
-        onOpenChange={setOpen}
-      >
-        <form className="form-grid" onSubmit={send}>
-          <Field label={t("people.reason")} name="reason" required maxLength={300} />
-          {change.error && !asksToConfirm(change.error) && <Failure error={change.error} />}
-          <Consequences
-            error={change.error}
-            zone={deviceZone()}
-            isPending={change.isPending}
-            onConfirm={(confirmation) => last.current && change.mutate({ body: last.current, confirmation })}
-          />
-          <button className={isActive ? "btn bad" : "btn main"} type="submit" disabled={change.isPending}>
-            {words}
-          </button>
-        </form>
-      </Pop>
-    </div>
+    <Pop
+      title={t("people.about", { name: account.name })}
+      trigger={words}
+      triggerClass="btn small"
+      open={open}
+      onOpenChange={setOpen}
+    >
+      <form className="form-grid" onSubmit={send}>
+        {isActive && <p>{t("people.stops")}</p>}
+        <Field label={t("people.reason")} name="reason" required maxLength={300} />
+        {change.error && !asksToConfirm(change.error) && <Failure error={change.error} />}
+        <Consequences
+          error={change.error}
+          zone={deviceZone()}
+          isPending={change.isPending}
+          onConfirm={(confirmation) => last.current && change.mutate({ body: last.current, confirmation })}
+        />
+        <button className={isActive ? "btn bad" : "btn main"} type="submit" disabled={change.isPending}>
+          {words}
+        </button>
+      </form>
+    </Pop>
   );
 }

@@ -48,3 +48,9 @@ export const bookingQuery = (id: string) =>
     queryKey: ["bookings", id],
     queryFn: () => ok(api.GET("/api/v1/booking/bookings/{booking_id}", { params: { path: { booking_id: id } } })),
   });
+
+export const preferencesQuery = queryOptions({
+  queryKey: ["preferences"],
+  staleTime: 60_000,
+  queryFn: () => ok(api.GET("/api/v1/accounts/me/preferences")),
+});

@@ -7,7 +7,7 @@ import { api, Problem, type Schema } from "../api/client";
 import { readShow } from "../driver/bookings-search";
 import { readUnread } from "../driver/inbox-search";
 import { readStationSearch } from "../driver/stations-search";
-import { readHostSearch } from "../host/search";
+import { readHostedSearch, readHostSearch, readReportSearch } from "../host/search";
 import { Failure } from "../parts/notices";
 import { NotFound, Private, type Role } from "./guard";
 import { Shell } from "./shell";
@@ -79,6 +79,21 @@ const booking = createRoute({
   path: "/bookings/$id",
   component: guarded(() => import("../driver/booking")),
 });
+const waitlist = createRoute({
+  getParentRoute: () => root,
+  path: "/waitlist",
+  component: guarded(() => import("../driver/waitlist")),
+});
+const standing = createRoute({
+  getParentRoute: () => root,
+  path: "/me/standing",
+  component: guarded(() => import("../driver/standing"), "driver"),
+});
+const preferences = createRoute({
+  getParentRoute: () => root,
+  path: "/me/preferences",
+  component: guarded(() => import("../driver/preferences"), "driver"),
+});
 const inbox = createRoute({
   getParentRoute: () => root,
   path: "/inbox",
@@ -121,6 +136,43 @@ const places = createRoute({
   path: "/host/places",
   component: guarded(() => import("../host/places"), "owner"),
 });
+const hosted = createRoute({
+  getParentRoute: () => root,
+  path: "/host/bookings",
+  validateSearch: readHostedSearch,
+  component: guarded(() => import("../host/bookings"), "owner"),
+});
+const reports = createRoute({
+  getParentRoute: () => root,
+  path: "/host/reports",
+  validateSearch: readReportSearch,
+  component: guarded(() => import("../host/reports"), "owner"),
+});
+const chargers = createRoute({
+  getParentRoute: () => root,
+  path: "/host/places/$id/chargers",
+  component: guarded(() => import("../host/chargers"), "owner"),
+});
+const prices = createRoute({
+  getParentRoute: () => root,
+  path: "/host/places/$id/prices",
+  component: guarded(() => import("../host/prices-page"), "owner"),
+});
+const terms = createRoute({
+  getParentRoute: () => root,
+  path: "/host/places/$id/terms",
+  component: guarded(() => import("../host/terms"), "owner"),
+});
+const photos = createRoute({
+  getParentRoute: () => root,
+  path: "/host/places/$id/photos",
+  component: guarded(() => import("../host/photos"), "owner"),
+});
+const staff = createRoute({
+  getParentRoute: () => root,
+  path: "/host/places/$id/people",
+  component: guarded(() => import("../host/people"), "owner"),
+});
 const approvals = createRoute({
   getParentRoute: () => root,
   path: "/admin",
@@ -137,6 +189,21 @@ const people = createRoute({
   validateSearch: readPeopleSearch,
   component: guarded(() => import("../admin/people"), "admin"),
 });
+const person = createRoute({
+  getParentRoute: () => root,
+  path: "/admin/people/$id",
+  component: guarded(() => import("../admin/person"), "admin"),
+});
+const health = createRoute({
+  getParentRoute: () => root,
+  path: "/admin/health",
+  component: guarded(() => import("../admin/health"), "admin"),
+});
+const figures = createRoute({
+  getParentRoute: () => root,
+  path: "/admin/figures",
+  component: guarded(() => import("../admin/figures"), "admin"),
+});
 const audit = createRoute({
   getParentRoute: () => root,
   path: "/admin/audit",
@@ -148,6 +215,9 @@ const tree = root.addChildren([
   place,
   bookings,
   booking,
+  waitlist,
+  standing,
+  preferences,
   inbox,
   me,
   vehicles,
@@ -158,9 +228,19 @@ const tree = root.addChildren([
   forgot,
   today,
   places,
+  hosted,
+  reports,
+  chargers,
+  prices,
+  terms,
+  photos,
+  staff,
   approvals,
   approval,
   people,
+  person,
+  health,
+  figures,
   audit,
 ]);
 

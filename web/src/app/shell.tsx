@@ -25,13 +25,16 @@ const ITEMS: Record<string, Item[]> = {
   owner: [
     { to: "/host", text: "nav.today", icon: "calendar", exact: true },
     { to: "/host/places", text: "nav.places", icon: "host" },
+    { to: "/host/bookings", text: "nav.hosted", icon: "bookings" },
+    { to: "/host/reports", text: "nav.reports", icon: "figures" },
     DRIVER[2]!,
-    DRIVER[0]!,
     DRIVER[3]!,
   ],
   admin: [
     { to: "/admin", text: "nav.waiting", icon: "waiting", exact: true },
     { to: "/admin/people", text: "nav.people", icon: "people" },
+    { to: "/admin/health", text: "nav.health", icon: "health" },
+    { to: "/admin/figures", text: "nav.figures", icon: "figures" },
     { to: "/admin/audit", text: "nav.audit", icon: "audit" },
     DRIVER[3]!,
   ],

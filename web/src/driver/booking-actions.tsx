@@ -1,13 +1,14 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
 import { usePress } from "../api/press";
 import { Pop } from "../parts/controls";
+import { saveFile } from "../parts/file";
 import { Failure } from "../parts/notices";
 import { t } from "../texts";
 import { dayAndClock, money } from "../texts/format";
 import { Move } from "./booking-move";
-import { freeUntil, movableUntil, priceOfCancelling } from "./leaving";
+import { movableUntil } from "./leaving";
 
 type Booking = Schema<"Booking">;
 const MINUTE = 60_000;
@@ -70,11 +71,20 @@ export function Actions({ booking, zone, place }: { booking: Booking; zone: stri
     status === "RESERVED" && !session && now >= Date.parse(period.start) - (terms.early_start_minutes ?? 0) * MINUTE;
   const canStop = session && !session.stopped_at && !session.stop_asked_at;
   const movable = movableUntil(period.start, terms);
-  const canMove = status === "RESERVED" && !session && movable !== null && now <= movable.getTime();
+  const isAtRisk = booking.assurance === "AT_RISK";
+  const canMove = status === "RESERVED" && !session && (isAtRisk || (movable !== null && now <= movable.getTime()));
   const canCancel = (status === "RESERVED" || status === "PENDING") && !session;
-  const fee = priceOfCancelling(booking, now);
-  const price = fee ? money(fee, booking.quote.currency) : "";
-  const error = cancel.error ?? start.error ?? stop.error;
+  const cost = useQuery({
+    queryKey: ["bookings", booking.id, "cancellation", booking.last_updated],
+    enabled: canCancel,
+    refetchInterval: 30_000,
+    queryFn: () =>
+      ok(api.GET("/api/v1/booking/bookings/{booking_id}/cancellation", { params: { path: { booking_id: booking.id } } })),
+  });
+  const fee = cost.data?.fee_minor;
+  const price = cost.data && fee ? money(fee, cost.data.currency) : "";
+  const freeUntil = cost.data?.free_until;
+  const error = cost.error ?? cancel.error ?? start.error ?? stop.error;
   const buttons: ReactNode[] = [];
   if (canStart)
     buttons.push(
@@ -89,7 +99,7 @@ export function Actions({ booking, zone, place }: { booking: Booking; zone: stri
       </button>,
     );
   if (canMove && place) buttons.push(<Move key="move" booking={booking} place={place} onMoved={settle(t("booking.moved"))} />);
-  if (canCancel)
+  if (canCancel && cost.data)
     buttons.push(
       <Pop
         key="cancel"
@@ -99,7 +109,9 @@ export function Actions({ booking, zone, place }: { booking: Booking; zone: stri
         <p>
           {fee
             ? t("booking.cancelCosts", { fee: price })
-            : t("booking.cancelNothing", { until: dayAndClock(freeUntil(period.start, terms), zone) })}
+            : freeUntil && Date.parse(freeUntil) > now
+              ? t("booking.cancelNothing", { until: dayAndClock(freeUntil, zone) })
+              : t("booking.cancelLater")}
         </p>
         <button type="button" className="btn bad" disabled={cancel.isPending} onClick={() => cancel.mutate(null)}>
           {fee ? t("booking.cancelFor", { fee: price }) : t("booking.cancelFree")}
@@ -107,6 +119,7 @@ export function Actions({ booking, zone, place }: { booking: Booking; zone: stri
         {cancel.error && <Failure error={cancel.error} zone={zone} />}
       </Pop>,
     );
+  if (status === "RESERVED" && !session) buttons.push(<CalendarFile key="calendar" id={booking.id} />);
   return (
     <>
       {buttons.length > 0 && <div className="acts">{buttons}</div>}
@@ -114,6 +127,29 @@ export function Actions({ booking, zone, place }: { booking: Booking; zone: stri
       <p role="status" className={answer ? "" : "vh"}>
         {answer}
       </p>
+    </>
+  );
+}
+
+/** The booking for one's own calendar. */
+function CalendarFile({ id }: { id: string }) {
+  const take = usePress({
+    name: "calendar",
+    send: (_: null) =>
+      ok<Blob>(
+        api.GET("/api/v1/booking/bookings/{booking_id}/calendar.ics", {
+          params: { path: { booking_id: id } },
+          parseAs: "blob",
+        }),
+      ),
+    done: (content) => saveFile(content, "charging.ics"),
+  });
+  return (
+    <>
+      <button type="button" className="btn" disabled={take.isPending} onClick={() => take.mutate(null)}>
+        {t("booking.calendar")}
+      </button>
+      {take.error && <Failure error={take.error} />}
     </>
   );
 }

@@ -8,8 +8,7 @@ import "../styles/place.css";
 import { t } from "../texts";
 import { dayAndClock, money } from "../texts/format";
 import { Alternatives } from "./alternatives";
-import { TimeGrid } from "./place-book";
-import { quoteQuery } from "./terms";
+import { TimeGrid } from "./time-grid";
 
 type Booking = Schema<"Booking">;
 
@@ -28,14 +27,17 @@ export function Move({
   const length = (Date.parse(booking.period.end) - Date.parse(booking.period.start)) / 60_000;
   const pool = place.pools.find((known) => known.connector === booking.connector && known.power_class === booking.power_class);
   const period = at === null ? null : { start: new Date(at).toISOString(), end: new Date(at + length * 60_000).toISOString() };
-  const wanted = {
-    location_id: place.id,
-    connector: booking.connector,
-    power_class: booking.power_class,
-    start: period?.start ?? "",
-    end: period?.end ?? "",
-  };
-  const quote = useQuery({ ...quoteQuery(wanted, { energy_kwh: booking.energy_kwh }), enabled: period !== null });
+  const preview = useQuery({
+    queryKey: ["preview", booking.id, booking.last_updated, period?.start],
+    enabled: period !== null,
+    queryFn: () =>
+      ok(
+        api.POST("/api/v1/booking/bookings/{booking_id}/reschedule/preview", {
+          params: { path: { booking_id: booking.id } },
+          body: { start: period!.start },
+        }),
+      ),
+  });
   const move = usePress({
     name: `move:${booking.id}`,
     isKept: true,
@@ -57,18 +59,24 @@ export function Move({
     move.error instanceof Problem
       ? (move.error.body.alternatives ?? []).filter(({ location_id }) => location_id === place.id)
       : [];
-  const dearer = quote.data ? quote.data.total_minor - booking.quote.total_minor : 0;
+  const dearer = preview.data?.difference_minor ?? 0;
   const difference = money(Math.abs(dearer), booking.quote.currency);
   return (
     <Pop title={t("move.title")} trigger={t("move.button")} open={open} onOpenChange={setOpen}>
       <p>{t("move.stands")}</p>
       <TimeGrid place={place} pool={pool} length={length} value={at} onChange={setAt} />
-      {period && quote.data && (
-        <p role="status" className="notice good">
+      {period && preview.error && <Failure error={preview.error} zone={place.time_zone} />}
+      {period && preview.data && (
+        <div role="status" className="notice good">
           {dearer === 0
             ? t("move.same", { when: dayAndClock(period.start, place.time_zone) })
             : t(dearer > 0 ? "move.dearer" : "move.cheaper", { when: dayAndClock(period.start, place.time_zone), difference })}
-        </p>
+          {preview.data.cancel_free_until && (
+            <p className="fine">
+              {t("move.freeUntil", { until: dayAndClock(preview.data.cancel_free_until, place.time_zone) })}
+            </p>
+          )}
+        </div>
       )}
       {move.error && (
         <Failure error={move.error} zone={place.time_zone}>

@@ -6,9 +6,12 @@ import { Icon } from "../parts/icons";
 import { Failure, Loading } from "../parts/notices";
 import { Title } from "../parts/page";
 import { t, word } from "../texts";
-import { clock, dayAndClock, deviceZone, fromNow, kwh, minutes, money } from "../texts/format";
+import { clock, deviceZone, fromNow, kwh } from "../texts/format";
 import { Actions } from "./booking-actions";
-import { freeUntil, movableUntil } from "./leaving";
+import { Life, Receipt } from "./booking-life";
+import { Moved } from "./booking-moved";
+import { isRatable, Rate } from "./booking-rating";
+import { Sessions } from "./booking-sessions";
 import { costlySentences } from "./terms";
 import { expectedFact, powerFact, priceFact, Ticket } from "./ticket";
 
@@ -30,7 +33,7 @@ export default function BookingPage() {
     refetchInterval: ({ state }) => (state.data && isNear(state.data) ? 10_000 : 60_000),
   });
   const place = useQuery({ ...placeQuery(booking.data?.location_id ?? ""), enabled: booking.data !== undefined });
-  const found = booking.data;
+  const read = booking.data;
   return (
     <div className="page narrow">
       <Link to="/bookings" className="back">
@@ -39,8 +42,8 @@ export default function BookingPage() {
       </Link>
       <Title isHidden text={t("booking.title")} />
       {booking.error && <Failure error={booking.error} again={() => void booking.refetch()} />}
-      {!found && booking.isLoading && <Loading label={t("booking.loading")} />}
-      {found && <Found booking={found} place={place.data} />}
+      {!read && booking.isLoading && <Loading label={t("booking.loading")} />}
+      {read && <Found booking={read} place={place.data} />}
     </div>
   );
 }
@@ -53,9 +56,16 @@ function Found({ booking, place }: { booking: Booking; place?: Schema<"LocationO
   const isAhead = status === "RESERVED" && Date.parse(period.start) > Date.now();
   return (
     <>
+      <Moved booking={booking} zone={zone} />
       <Ticket
         pill={status === "RESERVED" ? t("slot.booked") : word("booking", status)}
-        aside={isAhead ? <span className="num">{fromNow(period.start)}</span> : undefined}
+        aside={
+          isAhead ? (
+            <span className="num">{fromNow(period.start)}</span>
+          ) : booking.kind === "WALK_IN" ? (
+            <span>{t("booking.walkIn")}</span>
+          ) : undefined
+        }
         start={period.start}
         end={period.end}
         zone={zone}
@@ -81,9 +91,16 @@ function Found({ booking, place }: { booking: Booking; place?: Schema<"LocationO
           </p>
         )}
       </Ticket>
+      {booking.kind === "WALK_IN" && !isOver && !booking.session?.stopped_at && (
+        <p className="notice good" role="status">
+          {t("walk.until", { time: clock(period.end, zone) })}
+        </p>
+      )}
       {status === "RESERVED" && isTold && <Access booking={booking} zone={zone} />}
       <Life booking={booking} zone={zone} />
+      {booking.session && <Sessions id={booking.id} zone={zone} isRunning={!booking.session.stopped_at} />}
       {booking.settlement && "total_minor" in booking.settlement && <Receipt settlement={booking.settlement} />}
+      {isRatable(booking.session?.stopped_at, Date.now()) && <Rate id={booking.id} />}
     </>
   );
 }
@@ -105,85 +122,6 @@ function Access({ booking, zone }: { booking: Booking; zone: string }) {
       {code && <p className="code">{code}</p>}
       <p>{methods.map((method) => word("access", method)).join(" · ")}</p>
       <p className="fine">{t("booking.accessFrom", { from: clock(valid_from, zone), until: clock(valid_until, zone) })}</p>
-    </section>
-  );
-}
-
-type Step = { at: string | Date; text: string };
-
-/** What happens with the booking, in order: what was is quiet, what comes is not. */
-function Life({ booking, zone }: { booking: Booking; zone: string }) {
-  const { period, terms, session, canceled, settlement, reservation_status: status } = booking;
-  const steps: Step[] = [{ at: booking.created_at, text: t("life.booked") }];
-  if (canceled) {
-    const fee = canceled.fee_minor
-      ? t("life.fee", { fee: money(canceled.fee_minor, booking.quote.currency) })
-      : t("life.noFee");
-    steps.push({
-      at: booking.last_updated,
-      text: t(canceled.who_canceled === "CPO" ? "life.canceledByThem" : "life.canceledByYou", { fee }),
-    });
-  } else if (status === "NO_SHOW") {
-    const fee =
-      settlement && "no_show_fee_minor" in settlement && settlement.no_show_fee_minor
-        ? t("life.fee", { fee: money(settlement.no_show_fee_minor, booking.quote.currency) })
-        : t("life.noFee");
-    steps.push({ at: booking.last_updated, text: t("life.noShow", { fee }) });
-  } else {
-    const movable = movableUntil(period.start, terms);
-    if (status === "RESERVED") {
-      steps.push({ at: freeUntil(period.start, terms), text: t("life.freeUntil") });
-      if (movable) steps.push({ at: movable, text: t("life.movableUntil") });
-      steps.push({ at: period.start, text: t("life.start", { kept: minutes(terms.noshow_timeout_minutes ?? 0) }) });
-    }
-    if (session) steps.push({ at: session.started_at, text: t("life.started") });
-    steps.push(
-      session?.stopped_at
-        ? { at: session.stopped_at, text: t("life.stopped", { energy: kwh(session.energy_kwh ?? 0, 1) }) }
-        : { at: period.end, text: t("life.end") },
-    );
-  }
-  return (
-    <section className="panel" aria-labelledby="life">
-      <h2 id="life">{t("life.title")}</h2>
-      <ol className="timeline">
-        {steps
-          .toSorted((a, b) => new Date(a.at).getTime() - new Date(b.at).getTime())
-          .map(({ at, text }) => {
-            const isDone = new Date(at).getTime() <= Date.now();
-            return (
-              <li key={text} data-done={isDone}>
-                <span aria-hidden="true">{isDone ? "✓" : "○"}</span>
-                <span>
-                  <b className="num">{dayAndClock(at, zone)}</b> {text}
-                </span>
-              </li>
-            );
-          })}
-      </ol>
-    </section>
-  );
-}
-
-function Receipt({ settlement }: { settlement: Schema<"SessionSettlement"> }) {
-  return (
-    <section className="panel" aria-labelledby="receipt">
-      <h2 id="receipt">{t("receipt.title", { total: money(settlement.total_minor, settlement.currency) })}</h2>
-      <ul className="rows num">
-        {settlement.elements.map((element, index) => (
-          <li key={`${element.dimension}${index + 1}`}>
-            <span>{word("dimension", element.dimension)}</span>
-            <b>{money(element.amount_minor, settlement.currency)}</b>
-          </li>
-        ))}
-        {settlement.tax?.map(({ rate, vat_minor }) => (
-          <li key={rate}>
-            <span>{t("receipt.vat", { rate })}</span>
-            <b>{money(vat_minor, settlement.currency)}</b>
-          </li>
-        ))}
-      </ul>
-      <p className="fine">{t("receipt.line", { energy: kwh(settlement.energy_kwh, 1), time: minutes(settlement.minutes) })}</p>
     </section>
   );
 }

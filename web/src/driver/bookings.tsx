@@ -35,7 +35,12 @@ export default function Bookings() {
   const items = (Object.keys(SHOWS) as Show[]).map((value) => ({ value, label: t(`bookings.show.${value}`) }));
   return (
     <div className="page narrow">
-      <Title text={t("bookings.title")} />
+      <div className="head">
+        <Title text={t("bookings.title")} />
+        <Link to="/waitlist" className="btn small">
+          {t("wait.see")}
+        </Link>
+      </div>
       <Chips
         legend={t("bookings.show")}
         look="fit"

@@ -2,8 +2,9 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
+import { PLUGS } from "../api/plugs";
 import { usePress } from "../api/press";
-import { configQuery, useConfig, vehiclesQuery } from "../api/queries";
+import { configQuery, preferencesQuery, useConfig, useMe, vehiclesQuery } from "../api/queries";
 import { useSession } from "../api/session";
 import { Chips, Choice, Field } from "../parts/controls";
 import { Bolt, Icon } from "../parts/icons";
@@ -15,7 +16,7 @@ import { Battery } from "./battery";
 import { From } from "./from";
 import { DEMO_CENTRE, useOrigin } from "./origin";
 import { useNear } from "./scene";
-import { departure, keepWish, keptWish, LEAVES, MATTERS, nextMorning, PLUGS, requestOf, type Wish } from "./wish";
+import { departure, keepWish, keptWish, LEAVES, MATTERS, nextMorning, requestOf, type Wish } from "./wish";
 
 /** The wish: from where, when, how full, what matters. */
 export default function Charge() {
@@ -32,7 +33,9 @@ export default function Charge() {
   const change = (part: Partial<Wish>) => setWish((before) => ({ ...before, ...part }));
   useEffect(() => keepWish(wish), [wish]);
   const known = vehicles.data ?? [];
-  const vehicle = known.find(({ id }) => id === wish.vehicle) ?? known[0];
+  const me = useMe();
+  const usual = useQuery({ ...preferencesQuery, enabled: me?.role === "driver" }).data?.vehicle_id;
+  const vehicle = known.find(({ id }) => id === (wish.vehicle ?? usual)) ?? known[0];
   const car = vehicle ?? wish.car;
   const ask = usePress({
     name: "ask",
@@ -48,7 +51,7 @@ export default function Charge() {
       if (!from) return setNeedsOrigin(true);
       if (state !== "in") return navigate({ to: "/sign-in", search: { next: "/" } });
       const theirs = await queries.ensureQueryData(vehiclesQuery);
-      const taken = theirs.find(({ id }) => id === wish.vehicle) ?? theirs[0];
+      const taken = theirs.find(({ id }) => id === (wish.vehicle ?? usual)) ?? theirs[0];
       await ask.mutateAsync(requestOf({ ...wish, vehicle: taken?.id ?? null }, from, Date.now(), near.zone));
     },
   });

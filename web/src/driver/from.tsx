@@ -1,4 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
+import { preferencesQuery, useMe } from "../api/queries";
 import { Field, Pop } from "../parts/controls";
 import { Icon } from "../parts/icons";
 import { t } from "../texts";
@@ -11,6 +13,9 @@ const nameOf = (origin: Origin | null) => (origin ? t(`from.${origin.by}`) : t("
 /** Where the driver sets out: by the device, by a press on the map, or typed. */
 export function From({ origin }: { origin: Origin | null }) {
   const near = useNear();
+  const me = useMe();
+  const preferences = useQuery({ ...preferencesQuery, enabled: me?.role === "driver" });
+  const places = preferences.data?.places ?? [];
   const [open, setOpen] = useState(false);
   const [wrong, setWrong] = useState("");
   async function byDevice() {
@@ -56,6 +61,24 @@ export function From({ origin }: { origin: Origin | null }) {
           >
             {t("from.usePress")}
           </button>
+        )}
+        {places.length > 0 && (
+          <ul className="cards" aria-label={t("from.savedTitle")}>
+            {places.map((place) => (
+              <li key={place.name + place.latitude}>
+                <button
+                  type="button"
+                  className="card"
+                  onClick={() => {
+                    setOrigin({ lat: place.latitude, lon: place.longitude, by: "saved" });
+                    setOpen(false);
+                  }}
+                >
+                  <b>{place.name}</b>
+                </button>
+              </li>
+            ))}
+          </ul>
         )}
         <form className="form-grid" onSubmit={byText}>
           <Field

@@ -86,6 +86,12 @@ function MessageCard({ message, onRead }: { message: Message; onRead: () => void
       <small>{fromNow(message.created_at)}</small>
     </>
   );
+  if (message.type.startsWith("waitlist_"))
+    return (
+      <Link className="card" to="/waitlist" onClick={onRead}>
+        {content}
+      </Link>
+    );
   if ("booking_id" in data)
     return (
       <Link className="card" to="/bookings/$id" params={{ id: data.booking_id }} onClick={onRead}>

@@ -1,13 +1,19 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import type { Schema } from "../api/client";
+import { useConfig } from "../api/queries";
 import { Title } from "../parts/page";
 import { t, word } from "../texts";
 import { percent } from "../texts/format";
-import { keepWish, keptWish, type Wish } from "./wish";
+import { DEMO_CENTRE, useOrigin } from "./origin";
+import { useNear } from "./scene";
+import { Wait } from "./wait";
+import { departure, keepWish, keptWish, type Wish } from "./wish";
 
 type Way = { label: string; change: Partial<Wish> };
 const LESS = 20;
 const LEAST_GAIN = 10;
+/** For these, time may bring a place. */
+const CAN_WAIT = new Set(["ALL_FULL", "CLOSED", "WINDOW_TOO_SHORT"]);
 
 /** Wishes near the one that could not be met, for the reason there was. */
 export function waysOut(wish: Wish, reason: string | null): Way[] {
@@ -28,6 +34,9 @@ export function waysOut(wish: Wish, reason: string | null): Way[] {
 export function Nothing({ request }: { request: Pick<Schema<"ChargeRequest">, "status" | "reason"> }) {
   const navigate = useNavigate();
   const wish = keptWish();
+  const near = useNear();
+  const config = useConfig();
+  const from = useOrigin() ?? (config?.demo ? DEMO_CENTRE : null);
   const isOver = request.status === "EXPIRED" || request.status === "CANCELED" || request.status === "NO_SHOW";
   const reason = request.reason ?? request.status;
   return (
@@ -54,9 +63,20 @@ export function Nothing({ request }: { request: Pick<Schema<"ChargeRequest">, "s
           ))}
         </ul>
       )}
-      <Link className="btn main" to="/">
-        {t("nothing.change")}
-      </Link>
+      <div className="acts">
+        <Link className="btn main" to="/">
+          {t("nothing.change")}
+        </Link>
+        {!isOver && from && CAN_WAIT.has(reason) && (
+          <Wait
+            wish={wish}
+            from={from}
+            zone={near.zone}
+            begin={departure(wish, Date.now(), near.zone).getTime()}
+            words={t("wait.button")}
+          />
+        )}
+      </div>
     </>
   );
 }

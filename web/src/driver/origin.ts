@@ -2,7 +2,7 @@ import { useSyncExternalStore } from "react";
 import type { Point } from "../map/near-map";
 
 /** Where the driver sets out, and how we know. Kept on this device alone. */
-export type Origin = Point & { by: "device" | "map" | "typed" | "demo" };
+export type Origin = Point & { by: "device" | "map" | "typed" | "saved" | "demo" };
 
 const KEPT = "evcharging.origin";
 /** The middle of the generated city that `make run` begins with; used where the installation says that it is a demo. */

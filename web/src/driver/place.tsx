@@ -6,10 +6,11 @@ import { Failure, Loading } from "../parts/notices";
 import { Title } from "../parts/page";
 import { kindOfStatus, StateGlyph } from "../parts/states";
 import "../styles/place.css";
+import { TariffLines } from "../parts/tariff";
 import { t, word } from "../texts";
 import { cityOf, clock, kw, percent } from "../texts/format";
 import { BookHere } from "./place-book";
-import { TariffLines } from "./tariff";
+import { WalkIn } from "./walk-in";
 
 type Place = Schema<"LocationOut">;
 
@@ -46,6 +47,7 @@ export default function PlacePage() {
         <BookHere place={found} />
         <div className="form-grid">
           <Chargers place={found} />
+          <WalkIn place={found} />
           <Prices place={found} />
           <Terms place={found} />
         </div>
@@ -95,25 +97,27 @@ function Chargers({ place }: { place: Place }) {
     <section className="panel" aria-labelledby="chargers">
       <h2 id="chargers">{t("place.chargers")}</h2>
       <ul className="rows">
-        {place.evses.map((evse) => {
-          const kind = kindOfStatus(evse.status);
-          return (
-            <li key={evse.id}>
-              <span>
-                <b className="num">{evse.uid}</b>
-                <small>
-                  {evse.connectors
-                    .map((plug) => t("place.plug", { plug: word("plug", plug.standard), power: kw(plug.max_power_kw) }))
-                    .join(" · ")}
-                </small>
-              </span>
-              <span className={`tag ${kind}`}>
-                <StateGlyph kind={kind} />
-                {word("status", evse.status)}
-              </span>
-            </li>
-          );
-        })}
+        {place.evses
+          .filter(({ status }) => status !== "REMOVED")
+          .map((evse) => {
+            const kind = kindOfStatus(evse.status);
+            return (
+              <li key={evse.id}>
+                <span>
+                  <b className="num">{evse.uid}</b>
+                  <small>
+                    {evse.connectors
+                      .map((plug) => t("place.plug", { plug: word("plug", plug.standard), power: kw(plug.max_power_kw) }))
+                      .join(" · ")}
+                  </small>
+                </span>
+                <span className={`tag ${kind}`}>
+                  <StateGlyph kind={kind} />
+                  {word("status", evse.status)}
+                </span>
+              </li>
+            );
+          })}
       </ul>
       {forecast.data?.items.map((item) => (
         <p className="fine" key={item.power_class}>

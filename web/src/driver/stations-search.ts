@@ -1,5 +1,5 @@
 import type { Schema } from "../api/client";
-import { PLUGS } from "./wish";
+import { PLUGS } from "../api/plugs";
 
 export type StationSearch = { plug?: Schema<"ConnectorType">; power?: number; within?: number };
 export const POWERS_KW = [11, 22, 50, 100, 150];

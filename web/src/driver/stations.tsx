@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { api, ok } from "../api/client";
+import { PLUGS } from "../api/plugs";
 import { useConfig } from "../api/queries";
 import { kindOf, placesOf, powerOf, type Station } from "../map/stations";
 import { Choice } from "../parts/controls";
@@ -13,7 +14,6 @@ import { km, kw } from "../texts/format";
 import { From } from "./from";
 import { DEMO_CENTRE, useOrigin } from "./origin";
 import { DEFAULT_KM, POWERS_KW, type StationSearch, WITHIN_KM } from "./stations-search";
-import { PLUGS } from "./wish";
 
 const FORECAST_MS = 15 * 60_000;
 

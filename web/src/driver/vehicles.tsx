@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api, ok, type Schema } from "../api/client";
+import { PLUGS } from "../api/plugs";
 import { usePress } from "../api/press";
 import { vehiclesQuery } from "../api/queries";
 import { Check, Field, Pop } from "../parts/controls";
@@ -10,7 +11,6 @@ import { Empty, Failure, Loading } from "../parts/notices";
 import { Title } from "../parts/page";
 import { t, word } from "../texts";
 import { kw, kwh } from "../texts/format";
-import { PLUGS } from "./wish";
 
 type Vehicle = Schema<"Vehicle">;
 const USUAL = { battery: 60, power: 100, consumption: 18 };

@@ -21,17 +21,6 @@ export type Car = {
   max_power_kw: number;
   connectors: Schema<"ConnectorType">[];
 };
-/** The plugs that drivers name, commonest first. */
-export const PLUGS: Schema<"ConnectorType">[] = [
-  "IEC_62196_T2_COMBO",
-  "IEC_62196_T2",
-  "CHADEMO",
-  "IEC_62196_T1_COMBO",
-  "IEC_62196_T1",
-  "SAE_J3400",
-  "GBT_DC",
-  "GBT_AC",
-];
 
 /** What a driver asks for, as the form holds it. Times are by the clock of `zone`. */
 export type Wish = {

@@ -5,7 +5,7 @@ import { t, word } from "../texts";
 import { clock, kwh, money } from "../texts/format";
 import { placeOf } from "./lanes";
 
-type Props = { calendar: Schema<"LocationCalendar">; begin: number; end: number; hours: number[] };
+type Props = { calendar: Schema<"LocationCalendar">; begin: number; end: number; hours: number[]; name?: string };
 
 const at = (place: { start: number; width: number }): CSSProperties => ({
   insetInlineStart: `${place.start}%`,
@@ -13,12 +13,12 @@ const at = (place: { start: number; width: number }): CSSProperties => ({
 });
 
 /** Every charger's lane: booked, charging, closed, and now. */
-export function Lanes({ calendar, begin, end, hours }: Props) {
+export function Lanes({ calendar, begin, end, hours, name }: Props) {
   const zone = calendar.time_zone;
   const now = placeOf({ start: new Date().toISOString(), end: new Date(Date.now() + 60_000).toISOString() }, begin, end);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, so the keyboard must reach it
-    <section className="lanes" tabIndex={0} aria-label={t("host.lanes")}>
+    <section className="lanes" tabIndex={0} aria-label={name ? t("host.lanesOf", { name }) : t("host.lanes")}>
       <div className="lanes-grid" style={{ "--n": hours.length } as CSSProperties}>
         <div className="hours num" aria-hidden="true">
           {hours.map((hour) => (

@@ -23,3 +23,10 @@ export const calendarQuery = (id: string | undefined, begin: number, end: number
         }),
       ),
   });
+
+/** How the feed of each of their places does, silent ones first. */
+export const feedsQuery = queryOptions({
+  queryKey: ["feeds"],
+  refetchInterval: 30_000,
+  queryFn: async () => (await ok(api.GET("/api/v1/stations/feeds"))).items,
+});

@@ -7,14 +7,17 @@ import { Choice } from "../parts/controls";
 import { Icon } from "../parts/icons";
 import { Empty, Failure, Loading } from "../parts/notices";
 import { Title } from "../parts/page";
+import { Tile } from "../parts/tile";
 import "../styles/host.css";
 import { t } from "../texts";
 import { cityOf, clock, day, deviceZone, kwh, minutes, money, number, percent } from "../texts/format";
 import { addDays, startOfDay } from "../texts/zones";
 import { Block } from "./block";
+import { Everywhere } from "./everywhere";
 import { bookedByHour } from "./lanes";
 import { Lanes } from "./lanes-view";
 import { calendarQuery, myPlacesQuery } from "./queries";
+import { EVERYWHERE } from "./search";
 
 const HOUR = 3_600_000;
 const SHOWN_HOURS = 13;
@@ -25,16 +28,18 @@ export default function Today() {
   const { place: wanted, day: offset = 0 } = useSearch({ from: "/host" }) as { place?: string; day?: number };
   const navigate = useNavigate();
   const places = useQuery(myPlacesQuery);
-  const id = wanted ?? places.data?.find(({ status }) => status === "APPROVED")?.id ?? places.data?.[0]?.id;
+  const isAll = wanted === EVERYWHERE;
+  const chosen = isAll ? undefined : wanted;
+  const id = chosen ?? places.data?.find(({ status }) => status === "APPROVED")?.id ?? places.data?.[0]?.id;
   const place = useQuery({ ...placeQuery(id ?? ""), enabled: id !== undefined });
   const zone = place.data?.time_zone ?? deviceZone();
   const now = Date.now();
   const begin =
     offset === 0 ? Math.floor(now / HOUR) * HOUR - HOUR : addDays(startOfDay(now, zone), offset, zone).getTime() + 6 * HOUR;
   const end = begin + SHOWN_HOURS * HOUR;
-  const calendar = useQuery(calendarQuery(place.data && id, begin, end));
+  const calendar = useQuery(calendarQuery(isAll ? undefined : place.data && id, begin, end));
   const go = (search: { place?: string; day?: number }) =>
-    void navigate({ to: "/host", search: { place: id, day: offset, ...search }, replace: true });
+    void navigate({ to: "/host", search: { place: isAll ? EVERYWHERE : id, day: offset, ...search }, replace: true });
   const error = places.error ?? place.error ?? calendar.error;
   if (places.data?.length === 0)
     return (
@@ -50,18 +55,29 @@ export default function Today() {
     <div className="page">
       <div className="head">
         <div>
-          <Title text={place.data ? t("host.dayAt", { day: day(begin, zone), name: place.data.name }) : t("host.title")} />
-          {place.data && <p>{t("host.where", { address: place.data.address, zone: cityOf(zone) })}</p>}
+          <Title
+            text={
+              place.data
+                ? t("host.dayAt", { day: day(begin, zone), name: isAll ? t("host.everywhere") : place.data.name })
+                : t("host.title")
+            }
+          />
+          {place.data && !isAll && <p>{t("host.where", { address: place.data.address, zone: cityOf(zone) })}</p>}
         </div>
         <div className="acts">
-          <Choice label={t("host.place")} value={id} onChange={(event) => go({ place: event.target.value })}>
+          <Choice
+            label={t("host.place")}
+            value={isAll ? EVERYWHERE : id}
+            onChange={(event) => go({ place: event.target.value })}
+          >
+            <option value={EVERYWHERE}>{t("host.everywhere")}</option>
             {places.data?.map(({ id: key, name }) => (
               <option key={key} value={key}>
                 {name}
               </option>
             ))}
           </Choice>
-          {place.data && <Block place={place.data} />}
+          {place.data && !isAll && <Block place={place.data} />}
         </div>
       </div>
       <div className="acts">
@@ -73,7 +89,10 @@ export default function Today() {
         </button>
       </div>
       {error && <Failure error={error} again={() => void calendar.refetch()} />}
-      {!calendar.data && !error && <Loading label={t("host.loading")} rows={4} />}
+      {isAll && places.data && (
+        <Everywhere begin={begin} hours={SHOWN_HOURS} names={new Map(places.data.map(({ id: key, name }) => [key, name]))} />
+      )}
+      {!isAll && !calendar.data && !error && <Loading label={t("host.loading")} rows={4} />}
       {calendar.data && <Day calendar={calendar.data} begin={begin} end={end} />}
     </div>
   );
@@ -166,17 +185,5 @@ function Day({ calendar, begin, end }: { calendar: Schema<"LocationCalendar">; b
         </section>
       </div>
     </>
-  );
-}
-
-function Tile({ label, value, more, isFirst }: { label: string; value: string; more: string; isFirst?: boolean }) {
-  return (
-    <div className={isFirst ? "tile first" : "tile"}>
-      <dt>{label}</dt>
-      <dd>
-        {value}
-        <small>{more}</small>
-      </dd>
-    </div>
   );
 }

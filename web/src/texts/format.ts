@@ -68,6 +68,14 @@ export const kw = (value: number): string => t("unit.kw", { value: number(value,
 const unit = (name: "minute" | "hour" | "day", value: number) =>
   new Intl.NumberFormat(locale(), { style: "unit", unit: name, unitDisplay: "short" }).format(value);
 
+/** "30 days": a number of a unit, written out. */
+export const unitOf = (name: "day", value: number): string =>
+  new Intl.NumberFormat(locale(), { style: "unit", unit: name, unitDisplay: "long" }).format(value);
+
+/** The names of the weekdays, Monday first, short. */
+export const weekdays = (): string[] =>
+  Array.from({ length: 7 }, (_, index) => dates({ weekday: "short", timeZone: "UTC" }).format(Date.UTC(2024, 0, 1 + index)));
+
 /** "12 min", "3 h 9 min". `Intl` has the words of every language; "h" of English is ours, since its own is "hr". */
 export function minutes(value: number): string {
   const all = Math.max(0, Math.round(value));
