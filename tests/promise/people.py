@@ -242,7 +242,12 @@ class People:
             self._day.at(start, lambda: self._comes(trip))
             return
         trip.came_at = trip.came_at or now
-        status, answer = self._call(trip.driver, "POST", f"/booking/bookings/{trip.booking_id}/start", {})
+        seen = self._town.charger(booking["location_id"], booking["evse_uid"]) if booking["evse_uid"] != "#NA" else None
+        occupied = {"occupied": True} if seen is not None and seen.car is not None else {}
+        status, answer = self._call(trip.driver, "POST", f"/booking/bookings/{trip.booking_id}/start", occupied)
+        if status != 200 and seen is None:
+            self._day.at(now + 3 * MINUTE, lambda: self._comes(trip))
+            return
         charger = self._town.charger(booking["location_id"], (answer if status == 200 else booking)["evse_uid"])
         if status == 200 and charger.is_free:
             self._plugs_in(trip, charger, answer)
