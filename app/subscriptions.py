@@ -107,6 +107,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     optimizer.ChargeRequestExpired: (TELL,),
     waitlist.WaitlistOffered: (TELL,),
     waitlist.WaitlistOver: (TELL,),
+    waitlist.WaitlistWithdrawn: (TELL,),
     waitlist.WaitlistOfferExpired: (PASS_ON,),
 }
 """By event: the queues it goes to, and the handlers that take it there."""

@@ -9,7 +9,7 @@ from functions.notify import domain
 from functions.notify.domain import actions_of, cancel_line, facts_of, short_zoned, told_of
 from functions.notify.phrases import clock, local, period, short, when, zone_name
 from functions.notify.records import NotificationContent
-from functions.waitlist.events import WaitlistOffered, WaitlistOver
+from functions.waitlist.events import WaitlistOffered, WaitlistOver, WaitlistWithdrawn
 from shared.events import Event
 
 
@@ -80,6 +80,17 @@ def _waitlist_offered(event: WaitlistOffered) -> NotificationContent:
     return NotificationContent(f"A place is free, held for you until {until}", lines, (), sms, email=False, urgent=True)
 
 
+def _waitlist_withdrawn(event: WaitlistWithdrawn) -> NotificationContent:
+    name, zone = event.offer.location.name, event.offer.location.time_zone
+    lines = (
+        f"What we held for you at {name}, {period(event.offer.start, event.offer.end, zone)}, is not to be had any more: its "
+        "charger cannot be used.",
+        "You stay on the waitlist, and are told when something else becomes free.",
+    )
+    sms = f"What we held for you at {name[:40]} is not to be had any more. You stay on the waitlist."
+    return NotificationContent("What was held for you is gone", lines, (), sms, email=False, urgent=True)
+
+
 def _waitlist_over(_event: WaitlistOver) -> NotificationContent:
     lines = ("Nothing that suits you became free in the time that you waited for. You are off the waitlist.",)
     return NotificationContent("No place became free", lines, (), None)
@@ -93,6 +104,7 @@ OF_PROMISES: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     SessionNearlyFull: _nearly_full,
     WaitlistOffered: _waitlist_offered,
     WaitlistOver: _waitlist_over,
+    WaitlistWithdrawn: _waitlist_withdrawn,
 }
 RENDERERS = {**domain.RENDERERS, **OF_PROMISES}
 """By event: the function that says it in words, of all that people are told of in the app."""

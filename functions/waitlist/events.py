@@ -36,6 +36,14 @@ class WaitlistOver(WaitlistEvent):
 
 
 @dataclass(frozen=True)
+class WaitlistWithdrawn(WaitlistEvent):
+    """What was held for the driver is not to be had any more; they wait on."""
+
+    TYPE: ClassVar[str] = "waitlist_withdrawn"
+    offer: BookingSnapshot
+
+
+@dataclass(frozen=True)
 class WaitlistOfferExpired(Event):
     """The time to accept an offer is over. It is published with the offer and leaves then."""
 

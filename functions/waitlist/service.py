@@ -9,11 +9,13 @@ from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.booking import service as booking
 from functions.booking.cancellations import let_go
-from functions.booking.domain import Booking
+from functions.booking.domain import Booking, ReservationStatus
+from functions.booking.events import BookingSnapshot
 from functions.optimizer import service as optimizer
+from functions.stations import service as stations
 from functions.waitlist import repository
 from functions.waitlist.domain import RESOLUTION, SNOOZE, Entry, EntryState, OfferState, WaitlistOffer
-from functions.waitlist.events import WaitlistOfferExpired, WaitlistOver
+from functions.waitlist.events import WaitlistOfferExpired, WaitlistOver, WaitlistWithdrawn
 from functions.waitlist.payloads import WaitlistJoin
 from shared.db import new_id
 from shared.errors import LimitReached, NotFound, Unauthenticated, WrongState
@@ -139,12 +141,45 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: Waitlis
 
 
 def end_waits(platform: Platform) -> int:
-    """Ends offers whose message did not come, and entries whose window has passed, one transaction each. Returns how many."""
+    """Ends offers whose message did not come or whose place is gone, and entries whose window has passed, one transaction each.
+    Returns how many."""
     now = platform.clock.now()
     offers = platform.read(lambda tx: repository.expired_offers(tx, now=now, limit=BATCH))
     done = sum(platform.transact(partial(_expire, offer_id=offer_id)) for offer_id in offers)
+    done += take_back(platform)
     entries = platform.read(lambda tx: repository.over(tx, now=now, limit=BATCH))
     return done + sum(platform.transact(partial(_end, entry_id=entry_id)) for entry_id in entries)
+
+
+def take_back(platform: Platform) -> int:
+    """Ends the offers whose place the operator's side took away, and tells their drivers, who wait on. Returns how many."""
+
+    def gone(tx: Tx) -> list[uuid.UUID]:
+        offers = repository.open_offers(tx, limit=BATCH)
+        held = booking.bookings_by_id(tx=tx, booking_ids=[offer.booking_id for offer in offers])
+        return [offer.id for offer in offers if offer.expires_at > tx.now and _is_gone(held.get(offer.booking_id))]
+
+    return sum(platform.transact(partial(_withdraw, offer_id=offer_id)) for offer_id in platform.read(gone))
+
+
+def _is_gone(held: Booking | None) -> bool:
+    return held is not None and held.status is ReservationStatus.CANCELED
+
+
+def _withdraw(tx: Tx, *, offer_id: uuid.UUID) -> bool:
+    """The place is gone through no fault of its driver's: the entry waits on, and is not snoozed."""
+    offer = repository.get_offer(tx, offer_id)
+    if offer is None:
+        return False
+    entry = repository.get(tx, offer.entry_id, lock=True)
+    held = booking.bookings_by_id(tx=tx, booking_ids=[offer.booking_id]).get(offer.booking_id)
+    if entry is None or held is None or not _is_gone(held) or not repository.settle(tx, offer.id, OfferState.EXPIRED):
+        return False
+    if entry.state is EntryState.OFFERED:
+        repository.update(tx, entry.id, state=EntryState.WAITING.value)
+        location = stations.get_location(tx=tx, location_id=held.location_id)
+        tx.publish(WaitlistWithdrawn(entry.user_id, entry.id, BookingSnapshot.of(location, held, now=tx.now)))
+    return True
 
 
 def _expire(tx: Tx, *, offer_id: uuid.UUID) -> bool:

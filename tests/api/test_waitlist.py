@@ -11,7 +11,7 @@ from functions.booking.tables import booking, slot_claim
 from functions.waitlist import offering, service
 from functions.waitlist.tables import waitlist_entry, waitlist_offer
 from shared.clock import ManualClock
-from tests.support.stations_feed import minutes
+from tests.support.stations_feed import Station, minutes
 from tests.support.world import TYPE2, Person, World
 
 WISH: dict[str, Any] = {
@@ -300,3 +300,19 @@ def _id(place: str) -> Any:
     import uuid
 
     return uuid.UUID(place)
+
+
+def test_what_is_held_and_breaks_is_taken_back_and_its_driver_waits_on(world: World, clock: ManualClock) -> None:
+    station = Station.at(world, evses=1)
+    station.report("E0", "AVAILABLE", "08:00")
+    rival = world.user()
+    booked = rival.book(station.location, "09:00", minutes=480).json()["id"]
+    driver, entry = waits(world)
+    cancel(world, rival, f"/booking/bookings/{booked}")
+    assert state(driver, entry)["state"] == "OFFERED"
+    clock.advance(minutes(1))
+    station.report("E0", "OUTOFORDER", "08:01")
+    world.drain()
+    assert (state(driver, entry)["state"], state(driver, entry)["snoozed_until"], offers(world)) == ("WAITING", None, 0)
+    assert driver.get("/notify/inbox").json()["items"][0]["type"] == "waitlist_withdrawn"
+    assert driver.post(f"{entry}/accept").json()["code"] == "WRONG_STATE"

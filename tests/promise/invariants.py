@@ -309,5 +309,3 @@ def judge(
         *the_last_word_is_the_last_state(snapshot),
         *messages_have_their_effect_once(snapshot.rows, poison=frozenset(), mailed=mailed, now=snapshot.now),
     ]
-
-
