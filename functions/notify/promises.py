@@ -15,6 +15,8 @@ from shared.events import Event
 
 def _at_risk(event: BookingAtRisk) -> NotificationContent:
     name = event.location.name
+    if event.occupied:
+        return _still_taken(event)
     lines = (
         f"The charger kept for you at {name} is out of order, and no other of its kind is free there for your time.",
         "We look for another charger, at this place and close by, and tell you as soon as we have one. If we find none your "
@@ -24,6 +26,18 @@ def _at_risk(event: BookingAtRisk) -> NotificationContent:
     sms = f"Your charger is out of order: {short_zoned(event)}. We look for another and tell you; cancelling is free."
     subject = f"Your charger is out of order: {name[:80]}"
     return told_of(event, subject, lines, sms, urgent=True, actions=("see", "move", "cancel"))
+
+
+def _still_taken(event: BookingAtRisk) -> NotificationContent:
+    name = event.location.name
+    lines = (
+        f"Somebody is still at the charger kept for you at {name}, and no other of its kind is free there for your time. They "
+        "were told to leave.",
+        "We look for a charger close by, and tell you as soon as we have one. If you cannot charge it costs you nothing.",
+        "From now on cancelling or moving it costs you nothing.",
+    )
+    sms = f"Somebody is still at your charger: {short_zoned(event)}. We look for another and tell you; cancelling is free."
+    return told_of(event, f"Still taken: {name[:80]}", lines, sms, urgent=True, actions=("see", "move", "cancel"))
 
 
 def _safe(event: BookingSafe) -> NotificationContent:
@@ -37,8 +51,9 @@ def _relocated(event: BookingRelocated) -> NotificationContent:
     previous, zone = event.previous, event.location.time_zone
     assert previous is not None
     where = f", {event.distance_km:.1f} km from there" if event.distance_km else ""
+    what = "still taken" if event.occupied else "out of order"
     lines = [
-        f"Your charger at {previous.location_name} is out of order. We booked another for you at {event.location.name}{where}: "
+        f"Your charger at {previous.location_name} is {what}. We booked another for you at {event.location.name}{where}: "
         f"{period(event.start, event.end, zone)}.",
         "It costs you no more than the booking before, whatever its own price.",
     ]
@@ -46,7 +61,7 @@ def _relocated(event: BookingRelocated) -> NotificationContent:
     if event.decline_until is not None:
         lines.append(f"If it does not suit you decline it until {when(event.decline_until, zone)}: that costs nothing.")
         until = f" Decline free until {clock(local(event.decline_until, zone))}."
-    sms = f"Your charger is out of order. New place: {short_zoned(event)}{where}, at no higher price.{until}"
+    sms = f"Your charger is {what}. New place: {short_zoned(event)}{where}, at no higher price.{until}"
     subject = f"New place: {event.location.name[:80]}"
     actions = ("see", "decline", "cancel")
     return told_of(event, subject, tuple(lines), sms, calendar="REQUEST", urgent=True, actions=actions)

@@ -102,6 +102,8 @@ def one_session_and_its_claim(snapshot: DaySnapshot) -> Iterator[Violation]:
             yield Violation("lost", invariant, f"session {row.id} of booking {row.booking_id} runs without a claim of now")
         elif ("session_overstayed", str(row.booking_id)) not in snapshot.told:
             yield Violation("broken", invariant, f"{row.booking_id} stays in the time of {holder} and was not told to leave")
+        elif snapshot.rows.bookings[holder].status == "RESERVED" and ("booking_at_risk", str(holder)) not in snapshot.told:
+            yield Violation("lost", invariant, f"{row.booking_id} stays in the time of {holder}, whose driver was not told")
 
 
 def _is_over_unseen(snapshot: DaySnapshot, session: Any) -> bool:
