@@ -62,9 +62,9 @@ faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, 
 	@$(BIN)/python -m tests.faults --attempts $(or $(ATTEMPTS),5000) --kills $(or $(KILLS),10) $(if $(ONLY),--only "$(ONLY)")
 	@if [ -z "$(ONLY)" ]; then FAULT_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/pytest -q -p no:logging tests/faults/test_reference_model.py; fi
 
-promise: $(VENV)/dev.stamp ## a busy day on MariaDB and broker, chargers, drivers and processes failing: what was promised and kept, docs/img/promise.png (HOURS=18, SEED=1, KILLS=6, AUTUMN=1)
+promise: $(VENV)/dev.stamp ## a busy day on MariaDB and broker, chargers, drivers and processes failing: what was promised and kept, docs/img/promise.png (HOURS=12, SEED=1, KILLS=5, AUTUMN=1)
 	@$(BIN)/python -m devhost.stack.install
-	@$(BIN)/python -m tests.promise --hours $(or $(HOURS),18) --seed $(or $(SEED),1) --kills $(or $(KILLS),6) $(if $(AUTUMN),--autumn)
+	@$(BIN)/python -m tests.promise --hours $(or $(HOURS),12) --seed $(or $(SEED),1) --kills $(or $(KILLS),5) $(if $(AUTUMN),--autumn)
 
 examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew, by real calls
 	@$(BIN)/python -m tests.support.examples

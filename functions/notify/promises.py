@@ -9,7 +9,7 @@ from functions.notify import domain
 from functions.notify.domain import actions_of, cancel_line, facts_of, short_zoned, told_of
 from functions.notify.phrases import clock, local, period, short, when, zone_name
 from functions.notify.records import NotificationContent
-from functions.waitlist.events import WaitlistOffered, WaitlistOver, WaitlistWithdrawn
+from functions.waitlist.events import WaitlistJoined, WaitlistOffered, WaitlistOver, WaitlistWithdrawn
 from shared.events import Event
 
 
@@ -106,6 +106,15 @@ def _waitlist_withdrawn(event: WaitlistWithdrawn) -> NotificationContent:
     return NotificationContent("What was held for you is gone", lines, (), sms, email=False, urgent=True)
 
 
+def _waitlist_joined(_event: WaitlistJoined) -> NotificationContent:
+    lines = (
+        "All is full for your charge request. You are on the waitlist: what becomes free in your time is held for you, and we "
+        "tell you.",
+        "Whether you accept it is up to you.",
+    )
+    return NotificationContent("You are on the waitlist", lines, (), None, email=False)
+
+
 def _waitlist_over(_event: WaitlistOver) -> NotificationContent:
     lines = ("Nothing that suits you became free in the time that you waited for. You are off the waitlist.",)
     return NotificationContent("No place became free", lines, (), None)
@@ -118,6 +127,7 @@ OF_PROMISES: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     SessionEnding: _ending,
     SessionNearlyFull: _nearly_full,
     WaitlistOffered: _waitlist_offered,
+    WaitlistJoined: _waitlist_joined,
     WaitlistOver: _waitlist_over,
     WaitlistWithdrawn: _waitlist_withdrawn,
 }

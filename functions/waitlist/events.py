@@ -27,6 +27,15 @@ class WaitlistOffered(WaitlistEvent):
 
 
 @dataclass(frozen=True)
+class WaitlistJoined(WaitlistEvent):
+    """All was full for a charge request whose driver said that they would wait: they do, in this window."""
+
+    TYPE: ClassVar[str] = "waitlist_joined"
+    window_begin: datetime
+    window_end: datetime
+
+
+@dataclass(frozen=True)
 class WaitlistOver(WaitlistEvent):
     """The window of an entry has passed and nothing became free."""
 

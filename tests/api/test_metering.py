@@ -395,3 +395,13 @@ def test_who_sees_somebody_where_nothing_else_is_free_is_told_so_and_pays_nothin
     sweep_no_shows(station.world.platform)
     ended = driver.get(path).json()
     assert (ended["canceled"]["cancellation_reason"], ended["canceled"]["fee_minor"]) == ("BLOCKED", 0)
+
+
+def test_who_is_sent_on_where_nobody_can_tell_says_there_that_they_have_come(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=2)
+    driver = world.user()
+    path = f"/booking/bookings/{driver.book(place, '10:00').json()['id']}"
+    at(clock, "10:00")
+    sent_on = taken(driver.post(f"{path}/start", {"occupied": True}))
+    assert (sent_on["evse_uid"], sent_on["reservation_status"], sent_on["session"]) == ("E1", "RESERVED", None)
+    assert taken(driver.post(f"{path}/start"))["reservation_status"] == "FULFILLED"

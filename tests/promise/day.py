@@ -43,14 +43,14 @@ class DayOptions:
     """What a day is."""
 
     begin: datetime = SPRING
-    hours: float = 18.0
+    hours: float = 12.0
     step_minutes: int = 3
     places: int = 6
     chargers: int = 3
     """At each place."""
     drivers: int = 40
-    bookings_an_hour: float = 18.0
-    kills: int = 6
+    bookings_an_hour: float = 26.0
+    kills: int = 5
     """Server processes that are killed; the database and the broker are each crashed once where there are two or more."""
     seed: int = 1
 

@@ -249,6 +249,9 @@ class People:
             self._day.at(now + 3 * MINUTE, lambda: self._comes(trip))
             return
         charger = self._town.charger(booking["location_id"], (answer if status == 200 else booking)["evse_uid"])
+        if status == 200 and answer["reservation_status"] == "RESERVED" and answer["arrived_at"] is None:
+            self._day.at(now + MINUTE, lambda: self._comes(trip))  # sent on to another one, which they look at first
+            return
         if status == 200 and charger.is_free:
             self._plugs_in(trip, charger, answer)
             return
