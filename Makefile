@@ -10,7 +10,7 @@ TRAINING := .data/training
 export PORT DATA_DIR STACK CITY DAYS EMAIL API TELEMETRY
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo import admin code doctor reset test faults fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean web web-test web-bench
+.PHONY: help run demo import admin code doctor reset test faults promise fuzz examples openapi client check infra-check package lint floors golden model train evaluate publish pipeline forecast forecast-report bench load requirements clean web web-test web-bench
 
 help: ## list the commands
 	@echo "evcharging: charging slots a driver can count on"
@@ -70,6 +70,10 @@ faults: $(VENV)/dev.stamp ## 32 clients, two servers, MariaDB, broker and Blob, 
 	@$(BIN)/python -m devhost.stack.install
 	@$(BIN)/python -m tests.faults --attempts $(or $(ATTEMPTS),5000) --kills $(or $(KILLS),10) $(if $(ONLY),--only "$(ONLY)")
 	@if [ -z "$(ONLY)" ]; then FAULT_EXAMPLES=$(or $(EXAMPLES),100) $(BIN)/pytest -q -p no:logging tests/faults/test_reference_model.py; fi
+
+promise: $(VENV)/dev.stamp ## a busy day on MariaDB and broker, chargers, drivers and processes failing: what was promised and kept, docs/img/promise.png (HOURS=12, SEED=1, KILLS=5, AUTUMN=1)
+	@$(BIN)/python -m devhost.stack.install
+	@$(BIN)/python -m tests.promise --hours $(or $(HOURS),12) --seed $(or $(SEED),1) --kills $(or $(KILLS),5) $(if $(AUTUMN),--autumn)
 
 examples: $(VENV)/dev.stamp ## record the examples of the OpenAPI document anew, by real calls
 	@$(BIN)/python -m tests.support.examples

@@ -53,6 +53,7 @@ TELL = (NOTIFY, Handler("send_notifications", "functions.notify.service:handle",
 SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle", "functions.notify.sending:lost"))
 REHOUSE = (BOOKINGS, Handler("rehouse_bookings", "functions.booking.outages:handle"))
 OFFER = (BOOKINGS, Handler("offer_places", "functions.waitlist.offering:handle"))
+WAIT = (BOOKINGS, Handler("join_waitlist", "functions.waitlist.service:join_where_full"))
 PASS_ON = (BOOKINGS, Handler("pass_offers_on", "functions.waitlist.service:handle"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
@@ -102,11 +103,13 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     operators.StaffInvited: (TELL,),
     optimizer.ChargeRequested: (DECIDE,),
     optimizer.ChargeRequestOffered: (TELL,),
-    optimizer.ChargeRequestUnsatisfiable: (TELL,),
+    optimizer.ChargeRequestUnsatisfiable: (TELL, WAIT),
     optimizer.ChargeRequestFailed: (TELL,),
     optimizer.ChargeRequestExpired: (TELL,),
     waitlist.WaitlistOffered: (TELL,),
+    waitlist.WaitlistJoined: (TELL,),
     waitlist.WaitlistOver: (TELL,),
+    waitlist.WaitlistWithdrawn: (TELL,),
     waitlist.WaitlistOfferExpired: (PASS_ON,),
 }
 """By event: the queues it goes to, and the handlers that take it there."""

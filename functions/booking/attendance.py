@@ -50,19 +50,25 @@ def opens_at(booking: Booking) -> datetime:
     return booking.start - timedelta(minutes=booking.terms.early_start_minutes)
 
 
-def arrive(*, tx: Tx, location: Location, booking: Booking, by: Authorisation, vacant: bool = False) -> Booking:
+def arrive(
+    *, tx: Tx, location: Location, booking: Booking, by: Authorisation, vacant: bool = False, occupied: bool = False
+) -> Booking:
     """The driver is at their EVSE, within the time of the terms. Where its feed lives the station has to say so too: until
     then the booking stays RESERVED, with `arrived_at`. Where none lives the session begins by their word.
 
     Whose EVSE is not to be had is given another of its pool, and told. `vacant`: the driver sees that nobody is there any
-    more. Raises SlotTaken with alternatives where somebody is and the pool is full, Conflict for an early start where it is.
+    more; `occupied`: that somebody else is, whose session might be taken for theirs. Where no feed lives they then say once
+    more that they are there, when they have seen the other one. Raises SlotTaken with alternatives where somebody is and the
+    pool is full, Conflict for an early start where it is.
     """
     occupant = repository_sessions.running_on(tx, booking.evse_id)
     if occupant is not None and _has_left(tx, location, occupant, vacant=vacant):
         occupant = None
-    theirs = occupant if occupant is not None and may_be_theirs(occupant, booking) else None
-    if occupant is not None and theirs is None:
+    theirs = occupant if occupant is not None and not occupied and may_be_theirs(occupant, booking) else None
+    if occupied or (occupant is not None and theirs is None):
         booking = _elsewhere(tx, location, booking) or _refuse(tx, location, booking)
+        if occupied and not lives(evse_state(tx, booking)):
+            return booking  # nobody knows whether that one is free: they say so when they see it
     elif not claim_until_start(tx, location, booking):
         moved = _elsewhere(tx, location, booking)
         if moved is None:

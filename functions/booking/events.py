@@ -201,6 +201,8 @@ class BookingAtRisk(BookingEvent):
     """The charger of a booking is out of use and no other of its pool is free: others are looked for."""
 
     TYPE: ClassVar[str] = "booking_at_risk"
+    occupied: bool = False
+    """Whether it works, and somebody is still there whose time is over."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,8 @@ class BookingRelocated(BookingEvent):
     """Until when its driver may decline it at no cost."""
     distance_km: float = 0.0
     """From the place before, as the crow flies."""
+    occupied: bool = False
+    """Whether the charger there works, and somebody was still at it."""
 
 
 @dataclass(frozen=True)

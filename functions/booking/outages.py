@@ -75,6 +75,8 @@ def _assure(tx: Tx, location: Location, settled: set[uuid.UUID]) -> None:
     waiting = {booking.id for booking in repository.reserved_on(tx, location.id, broken)} - settled
     known = set(repository.at_risk_at(tx, location.id))
     for booking in repository.by_ids(tx, waiting ^ known).values():
+        if booking.id in known and unusable(tx, location, booking) is CanceledReason.BLOCKED:
+            continue  # it works, and somebody is still there
         if booking.id in waiting:
             at_risk = service.change(tx, booking, assurance=Assurance.AT_RISK.value, at_risk_since=tx.now)
             tx.publish(BookingAtRisk.of(location, at_risk, now=tx.now))
@@ -104,6 +106,14 @@ def cannot_be_used(location: Location, booking: Booking) -> bool:
     return _status(location, booking) in BROKEN
 
 
+def unusable(tx: Tx, location: Location, booking: Booking) -> CanceledReason | None:
+    """Why a booking's driver cannot count on its EVSE, None where they can: it is out of use, or somebody is still there
+    whose time is over."""
+    if cannot_be_used(location, booking):
+        return CanceledReason.BROKEN_CHARGER
+    return CanceledReason.BLOCKED if repository_sessions.is_overstayed(tx, booking.evse_id) else None
+
+
 def at_risk(*, tx: Tx, booking_id: uuid.UUID) -> bool:
     """Whether a booking waits at an EVSE that is certainly out of use."""
     booking = repository.get(tx, booking_id)
@@ -114,8 +124,8 @@ def at_risk(*, tx: Tx, booking_id: uuid.UUID) -> bool:
 
 def excuse(tx: Tx, location: Location, booking: Booking) -> CanceledReason | None:
     """Why a driver who did not come to a booking does not pay for it, None where they do: somebody else is still at the EVSE
-    when their time has begun, or it is out of use."""
-    if booking.begun(tx.now) and repository_sessions.running_on(tx, booking.evse_id) is not None:
+    when their time has begun or they were told so, or it is out of use."""
+    if (booking.begun(tx.now) or booking.at_risk) and repository_sessions.running_on(tx, booking.evse_id) is not None:
         return CanceledReason.BLOCKED
     status = _status(location, booking)
     if status in BROKEN:

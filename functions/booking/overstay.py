@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from functions.booking import attendance, displacements, repository, repository_claims, repository_sessions
+from functions.booking.assurance import Assurance
 from functions.booking.charging import LONGEST_SESSION, UNSEEN_STAYS, ChargingSession, freed_at
 from functions.booking.displacements import DisplacementOutcome, DisplacementPlan
 from functions.booking.domain import Booking, ReservationStatus
-from functions.booking.events import SessionEnding, SessionOverstayed
+from functions.booking.events import BookingAtRisk, SessionEnding, SessionOverstayed
 from functions.booking.repository_sessions import RunningSession
 from functions.booking.service import change
 from functions.stations import service as stations
@@ -161,7 +162,8 @@ def _overstay(tx: Tx, location: Location, booking: Booking, session: ChargingSes
 
 
 def _move_the_next(tx: Tx, location: Location, session: ChargingSession) -> bool:
-    """Moves who is next at the EVSE to another of the pool, where one is free; who finds none stays and hopes."""
+    """Moves who is next at the EVSE to another of the pool, where one is free; who finds none is at risk: other places are
+    looked for (functions/relocation), and until one is there they hope."""
     period_end = tx.now + LOOK_AHEAD
     ahead = repository_claims.claims(tx, [session.evse_id], slot_of(tx.now), slot_after(period_end))
     if all(holder == session.booking_id for _, _, holder in ahead):
@@ -170,7 +172,18 @@ def _move_the_next(tx: Tx, location: Location, session: ChargingSession) -> bool
     blocked = replace(location, blocked=(*location.blocked, taken))
     plan = displacements.plan(tx=tx, before=location, after=blocked)
     movers = tuple(item for item in plan.displaced if item.outcome is DisplacementOutcome.MOVED)
+    stuck = [item.booking for item in plan.displaced if item.outcome is DisplacementOutcome.CANCELED]
+    for booking in stuck:
+        _tell_at_risk(tx, location, booking)
     if not movers:
         return False
     displacements.carry_out(tx=tx, location=location, plan=DisplacementPlan(movers, plan.moves))
     return True
+
+
+def _tell_at_risk(tx: Tx, location: Location, booking: Booking) -> None:
+    """Tells once that somebody is still at their charger."""
+    if booking.status is not ReservationStatus.RESERVED or booking.at_risk:
+        return
+    at_risk = change(tx, booking, assurance=Assurance.AT_RISK.value, at_risk_since=tx.now)
+    tx.publish(replace(BookingAtRisk.of(location, at_risk, now=tx.now), occupied=True))

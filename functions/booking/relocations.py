@@ -1,4 +1,4 @@
-"""A booking whose charger has failed, at another place: the new booking, the end of the old one, and how a driver declines."""
+"""A booking whose charger is not to be had, at another place: the new one, the end of the old one, and declining it."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from functions.booking.domain import (
 from functions.booking.events import BookingRelocated, PreviousPeriod, reminder_of
 from functions.booking.fees import credit_of, no_dearer_to_leave
 from functions.booking.limits import Car
-from functions.booking.outages import cannot_be_used
+from functions.booking.outages import cannot_be_used, unusable
 from functions.booking.placement import Placement, place
 from functions.booking.quotes import EnergyWish
 from functions.booking.service import end_booking, get_owned, lock_booking, placed_period
@@ -56,12 +56,13 @@ def due(
 
 
 def waiting(*, tx: Tx, booking_id: uuid.UUID) -> tuple[Booking, Location] | None:
-    """A booking that waits at a charger out of use, with its place; None where it does not (any more)."""
+    """A booking that waits at a charger out of use, or that somebody does not leave, with its place; None where it does not
+    (any more)."""
     booking = repository.get(tx, booking_id)
     if booking is None or not booking.at_risk:
         return None
     location = stations.get_location(tx=tx, location_id=booking.location_id)
-    return (booking, location) if cannot_be_used(location, booking) else None
+    return None if unusable(tx, location, booking) is None else (booking, location)
 
 
 def relocate(*, tx: Tx, booking_id: uuid.UUID, to: NewPlace) -> Booking | None:
@@ -81,15 +82,17 @@ def relocate(*, tx: Tx, booking_id: uuid.UUID, to: NewPlace) -> Booking | None:
     }
     before, there = locked[unlocked.location_id], locked[to.location_id]
     old = repository.get(tx, booking_id, lock=True)
-    if old is None or not old.at_risk or not cannot_be_used(before, old):
+    reason = None if old is None or not old.at_risk else unusable(tx, before, old)
+    if old is None or reason is None:
         return None
     new = _placed_there(tx, there, old, to)
-    end_booking(tx, before, old, reason=CanceledReason.BROKEN_CHARGER, who=WhoCanceled.CPO, rebooked_to=new.id)
+    end_booking(tx, before, old, reason=reason, who=WhoCanceled.CPO, rebooked_to=new.id)
     event = replace(
         BookingRelocated.of(there, new, now=tx.now),
         previous=PreviousPeriod(old.start, old.end, before.name),
         decline_until=new.decline_until,
         distance_km=round(to.km, 1),
+        occupied=reason is CanceledReason.BLOCKED,
     )
     tx.publish(event)
     if new.start - REMIND_BEFORE > tx.now:
@@ -153,7 +156,8 @@ def _new_booking(
 
 def give_up(*, tx: Tx, booking_id: uuid.UUID) -> bool:
     """Ends a booking for which no other charger was found in time, by the operator's side, with the credit of its terms. False,
-    and nothing done, where it does not wait any more, or there is time left to look."""
+    and nothing done, where it does not wait any more, there is time left to look, or its charger works: who is still there may
+    leave."""
     unlocked = repository.get(tx, booking_id)
     if unlocked is None:
         return False

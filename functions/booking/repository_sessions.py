@@ -143,6 +143,16 @@ def arrived(tx: Tx, *, since: datetime, until: datetime, limit: int) -> list[uui
     return list(tx.execute(statement.order_by(columns.start, columns.id).limit(limit)).scalars())
 
 
+def is_overstayed(tx: Tx, evse_id: uuid.UUID) -> bool:
+    """Whether the session that runs on an EVSE is one of a booking whose time is over."""
+    statement = (
+        sa.select(_S.id)
+        .join(booking_table, booking_table.c.id == _S.booking_id)
+        .where(_S.running_evse_id == evse_id, booking_table.c.end <= tx.now)
+    )
+    return tx.execute(statement).first() is not None
+
+
 def unended(tx: Tx, *, since: datetime, until: datetime, limit: int) -> list[uuid.UUID]:
     """Bookings whose session began in [since, until] and did not end, and that have no session of their own: made by code
     that knew of none."""

@@ -196,8 +196,13 @@ def start_session(booking_id: uuid.UUID, call: SignedIn, start: SessionStart | N
     """Says that you are at your EVSE. Where its feed lives the reservation is fulfilled once the station says that you charge,
     within five minutes; else at once. Where the EVSE is not to be had you get another of its kind, which the answer names, or
     409 SLOT_TAKEN with alternatives."""
-    vacant = (start or SessionStart()).vacant
-    return call.create(lambda tx: answer(tx, sessions.start_session(tx=tx, booking_id=booking_id, vacant=vacant)), status=200)
+    seen = start or SessionStart()
+
+    def begin(tx: Tx) -> Booking:
+        started = sessions.start_session(tx=tx, booking_id=booking_id, vacant=seen.vacant, occupied=seen.occupied)
+        return answer(tx, started)
+
+    return call.create(begin, status=200)
 
 
 @router.post("/bookings/{booking_id}/stop", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))

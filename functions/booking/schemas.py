@@ -66,6 +66,9 @@ class BookingCancel(Input):
 class SessionStart(Input):
     """What the driver sees at their EVSE."""
 
+    occupied: bool = Field(
+        False, description="Somebody else is there: you are given another charger of its kind, or told where one is free"
+    )
     vacant: bool = Field(
         False, description="Nobody is there, though somebody's session still runs: it ends where no feed of the EVSE could tell"
     )

@@ -37,11 +37,11 @@ from shared.slots import slot_after, slot_of
 from shared.tx import Tx
 
 
-def start_session(*, tx: Tx, booking_id: uuid.UUID, vacant: bool = False) -> Booking:
+def start_session(*, tx: Tx, booking_id: uuid.UUID, vacant: bool = False, occupied: bool = False) -> Booking:
     """The driver says that they are there. FULFILLED once their station says so too, or at once where it cannot be heard.
 
     Early within the terms, at another EVSE of the pool where theirs is not to be had. Again before the station spoke it
-    changes nothing. Raises TermsRefuse, WrongState, Conflict, SlotTaken.
+    changes nothing. `vacant`, `occupied`: what they see there. Raises TermsRefuse, WrongState, Conflict, SlotTaken.
     """
     location, booking = lock_booking(tx, booking_id)
     check_transition(booking.status, ReservationStatus.FULFILLED)
@@ -50,9 +50,9 @@ def start_session(*, tx: Tx, booking_id: uuid.UUID, vacant: bool = False) -> Boo
         raise TermsRefuse(f"The session may start from {opens} on.", opens_at=opens)
     if tx.now >= booking.end:
         raise WrongState("The booked period is over.", reservation_status=booking.status.value)
-    if booking.arrived_at is not None and tx.now - booking.arrived_at < CONFIRM_WITHIN:
+    if booking.arrived_at is not None and not occupied and tx.now - booking.arrived_at < CONFIRM_WITHIN:
         return booking
-    return arrive(tx=tx, location=location, booking=booking, by=Authorisation.APP, vacant=vacant)
+    return arrive(tx=tx, location=location, booking=booking, by=Authorisation.APP, vacant=vacant, occupied=occupied)
 
 
 def stop_session(*, tx: Tx, booking_id: uuid.UUID, claimed_kwh: float | None = None) -> Booking:

@@ -9,12 +9,14 @@ from functions.notify import domain
 from functions.notify.domain import actions_of, cancel_line, facts_of, short_zoned, told_of
 from functions.notify.phrases import clock, local, period, short, when, zone_name
 from functions.notify.records import NotificationContent
-from functions.waitlist.events import WaitlistOffered, WaitlistOver
+from functions.waitlist.events import WaitlistJoined, WaitlistOffered, WaitlistOver, WaitlistWithdrawn
 from shared.events import Event
 
 
 def _at_risk(event: BookingAtRisk) -> NotificationContent:
     name = event.location.name
+    if event.occupied:
+        return _still_taken(event)
     lines = (
         f"The charger kept for you at {name} is out of order, and no other of its kind is free there for your time.",
         "We look for another charger, at this place and close by, and tell you as soon as we have one. If we find none your "
@@ -24,6 +26,18 @@ def _at_risk(event: BookingAtRisk) -> NotificationContent:
     sms = f"Your charger is out of order: {short_zoned(event)}. We look for another and tell you; cancelling is free."
     subject = f"Your charger is out of order: {name[:80]}"
     return told_of(event, subject, lines, sms, urgent=True, actions=("see", "move", "cancel"))
+
+
+def _still_taken(event: BookingAtRisk) -> NotificationContent:
+    name = event.location.name
+    lines = (
+        f"Somebody is still at the charger kept for you at {name}, and no other of its kind is free there for your time. They "
+        "were told to leave.",
+        "We look for a charger close by, and tell you as soon as we have one. If you cannot charge it costs you nothing.",
+        "From now on cancelling or moving it costs you nothing.",
+    )
+    sms = f"Somebody is still at your charger: {short_zoned(event)}. We look for another and tell you; cancelling is free."
+    return told_of(event, f"Still taken: {name[:80]}", lines, sms, urgent=True, actions=("see", "move", "cancel"))
 
 
 def _safe(event: BookingSafe) -> NotificationContent:
@@ -37,8 +51,9 @@ def _relocated(event: BookingRelocated) -> NotificationContent:
     previous, zone = event.previous, event.location.time_zone
     assert previous is not None
     where = f", {event.distance_km:.1f} km from there" if event.distance_km else ""
+    what = "still taken" if event.occupied else "out of order"
     lines = [
-        f"Your charger at {previous.location_name} is out of order. We booked another for you at {event.location.name}{where}: "
+        f"Your charger at {previous.location_name} is {what}. We booked another for you at {event.location.name}{where}: "
         f"{period(event.start, event.end, zone)}.",
         "It costs you no more than the booking before, whatever its own price.",
     ]
@@ -46,7 +61,7 @@ def _relocated(event: BookingRelocated) -> NotificationContent:
     if event.decline_until is not None:
         lines.append(f"If it does not suit you decline it until {when(event.decline_until, zone)}: that costs nothing.")
         until = f" Decline free until {clock(local(event.decline_until, zone))}."
-    sms = f"Your charger is out of order. New place: {short_zoned(event)}{where}, at no higher price.{until}"
+    sms = f"Your charger is {what}. New place: {short_zoned(event)}{where}, at no higher price.{until}"
     subject = f"New place: {event.location.name[:80]}"
     actions = ("see", "decline", "cancel")
     return told_of(event, subject, tuple(lines), sms, calendar="REQUEST", urgent=True, actions=actions)
@@ -80,6 +95,26 @@ def _waitlist_offered(event: WaitlistOffered) -> NotificationContent:
     return NotificationContent(f"A place is free, held for you until {until}", lines, (), sms, email=False, urgent=True)
 
 
+def _waitlist_withdrawn(event: WaitlistWithdrawn) -> NotificationContent:
+    name, zone = event.offer.location.name, event.offer.location.time_zone
+    lines = (
+        f"What we held for you at {name}, {period(event.offer.start, event.offer.end, zone)}, is not to be had any more: its "
+        "charger cannot be used.",
+        "You stay on the waitlist, and are told when something else becomes free.",
+    )
+    sms = f"What we held for you at {name[:40]} is not to be had any more. You stay on the waitlist."
+    return NotificationContent("What was held for you is gone", lines, (), sms, email=False, urgent=True)
+
+
+def _waitlist_joined(_event: WaitlistJoined) -> NotificationContent:
+    lines = (
+        "All is full for your charge request. You are on the waitlist: what becomes free in your time is held for you, and we "
+        "tell you.",
+        "Whether you accept it is up to you.",
+    )
+    return NotificationContent("You are on the waitlist", lines, (), None, email=False)
+
+
 def _waitlist_over(_event: WaitlistOver) -> NotificationContent:
     lines = ("Nothing that suits you became free in the time that you waited for. You are off the waitlist.",)
     return NotificationContent("No place became free", lines, (), None)
@@ -92,7 +127,9 @@ OF_PROMISES: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     SessionEnding: _ending,
     SessionNearlyFull: _nearly_full,
     WaitlistOffered: _waitlist_offered,
+    WaitlistJoined: _waitlist_joined,
     WaitlistOver: _waitlist_over,
+    WaitlistWithdrawn: _waitlist_withdrawn,
 }
 RENDERERS = {**domain.RENDERERS, **OF_PROMISES}
 """By event: the function that says it in words, of all that people are told of in the app."""

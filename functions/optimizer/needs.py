@@ -47,6 +47,8 @@ class ChargingNeeds(BaseModel):
     """How far from where they set out the driver charges at most, as the crow flies; None: as far as the battery allows."""
     auto_book: bool = True
     """Whether the best is booked at once; otherwise it is held as an offer."""
+    join_waitlist: bool = False
+    """Whether its driver waits for a place where all is full."""
 
     @computed_field(description="Connector standards the vehicle takes")
     def connectors(self) -> tuple[str, ...]:

@@ -88,6 +88,9 @@ class ChargeRequestCreate(RecommendationRequest):
     """A wish to charge, to be decided and booked."""
 
     auto_book: bool = Field(True, description="Book the best at once; false: hold it for 2 minutes as an offer")
+    join_waitlist: bool = Field(
+        False, description="Where all is full wait for it: what becomes free in this time is held for you, and you are told"
+    )
 
 
 class Accept(Input):

@@ -91,6 +91,8 @@ def create_charge_request(*, tx: Tx, request_in: ChargeRequestCreate) -> ChargeR
     consents.require_terms(tx=tx)
     request_id = new_id()
     needs = complete_needs(tx=tx, request_in=request_in, auto_book=request_in.auto_book)
+    if request_in.join_waitlist:
+        needs = needs.model_copy(update={"join_waitlist": True})
     repository.insert(
         tx,
         request_id=request_id,

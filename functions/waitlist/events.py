@@ -27,12 +27,29 @@ class WaitlistOffered(WaitlistEvent):
 
 
 @dataclass(frozen=True)
+class WaitlistJoined(WaitlistEvent):
+    """All was full for a charge request whose driver said that they would wait: they do, in this window."""
+
+    TYPE: ClassVar[str] = "waitlist_joined"
+    window_begin: datetime
+    window_end: datetime
+
+
+@dataclass(frozen=True)
 class WaitlistOver(WaitlistEvent):
     """The window of an entry has passed and nothing became free."""
 
     TYPE: ClassVar[str] = "waitlist_over"
     window_begin: datetime
     window_end: datetime
+
+
+@dataclass(frozen=True)
+class WaitlistWithdrawn(WaitlistEvent):
+    """What was held for the driver is not to be had any more; they wait on."""
+
+    TYPE: ClassVar[str] = "waitlist_withdrawn"
+    offer: BookingSnapshot
 
 
 @dataclass(frozen=True)

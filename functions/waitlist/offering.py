@@ -17,7 +17,7 @@ from functions.optimizer.surroundings import Surroundings, reach_km, requests_of
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, Location
 from functions.stations.feed.events import EvseBackInUse
-from functions.waitlist import repository
+from functions.waitlist import repository, service
 from functions.waitlist.domain import (
     RESOLUTION,
     SHORTEST_HOLD,
@@ -45,7 +45,9 @@ NOT_TO_BE_HAD = (SlotTaken, PriceNotKnown, LimitReached, TermsRefuse, Invalid, N
 
 
 def handle(platform: Platform, *, consumer: str, message_id: str, event: PlaceFreed | EvseBackInUse) -> None:
-    """Offers what became free at a location, then notes the message as consumed: a repeat finds less to offer."""
+    """Takes back what was held and is gone, offers what became free at a location, then notes the message as consumed: a repeat
+    finds less to do."""
+    service.take_back(platform)
     offer_at(platform, event.location_id)
     platform.consume(lambda _tx: None, consumer=consumer, message_id=message_id)
 

@@ -135,6 +135,12 @@ def expired_offers(tx: Tx, *, now: datetime, limit: int) -> list[uuid.UUID]:
     return list(tx.execute(statement.order_by(_O.expires_at).limit(limit)).scalars())
 
 
+def open_offers(tx: Tx, *, limit: int) -> list[WaitlistOffer]:
+    """Offers that nobody has settled, in order of their end."""
+    statement = sa.select(waitlist_offer).where(_O.state == OfferState.OFFERED.value)
+    return [_offer(row) for row in tx.execute(statement.order_by(_O.expires_at).limit(limit))]
+
+
 def settle(tx: Tx, offer_id: uuid.UUID, state: OfferState) -> bool:
     """Ends an offer, once: False where somebody has."""
     statement = sa.update(waitlist_offer).where(_O.id == offer_id, _O.state == OfferState.OFFERED.value)

@@ -1,6 +1,7 @@
 """Use cases of the waitlist: join, see, accept, snooze, leave; how offers and windows end. Locks: driver, entry, location."""
 
 import uuid
+from datetime import datetime, timedelta
 from functools import partial
 
 import h3.api.basic_int as cells
@@ -9,11 +10,17 @@ from functions.accounts import consents
 from functions.accounts import service as accounts
 from functions.booking import service as booking
 from functions.booking.cancellations import let_go
-from functions.booking.domain import Booking
+from functions.booking.domain import Booking, ReservationStatus
+from functions.booking.events import BookingSnapshot
+from functions.optimizer import rebooking
 from functions.optimizer import service as optimizer
+from functions.optimizer.core.candidates import Reason
+from functions.optimizer.events import ChargeRequestUnsatisfiable
+from functions.optimizer.needs import ChargingNeeds
+from functions.stations import service as stations
 from functions.waitlist import repository
-from functions.waitlist.domain import RESOLUTION, SNOOZE, Entry, EntryState, OfferState, WaitlistOffer
-from functions.waitlist.events import WaitlistOfferExpired, WaitlistOver
+from functions.waitlist.domain import QUIET_FROM, QUIET_UNTIL, RESOLUTION, SNOOZE, Entry, EntryState, OfferState, WaitlistOffer
+from functions.waitlist.events import WaitlistJoined, WaitlistOfferExpired, WaitlistOver, WaitlistWithdrawn
 from functions.waitlist.payloads import WaitlistJoin
 from shared.db import new_id
 from shared.errors import LimitReached, NotFound, Unauthenticated, WrongState
@@ -23,6 +30,8 @@ from shared.tx import Tx
 BATCH = 200
 MOST_ENTRIES = 5
 """Open entries a driver may have."""
+WAITS_FOR = timedelta(hours=4)
+"""How long a charge request waits that does not say when it must be over."""
 
 
 def join(*, tx: Tx, join_in: WaitlistJoin) -> Entry:
@@ -36,16 +45,29 @@ def join(*, tx: Tx, join_in: WaitlistJoin) -> Entry:
         message = f"of the {MOST_ENTRIES} entries that you may have on the waitlist you have {open_entries}; leave one first"
         raise LimitReached.one("wish", message, limit="waitlist_entries", value=MOST_ENTRIES, scope="platform", lifts_at=None)
     needs = optimizer.complete_needs(tx=tx, request_in=join_in.request(tx.now))
+    quiet = join_in.quiet_from, join_in.quiet_until
+    return _add(tx, user_id, join_in.wish.vehicle_id, needs, until=join_in.window.end, quiet=quiet)
+
+
+def _add(
+    tx: Tx,
+    user_id: uuid.UUID,
+    vehicle_id: uuid.UUID | None,
+    needs: ChargingNeeds,
+    *,
+    until: datetime,
+    quiet: tuple[str, str] = (QUIET_FROM, QUIET_UNTIL),
+) -> Entry:
     entry = Entry(
         id=new_id(),
         user_id=user_id,
-        vehicle_id=join_in.wish.vehicle_id,
+        vehicle_id=vehicle_id,
         wish=needs,
         cell=cells.latlng_to_cell(needs.latitude, needs.longitude, RESOLUTION),
         window_begin=needs.earliest_departure,
-        window_end=join_in.window.end,
-        quiet_from=join_in.quiet_from,
-        quiet_until=join_in.quiet_until,
+        window_end=until,
+        quiet_from=quiet[0],
+        quiet_until=quiet[1],
         state=EntryState.WAITING,
         passed_over=0,
         snoozed_until=None,
@@ -54,6 +76,25 @@ def join(*, tx: Tx, join_in: WaitlistJoin) -> Entry:
     )
     repository.add(tx, entry)
     return entry
+
+
+def join_where_full(platform: Platform, *, consumer: str, message_id: str, event: ChargeRequestUnsatisfiable) -> None:
+    """Puts the driver of a charge request on the waitlist where all was full and they said that they would wait."""
+    platform.consume(partial(_join_for, event=event), consumer=consumer, message_id=message_id)
+
+
+def _join_for(tx: Tx, *, event: ChargeRequestUnsatisfiable) -> None:
+    request = rebooking.request_of(tx=tx, request_id=event.charge_request_id)
+    if event.reason != Reason.ALL_FULL or request is None or not request.needs.join_waitlist:
+        return
+    accounts.lock_driver(tx=tx, user_id=request.user_id)
+    begin = max(tx.now, request.needs.earliest_departure)
+    until = request.needs.latest_finish or begin + WAITS_FOR
+    if until <= tx.now or repository.open_of_user(tx, request.user_id) >= MOST_ENTRIES:
+        return
+    needs = request.needs.model_copy(update={"earliest_departure": begin, "latest_finish": until})
+    entry = _add(tx, request.user_id, request.vehicle_id, needs, until=until)
+    tx.publish(WaitlistJoined(entry.user_id, entry.id, entry.window_begin, entry.window_end))
 
 
 def _me(tx: Tx) -> uuid.UUID:
@@ -139,12 +180,45 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: Waitlis
 
 
 def end_waits(platform: Platform) -> int:
-    """Ends offers whose message did not come, and entries whose window has passed, one transaction each. Returns how many."""
+    """Ends offers whose message did not come or whose place is gone, and entries whose window has passed, one transaction each.
+    Returns how many."""
     now = platform.clock.now()
     offers = platform.read(lambda tx: repository.expired_offers(tx, now=now, limit=BATCH))
     done = sum(platform.transact(partial(_expire, offer_id=offer_id)) for offer_id in offers)
+    done += take_back(platform)
     entries = platform.read(lambda tx: repository.over(tx, now=now, limit=BATCH))
     return done + sum(platform.transact(partial(_end, entry_id=entry_id)) for entry_id in entries)
+
+
+def take_back(platform: Platform) -> int:
+    """Ends the offers whose place the operator's side took away, and tells their drivers, who wait on. Returns how many."""
+
+    def gone(tx: Tx) -> list[uuid.UUID]:
+        offers = repository.open_offers(tx, limit=BATCH)
+        held = booking.bookings_by_id(tx=tx, booking_ids=[offer.booking_id for offer in offers])
+        return [offer.id for offer in offers if offer.expires_at > tx.now and _is_gone(held.get(offer.booking_id))]
+
+    return sum(platform.transact(partial(_withdraw, offer_id=offer_id)) for offer_id in platform.read(gone))
+
+
+def _is_gone(held: Booking | None) -> bool:
+    return held is not None and held.status is ReservationStatus.CANCELED
+
+
+def _withdraw(tx: Tx, *, offer_id: uuid.UUID) -> bool:
+    """The place is gone through no fault of its driver's: the entry waits on, and is not snoozed."""
+    offer = repository.get_offer(tx, offer_id)
+    if offer is None:
+        return False
+    entry = repository.get(tx, offer.entry_id, lock=True)
+    held = booking.bookings_by_id(tx=tx, booking_ids=[offer.booking_id]).get(offer.booking_id)
+    if entry is None or held is None or not _is_gone(held) or not repository.settle(tx, offer.id, OfferState.EXPIRED):
+        return False
+    if entry.state is EntryState.OFFERED:
+        repository.update(tx, entry.id, state=EntryState.WAITING.value)
+        location = stations.get_location(tx=tx, location_id=held.location_id)
+        tx.publish(WaitlistWithdrawn(entry.user_id, entry.id, BookingSnapshot.of(location, held, now=tx.now)))
+    return True
 
 
 def _expire(tx: Tx, *, offer_id: uuid.UUID) -> bool:

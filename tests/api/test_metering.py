@@ -364,3 +364,44 @@ def test_a_key_of_another_place_reports_nothing_here(station: Station, clock: Ma
     path = f"/stations/evses/{station.evses['E0']}/sessions/1"
     assert other.call("PUT", path, body).status_code == 404
     assert station.call("PUT", path, body, key="evcsk_nonsense").status_code == 401
+
+
+def test_who_sees_somebody_at_their_charger_gets_another_and_not_that_session(world: World, clock: ManualClock) -> None:
+    station = Station.at(world, evses=2)
+    heard(station, "AVAILABLE", "08:00")
+    at(clock, "09:40")
+    station.heartbeat()
+    driver, path = booked(station)
+    at(clock, "09:55")
+    station.heartbeat()
+    (evse_uid,) = world.platform.read(lambda tx: tx.execute(sa.select(booking_table.c.evse_uid)).scalars().all())
+    assert evse_uid == "E0"
+    heard(station, "CHARGING", "09:54")
+    assert taken(meter(station, "09:55", 0, start="09:54"))["booking_id"] is None
+    moved = taken(driver.post(f"{path}/start", {"occupied": True}))
+    assert moved["evse_uid"] == "E1"
+    assert taken(meter(station, "09:56", 0.2, start="09:54"))["booking_id"] is None
+
+
+def test_who_sees_somebody_where_nothing_else_is_free_is_told_so_and_pays_nothing(station: Station, clock: ManualClock) -> None:
+    driver, path = booked(station)
+    at(clock, "10:00")
+    heard(station, "CHARGING", "09:54")
+    assert taken(meter(station, "10:00", 0, start="09:54"))["booking_id"] is None
+    refused = driver.post(f"{path}/start", {"occupied": True})
+    assert (refused.status_code, refused.json()["code"]) == (409, "SLOT_TAKEN")
+    at(clock, "10:16")
+    taken(meter(station, "10:16", 2, start="09:54"))
+    sweep_no_shows(station.world.platform)
+    ended = driver.get(path).json()
+    assert (ended["canceled"]["cancellation_reason"], ended["canceled"]["fee_minor"]) == ("BLOCKED", 0)
+
+
+def test_who_is_sent_on_where_nobody_can_tell_says_there_that_they_have_come(world: World, clock: ManualClock) -> None:
+    place = world.location(evses=2)
+    driver = world.user()
+    path = f"/booking/bookings/{driver.book(place, '10:00').json()['id']}"
+    at(clock, "10:00")
+    sent_on = taken(driver.post(f"{path}/start", {"occupied": True}))
+    assert (sent_on["evse_uid"], sent_on["reservation_status"], sent_on["session"]) == ("E1", "RESERVED", None)
+    assert taken(driver.post(f"{path}/start"))["reservation_status"] == "FULFILLED"

@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from functions.booking.outages import rehouse_bookings
 from functions.booking.overstay import watch_sessions
 from functions.booking.sweeps import assign_evses, sweep_no_shows
 from functions.booking.tables import charging_session, slot_claim
+from functions.relocation.service import relocate_bookings
 from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
 from shared.outbox import outbox_message
 from tests.support.stations_feed import Station, instant
 from tests.support.world import Person, World
 
+TakenPlace = tuple[Person, str, str, Station]
 RUNNING = sa.select(charging_session.c.running_evse_id).where(charging_session.c.status == "ACTIVE")
 
 
@@ -219,3 +222,69 @@ def test_who_finds_their_charger_taken_leaves_at_no_cost_but_a_late_cancel_befor
     left = driver.post(f"{path}/cancel").json()
     assert (left["reservation_status"], left["canceled"]["fee_minor"]) == ("CANCELED", 0)
     assert left["settlement"] is None
+
+
+@pytest.fixture
+def taken_place(world: World, clock: ManualClock) -> TakenPlace:
+    """Somebody stays beyond half past ten at the one EVSE of a place, whose feed lives; who is next is told so, and how they
+    stand. The driver, their booking's path, a place close by, and the station."""
+    station = Station.at(world, evses=1)
+    near = world.location(evses=1, name="Next door", latitude=52.095)
+    station.report("E0", "AVAILABLE", "08:00")
+    first = world.user().book(station.location, "10:00", minutes=30).json()["id"]
+    driver, path = book(world, station.location, "10:31")
+    at(clock, "10:00")
+    station.report("E0", "CHARGING", "10:00")
+    said = {"status": "ACTIVE", "start_date_time": instant("10:00"), "kwh": 0, "last_updated": instant("10:00")}
+    answer = station.call("PUT", f"/stations/evses/{station.evses['E0']}/sessions/1", said | {"booking_id": first})
+    assert answer.json()["booking_id"] == first, answer.text
+    at(clock, "10:30")
+    station.heartbeat()
+    watch_sessions(world.platform)
+    world.drain()
+    return driver, path, near, station
+
+
+def test_who_is_next_and_finds_no_other_in_the_pool_is_told_and_may_leave_free(world: World, taken_place: TakenPlace) -> None:
+    driver, path, *_ = taken_place
+    assert driver.get(path).json()["assurance"] == "AT_RISK"
+    (letter, *_) = driver.get("/notify/inbox").json()["items"]
+    assert letter["title"].startswith("Still taken")
+    watch_sessions(world.platform)
+    assert told(world, "booking_at_risk") == 1
+    assert driver.post(f"{path}/cancel", {}).json()["canceled"]["fee_minor"] == 0
+
+
+def test_who_is_next_goes_to_another_place_after_the_grace(world: World, clock: ManualClock, taken_place: TakenPlace) -> None:
+    driver, path, near, _ = taken_place
+    at(clock, "10:33")
+    rehouse_bookings(world.platform)
+    assert relocate_bookings(world.platform) == 1
+    world.drain()
+    before = driver.get(path).json()
+    assert (before["canceled"]["cancellation_reason"], before["canceled"]["fee_minor"]) == ("BLOCKED", 0)
+    now = driver.get(f"/booking/bookings/{before['rebooked_to']}").json()
+    assert (now["location_id"], now["reservation_status"]) == (near, "RESERVED")
+    (letter, *_) = [item for item in driver.get("/notify/inbox").json()["items"] if item["type"] == "booking_relocated"]
+    assert "is still taken. We booked another for you" in letter["body"]
+
+
+def test_who_is_next_has_a_charger_again_once_it_is_left(world: World, clock: ManualClock, taken_place: TakenPlace) -> None:
+    driver, path, _, station = taken_place
+    at(clock, "10:31")
+    said = {"status": "COMPLETED", "start_date_time": instant("10:00"), "end_date_time": instant("10:31"), "kwh": 5}
+    over = station.call("PUT", f"/stations/evses/{station.evses['E0']}/sessions/1", said | {"last_updated": instant("10:31")})
+    assert over.json()["outcome"] == "COMPLETED", over.text
+    assert rehouse_bookings(world.platform) == 0
+    world.drain()
+    assert driver.get(path).json()["assurance"] == "SAFE"
+    assert told(world, "booking_safe") == 1
+
+
+def test_nobody_is_given_up_since_somebody_stays(world: World, clock: ManualClock, taken_place: TakenPlace) -> None:
+    driver, path, near, _ = taken_place
+    assert world.user().book(near, "10:31", minutes=240).status_code == 201
+    at(clock, "10:33")
+    relocate_bookings(world.platform)
+    still = driver.get(path).json()
+    assert (still["reservation_status"], still["assurance"]) == ("RESERVED", "AT_RISK")

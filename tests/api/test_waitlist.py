@@ -11,7 +11,7 @@ from functions.booking.tables import booking, slot_claim
 from functions.waitlist import offering, service
 from functions.waitlist.tables import waitlist_entry, waitlist_offer
 from shared.clock import ManualClock
-from tests.support.stations_feed import minutes
+from tests.support.stations_feed import Station, minutes
 from tests.support.world import TYPE2, Person, World
 
 WISH: dict[str, Any] = {
@@ -300,3 +300,65 @@ def _id(place: str) -> Any:
     import uuid
 
     return uuid.UUID(place)
+
+
+def test_what_is_held_and_breaks_is_taken_back_and_its_driver_waits_on(world: World, clock: ManualClock) -> None:
+    station = Station.at(world, evses=1)
+    station.report("E0", "AVAILABLE", "08:00")
+    rival = world.user()
+    booked = rival.book(station.location, "09:00", minutes=480).json()["id"]
+    driver, entry = waits(world)
+    cancel(world, rival, f"/booking/bookings/{booked}")
+    assert state(driver, entry)["state"] == "OFFERED"
+    clock.advance(minutes(1))
+    station.report("E0", "OUTOFORDER", "08:01")
+    world.drain()
+    assert (state(driver, entry)["state"], state(driver, entry)["snoozed_until"], offers(world)) == ("WAITING", None, 0)
+    assert driver.get("/notify/inbox").json()["items"][0]["type"] == "waitlist_withdrawn"
+    assert driver.post(f"{entry}/accept").json()["code"] == "WRONG_STATE"
+
+
+def asks(world: World, driver: Person, **more: Any) -> dict[str, Any]:
+    """A charge request in the window, decided."""
+    times = {"earliest_departure": WINDOW["start"], "latest_finish": WINDOW["end"]}
+    asked = driver.post("/optimizer/charge-requests", WISH | times | more)
+    assert asked.status_code == 202, asked.text
+    world.drain()
+    body: dict[str, Any] = driver.get(f"/optimizer/charge-requests/{asked.json()['id']}").json()
+    return body
+
+
+def test_a_charge_request_waits_where_all_is_full_and_its_driver_said_so(world: World) -> None:
+    rival, path, _ = full(world)
+    driver = world.user()
+    assert asks(world, driver, join_waitlist=True)["reason"] == "ALL_FULL"
+    (entry,) = driver.get("/waitlist").json()["items"]
+    assert (entry["state"], entry["window"]) == ("WAITING", WINDOW)
+    assert "waitlist_joined" in {item["type"] for item in driver.get("/notify/inbox").json()["items"]}
+    cancel(world, rival, path)
+    (entry,) = driver.get("/waitlist").json()["items"]
+    assert entry["state"] == "OFFERED"
+
+
+@pytest.mark.parametrize("said", [{}, {"join_waitlist": False}])
+def test_a_charge_request_does_not_wait_unless_its_driver_said_so(world: World, said: dict[str, Any]) -> None:
+    full(world)
+    driver = world.user()
+    assert asks(world, driver, **said)["reason"] == "ALL_FULL"
+    assert driver.get("/waitlist").json()["items"] == []
+
+
+def test_a_charge_request_that_nothing_there_would_suit_does_not_wait(world: World) -> None:
+    full(world)
+    driver = world.user()
+    assert asks(world, driver, connectors=["CHADEMO"], join_waitlist=True)["reason"] != "ALL_FULL"
+    assert driver.get("/waitlist").json()["items"] == []
+
+
+def test_a_charge_request_is_no_entry_above_the_five(world: World) -> None:
+    full(world)
+    driver = world.user()
+    for _ in range(5):
+        waits(world, driver)
+    assert asks(world, driver, join_waitlist=True)["reason"] == "ALL_FULL"
+    assert len(driver.get("/waitlist").json()["items"]) == 5

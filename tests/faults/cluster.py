@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from devhost.stack.servicebus import ServiceBusBroker
 from functions.optimizer.models.registry import install_shipped
 from functions.stations.domain import BookingTerms
 from shared import outbox
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.settings import Settings
 from tests.support.world import API, World
 
@@ -55,8 +55,8 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str, ever
 class ClusterServer:
     """One server process on a port of its own; the port stays when it is killed and started again."""
 
-    def __init__(self, number: int, settings: dict[str, str], log: Path) -> None:
-        self.port, self.log, self._number = free_port(), log, number
+    def __init__(self, number: int, settings: dict[str, str], log: Path, *, module: str = "devhost.serve") -> None:
+        self.port, self.log, self._number, self._module = free_port(), log, number, module
         self.url = f"http://127.0.0.1:{self.port}"
         self._settings = settings | {"PORT": str(self.port), "DATA_DIR": str(log.parent / f"server{number}")}
         self._child: Child | None = None
@@ -66,7 +66,7 @@ class ClusterServer:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         command = ["env", "-i", *(f"{key}={value}" for key, value in (kept | self._settings).items())]
         name = f"server {self._number}"
-        self._child = Child(name, [*command, sys.executable, "-m", "devhost.serve"], self.log, cwd=ROOT)
+        self._child = Child(name, [*command, sys.executable, "-m", self._module], self.log, cwd=ROOT)
         if wait:
             self._child.wait_until(self.answers, seconds=120)
 
@@ -89,9 +89,20 @@ class ClusterServer:
 
 
 class Cluster:
-    """Everything up. `platform` is the test's own view of the same database, blobs and broker; it delivers nothing."""
+    """Everything up. `platform` is the test's own view of the same database, blobs and broker; it delivers nothing.
 
-    def __init__(self, folder: Path) -> None:
+    `module` is what the servers run, `clock` the test's own, `environment` settings beside the cluster's.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        module: str = "devhost.serve",
+        clock: Clock | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._module, self._clock, self._environment = module, clock or SystemClock(), dict(environment or {})
         self._stack = ExitStack()
         self._folder = folder
         self._places = 0
@@ -119,14 +130,17 @@ class Cluster:
                 "RATE_LIMITS": "false",
             }
             mine = {name.lower(): value for name, value in settings.items()}
-            self.platform = make_platform(Settings.model_validate(mine | {"data_dir": self._folder / "mine"}), SystemClock())
+            self.platform = make_platform(Settings.model_validate(mine | {"data_dir": self._folder / "mine"}), self._clock)
             self._stack.callback(self.platform.close)
             upgrade(self.platform.database)
             install_shipped(self.platform.blobs)
             client = self._stack.enter_context(TestClient(create_app(lambda: self.platform)))
             self.world = World(self.platform, client)
             self.admin = self.world.user("admin")
-            self.servers = [ClusterServer(number, settings, self._folder / f"server{number}.log") for number in range(2)]
+            self.servers = [
+                ClusterServer(number, settings | self._environment, self._folder / f"server{number}.log", module=self._module)
+                for number in range(2)
+            ]
             for server in self.servers:
                 server.start(wait=False)
                 self._stack.callback(server.stop)
