@@ -68,6 +68,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.operators.calendar_routes import router as calendar
     from functions.operators.feed_routes import router as operator_feed
     from functions.operators.photo_routes import router as photos
+    from functions.operators.price_routes import router as dynamic_prices
     from functions.operators.routes import router as operators
     from functions.operators.staff_routes import router as staff
     from functions.operators.submission_routes import router as submissions
@@ -105,6 +106,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         feed,
         station_sessions,
         operators,
+        dynamic_prices,
         photos,
         submissions,
         operator_feed,

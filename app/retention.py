@@ -61,6 +61,8 @@ RETENTION: dict[str, Pruned | Kept] = {
     "outbox_message": Pruned("relay_outbox", "a week after it left; dead letters stay"),
     "phone_verification": PERSON,
     "pool_tariff": CATALOGUE,
+    "price_run": Kept("a row a location with a price rule"),
+    "price_step": Kept("of the coming week alone: each run replaces the last"),
     "rate_limit": Pruned("prune_accounts", "when its window is over"),
     "recovery_code": PERSON,
     "refresh_token": Pruned("prune_accounts", "with its session"),

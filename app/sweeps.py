@@ -63,6 +63,7 @@ SWEEPS: dict[str, Sweep] = {
     "mark_stale_feeds": Sweep(Cadence.EVERY_MINUTE, "functions.stations.feed.silence:mark_stale_feeds"),
     "prune_accounts": Sweep(Cadence.HOURLY, "functions.accounts.sweeps:prune_accounts"),
     "forecast_availability": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.sweep:forecast_availability"),
+    "write_price_steps": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.prices:write_price_steps"),
     "prune_status_history": Sweep(Cadence.NIGHTLY, "functions.stations.feed.silence:prune_status_history"),
     "export_decisions": Sweep(Cadence.NIGHTLY, "functions.optimizer.retention:export_decisions"),
     "prune_messages": Sweep(Cadence.NIGHTLY, "functions.notify.retention:prune_messages"),

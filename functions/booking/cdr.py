@@ -97,7 +97,7 @@ def _document(
         "total_time": round((ended_at - started_at) / HOUR, 4),
         "total_parking_time": round(parking / HOUR, 4),
         "credit": False,
-        "remark": None if bill.metered else "Nobody measured the session: it costs what was expected.",
+        "remark": _remark(booking, bill),
         "last_updated": _written(now),
     }
     for dimension, name in PARTS.items():
@@ -105,6 +105,15 @@ def _document(
         if minor:
             document[name] = {"before_taxes": _net(bill, dimension)}
     return document
+
+
+def _remark(booking: Booking, bill: SessionSettlement) -> str | None:
+    """What its prices do not say: that nobody measured it, and by what its tariff's prices were multiplied when."""
+    said = [] if bill.metered else ["Nobody measured the session: it costs what was expected."]
+    if booking.quote.price_steps:
+        steps = ", ".join(f"{step.factor:g} from {_written(step.start)}" for step in booking.quote.price_steps)
+        said.append(f"Energy and time cost the tariff's prices times {steps}.")
+    return " ".join(said) or None
 
 
 def _location(location: Location, booking: Booking) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from functions.booking import claims
 from functions.booking.domain import Booking, check_energy_limit, check_period, end_of, minutes_for
+from functions.stations import prices
 from functions.stations import service as stations
 from functions.stations.domain import BookingTerms, Location, Pool
 from functions.tariffs.quotes import Quote, Stay, quote
@@ -22,6 +23,8 @@ class EnergyWish:
     """What somebody wants of a pool, as far as its price depends on it. Powers kW, energies kWh."""
 
     power_kw: float
+    """Of the pool."""
+    power_class: str
     """Of the pool."""
     vehicle_kw: float | None = None
     need_kwh: float | None = None
@@ -71,7 +74,7 @@ def quote_for(
     end = end_of(start, minutes)
     check_period(start, end)
     tariff_id = stations.tariff_at(tx=tx, pool=pool, at=start)
-    wish = EnergyWish(pool.power_kw, vehicle_kw, energy_kwh, battery_kwh, energy_limit_kwh)
+    wish = EnergyWish(pool.power_kw, pool.power_class, vehicle_kw, energy_kwh, battery_kwh, energy_limit_kwh)
     return priced(tx, location, tariff_id, start, end, wish, location.booking_terms)
 
 
@@ -84,13 +87,15 @@ def priced(
     wish: EnergyWish,
     terms: BookingTerms,
 ) -> Quote:
-    """The quote of a wish at a location over [start, end) under a tariff. Without one it is free. Its fees are what is charged:
+    """The quote of a wish at a location over [start, end) under a tariff, at the factors that its price rule has now. Without a
+    tariff it is free. Its fees are what is charged:
     never above FEE_CAP_PERCENT of it, unless an administrator allowed more there."""
     price = quote(
         tariff=None if tariff_id is None else stations.get_tariff(tx=tx, tariff_id=tariff_id),
         currency=location.currency,
         time_zone=location.time_zone,
         stay=wish.stay(start, end, terms),
+        steps=prices.steps_at(tx=tx, location=location, power_class=wish.power_class, start=start, end=end),
     )
     if price.fees is None or terms.fees_above_quote:
         return price
@@ -113,7 +118,7 @@ def wish_of(booking: Booking, energy_limit_kwh: float | None = None) -> EnergyWi
         fitting = session_energy((booking.end - booking.start) / MINUTE, booking.power_kw, booking.vehicle_kw)
         need = booking.energy_kwh if booking.energy_kwh < round(fitting, 3) else None
     limit = booking.energy_limit_kwh if energy_limit_kwh is None else energy_limit_kwh
-    return EnergyWish(booking.power_kw, booking.vehicle_kw, need, booking.battery_kwh, limit)
+    return EnergyWish(booking.power_kw, booking.power_class, booking.vehicle_kw, need, booking.battery_kwh, limit)
 
 
 def tariff_for(tx: Tx, booking: Booking, pool: Pool, start: datetime) -> uuid.UUID | None:

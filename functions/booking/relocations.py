@@ -131,7 +131,7 @@ def _check_elsewhere(tx: Tx, old: Booking, start: datetime, end: datetime) -> No
 def _new_booking(
     tx: Tx, there: Location, pool: Pool, placement: Placement, old: Booking, start: datetime, end: datetime
 ) -> Booking:
-    wish = EnergyWish(pool.power_kw, old.vehicle_kw, old.energy_kwh, old.battery_kwh, old.energy_limit_kwh)
+    wish = EnergyWish(pool.power_kw, pool.power_class, old.vehicle_kw, old.energy_kwh, old.battery_kwh, old.energy_limit_kwh)
     tariff_id = stations.tariff_at(tx=tx, pool=pool, at=start)
     placed = placed_period(tx, there, placement, tariff_id, there.booking_terms, start, end, wish)
     placed = replace(placed, quote=no_dearer_to_leave(tx, old, placed.quote))

@@ -11,6 +11,7 @@ from functions.booking.quotes import wish_of
 from functions.booking.settlement import MeteredSession, settle_by
 from functions.stations.domain import Location
 from functions.tariffs.domain import Tariff
+from functions.tariffs.price_steps import PriceSteps
 from functions.tariffs.quotes import quote
 from shared.tx import Tx
 
@@ -54,7 +55,8 @@ def _repriced(
     new_minor = None
     if tariff is not None:
         stay = wish_of(booking).stay(booking.start, booking.end, booking.terms)
-        quoted = quote(tariff=tariff, currency=location.currency, time_zone=location.time_zone, stay=stay)
+        steps = PriceSteps.frozen(booking.quote.price_steps)  # at the factors of then, as what they brought was
+        quoted = quote(tariff=tariff, currency=location.currency, time_zone=location.time_zone, stay=stay, steps=steps)
         settled = settle_by(tariff, location=location, booking=booking, quoted=quoted, session=_as_metered(booking, session))
         new_minor = settled.total_minor
     kwh = booking.energy_kwh if booking.session_energy_kwh is None else booking.session_energy_kwh

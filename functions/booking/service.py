@@ -162,7 +162,9 @@ def reserve_at(*, tx: Tx, request: ReservationRequest) -> tuple[Booking, Locatio
         if placement is None:
             first_full = first_full or (pool, end)
             continue
-        wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh)
+        wish = EnergyWish(
+            pool.power_kw, pool.power_class, vehicle_kw, request.energy_kwh, battery_kwh, request.energy_limit_kwh
+        )
         placed = placed_period(tx, location, placement, tariff_id, terms, request.start, end, wish)
         booking = new_booking(tx, location, pool, placed, request, wish, car)
         repository.insert(tx, booking)

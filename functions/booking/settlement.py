@@ -8,6 +8,7 @@ from functions.stations import service as stations
 from functions.stations.domain import Location
 from functions.tariffs.bills import Price
 from functions.tariffs.domain import Tariff
+from functions.tariffs.price_steps import PriceSteps
 from functions.tariffs.quotes import Quote
 from functions.tariffs.settling import Delivered, settle_session, unmetered_price
 from shared.tx import Tx
@@ -48,6 +49,7 @@ def settle_by(
 ) -> SessionSettlement:
     """The bill of a session under a tariff, within a quote that was made by it."""
     most_minor = quoted.total_minor if booking.price_cap_minor is None else min(quoted.total_minor, booking.price_cap_minor)
+    steps = PriceSteps.frozen(quoted.price_steps)
     if session.kwh is None:
         return _unbounded(
             unmetered_price(
@@ -57,6 +59,7 @@ def settle_by(
                 end=booking.end,
                 energy_kwh=quoted.energy_kwh,
                 expected_minor=min(quoted.expected_minor, most_minor),
+                steps=steps,
             )
         )
     grace = timedelta(minutes=booking.terms.idle_grace_minutes)
@@ -67,6 +70,7 @@ def settle_by(
         start=booking.start,
         limit=booking.end + grace,
         at_most_minor=most_minor,
+        steps=steps,
     )
     bounds = {"uncapped_minor": settled.uncapped_minor, "overtime_minor": settled.overtime_minor}
     return SessionSettlement(**dict(settled.price), **bounds)

@@ -158,7 +158,7 @@ def _book(tx: Tx, location: Location, free: _Free, request: WalkInRequest, vehic
     if refusal is not None:
         raise refusal
     battery = None if vehicle is None else vehicle.battery_kwh
-    wish = EnergyWish(pool.power_kw, vehicle_kw, request.energy_kwh, battery)
+    wish = EnergyWish(pool.power_kw, pool.power_class, vehicle_kw, request.energy_kwh, battery)
     tariff_id = stations.tariff_at(tx=tx, pool=pool, at=start)
     placement = Placement(free.evse_id, {})
     placed = placed_period(tx, location, placement, tariff_id, terms, start, end, wish)

@@ -40,15 +40,16 @@ class Forecast:
     """The rung of the ladder: a word of Source."""
 
 
-def memories(tx: Tx, location_ids: Sequence[uuid.UUID]) -> dict[GroupKey, bytes]:
-    """What is remembered of the groups of locations, locked: a run beside this one waits, and finds its work done."""
+def memories(tx: Tx, location_ids: Sequence[uuid.UUID], *, lock: bool = True) -> dict[GroupKey, bytes]:
+    """What is remembered of the groups of locations. Locked: a run beside this one waits, and finds its work done."""
     table = forecast_memory.c
     statement = (
         sa.select(table.location_id, table.power_class, table.memory)
         .where(table.location_id.in_(list(location_ids)))
         .order_by(table.location_id, table.power_class)
     )
-    return {(row.location_id, row.power_class): row.memory for row in tx.execute(for_update(statement, tx.conn))}
+    rows = tx.execute(for_update(statement, tx.conn) if lock else statement)
+    return {(row.location_id, row.power_class): row.memory for row in rows}
 
 
 def put_memories(tx: Tx, step: int, packed: Mapping[GroupKey, bytes], old: Sequence[GroupKey]) -> None:

@@ -61,6 +61,7 @@ def location_document(location: Location, tariffs: Mapping[uuid.UUID, Tariff], p
             }
             for blocked in location.blocked
         },
+        "price_rule": None if location.price_rule is None else location.price_rule.model_dump(mode="json"),
         "photos": {str(photo.id): {"caption": photo.caption, "pixels": f"{photo.width} x {photo.height}"} for photo in photos},
     }
 

@@ -20,6 +20,7 @@ from functions.optimizer.core.places import DETOUR, MAX_LOCATIONS, RESERVE_KWH, 
 from functions.optimizer.core.requests import Requests
 from functions.optimizer.corridor import locations_on_the_way
 from functions.optimizer.needs import ChargingNeeds
+from functions.stations import prices as dynamic
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, BookingTerms, Location, Pool
 from functions.tariffs.domain import chosen_over
@@ -189,12 +190,26 @@ def _pool_rates(
             window = slice(slot0 - begin + slots.start, slot0 - begin + slots.stop)
             energy[index, slots], time[index, slots] = rates.energy[window], rates.time[window]
             flat[index] = max(flat[index], rates.flat)
+    _apply_factors(tx, locations, pools, slot0, horizon, (energy, time))
     prices = [
         flat[index] + MEDIAN_SESSION_KWH * energy[index].mean() + time[index].mean() * MEDIAN_SESSION_KWH / pool.power_kw
         for index, pool in enumerate(pools)
     ]
     unit = 3.0 * float(np.median(prices)) if prices else 0.0
     return PoolRates.build(energy, time, flat), unit if unit > 0 else REFERENCE_PRICE_UNIT, priced
+
+
+def _apply_factors(
+    tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int, rates: tuple[np.ndarray, ...]
+) -> None:
+    """Multiplies `rates` [P, horizon] by what energy and time cost more or less in each slot: what a quote would say."""
+    factors = dynamic.steps_of(tx=tx, locations=locations, until=slot_start(slot0 + horizon))
+    for index, pool in enumerate(pools if factors else ()):
+        steps = factors.get((pool.location_id, pool.power_class))
+        if steps is not None:
+            by_slot = np.array([float(steps.factor_at(slot_start(slot0 + slot))) for slot in range(horizon)])
+            for rate in rates:
+                rate[index] *= by_slot
 
 
 def _occupancy(tx: Tx, locations: tuple[Location, ...], pools: tuple[Pool, ...], slot0: int, horizon: int) -> Occupancy:

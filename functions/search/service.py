@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from functions.booking import service as booking
 from functions.forecast import service as forecasts
 from functions.ratings import service as ratings
 from functions.ratings.domain import Standing
+from functions.stations import prices
 from functions.stations import service as stations
 from functions.stations.domain import ENGAGED_SLOTS, Evse, Location, Pool
 from functions.stations.enums import EvseStatus, PriceKnowledge
@@ -96,6 +98,8 @@ def search(
         locations = [location for _, location in nearest]
         tariffs = stations.tariffs_of(tx=tx, locations=locations)
         busy = {} if period is None else busy_slots(tx, locations, *period)
+        at = tx.now if period is None else slot_start(period[0])
+        factors = prices.steps_of(tx=tx, locations=locations, until=at + SLOT)
         for number, (km, location) in enumerate(nearest):
             if number == limit or len(items) == limit:
                 return _completed(tx, items, query.p_free_at), after
@@ -109,7 +113,7 @@ def search(
                 fits = [count for (standard, _), count in free.items() if standards is None or standard in standards]
                 if not any(fits) and not query.include_full:
                     continue
-            items.append(_summary(km, location, tariffs, tx.now if period is None else slot_start(period[0]), free))
+            items.append(_priced_now(_summary(km, location, tariffs, at, free), factors, at))
         if len(nearest) <= limit:
             return _completed(tx, items, query.p_free_at), None
     return _completed(tx, items, query.p_free_at), after
@@ -160,6 +164,18 @@ def _summary(
     )
 
 
+Priced = TypeVar("Priced", LocationSummary, LocationOut)
+
+
+def _priced_now(answer: Priced, factors: prices.ByClass, at: datetime) -> Priced:
+    """The answer with by what each pool costs more or less at an instant."""
+    for pool in answer.pools:
+        steps = factors.get((answer.id, pool.power_class))
+        if steps is not None:
+            pool.price_factor = float(steps.factor_at(at))
+    return answer
+
+
 STATE_OF = {
     EvseStatus.AVAILABLE: "available",
     EvseStatus.CHARGING: "charging",
@@ -185,7 +201,7 @@ def location_in_full(*, tx: Tx, location_id: uuid.UUID) -> LocationOut:
     tariffs = stations.tariffs_of(tx=tx, locations=[location])
     answer = LocationOut.of(location, tariffs, now=tx.now, managed=managed)
     answer.rating = _rating(ratings.standing_of(tx=tx, location_id=location_id), managed=managed)
-    return answer
+    return _priced_now(answer, prices.steps_of(tx=tx, locations=[location], until=tx.now + SLOT), tx.now)
 
 
 def _rating(standing: Standing | None, *, managed: bool = False) -> RatingSummary | None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from functions.stations.enums import EvseStatus, LocationStatus, PriceKnowledge, power_class
 from functions.stations.opening import Hours, close, open_slots
+from functions.stations.price_rules import PriceRule
 from functions.tariffs.domain import Tariff, chosen
 from shared.slots import slot_after, slot_of
 
@@ -196,6 +197,8 @@ class Location:
     """What its owner would change of an approved place (name, address, city), until an administrator has decided."""
     other_tariff_ids: Mapping[tuple[str, str], tuple[uuid.UUID, ...]] = field(default_factory=dict)
     free_of_charge: bool = False
+    price_rule: PriceRule | None = None
+    """By what energy and time cost more or less than its tariffs say; None: never."""
 
     def opened(self, slot0: datetime, slots: int) -> "np.ndarray":
         """Which of `slots` slots from `slot0` (aligned) on the place can be booked at all: bool [slots]."""

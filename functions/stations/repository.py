@@ -23,6 +23,7 @@ from functions.stations.domain import (
 from functions.stations.enums import EvseStatus, LocationStatus
 from functions.stations.nearby import cells_of
 from functions.stations.opening import Hours
+from functions.stations.price_rules import PriceRule
 from functions.stations.tables import blocked_time, connector, evse, location, pool_tariff, tariff, tariff_period
 from functions.tariffs.domain import Tariff
 from shared.db import insert_new, new_id
@@ -139,6 +140,7 @@ def _location(row: Any, blocked: tuple[BlockedTime, ...]) -> Location:
         proposed=row.proposed,
         other_tariff_ids={pool: ids[1:] for pool, ids in tariff_ids.items() if len(ids) > 1},
         free_of_charge=bool(row.free_of_charge),
+        price_rule=None if row.price_rule is None else PriceRule.model_validate(row.price_rule),
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, StringCons
 from functions.stations.domain import BookingTerms, Location, Pool
 from functions.stations.enums import ConnectorFormat, ConnectorType, PowerClass, PowerType, PriceKnowledge
 from functions.stations.opening import Hours
+from functions.stations.price_rules import PriceRule
 from functions.tariffs.domain import Tariff
 from shared.money import known_currency
 from shared.slots import SLOT_MINUTES
@@ -168,6 +169,11 @@ class PoolOut(Output):
     )
     tariff_id: uuid.UUID | None = None
     other_tariff_ids: list[uuid.UUID] = Field(default_factory=list, description="Those that stand on it beside the first")
+    price_factor: float = Field(
+        1.0,
+        description="By what energy and time cost more or less than the tariff says: at the start asked for, else now",
+        examples=[1.2],
+    )
     forecast: PoolForecast | None = None
     states: PoolStates | None = Field(None, description="In search: of its EVSEs now")
 
@@ -209,6 +215,9 @@ class LocationOut(Output):
         examples=[{"name": "Central Station East"}],
     )
     rating: RatingSummary | None = Field(None, description="From five ratings on; to those who run it from the first on")
+    price_rule: PriceRule | None = Field(
+        None, description="Where energy and time cost more or less by how busy it is expected to be; price-steps says when"
+    )
 
     @classmethod
     def of(cls, record: Location, tariffs: dict[uuid.UUID, Tariff], *, now: datetime, managed: bool = False) -> "LocationOut":

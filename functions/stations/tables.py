@@ -36,6 +36,8 @@ location = sa.Table(
     sa.Column("proposed", sa.JSON(none_as_null=True)),
     # What its owner says of pools without a tariff: free, or else their price is not known.
     sa.Column("free_of_charge", sa.Boolean, nullable=False, server_default=sa.false()),
+    # By what energy and time cost more or less than the tariffs say; NULL: never.
+    sa.Column("price_rule", sa.JSON(none_as_null=True)),
     sa.Index("ix_location_owner", "owner_id", "id"),
     sa.Index("ix_location_status", "status", "id"),
     sa.Index("ix_location_map", "status", "latitude", "longitude"),
@@ -99,6 +101,23 @@ tariff_period = sa.Table(
     sa.Column("valid_from", UtcDateTime, nullable=False),
     sa.Column("valid_until", UtcDateTime),
     sa.Index("ix_tariff_period_location", "location_id", "id"),
+)
+
+price_step = sa.Table(
+    "price_step",
+    metadata,
+    sa.Column("location_id", Id, primary_key=True),
+    sa.Column("power_class", Key(16), primary_key=True),
+    # From here on, until the next one of the class.
+    sa.Column("slot_start", UtcDateTime, primary_key=True),
+    sa.Column("factor_percent", sa.Integer, nullable=False),
+)
+
+price_run = sa.Table(
+    "price_run",
+    metadata,
+    sa.Column("location_id", Id, primary_key=True),
+    sa.Column("written_at", UtcDateTime, nullable=False),
 )
 
 blocked_time = sa.Table(

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from functions.tariffs.bills import Item
 from functions.tariffs.domain import PriceComponent, Tariff, TariffRestrictions
+from functions.tariffs.price_steps import AS_THE_TARIFF, PriceSteps
 from functions.tariffs.pricing import STEP_UNITS, item_of
 from functions.tariffs.restrictions import DAY, Dimension, in_time, keeps_offset, priced_by, remembered, seconds, stretches
 
@@ -39,12 +40,20 @@ class _Stretch:
 
 
 def dearest_items(
-    tariff: Tariff, *, time_zone: str, start: datetime, end: datetime, power_kw: float, energy_kwh: float
+    tariff: Tariff,
+    *,
+    time_zone: str,
+    start: datetime,
+    end: datetime,
+    power_kw: float,
+    energy_kwh: float,
+    steps: PriceSteps = AS_THE_TARIFF,
 ) -> list[Item]:
-    """The dearest session within [start, end) that draws at most `energy_kwh` at no more than `power_kw`, before bounds."""
+    """The dearest session within [start, end) that draws at most `energy_kwh` at no more than `power_kw`, before bounds.
+    `steps`: by what energy and time cost more or less."""
     energy = Fraction(energy_kwh).limit_denominator(1_000_000)
     power = Fraction(power_kw).limit_denominator(1_000_000)
-    stretches = list(_stretches(tariff, ZoneInfo(time_zone), start, end, energy, power))
+    stretches = list(_stretches(tariff, ZoneInfo(time_zone), start, end, energy, power, steps=steps))
     items = [*_timed(tariff, stretches), *_drawn(tariff, stretches, energy, power)]
     flats = [stretch.components[Dimension.FLAT] for stretch in stretches if Dimension.FLAT in stretch.components]
     if flats:
@@ -88,9 +97,10 @@ def _stretches(
     kw: Fraction,
     *,
     after: datetime | None = None,
+    steps: PriceSteps = AS_THE_TARIFF,
 ) -> Iterable[_Stretch]:
     """The stretches of [start, end) that end after an instant."""
-    cuts = set(stretches(tariff, zone, start, end))
+    cuts = {*stretches(tariff, zone, start, end), *steps.between(start, end)}
     kinds = [dimension for dimension in Dimension if priced_by(tariff, dimension)]
     for element in tariff.elements:
         least = None if element.restrictions is None else element.restrictions.min_duration
@@ -104,7 +114,7 @@ def _stretches(
         for dimension in kinds:
             component = _dearest(tariff, dimension, since.astimezone(zone), reach)
             if component is not None:
-                components[dimension] = component
+                components[dimension] = steps.applied(component, since)
         yield _Stretch(since, until, seconds(until - since) / 3600, components)
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from functions.tariffs.bills import UNITS, Item, Price, bill, scale_of, within_limits
 from functions.tariffs.domain import PriceComponent, Tariff
+from functions.tariffs.price_steps import AS_THE_TARIFF, PriceSteps
 from functions.tariffs.restrictions import Dimension, Moment, active, durations, kwh_limits, seconds, stretches
 
 STEP_UNITS = {Dimension.ENERGY: 1000, Dimension.TIME: 3600, Dimension.PARKING_TIME: 3600}
@@ -41,7 +42,13 @@ class _Line:
 
 
 def _cuts(
-    tariff: Tariff, zone: ZoneInfo, period: SessionPeriod, begun: datetime, kwh: Fraction, drawn: Fraction
+    tariff: Tariff,
+    zone: ZoneInfo,
+    period: SessionPeriod,
+    begun: datetime,
+    kwh: Fraction,
+    drawn: Fraction,
+    steps: PriceSteps,
 ) -> list[Fraction]:
     """Seconds into the period, which draws `drawn` kWh, at which some restriction may begin or end to hold, in order, with
     both ends."""
@@ -50,6 +57,7 @@ def _cuts(
     if drawn > 0:
         cuts += [(limit - kwh) / drawn * length for limit in kwh_limits(tariff)]
     cuts += [Fraction(limit) - seconds(period.start - begun) for limit in durations(tariff)]
+    cuts += [seconds(at - period.start) for at in steps.between(period.start, period.end)]
     return [cut for cut, _ in itertools.groupby(sorted(cut for cut in cuts if 0 <= cut <= length))]
 
 
@@ -62,12 +70,14 @@ def price_session(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
     return bill(items, currency=tariff.currency, tariff_id=tariff.id, energy_kwh=kwh, minutes=minutes)
 
 
-def session_items(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPeriod]) -> list[Item]:
+def session_items(
+    tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPeriod], steps: PriceSteps = AS_THE_TARIFF
+) -> list[Item]:
     """What a session made of `periods`, in order, comes to, before bounds. A gap between two periods costs nothing.
 
     step_size is applied once a dimension, by the last component used; parking that fits into what the rounding of TIME
     added is not billed (OCPI 2.2.1, step_size, the examples of switching). Raises ValueError for periods that end before they
-    start, overlap or draw negative energy.
+    start, overlap or draw negative energy. `steps`: by what energy and time cost more or less.
     """
     zone = ZoneInfo(time_zone)
     begun = periods[0].start
@@ -84,7 +94,7 @@ def session_items(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
         kw = per_second * 3600
         current = None if period.current_a is None else Fraction(period.current_a)
         timed = Dimension.TIME if period.charging else Dimension.PARKING_TIME
-        cuts = _cuts(tariff, zone, period, begun, kwh, drawn)
+        cuts = _cuts(tariff, zone, period, begun, kwh, drawn, steps)
         for since, until in itertools.pairwise(cuts):
             start = period.start + timedelta(microseconds=int(since * 1_000_000))
             end = period.start + timedelta(microseconds=int(until * 1_000_000))
@@ -98,7 +108,7 @@ def session_items(tariff: Tariff, *, time_zone: str, periods: Sequence[SessionPe
             for dimension, amount in amounts.items():
                 component = active(tariff, dimension, at) if amount else None
                 if component is not None:
-                    _add(lines, _Line(dimension, component, amount, start, end))
+                    _add(lines, _Line(dimension, steps.applied(component, start), amount, start, end))
         kwh += drawn
     _apply_steps(lines)
     return [item_of(tariff, line.dimension, line.component, line.quantity, line.start, line.end) for line in lines]

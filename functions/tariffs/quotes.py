@@ -10,6 +10,7 @@ from functions.tariffs.bills import Item, Price, QuoteElement, bill, gross_of, r
 from functions.tariffs.bounds import dearest_items, highest_rates
 from functions.tariffs.domain import Tariff
 from functions.tariffs.fees import cancellation_fee, kept_items, no_show_fee, overtime_items
+from functions.tariffs.price_steps import AS_THE_TARIFF, PriceStep, PriceSteps
 from functions.tariffs.pricing import SessionPeriod, session_items
 
 DAY = timedelta(days=1)
@@ -48,6 +49,10 @@ class Quote(Price):
     at_most_kwh: float | None = Field(None, description="The energy in the total; null: of an older quote")
     fees: Fees | None = Field(None, description="null: of an older quote")
     expected_elements: list[QuoteElement] = Field(default_factory=list)
+    price_steps: list[PriceStep] = Field(
+        default_factory=list,
+        description="By what energy and time cost more or less than the tariff says, from when on; none: what it says",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -84,14 +89,16 @@ class Stay:
         return possible if self.most_kwh is None else min(possible, self.most_kwh)
 
 
-def quote(*, tariff: Tariff | None, currency: str, time_zone: str, stay: Stay) -> Quote:
-    """The quote of a stay. `tariff` None: it is free of charge, by what its owner says."""
+def quote(*, tariff: Tariff | None, currency: str, time_zone: str, stay: Stay, steps: PriceSteps = AS_THE_TARIFF) -> Quote:
+    """The quote of a stay. `tariff` None: it is free of charge, by what its owner says. `steps`: by what energy and time cost
+    more or less than it says; those of the stay are frozen."""
     minutes, at_most_kwh = (stay.end - stay.start).total_seconds() / 60, stay.at_most_kwh
     need = min(stay.energy_kwh, at_most_kwh)
     if tariff is None:
         price = Price.free(currency=currency, energy_kwh=need, minutes=minutes)
         return Quote(**dict(price), expected_minor=0, at_most_kwh=at_most_kwh, fees=Fees(late_cancel_minor=0, no_show_minor=0))
-    expected = expected_price(tariff, time_zone=time_zone, start=stay.start, end=stay.end, energy_kwh=need)
+    steps = steps.within(stay.start, stay.end)
+    expected = expected_price(tariff, time_zone=time_zone, start=stay.start, end=stay.end, energy_kwh=need, steps=steps)
     dearest: list[Item] = [
         *kept_items(tariff, time_zone=time_zone, since=stay.start, until=min(stay.end, stay.start + stay.kept)),
         *dearest_items(
@@ -101,6 +108,7 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, stay: Stay) -
             end=stay.end,
             power_kw=stay.power_kw,
             energy_kwh=at_most_kwh,
+            steps=steps,
         ),
     ]
     items = within_limits(tariff, dearest, dearest=True)
@@ -111,20 +119,37 @@ def quote(*, tariff: Tariff | None, currency: str, time_zone: str, stay: Stay) -
         expected_elements=expected.elements,
         at_most_kwh=round(at_most_kwh, 6),
         fees=_fees(tariff, time_zone, stay),
+        price_steps=steps.to_freeze(),
     )
 
 
-def expected_items(tariff: Tariff, *, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> list[Item]:
+def expected_items(
+    tariff: Tariff,
+    *,
+    time_zone: str,
+    start: datetime,
+    end: datetime,
+    energy_kwh: float,
+    steps: PriceSteps = AS_THE_TARIFF,
+) -> list[Item]:
     """What a booking comes to that is used as it was made, before bounds."""
     return [
         *kept_items(tariff, time_zone=time_zone, since=start, until=start),
-        *session_items(tariff, time_zone=time_zone, periods=[SessionPeriod(start, end, energy_kwh)]),
+        *session_items(tariff, time_zone=time_zone, periods=[SessionPeriod(start, end, energy_kwh)], steps=steps),
     ]
 
 
-def expected_price(tariff: Tariff, *, time_zone: str, start: datetime, end: datetime, energy_kwh: float) -> Price:
+def expected_price(
+    tariff: Tariff,
+    *,
+    time_zone: str,
+    start: datetime,
+    end: datetime,
+    energy_kwh: float,
+    steps: PriceSteps = AS_THE_TARIFF,
+) -> Price:
     """What a booking costs that is used as it was made: `energy_kwh` drawn evenly over [start, end)."""
-    items = expected_items(tariff, time_zone=time_zone, start=start, end=end, energy_kwh=energy_kwh)
+    items = expected_items(tariff, time_zone=time_zone, start=start, end=end, energy_kwh=energy_kwh, steps=steps)
     return bill(
         within_limits(tariff, items),
         currency=tariff.currency,

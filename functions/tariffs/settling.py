@@ -9,6 +9,7 @@ from fractions import Fraction
 from functions.tariffs.bills import Item, Price, bill, brought_to, gross_of, rounded, scale_of, within_limits
 from functions.tariffs.domain import Tariff
 from functions.tariffs.fees import kept_items, overtime_items
+from functions.tariffs.price_steps import AS_THE_TARIFF, PriceSteps
 from functions.tariffs.pricing import SessionPeriod, session_items
 from functions.tariffs.quotes import expected_items
 
@@ -51,10 +52,18 @@ class Settled:
 
 
 def unmetered_price(
-    tariff: Tariff, *, time_zone: str, start: datetime, end: datetime, energy_kwh: float, expected_minor: int
+    tariff: Tariff,
+    *,
+    time_zone: str,
+    start: datetime,
+    end: datetime,
+    energy_kwh: float,
+    expected_minor: int,
+    steps: PriceSteps = AS_THE_TARIFF,
 ) -> Price:
     """The bill of a session that nobody measured: what its quote expected, `expected_minor`, and of what."""
-    items = within_limits(tariff, expected_items(tariff, time_zone=time_zone, start=start, end=end, energy_kwh=energy_kwh))
+    expected = expected_items(tariff, time_zone=time_zone, start=start, end=end, energy_kwh=energy_kwh, steps=steps)
+    items = within_limits(tariff, expected)
     if rounded(gross_of(items)) != expected_minor:
         items = brought_to(items, Fraction(expected_minor), why=QUOTED, scale=scale_of(tariff.currency))
     minutes = (end - start) / timedelta(minutes=1)
@@ -62,15 +71,22 @@ def unmetered_price(
 
 
 def settle_session(
-    tariff: Tariff, *, time_zone: str, session: Delivered, start: datetime, limit: datetime, at_most_minor: int
+    tariff: Tariff,
+    *,
+    time_zone: str,
+    session: Delivered,
+    start: datetime,
+    limit: datetime,
+    at_most_minor: int,
+    steps: PriceSteps = AS_THE_TARIFF,
 ) -> Settled:
     """The bill of a session booked from `start` on; until `limit`, the booked end and its grace, it costs no more than
-    `at_most_minor`."""
-    scale = scale_of(tariff.currency)
+    `at_most_minor`, with the `steps` that its quote froze. What follows costs what the tariff says."""
+    scale, steps = scale_of(tariff.currency), steps.until(limit)
     kept = kept_items(tariff, time_zone=time_zone, since=start, until=max(start, session.started_at))
 
     def priced(periods: Sequence[SessionPeriod]) -> list[Item]:
-        items = session_items(tariff, time_zone=time_zone, periods=periods) if periods else []
+        items = session_items(tariff, time_zone=time_zone, periods=periods, steps=steps) if periods else []
         return within_limits(tariff, [*kept, *items])
 
     whole = priced(session.periods())

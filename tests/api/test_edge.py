@@ -101,6 +101,8 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         GET /stations/locations/{location_id}, GET /stations/locations/{location_id}/availability, GET /booking/promises,
         POST /stations/locations/{location_id}/evses, PUT /stations/locations/{location_id}/tariffs,
         PUT /stations/locations/{location_id}/booking-terms,
+        PUT /stations/locations/{location_id}/price-rule, GET /stations/locations/{location_id}/price-rule,
+        DELETE /stations/locations/{location_id}/price-rule, GET /stations/locations/{location_id}/price-steps,
         PUT /stations/evses/{evse_id}/status, PUT /stations/locations/{location_id}/status,
         POST /stations/locations/{location_id}/heartbeat, GET /stations/locations/{location_id}/feed,
         DELETE /stations/locations/{location_id}/feed, POST /stations/locations/{location_id}/keys,

@@ -105,6 +105,7 @@ def _newcomer(_scene: Scene, _person: Person) -> dict[str, Any]:
     return {"email": f"{new_id()}@example.org", "password": "a horse of 4 batteries", "name": "Ada"}
 
 
+PRICE_RULE = {"floor": 0.8, "ceiling": 1.5, "steps": [{"occupancy": 0.8, "factor": 1.2}]}
 FLAT = {"id": "flat", "currency": "EUR", "elements": [{"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 21}]}]}
 PLACE = {
     "name": "New",
@@ -216,6 +217,12 @@ RULES: dict[str, Rule] = {
     "PUT /stations/locations/{location_id}/tariffs": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}, headers=OVERWRITE),
     "POST /stations/locations/{location_id}/tariffs/preview": Rule(OWNERS, body={"tariffs": [{"tariff": FLAT}]}),
     "GET /stations/locations/{location_id}/tariffs": Rule(OWNERS),
+    "PUT /stations/locations/{location_id}/price-rule": Rule(OWNERS, body=PRICE_RULE, headers=OVERWRITE),
+    "GET /stations/locations/{location_id}/price-rule": Rule(OWNERS),
+    "DELETE /stations/locations/{location_id}/price-rule": Rule(OWNERS, headers=OVERWRITE),
+    "GET /stations/locations/{location_id}/price-steps": Rule(
+        ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
+    ),
     "PUT /stations/locations/{location_id}/booking-terms": Rule(OWNERS, body={"booking_horizon_days": 7}, headers=OVERWRITE),
     "GET /stations/locations/{location_id}/booking-terms": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}

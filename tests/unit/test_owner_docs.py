@@ -71,4 +71,4 @@ def test_every_call_of_the_page_does_what_it_says(world: World) -> None:
             values["CONFIRMATION"] = said["confirmation"]
         elif "etag" in said:
             values["ETAG"] = said["etag"]
-    assert len(seen) == 24
+    assert len(seen) == 28
