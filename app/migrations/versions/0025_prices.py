@@ -5,7 +5,7 @@ from alembic import op
 
 from shared.db import Id, Key, UtcDateTime
 
-revision = "0031"
+revision = "0025"
 down_revision = "0024"
 branch_labels = None
 depends_on = None
