@@ -87,7 +87,7 @@ function Found({ booking, place }: { booking: Booking; place?: Schema<"LocationO
         <Actions booking={booking} zone={zone} place={place} />
         {!isOver && !booking.session && (
           <p className="fine">
-            {costlySentences({ start: period.start, zone, terms, fees: quote.fees, currency: quote.currency }).join(" ")}
+            {costlySentences({ period, zone, terms, fees: quote.fees, currency: quote.currency }).join(" ")}
           </p>
         )}
       </Ticket>

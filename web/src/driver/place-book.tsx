@@ -16,7 +16,7 @@ import { Wait } from "./wait";
 import { keptWish } from "./wish";
 
 type Place = Schema<"LocationOut">;
-const LENGTHS = [15, 30, 45, 60, 90, 120, 180, 240, 360, 480];
+const LENGTHS = [10, 15, 30, 45, 60, 90, 120, 180, 240, 360, 480];
 const USUAL_MINUTES = 60;
 const HERE_KM = 0.3;
 
@@ -123,7 +123,7 @@ export function BookHere({ place }: { place: Place }) {
           </b>
           <p className="fine">
             {costlySentences({
-              start: period.start,
+              period,
               zone: place.time_zone,
               terms,
               fees: quote.data.fees,

@@ -9,13 +9,13 @@ type Fees = { late_cancel_minor: number; no_show_minor: number };
 const MINUTE = 60_000;
 /** The two sentences of the terms that can cost money. */
 export function costlySentences({
-  start,
+  period: { start, end },
   zone,
   terms,
   fees,
   currency,
 }: {
-  start: string;
+  period: { start: string; end: string };
   zone: string;
   terms: Terms;
   fees: Fees | null | undefined;
@@ -26,7 +26,8 @@ export function costlySentences({
   const until = dayAndClock(free, zone);
   const late = fees?.late_cancel_minor ?? 0;
   const missed = terms.noshow_fee ? (fees?.no_show_minor ?? 0) : 0;
-  const kept = minutes(terms.noshow_timeout_minutes ?? 0);
+  const booked = Math.round((Date.parse(end) - Date.parse(start)) / MINUTE);
+  const kept = minutes(Math.min(terms.noshow_timeout_minutes ?? 0, booked));
   return [
     late
       ? t(isPast ? "terms.cancelCostsNow" : "terms.cancelCosts", { until, fee: money(late, currency) })
@@ -73,7 +74,7 @@ export function OptionTerms({
   const { booking_terms: terms, time_zone: zone } = place;
   return (
     <p className="fine">
-      {costlySentences({ start: option.start, zone, terms, fees: quote.fees, currency: option.currency }).join(" ")}
+      {costlySentences({ period: option, zone, terms, fees: quote.fees, currency: option.currency }).join(" ")}
     </p>
   );
 }

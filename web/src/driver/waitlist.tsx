@@ -168,7 +168,7 @@ function Offer({ entry, held }: { entry: Entry; held: Schema<"HeldPlace"> }) {
       <p className="fine">{t("wait.snoozeMore")}</p>
       <p className="fine">
         {costlySentences({
-          start: period.start,
+          period,
           zone,
           terms: booking.data.terms,
           fees: quote.fees,
