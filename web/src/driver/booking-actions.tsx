@@ -45,7 +45,7 @@ export function Actions({ booking, zone, place }: { booking: Booking; zone: stri
       ok(
         api.POST("/api/v1/booking/bookings/{booking_id}/start", {
           params: { path },
-          body: { vacant: false },
+          body: { vacant: false, occupied: false },
           headers: { "Idempotency-Key": key },
         }),
       ),

@@ -84,5 +84,6 @@ export function requestOf(wish: Wish, origin: Point, now: number, zone: string):
     ...(wish.radius ? { radius_km: Number(wish.radius) } : {}),
     weights: WEIGHTS[wish.matter],
     auto_book: false,
+    join_waitlist: false,
   };
 }
