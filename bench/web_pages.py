@@ -44,7 +44,15 @@ watch("longtask", entry => { seen.blocked += Math.max(0, entry.duration - LONG_T
 def demo_host(folder: Path) -> Iterator[tuple[Host, Seeded]]:
     """The platform with its demo city on a port of its own, and the built application."""
     port = free_port()
-    settings = Settings(data_dir=folder, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20)
+    settings = Settings(
+        data_dir=folder,
+        public_url=f"http://127.0.0.1:{port}",
+        demo=True,
+        pending_bookings_per_driver=20,
+        bookings_per_hour=10 * PRESSES,
+        sms_per_number_hour=10 * PRESSES,
+        sms_per_number_day=10 * PRESSES,
+    )
     platform = make_platform(settings)
     host = Host(platform, port=port, site=web.built())
     host.prepare()

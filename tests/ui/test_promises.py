@@ -125,3 +125,29 @@ def test_a_saved_place_is_where_a_wish_sets_out(driver: Person) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Home").click()
     expect(page.locator(".from")).to_contain_text("A saved place")
     expect(page.locator(".from")).to_contain_text("52.0907")
+
+
+def test_bookings_are_read_without_a_line_and_forgotten_at_signing_out(driver: Person, world: World) -> None:
+    page, context = driver.page, driver.page.context
+    now = world.platform.clock.now()
+    start = (now + timedelta(days=3)).replace(minute=0, second=0, microsecond=0)
+    place = world.location(evses=1, name="Kept place", latitude=CENTRE[0], longitude=CENTRE[1])
+    booking = book(dana(world), place, start, 60)
+    page.goto("/bookings")
+    expect(page.get_by_text("Kept place").first).to_be_visible()
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.reload()
+    expect(page.get_by_text("Kept place").first).to_be_visible()
+    context.set_offline(True)
+    page.goto("/bookings")
+    expect(page.get_by_text("You are offline. What you see is from")).to_be_visible()
+    expect(page.get_by_text("Kept place").first).to_be_visible()
+    page.goto(f"/bookings/{booking}")
+    expect(page.locator(".ticket h2")).to_have_text("Kept place")
+    assert driver.flaws() == []
+    context.set_offline(False)
+    expect(page.get_by_role("button", name="Cancel for free")).to_be_visible()
+    page.goto("/me")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/sign-in"))
+    until(lambda: page.evaluate("indexedDB.databases().then(all => all.map(one => one.name))") == [], "the kept to be gone")

@@ -53,7 +53,9 @@ async function send(request: Request): Promise<Response> {
 
 const session: Middleware = {
   async onRequest({ request }) {
-    const token = await accessToken();
+    const token = await accessToken().catch((error) => {
+      throw new Offline(String(error)); // the renewal had no line
+    });
     if (token) request.headers.set("Authorization", `Bearer ${token}`);
     request.headers.set("Accept-Language", language());
     return request;

@@ -1,11 +1,13 @@
 import { useSyncExternalStore } from "react";
+import { forgetKept } from "./kept";
 
 /**
  * Who is signed in. The access token is in this page's memory alone; the refresh token in a cookie that no script reads. Tabs
  * renew one after the other (a lock) and tell each other what they got.
  */
 type Grant = { token: string; until: number };
-type State = "unknown" | "in" | "out";
+/** "away": there was a session, and no line to ask whether it still is. */
+type State = "unknown" | "in" | "away" | "out";
 
 const HINT = "evcharging.signed-in";
 const EARLY_MS = 60_000;
@@ -17,7 +19,10 @@ const tabs = new BroadcastChannel("evcharging-session");
 function become(next: State, got: Grant | null) {
   grant = got;
   if (next === "in") localStorage.setItem(HINT, "1");
-  if (next === "out") localStorage.removeItem(HINT);
+  if (next === "out") {
+    localStorage.removeItem(HINT);
+    forgetKept();
+  }
   if (state === next) return;
   state = next;
   for (const tell of listeners) tell();
@@ -69,14 +74,15 @@ export async function accessToken(): Promise<string | null> {
 
 /** At the start: signed in by the cookie where there was a session, else signed out; never left unknown. */
 export async function restore(): Promise<void> {
-  if (state !== "unknown") return;
+  if (state !== "unknown" && state !== "away") return;
   try {
     await renew();
   } catch {
-    become("out", null); // no connection: the page is shown signed out, and signing in says what is the matter
-    localStorage.setItem(HINT, "1");
+    become("away", null); // no connection: what was kept can be read, and the line is asked again when it is back
   }
 }
+
+addEventListener("online", () => void restore());
 
 const subscribe = (listener: () => void) => {
   listeners.add(listener);

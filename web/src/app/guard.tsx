@@ -1,8 +1,9 @@
 import { Link, Navigate, useRouter } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
+import { Offline } from "../api/client";
 import { useMe } from "../api/queries";
 import { useSession } from "../api/session";
-import { Empty, Loading } from "../parts/notices";
+import { Empty, Failure, Loading } from "../parts/notices";
 import { Title } from "../parts/page";
 import { t } from "../texts";
 
@@ -15,6 +16,12 @@ export function Private({ role, children }: { role?: Role; children: ReactNode }
   const router = useRouter();
   const [here] = useState(() => router.state.location.href); // it changes while this page is being left
   if (state === "out") return <Navigate to="/sign-in" search={{ next: here }} replace />;
+  if (role && !me && state === "away")
+    return (
+      <div className="page narrow">
+        <Failure error={new Offline()} />
+      </div>
+    );
   if (role && !me)
     return (
       <div className="page">

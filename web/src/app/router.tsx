@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/react-query";
+import { onlineManager, QueryClient } from "@tanstack/react-query";
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, type RouteComponent } from "@tanstack/react-router";
 import type { ComponentType } from "react";
 import { readNext } from "../account/next";
@@ -12,6 +12,7 @@ import { Failure } from "../parts/notices";
 import { NotFound, Private, type Role } from "./guard";
 import { Shell } from "./shell";
 
+onlineManager.setOnline(navigator.onLine); // it hears of changes only: a page that began without a line would wait for ever
 export const queries = new QueryClient({
   defaultOptions: {
     queries: { staleTime: 15_000, retry: (count, error) => (error instanceof Problem ? error.isOpen && count < 3 : count < 1) },

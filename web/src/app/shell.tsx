@@ -80,7 +80,7 @@ export function Shell() {
   const me = useMe();
   const state = useSession();
   const unread = useUnread();
-  const items = state === "in" ? (ITEMS[me?.role ?? "driver"] ?? DRIVER) : STRANGER;
+  const items = state === "in" || state === "away" ? (ITEMS[me?.role ?? "driver"] ?? DRIVER) : STRANGER;
   return (
     <CSPProvider disableStyleElements>
       <div className="shell">

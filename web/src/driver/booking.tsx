@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { api, ok, type Schema } from "../api/client";
+import { api, Offline, ok, type Schema } from "../api/client";
 import { bookingQuery, placeQuery } from "../api/queries";
 import { Icon } from "../parts/icons";
 import { Failure, Loading } from "../parts/notices";
@@ -12,6 +12,7 @@ import { Life, Receipt } from "./booking-life";
 import { Moved } from "./booking-moved";
 import { isRatable, Rate } from "./booking-rating";
 import { Sessions } from "./booking-sessions";
+import { Kept } from "./kept";
 import { costlySentences } from "./terms";
 import { expectedFact, powerFact, priceFact, Ticket } from "./ticket";
 
@@ -34,6 +35,7 @@ export default function BookingPage() {
   });
   const place = useQuery({ ...placeQuery(booking.data?.location_id ?? ""), enabled: booking.data !== undefined });
   const read = booking.data;
+  const isAway = !read && (booking.isPaused || booking.error instanceof Offline);
   return (
     <div className="page narrow">
       <Link to="/bookings" className="back">
@@ -41,7 +43,8 @@ export default function BookingPage() {
         {t("bookings.title")}
       </Link>
       <Title isHidden text={t("booking.title")} />
-      {booking.error && <Failure error={booking.error} again={() => void booking.refetch()} />}
+      {isAway && <Kept id={id} />}
+      {booking.error && !isAway && <Failure error={booking.error} again={() => void booking.refetch()} />}
       {!read && booking.isLoading && <Loading label={t("booking.loading")} />}
       {read && <Found booking={read} place={place.data} />}
     </div>

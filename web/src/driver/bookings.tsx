@@ -1,6 +1,8 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { api, ok, type Schema } from "../api/client";
+import { useEffect } from "react";
+import { api, Offline, ok, type Schema } from "../api/client";
+import { keepBookings } from "../api/kept";
 import { placeQuery } from "../api/queries";
 import { Chips } from "../parts/controls";
 import { Icon } from "../parts/icons";
@@ -9,6 +11,7 @@ import { Title } from "../parts/page";
 import { t, word } from "../texts";
 import { clock, day, deviceZone, kw, money } from "../texts/format";
 import { SHOWS, type Show } from "./bookings-search";
+import { Kept } from "./kept";
 import { powerFact, priceFact, Ticket } from "./ticket";
 
 type Booking = Schema<"Booking">;
@@ -30,6 +33,11 @@ export default function Bookings() {
   const all = (bookings.data?.pages ?? [])
     .flatMap((page) => page.items)
     .toSorted((a, b) => b.period.start.localeCompare(a.period.start));
+  const isAway = !bookings.data && (bookings.isPaused || bookings.error instanceof Offline);
+  const read = show === "all" ? bookings.data?.pages[0] : undefined;
+  useEffect(() => {
+    if (read) void keepBookings(read.items, Date.now());
+  }, [read]);
   const next = all.filter(isComing).at(-1);
   const rest = all.filter((booking) => booking !== next);
   const items = (Object.keys(SHOWS) as Show[]).map((value) => ({ value, label: t(`bookings.show.${value}`) }));
@@ -48,7 +56,8 @@ export default function Bookings() {
         value={show}
         onChange={(value) => void navigate({ to: "/bookings", search: value === "all" ? {} : { show: value }, replace: true })}
       />
-      {bookings.error && <Failure error={bookings.error} again={() => void bookings.refetch()} />}
+      {isAway && <Kept />}
+      {bookings.error && !isAway && <Failure error={bookings.error} again={() => void bookings.refetch()} />}
       {bookings.isLoading && <Loading label={t("bookings.loading")} />}
       {next && <NextBooking booking={next} />}
       {bookings.isSuccess && all.length === 0 && (
