@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +22,7 @@ from devhost.stack import stripe_checkout as checkout
 from devhost.stack.loopback import Loopback
 from devhost.stack.stripe_objects import Document, Objects, Refused, invalid
 from shared.clock import Clock
+from shared.local_files import write_private
 
 log = logging.getLogger(__name__)
 Post = Callable[[bytes, str], int]
@@ -69,9 +71,13 @@ class StripeBehaviour:
 class LoopbackStripe(Loopback):
     """Stripe in a thread. Use it as a context manager. With `webhook_url` it sends its webhooks there by itself."""
 
-    def __init__(self, clock: Clock, *, port: int | None = None, webhook_url: str | None = None) -> None:
+    def __init__(
+        self, clock: Clock, *, port: int | None = None, webhook_url: str | None = None, file: Path | None = None
+    ) -> None:
+        """`file`: where its objects and answers are kept from one run to the next; None: they are not."""
         super().__init__(port)
         self.objects = Objects(clock, self.base)
+        self._file = file
         self.behaviour = StripeBehaviour()
         self.webhook_secret = "whsec_" + secrets.token_hex(16)
         self.api_key = "sk_test_" + secrets.token_hex(12)
@@ -82,6 +88,10 @@ class LoopbackStripe(Loopback):
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._sender: threading.Thread | None = None
+        if file is not None and file.exists():
+            kept = json.loads(file.read_text())
+            self.objects.kept = kept["objects"]
+            self._answers = {key: Answer(**answer) for key, answer in kept["answers"].items()}
 
     @property
     def base(self) -> str:
@@ -141,6 +151,11 @@ class LoopbackStripe(Loopback):
             session = self.objects.get(url.rsplit("/", 1)[-1], "checkout.session")
             return checkout.complete(self.objects, session, number)
 
+    def _keep(self) -> None:
+        if self._file is not None:
+            kept = {"objects": self.objects.kept, "answers": {key: vars(answer) for key, answer in self._answers.items()}}
+            write_private(self._file, json.dumps(kept).encode())
+
     def _send_for_ever(self) -> None:
         while not self._stop.is_set():
             self._wake.wait(1.0)
@@ -182,6 +197,7 @@ class LoopbackStripe(Loopback):
                     checkout.complete(self.objects, session, number)
                 except Refused as error:
                     return HTMLResponse(checkout.page(session, str(error)), 402)
+                self._keep()
             self._wake.set()
             return RedirectResponse(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session_id), 303)
 
@@ -193,6 +209,8 @@ class LoopbackStripe(Loopback):
                 return JSONResponse({"error": {"type": "invalid_request_error", "message": "Invalid API Key."}}, 401)
             with self._lock:
                 answer = self._answered(request.method, f"/v1/{path}", text, key)
+                if request.method == "POST":
+                    self._keep()
             self._wake.set()
             return answer
 
@@ -268,6 +286,8 @@ class LoopbackStripe(Loopback):
                 return objects.detach(objects.get(method_id, "payment_method"))
             case ("GET", "charges"):
                 return listed(objects.all_of("charge", transfer_group=sent.get("transfer_group")))
+            case ("GET", "charges", charge_id):
+                return objects.get(charge_id, "charge")
             case ("POST", "refunds"):
                 return objects.refund(sent)
             case ("GET", "refunds"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from functions.booking.events import BookingEvent
 from shared.events import Event
 
 
@@ -65,3 +66,35 @@ class ProviderFee(MoneyMoved):
     """The provider has kept its fee of a charge: `platform:costs → stripe`. `provider_ref` is its balance transaction."""
 
     TYPE: ClassVar[str] = "provider_fee"
+
+
+@dataclass(frozen=True)
+class StepDue(Event):
+    """The provider is to be asked something, under the key of an attempt."""
+
+    TYPE: ClassVar[str] = "payment_step_due"
+    attempt_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class ProviderTold(Event):
+    """A webhook came: what it names is to be read again at the provider."""
+
+    TYPE: ClassVar[str] = "provider_told"
+    event_id: str
+    kind: str
+    """The provider's type of event."""
+    object_id: str
+
+
+@dataclass(frozen=True)
+class PaymentActionNeeded(BookingEvent):
+    """A booking's driver is to pay: their card was declined, none is saved, or they owe for what they used."""
+
+    TYPE: ClassVar[str] = "payment_action_needed"
+    owed: bool = False
+    """Whether it was used already."""
+    amount_minor: int = 0
+    """What is to be paid, minor units of the quote's currency."""
+    mend_until: datetime | None = None
+    """Until when; then the booking ends at no cost. None: it was used."""

@@ -1,9 +1,13 @@
 """A payment provider, in our words: what it is asked, what it answers, how it fails. Amounts are ISO 4217 minor units."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from shared.errors import Unavailable
 
 
 class IntentState(StrEnum):
@@ -48,6 +52,8 @@ class Intent:
     """What the provider kept of it."""
     fee_ref: str | None = None
     """The balance transaction of the charge."""
+    reference: str | None = None
+    """Ours, by which it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class CheckoutPage:
     """Of a page that holds a payment, once it is complete."""
     method: Card | None = None
     """Of a page that saves a card, once it is complete."""
+    reference: str | None = None
+    """Ours, by which it was opened."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,15 @@ class OutcomeUnknown(Exception):
 
 class StateChanged(Exception):
     """The object is in another state than the call is for: it must be read again."""
+
+
+@contextmanager
+def or_unavailable() -> Iterator[None]:
+    """Of calls that are simply made again later: a failure whose effect does not matter is Unavailable."""
+    try:
+        yield
+    except (OutcomeUnknown, StateChanged) as error:
+        raise Unavailable("The payment provider failed; try again in a moment.") from error
 
 
 class BadSignature(Exception):
@@ -156,6 +173,10 @@ class PaymentProvider(Protocol):
 
     def intent(self, intent_id: str) -> Intent:
         """An intent as it is now."""
+        ...
+
+    def intent_of_charge(self, charge_id: str) -> Intent | None:
+        """The intent that a charge is of."""
         ...
 
     def intents_of(self, reference: str) -> list[Intent]:

@@ -149,7 +149,15 @@ class Stripe:
         whole = intent is not None and not isinstance(intent, str)
         method = None if setup is None or isinstance(setup, str) else _card(setup.payment_method)
         expires_at = datetime.fromtimestamp(session.expires_at, UTC)
-        return CheckoutPage(session.id, session.status, session.url, expires_at, _intent(intent) if whole else None, method)
+        return CheckoutPage(
+            provider_id=session.id,
+            state=session.status,
+            url=session.url,
+            expires_at=expires_at,
+            intent=_intent(intent) if whole else None,
+            method=method,
+            reference=session.client_reference_id,
+        )
 
     def capture(self, intent_id: str, *, amount_minor: int, currency: str, key: str) -> Intent:
         """POST payment_intents/{id}/capture."""
@@ -182,6 +190,12 @@ class Stripe:
         """GET payment_intents/{id}."""
         with _understood():
             return _intent(self._api().payment_intents.retrieve(intent_id, {"expand": _WHOLE}))
+
+    def intent_of_charge(self, charge_id: str) -> Intent | None:
+        """GET charges/{id}, then its intent."""
+        with _understood():
+            intent_id = self._api().charges.retrieve(charge_id).payment_intent
+        return None if intent_id is None else self.intent(str(intent_id))
 
     def intents_of(self, reference: str) -> list[Intent]:
         """GET charges of the transfer group, and the intent of each: intents themselves have no such list."""
@@ -236,6 +250,7 @@ def _intent(intent: Any) -> Intent:
         method=None if intent.payment_method is None else _card(intent.payment_method),
         fee_minor=0 if fee is None else to_minor(fee.fee, fee.currency.upper()),
         fee_ref=None if fee is None else str(fee.id),
+        reference=intent.transfer_group,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -209,3 +210,10 @@ def test_a_provider_that_is_away_or_knows_no_such_key_is_unavailable(loopback: L
 def test_without_a_key_nothing_can_be_paid() -> None:
     with pytest.raises(Unavailable, match="STRIPE_API_KEY: must be set"):
         Stripe(Settings(), ManualClock(MONDAY_EIGHT))
+
+
+def test_a_loopback_remembers_its_objects_from_one_run_to_the_next(tmp_path: Path) -> None:
+    clock, file = ManualClock(MONDAY_EIGHT), tmp_path / "stripe.json"
+    with LoopbackStripe(clock, file=file) as first:
+        customer = Stripe(Settings.model_validate(first.settings()), clock).create_customer(reference="a", key="k")
+    assert LoopbackStripe(clock, file=file).objects.get(customer, "customer")["metadata"] == {"reference": "a"}
