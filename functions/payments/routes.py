@@ -123,7 +123,11 @@ def get_transaction(payment_id: uuid.UUID, call: SignedIn) -> TransactionDetail:
 
 
 WEBHOOK_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+    "requestBody": {
+        "required": True,
+        "description": "The provider's event, read byte for byte as it was signed",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
 }
 
 
