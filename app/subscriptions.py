@@ -12,10 +12,11 @@ from functions.booking import events as booking
 from functions.notify import events as notify
 from functions.operators import events as operators
 from functions.optimizer import events as optimizer
+from functions.payments import events as payments
 from functions.stations.feed import events as feed
 from functions.waitlist import events as waitlist
 from shared.events import Event
-from shared.outbox import BOOKINGS, CHARGE_REQUESTS, NOTIFY
+from shared.outbox import BOOKINGS, CHARGE_REQUESTS, NOTIFY, PAYMENTS
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -54,6 +55,10 @@ SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle",
 REHOUSE = (BOOKINGS, Handler("rehouse_bookings", "functions.booking.outages:handle"))
 OFFER = (BOOKINGS, Handler("offer_places", "functions.waitlist.offering:handle"))
 WAIT = (BOOKINGS, Handler("join_waitlist", "functions.waitlist.service:join_where_full"))
+PAY = (PAYMENTS, Handler("pay_bookings", "functions.payments.bookings:handle"))
+ASK = (PAYMENTS, Handler("ask_provider", "functions.payments.steps:handle"))
+HEAR = (PAYMENTS, Handler("hear_provider", "functions.payments.webhooks:handle"))
+NOTE = (PAYMENTS, Handler("note_money", "functions.payments.journal:handle"))
 PASS_ON = (BOOKINGS, Handler("pass_offers_on", "functions.waitlist.service:handle"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
@@ -73,13 +78,14 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountSuspended: (TELL,),
     accounts.AccountDeleted: (TELL,),
     booking.BookingReserved: (TELL,),
-    booking.BookingRescheduled: (TELL,),
-    booking.BookingCanceled: (TELL,),
-    booking.BookingMissed: (TELL,),
+    booking.BookingHeld: (PAY,),
+    booking.BookingRescheduled: (TELL, PAY),
+    booking.BookingCanceled: (TELL, PAY),
+    booking.BookingMissed: (TELL, PAY),
     booking.BookingReminder: (TELL,),
     booking.EvseRevealed: (TELL,),
     booking.EvseChanged: (TELL,),
-    booking.SessionStopped: (TELL,),
+    booking.SessionStopped: (TELL, PAY),
     booking.SessionOverstayed: (TELL,),
     booking.SessionEnding: (TELL,),
     booking.SessionNearlyFull: (TELL,),
@@ -89,6 +95,7 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.PlaceFreed: (OFFER,),
     booking.HoldExpired: (DECIDE,),
     booking.ReservationEnded: (FOLLOW,),
+    booking.ReservationPaid: (FOLLOW,),
     feed.FeedSilent: (TELL,),
     feed.FeedBack: (TELL,),
     feed.EvseOutOfUse: (REHOUSE,),
@@ -106,6 +113,14 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     optimizer.ChargeRequestUnsatisfiable: (TELL, WAIT),
     optimizer.ChargeRequestFailed: (TELL,),
     optimizer.ChargeRequestExpired: (TELL,),
+    payments.PaymentCaptured: (NOTE,),
+    payments.PaymentRefunded: (NOTE,),
+    payments.TransferPaid: (NOTE,),
+    payments.DisputeChanged: (NOTE,),
+    payments.ProviderFee: (NOTE,),
+    payments.StepDue: (ASK,),
+    payments.ProviderTold: (HEAR,),
+    payments.PaymentActionNeeded: (TELL,),
     waitlist.WaitlistOffered: (TELL,),
     waitlist.WaitlistJoined: (TELL,),
     waitlist.WaitlistOver: (TELL,),

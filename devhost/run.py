@@ -22,7 +22,9 @@ from cities.__main__ import print_report
 from devhost import web
 from devhost.replay.seed import DEMO, Seeded, read_mark, seed
 from devhost.stack.ingestion import Ingestion
+from devhost.stack.stripe import LoopbackStripe
 from shared import telemetry
+from shared.clock import SystemClock
 from shared.errors import AppError
 from shared.local_files import data_folder, kept_key
 from shared.platform import Platform
@@ -70,6 +72,14 @@ def _stack_settings(stack: ExitStack, kind: str, data_dir: Path) -> dict[str, An
         "JWT_SECRET": kept_key(data_dir / "jwt.key", secrets.token_urlsafe(48)),
         "DATA_KEYS": kept_key(data_dir / "data.key", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
     }
+
+
+def _payments(stack: ExitStack, port: int, data_dir: Path) -> dict[str, Any]:
+    """The settings of a loopback Stripe, started here, unless there is a key of the real one. No money is anywhere in it."""
+    if os.environ.get("STRIPE_API_KEY"):
+        return {}
+    webhooks = f"http://127.0.0.1:{port}/api/v1/payments/webhooks/stripe"
+    return stack.enter_context(LoopbackStripe(SystemClock(), webhook_url=webhooks, file=data_dir / "stripe.json")).settings()
 
 
 def _seed(platform: Platform, city: Path | None) -> Seeded:
@@ -154,6 +164,7 @@ def main() -> None:
             stack_settings = _stack_settings(stack, kind, data_dir)
             ingestion = stack.enter_context(Ingestion()) if os.environ.get("TELEMETRY") else None
             os.environ.update({} if ingestion is None else ingestion.environment())
+            stack_settings |= _payments(stack, port, data_dir)
             own_settings = {"public_url": f"http://127.0.0.1:{port}", "data_dir": data_dir, "demo": _is_demo(data_dir, city)}
             settings = Settings.model_validate(own_settings | {name.lower(): value for name, value in stack_settings.items()})
             from devhost.host.server import Host

@@ -6,6 +6,8 @@
     ├── Unauthenticated              401  UNAUTHENTICATED
     │   ├── TokenExpired             401  TOKEN_EXPIRED
     │   └── BadCredentials           401  BAD_CREDENTIALS
+    ├── PaymentNeeded                402  PAYMENT_NEEDED
+    │   └── PaymentDeclined          402  PAYMENT_DECLINED
     ├── Forbidden                    403  FORBIDDEN
     │   ├── FreshSignInNeeded        403  FRESH_SIGN_IN_NEEDED
     │   ├── TermsChanged             403  TERMS_CHANGED
@@ -121,6 +123,18 @@ class BadCredentials(Unauthenticated):
     """E-mail and password do not match an account."""
 
     code, title = "BAD_CREDENTIALS", "E-mail or password is wrong"
+
+
+class PaymentNeeded(AppError):
+    """Something must be paid first; `booking_id` says for what, where it is a booking."""
+
+    status, code, title = 402, "PAYMENT_NEEDED", "This must be paid first"
+
+
+class PaymentDeclined(PaymentNeeded):
+    """The card was declined: `decline` is the provider's word, `may_retry` whether the same card may be tried again."""
+
+    code, title = "PAYMENT_DECLINED", "The card was declined"
 
 
 class Forbidden(AppError):

@@ -11,9 +11,10 @@ NOT_READY = "The platform is not set up for its ENVIRONMENT; the health answer s
 
 
 def shortcomings(settings: Settings) -> list[str]:
-    """What is missing, a sentence each that begins with the setting's name and shows no value. Empty in development."""
+    """What is missing, a sentence each that begins with the setting's name and shows no value. In development only what could
+    move money."""
     if settings.environment == "development":
-        return []
+        return _stripe_in_development(settings)
     return [*_parts(settings), *_keys(settings), *_stripe(settings), *_database(settings), *_rules(settings)]
 
 
@@ -67,9 +68,22 @@ STRIPE_MODES = {"production": "live", "staging": "test"}
 
 def _stripe(settings: Settings) -> list[str]:
     key, mode = settings.stripe_api_key, STRIPE_MODES[settings.environment]
-    if key is not None and key.get_secret_value().startswith((f"sk_{mode}_", f"rk_{mode}_")):
-        return []
-    return [f"STRIPE_API_KEY: must be a {mode} key when ENVIRONMENT is {settings.environment}"]
+    wrong = [] if settings.stripe_api_base is None else ["STRIPE_API_BASE: must not be set outside development"]
+    if key is None or not key.get_secret_value().startswith((f"sk_{mode}_", f"rk_{mode}_")):
+        return [f"STRIPE_API_KEY: must be a {mode} key when ENVIRONMENT is {settings.environment}", *wrong]
+    return [*_webhook_secret(settings), *wrong]
+
+
+def _webhook_secret(settings: Settings) -> list[str]:
+    missing = settings.stripe_api_key is not None and settings.stripe_webhook_secret is None
+    return ["STRIPE_WEBHOOK_SECRET: must be set when STRIPE_API_KEY is"] if missing else []
+
+
+def _stripe_in_development(settings: Settings) -> list[str]:
+    key = settings.stripe_api_key
+    if key is not None and key.get_secret_value().startswith(("sk_live_", "rk_live_")):
+        return ["STRIPE_API_KEY: must not be a live key when ENVIRONMENT is development"]
+    return _webhook_secret(settings)
 
 
 def _database(settings: Settings) -> list[str]:

@@ -118,7 +118,22 @@ class Settings(BaseSettings):
     )
     stripe_api_key: SecretStr | None = Field(
         None,
-        description="Stripe's secret key: live in production, test in staging. Payments themselves are not built yet.",
+        description="Stripe's secret key: live in production alone, test elsewhere. Unset: places whose terms ask for payment "
+        "cannot be booked. `make run` sets it to a loopback Stripe.",
+    )
+    stripe_webhook_secret: SecretStr | None = Field(
+        None, description="Secret by which Stripe's webhooks are known; must be set where STRIPE_API_KEY is."
+    )
+    stripe_api_base: str | None = Field(
+        None,
+        pattern=r"^http://127\.0\.0\.1:\d+$",
+        description="Address of a loopback Stripe, `http://127.0.0.1:PORT`; never in staging or production.",
+    )
+    hold_ahead_hours: int = Field(
+        24, ge=1, le=72, description="Money for a booking is held no more than so many hours before its start."
+    )
+    payment_minutes: int = Field(
+        10, ge=1, le=30, description="Minutes that a place is kept for a booking that is to be paid for."
     )
     public_url: str = Field("http://127.0.0.1:7071", description="Address drivers reach the API at; links in messages.")
     trusted_proxies: str = Field(

@@ -108,7 +108,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-NOISY = ("alembic", "apscheduler", "azure", "httpx", "httpx2", "uamqp", "urllib3", "uvicorn")
+NOISY = ("alembic", "apscheduler", "azure", "httpx", "httpx2", "stripe", "uamqp", "urllib3", "uvicorn")
 """Loggers of libraries that tell of each call of theirs: of them warnings are kept."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from functions.booking.assurance import Assurance
+from functions.booking.paying import BookingPayment, PaymentState
 from functions.stations.domain import BookingTerms
 from functions.tariffs.bills import Price
 from functions.tariffs.quotes import Quote
@@ -82,6 +83,8 @@ class CancellationCause(StrEnum):
     """An administrator of the platform ended it."""
     DRIVER_SUSPENDED = "DRIVER_SUSPENDED"
     """The driver's account was suspended."""
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    """It was not paid for in time."""
     PLACE_WITHDRAWN = "PLACE_WITHDRAWN"
     """The operator no longer offers the place."""
 
@@ -306,6 +309,8 @@ class Booking:
     """The booking in whose place it came, where that one's charger failed."""
     rebooked_to: uuid.UUID | None = None
     """The booking that came in its place."""
+    payment: BookingPayment | None = None
+    """Of one whose terms ask for payment; written by payments."""
     price_cap_minor: int | None = None
     """The most it costs until the end and the grace, where that is less than its quote: what the one before would have."""
     created_at: datetime
@@ -321,6 +326,16 @@ class Booking:
         """The most it costs until the end and the grace, minor units."""
         total = self.quote.total_minor
         return total if self.price_cap_minor is None else min(total, self.price_cap_minor)
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether it is held until its driver pays for it."""
+        return self.status is _S.PENDING and self.payment is not None and self.payment.state is PaymentState.NEEDED
+
+    @property
+    def held_until(self) -> datetime | None:
+        """Until when a PENDING one may be accepted, or paid for."""
+        return self.payment.mend_until if self.unpaid and self.payment is not None else self.hold_expires_at
 
     @property
     def decline_until(self) -> datetime | None:

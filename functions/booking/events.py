@@ -114,6 +114,13 @@ class BookingEvent(BookingSnapshot, Event):
 
 
 @dataclass(frozen=True)
+class BookingHeld(BookingEvent):
+    """A place is held until its driver has paid for it."""
+
+    TYPE: ClassVar[str] = "booking_held"
+
+
+@dataclass(frozen=True)
 class BookingReserved(BookingEvent):
     """A booking stands: reserved at once, or a hold that was accepted."""
 
@@ -242,6 +249,15 @@ class PlaceFreed(Event):
     TYPE: ClassVar[str] = "place_freed"
     at: datetime
     location_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class ReservationPaid(Event):
+    """What a charge request was offered is paid for: its booking stands."""
+
+    TYPE: ClassVar[str] = "reservation_paid"
+    charge_request_id: uuid.UUID
+    booking_id: uuid.UUID
 
 
 @dataclass(frozen=True)

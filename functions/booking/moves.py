@@ -11,6 +11,7 @@ from functions.booking.domain import NOT_YET_THERE, SAFE, Booking, ReservationSt
 from functions.booking.events import BookingRescheduled
 from functions.booking.fees import keeping_late_fee
 from functions.booking.limits import Car
+from functions.booking.paying import PaymentState, to_hold
 from functions.booking.placement import place
 from functions.booking.quotes import tariff_for, wish_of
 from functions.booking.service import (
@@ -24,9 +25,27 @@ from functions.booking.service import (
     lock_booking,
     placed_period,
 )
+from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.errors import SlotTaken, TermsRefuse, WrongState
 from shared.tx import Tx
+
+
+def check_payable(tx: Tx, booking: Booking, start: datetime) -> None:
+    """A hold on a card does not last for ever: what is held moves no further away than money is held. Raises TermsRefuse."""
+    ahead = timedelta(hours=tx.settings.hold_ahead_hours)
+    held = booking.payment is not None and booking.payment.state is PaymentState.HELD
+    if held and start > max(booking.start, tx.now + ahead):
+        raise TermsRefuse("Money is held for it: book the later time anew, and cancel this booking.")
+
+
+def check_within_hold(booking: Booking, quote: Quote) -> None:
+    """What is held for a booking does not grow. Raises TermsRefuse for a period that costs more."""
+    payment = booking.payment
+    if payment is None or payment.state is not PaymentState.HELD:
+        return
+    if to_hold(booking.terms, quote, quote.total_minor) > payment.amount_minor:
+        raise TermsRefuse("It costs more than is held for it: book the other time anew, and cancel this booking.")
 
 
 def reschedule_booking(
@@ -53,6 +72,7 @@ def reschedule_booking(
     change_until = booking.start - timedelta(minutes=terms.change_until_minutes)
     if tx.now > change_until and not booking.at_risk:
         raise TermsRefuse(f"Changes were possible until {change_until.isoformat()}.", change_until=change_until.isoformat())
+    check_payable(tx, booking, start)
     minutes = duration_minutes or (booking.end - booking.start) / MINUTE
     end = end_of(start, minutes)
     slots = check_period(start, end)
@@ -78,6 +98,7 @@ def reschedule_booking(
     late_since = booking.left_late(tx.now) if leaves_late else booking.late_since
     if late_since is not None:
         placed = replace(placed, quote=keeping_late_fee(tx, booking, placed.quote))
+    check_within_hold(booking, placed.quote)
     # The price of the booking before it caps no more than was booked then.
     cap = booking.price_cap_minor if end - start <= booking.end - booking.start else None
     moved = change(tx, booking, **vars(placed), late_since=late_since, price_cap_minor=cap, **NOT_YET_THERE, **SAFE)

@@ -23,6 +23,7 @@ from functions.booking.domain import (
     Settlement,
 )
 from functions.booking.limits import Car, OpenBooking
+from functions.booking.paying import BookingPayment, PaymentState
 from functions.booking.tables import booking as booking_table
 from functions.booking.tables import booking_request
 from functions.stations.domain import BookingTerms
@@ -58,6 +59,9 @@ def _booking(row: sa.Row[Any]) -> Booking:
         values["canceled"] = Cancellation.model_validate(values["canceled"])
     if values["settlement"] is not None:
         values["settlement"] = _SETTLEMENT.validate_python(values["settlement"])
+    if values["payment"] is not None:
+        values["payment"] = BookingPayment.model_validate(values["payment"])
+    values.pop("payment_state", None)
     return Booking(**values)
 
 
@@ -86,6 +90,20 @@ def update(tx: Tx, booking_id: uuid.UUID, **values: Any) -> None:
 
 def _count(tx: Tx, status: ReservationStatus) -> None:
     tx.when_committed(lambda: telemetry.bookings.add(1, {"status": status.value}))
+
+
+def note_payment(tx: Tx, booking_id: uuid.UUID, payment: BookingPayment) -> None:
+    """Writes what a booking knows of its payment; its revision, by which letters are ordered, stays."""
+    values = {"payment": payment.model_dump(mode="json"), "payment_state": payment.state.value}
+    tx.execute(sa.update(booking_table).where(booking_table.c.id == booking_id).values(**values, updated_at=tx.now))
+
+
+def owed_by(tx: Tx, user_id: uuid.UUID) -> uuid.UUID | None:
+    """A booking of a driver's that was used and not paid; None where there is none."""
+    columns = booking_table.c
+    statement = sa.select(columns.id).where(columns.user_id == user_id, columns.payment_state == PaymentState.OWED.value)
+    owed: uuid.UUID | None = tx.execute(statement.order_by(columns.id).limit(1)).scalar()
+    return owed
 
 
 def get(tx: Tx, booking_id: uuid.UUID, *, lock: bool = False) -> Booking | None:

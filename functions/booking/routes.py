@@ -32,6 +32,7 @@ from shared.errors import (
     IdempotencyKeyReused,
     LimitReached,
     NotFound,
+    PaymentNeeded,
     PriceNotKnown,
     SlotTaken,
     TermsChanged,
@@ -51,10 +52,12 @@ router = APIRouter(prefix="/booking", tags=["booking"])
     status_code=201,
     response_model=Booking,
     dependencies=[limited_caller("book")],
-    responses=errors(NotFound, TermsChanged, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused),
+    responses=errors(NotFound, TermsChanged, PaymentNeeded, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused),
 )
 def create_booking(booking_in: BookingCreate, call: SignedIn) -> Response:
-    """Books a place at a location. 409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
+    """Books a place at a location. Where its terms ask for payment it is held until that is made (`payment`).
+
+    409 SLOT_TAKEN comes with the nearest alternatives in time and place."""
     assert call.actor.id is not None
     request = ReservationRequest(
         user_id=call.actor.id,

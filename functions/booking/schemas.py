@@ -12,6 +12,7 @@ from functions.booking import domain
 from functions.booking.assurance import Assurance, BookingKind
 from functions.booking.domain import CanceledReason, Cancellation, ReservationStatus, Settlement
 from functions.booking.events import shown_evse
+from functions.booking.paying import BookingPayment
 from functions.stations.domain import BookingTerms
 from functions.stations.domain import PlaceSummary as Place
 from functions.stations.schemas import PlaceSummary
@@ -160,6 +161,7 @@ class Booking(Output):
         description="The most it costs until the end and the grace, where that is less than its quote's total"
     )
     decline_until: datetime | None = Field(description="Until when one that came in another's place may be declined at no cost")
+    payment: BookingPayment | None = Field(None, description="Of one whose terms ask for payment; null: they do not")
     session: Session | None
     settlement: Settlement | None
     created_at: datetime
@@ -198,6 +200,7 @@ class Booking(Output):
             rebooked_to=booking.rebooked_to,
             price_cap_minor=booking.price_cap_minor,
             decline_until=booking.decline_until,
+            payment=booking.payment,
             session=Session.of(booking),
             settlement=booking.settlement,
             created_at=booking.created_at,

@@ -39,13 +39,16 @@ from functions.booking.domain import (
 from functions.booking.events import (
     BookingCanceled,
     BookingEvent,
+    BookingHeld,
     BookingReserved,
     BookingSnapshot,
     ReservationEnded,
+    ReservationPaid,
     audited,
     reminder_of,
 )
 from functions.booking.limits import Car, Limits, OpenBooking
+from functions.booking.paying import BACKSTOP, BookingPayment, needed, pay_until, to_hold
 from functions.booking.placement import OccupiedInterval, Placement, place
 from functions.booking.quotes import EnergyWish, priced
 from functions.booking.standing import open_bookings_allowed
@@ -55,7 +58,7 @@ from functions.tariffs.quotes import Quote
 from shared import telemetry
 from shared.audit import AUDITED_ROLES, plain
 from shared.db import new_id
-from shared.errors import Invalid, NotFound, PriceNotKnown, SlotTaken, WrongState
+from shared.errors import Invalid, NotFound, PaymentNeeded, PriceNotKnown, SlotTaken, WrongState
 from shared.slots import SLOTS_A_QUARTER, slot_after, slot_of, slot_start, slots_of
 from shared.tx import Tx
 
@@ -142,8 +145,10 @@ def reserve_at(*, tx: Tx, request: ReservationRequest) -> tuple[Booking, Locatio
     if location.status != APPROVED:
         raise NotFound(f"There is no location {request.location_id}.")
     pools = claims.choose_pools(location, standard=request.standard, power_class=request.power_class)
-    limits = _limits(tx, request.user_id, open_bookings, car, holds=request.hold_until is not None)
     terms = location.booking_terms
+    _check_paid(tx, request.user_id, terms)
+    holds = request.hold_until is not None or terms.payment != "NONE"
+    limits = _limits(tx, request.user_id, open_bookings, car, holds=holds)
     ends = [_end_in(pool, request, terms, vehicle_kw) for pool in pools]
     occupied: list[OccupiedInterval] | None = None
     first_full: tuple[Pool, datetime] | None = None
@@ -167,12 +172,16 @@ def reserve_at(*, tx: Tx, request: ReservationRequest) -> tuple[Booking, Locatio
         )
         placed = placed_period(tx, location, placement, tariff_id, terms, request.start, end, wish)
         booking = new_booking(tx, location, pool, placed, request, wish, car)
+        if request.hold_until is None:
+            booking = _to_be_paid(tx, booking)
         repository.insert(tx, booking)
         if tx.actor.role in AUDITED_ROLES:
             tx.audit("booking.create", object_type="booking", object_id=booking.id, after=plain(audited(booking)))
         claims.apply(tx, location, placement, booking.id, slots, old=set())
         if booking.status is ReservationStatus.RESERVED:
             announce(tx, location, booking, BookingReserved)
+        elif booking.unpaid:
+            tx.publish(BookingHeld.of(location, booking, now=tx.now))
         return booking, location
     if first_full is None:
         assert unpriced is not None
@@ -183,6 +192,25 @@ def reserve_at(*, tx: Tx, request: ReservationRequest) -> tuple[Booking, Locatio
         f"No {request.standard} is free at {location.name} over the whole period.",
         alternatives=[],
     ).completed_by(alternatives(location, full, request.start, end, occupied or []))
+
+
+def _check_paid(tx: Tx, user_id: uuid.UUID, terms: BookingTerms) -> None:
+    """Raises PaymentNeeded where the driver owes for another booking, and the terms ask for payment."""
+    owed = repository.owed_by(tx, user_id) if terms.payment != "NONE" else None
+    if owed is not None:
+        raise PaymentNeeded("You owe for an earlier booking; pay for it first.", booking_id=str(owed))
+
+
+def _to_be_paid(tx: Tx, booking: Booking) -> Booking:
+    """A booking that would be RESERVED, held until it is paid for where its terms ask for that. Raises Unavailable."""
+    amount = to_hold(booking.terms, booking.quote, booking.most_minor)
+    if amount == 0:
+        return booking
+    until = pay_until(tx.settings, tx.now)
+    payment = needed(amount, booking.quote.currency, until)
+    return replace(
+        booking, status=ReservationStatus.PENDING, hold_expires_at=until + BACKSTOP, payment=payment, revealed_at=None
+    )
 
 
 def _end_in(pool: Pool, request: ReservationRequest, terms: BookingTerms, vehicle_kw: float | None) -> datetime:
@@ -345,11 +373,40 @@ def lock_booking(tx: Tx, booking_id: uuid.UUID) -> tuple[Location, Booking]:
 
 
 def confirm_hold(*, tx: Tx, booking_id: uuid.UUID) -> Booking:
-    """PENDING to RESERVED, if the hold has not run out."""
+    """PENDING to RESERVED, if the hold has not run out. Where its terms ask for payment it stays PENDING, held until it is
+    paid for. Raises WrongState, PaymentNeeded."""
     location, booking = lock_booking(tx, booking_id)
     check_transition(booking.status, ReservationStatus.RESERVED)
     if not booking.holds(tx.now):
         raise WrongState("The hold has run out; ask again.", reservation_status=booking.status.value)
+    if booking.unpaid:
+        raise PaymentNeeded("It is held until you pay for it.", booking_id=str(booking.id))
+    waiting = _to_be_paid(tx, booking)
+    if waiting.unpaid:
+        _check_paid(tx, booking.user_id, booking.terms)
+        booking = change(tx, booking, hold_expires_at=waiting.hold_expires_at, payment=waiting.payment)
+        tx.publish(BookingHeld.of(location, booking, now=tx.now))
+        return booking
+    return _stand(tx, location, booking)
+
+
+def confirm_paid(*, tx: Tx, booking_id: uuid.UUID) -> bool:
+    """A booking that was held until it is paid for stands now. False where it is no longer held, and does not stand."""
+    location, booking = lock_booking(tx, booking_id)
+    if booking.status is not ReservationStatus.PENDING:
+        return booking.status is not ReservationStatus.CANCELED
+    if booking.charge_request_id is not None:
+        tx.publish(ReservationPaid(booking.charge_request_id, booking.id))
+    _stand(tx, location, booking)
+    return True
+
+
+def note_payment(*, tx: Tx, booking_id: uuid.UUID, payment: BookingPayment) -> None:
+    """Keeps what a booking's driver sees of its payment. For payments."""
+    repository.note_payment(tx, booking_id, payment)
+
+
+def _stand(tx: Tx, location: Location, booking: Booking) -> Booking:
     revealed_at = tx.now if booking.start - tx.now <= REVEAL_BEFORE else None
     booking = change(
         tx,

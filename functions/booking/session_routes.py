@@ -15,6 +15,7 @@ from shared.errors import (
     IdempotencyKeyReused,
     LimitReached,
     NotFound,
+    PaymentNeeded,
     PriceNotKnown,
     SlotTaken,
     TermsChanged,
@@ -31,7 +32,9 @@ router = APIRouter(prefix="/booking", tags=["booking"])
     status_code=201,
     response_model=WalkInBooking,
     dependencies=[limited_caller("book")],
-    responses=errors(NotFound, Conflict, TermsChanged, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused),
+    responses=errors(
+        NotFound, PaymentNeeded, Conflict, TermsChanged, SlotTaken, PriceNotKnown, LimitReached, IdempotencyKeyReused
+    ),
 )
 def create_walk_in(walk_in: WalkInCreate, call: SignedIn) -> Response:
     """Charges from now on, at a charger that is free: yours until `guaranteed_until`. Where its feed lives plug in within five

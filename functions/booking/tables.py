@@ -54,6 +54,9 @@ booking = sa.Table(
     sa.Column("rebooked_from", Id),
     sa.Column("rebooked_to", Id),
     sa.Column("price_cap_minor", sa.Integer),
+    sa.Column("payment", sa.JSON(none_as_null=True)),
+    # The state in `payment`, by which what a driver owes is found.
+    sa.Column("payment_state", Key(16)),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
@@ -62,6 +65,7 @@ booking = sa.Table(
     sa.Column("asked_end", UtcDateTime),
     sa.Index("ix_booking_user", "user_id", "id"),
     sa.Index("ix_booking_user_status", "user_id", "status", "end"),
+    sa.Index("ix_booking_user_payment", "user_id", "payment_state"),
     sa.Index("ix_booking_location_start", "location_id", "start"),
     sa.Index("ix_booking_hold", "status", "hold_expires_at"),
     sa.Index("ix_booking_no_show", "status", "no_show_at"),

@@ -20,7 +20,7 @@ from functions.booking.service import limits_of, new_booking, placed_period
 from functions.stations import service as stations
 from functions.stations.domain import APPROVED, ENGAGED, Location, Pool
 from functions.stations.feed import service as feed
-from shared.errors import Invalid, NotFound, SlotTaken
+from shared.errors import Invalid, NotFound, PaymentNeeded, SlotTaken
 from shared.slots import slot_of, slot_start, slots_of
 from shared.tx import Tx
 
@@ -68,6 +68,8 @@ def walk_in(*, tx: Tx, request: WalkInRequest) -> Booking:
     location = stations.lock_location(tx=tx, location_id=request.location_id)
     if location.status != APPROVED:
         raise NotFound(f"There is no location {request.location_id}.")
+    if location.booking_terms.payment != "NONE":
+        raise PaymentNeeded("This place takes payment beforehand: book it, and pay.")
     claims.release_lapsed(tx, location.id)
     pools = _pools(location, request, vehicle)
     start = tx.now.replace(second=0, microsecond=0)

@@ -62,6 +62,7 @@ CANCEL_REASONS = {
 CANCEL_CAUSES = {
     CancellationCause.ADMINISTRATOR: "by us, the platform",
     CancellationCause.DRIVER_SUSPENDED: "because your account is suspended",
+    CancellationCause.PAYMENT_FAILED: "because it was not paid for in time",
     CancellationCause.PLACE_WITHDRAWN: "because the operator no longer offers this place",
 }
 """How a cancellation that was not the driver's own is told, where OCPI has no word for it."""

@@ -9,8 +9,10 @@ from functions.notify import domain
 from functions.notify.domain import actions_of, cancel_line, facts_of, short_zoned, told_of
 from functions.notify.phrases import clock, local, period, short, when, zone_name
 from functions.notify.records import NotificationContent
+from functions.payments.events import PaymentActionNeeded
 from functions.waitlist.events import WaitlistJoined, WaitlistOffered, WaitlistOver, WaitlistWithdrawn
 from shared.events import Event
+from shared.money import plain_money
 
 
 def _at_risk(event: BookingAtRisk) -> NotificationContent:
@@ -65,6 +67,25 @@ def _relocated(event: BookingRelocated) -> NotificationContent:
     subject = f"New place: {event.location.name[:80]}"
     actions = ("see", "decline", "cancel")
     return told_of(event, subject, tuple(lines), sms, calendar="REQUEST", urgent=True, actions=actions)
+
+
+def _to_pay(event: PaymentActionNeeded) -> NotificationContent:
+    name, zone = event.location.name, event.location.time_zone
+    amount = plain_money(event.amount_minor, event.quote.currency)
+    if event.owed:
+        lines = (
+            f"What you used at {name} could not be taken from your card: {amount} is owed.",
+            "Pay it in the app, please. Places that take payment cannot be booked until then.",
+        )
+        sms = f"{amount} is owed for {name[:40]}: your card was declined. Please pay in the app."
+        return told_of(event, f"Payment owed: {name[:80]}", lines, sms, urgent=True)
+    until = "" if event.mend_until is None else f" until {when(event.mend_until, zone)}"
+    lines = (
+        f"Your booking at {name}, {period(event.start, event.end, zone)}, is to be paid for: {amount} is to be held on a card.",
+        f"Pay in the app{until}. If you do not, the booking ends at no cost, and its place goes to others.",
+    )
+    sms = f"Please pay for {short_zoned(event)} in the app{until}, or the place goes. Nothing is charged before."
+    return told_of(event, f"Please pay: {name[:80]}", lines, sms, urgent=True, actions=("see", "cancel"))
 
 
 def _ending(event: SessionEnding) -> NotificationContent:
@@ -130,6 +151,7 @@ OF_PROMISES: Mapping[type[Event], Callable[[Any], NotificationContent]] = {
     WaitlistJoined: _waitlist_joined,
     WaitlistOver: _waitlist_over,
     WaitlistWithdrawn: _waitlist_withdrawn,
+    PaymentActionNeeded: _to_pay,
 }
 RENDERERS = {**domain.RENDERERS, **OF_PROMISES}
 """By event: the function that says it in words, of all that people are told of in the app."""

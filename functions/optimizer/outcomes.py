@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from functions.booking.domain import ReservationStatus
-from functions.booking.events import HoldExpired, ReservationEnded
+from functions.booking.events import HoldExpired, ReservationEnded, ReservationPaid
 from functions.optimizer import repository
 from functions.optimizer.domain import ChargeRequest, ChargeRequestStatus, check_transition
 from functions.optimizer.events import (
@@ -31,9 +31,20 @@ OF_RESERVATION = {
 """What becomes of a charge request with its booking."""
 
 
-def handle(platform: Platform, *, consumer: str, message_id: str, event: ReservationEnded) -> None:
+def handle(platform: Platform, *, consumer: str, message_id: str, event: ReservationEnded | ReservationPaid) -> None:
     """Lets a charge request follow its booking."""
+    if isinstance(event, ReservationPaid):
+        platform.consume(partial(stand, event=event), consumer=consumer, message_id=message_id)
+        return
     platform.consume(partial(follow, event=event), consumer=consumer, message_id=message_id)
+
+
+def stand(tx: Tx, *, event: ReservationPaid) -> None:
+    """The offer of a charge request is paid for: it is RESERVED."""
+    request = repository.get(tx, event.charge_request_id, lock=True)
+    if request is None or request.booking_id != event.booking_id or request.status is not ChargeRequestStatus.OFFERED:
+        return
+    repository.update(tx, request.id, status=ChargeRequestStatus.RESERVED.value, offer_expires_at=None)
 
 
 def follow(tx: Tx, *, event: ReservationEnded) -> None:
@@ -95,6 +106,8 @@ def lost(tx: Tx, *, message_id: str, event: Event) -> None:  # noqa: ARG001
         fail(tx, request_id=event.charge_request_id)
     elif isinstance(event, HoldExpired):
         expire(tx, event=event)
+    elif isinstance(event, ReservationPaid):
+        stand(tx, event=event)
     elif isinstance(event, ReservationEnded):
         follow(tx, event=event)
 

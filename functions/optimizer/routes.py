@@ -16,6 +16,7 @@ from shared.errors import (
     IdempotencyKeyReused,
     LimitReached,
     NotFound,
+    PaymentNeeded,
     PriceNotKnown,
     SlotTaken,
     TermsChanged,
@@ -86,7 +87,7 @@ def get_decision(request_id: uuid.UUID, call: SignedIn) -> WholeDecision:
 @router.post(
     "/charge-requests/{request_id}/accept",
     response_model=ChargeRequest,
-    responses=errors(SlotTaken, PriceNotKnown, TermsChanged, WrongState, LimitReached, IdempotencyKeyReused),
+    responses=errors(PaymentNeeded, SlotTaken, PriceNotKnown, TermsChanged, WrongState, LimitReached, IdempotencyKeyReused),
 )
 def accept_offer(request_id: uuid.UUID, call: SignedIn, accept: Accept | None = None) -> Response:
     """Takes an offer: the held one is confirmed; another is reserved if it is still free."""

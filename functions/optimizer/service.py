@@ -240,11 +240,13 @@ class _Attempt:
         auto_book = request.needs.auto_book
         hold_until = None if auto_book else tx.now + OFFER_HOLD
         reserved = _reserve(tx, request, self.decision.offer(self.rank), hold_until=hold_until)
-        status = ChargeRequestStatus.RESERVED if auto_book else ChargeRequestStatus.OFFERED
+        # One that is to be paid for is offered until it is.
+        hold_until = reserved.held_until
+        status = ChargeRequestStatus.RESERVED if hold_until is None else ChargeRequestStatus.OFFERED
         check_transition(request.status, status)
         record = _record(self.decision, first=self.rank, look=self.look)
         _store(tx, request, status, self.decision, record, booking_id=reserved.id, offer_expires_at=hold_until)
-        if hold_until is not None:
+        if hold_until is not None and not auto_book:
             location = stations.get_location(tx=tx, location_id=reserved.location_id)
             offer = BookingSnapshot.of(location, reserved, now=tx.now)
             tx.publish(ChargeRequestOffered(request.user_id, request.id, offer, hold_until))
@@ -322,7 +324,8 @@ def _give_up(tx: Tx, *, request_id: uuid.UUID, decision: serving.Decision, reaso
 
 def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequest:
     """Takes an offer: 0 confirms the hold; another is reserved, and only then the hold let go. Raises WrongState once the
-    hold has run out, SlotTaken where another offer has gone, PriceNotKnown where its price has."""
+    hold has run out, PaymentNeeded while it waits to be paid for, SlotTaken where another offer has gone, PriceNotKnown where
+    its price has."""
     accounts.lock_driver(tx=tx, user_id=get_owned(tx=tx, request_id=request_id).user_id)
     request = get_owned(tx=tx, request_id=request_id, lock=True)
     if request.status is not ChargeRequestStatus.OFFERED:
@@ -332,7 +335,7 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
     assert request.booking_id is not None
     booking_id = request.booking_id
     if offer == 0:
-        booking.confirm_hold(tx=tx, booking_id=booking_id)
+        taken = booking.confirm_hold(tx=tx, booking_id=booking_id)
     else:
         offers = request.offers
         if offer >= len(offers):
@@ -341,11 +344,11 @@ def accept_offer(*, tx: Tx, request_id: uuid.UUID, offer: int = 0) -> ChargeRequ
         for location_id in sorted({held.location_id, offers[offer].location_id}):
             stations.lock_location(tx=tx, location_id=location_id)
         cancellations.cancel_booking(tx=tx, booking_id=booking_id)
-        booking_id = _reserve(tx, request, offers[offer], hold_until=None).id
+        taken = _reserve(tx, request, offers[offer], hold_until=None)
         minutes = figures.of_other_offer(request.saved_minutes, offers[0], offers[offer])
         repository.update(tx, request_id, **minutes)
-    status = ChargeRequestStatus.RESERVED
-    repository.update(tx, request_id, status=status.value, booking_id=booking_id, offer_expires_at=None)
+    status = ChargeRequestStatus.OFFERED if taken.unpaid else ChargeRequestStatus.RESERVED
+    repository.update(tx, request_id, status=status.value, booking_id=taken.id, offer_expires_at=taken.held_until)
     return get_owned(tx=tx, request_id=request_id)
 
 

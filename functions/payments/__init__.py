@@ -1,1 +1,1 @@
-"""Payments: quotes over HTTP. Taking the money comes with the payments issue; nothing is charged yet."""
+"""Payments: quotes, and money that is held, captured, given free or paid back at the provider for bookings that ask for it."""

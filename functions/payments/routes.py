@@ -1,13 +1,32 @@
 """HTTP of payments: parse, one service call, answer."""
 
-from fastapi import APIRouter
+import uuid
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Header, Query, Response
+
+from functions.booking.paying import PaymentState
 from functions.booking.quotes import quote_for
-from functions.payments.schemas import QuoteRequest
+from functions.payments import checkout, methods, transactions, webhooks
+from functions.payments.domain import Purpose
+from functions.payments.repository import PaymentFilter
+from functions.payments.schemas import (
+    Pay,
+    Paying,
+    PaymentMethod,
+    PaymentMethods,
+    PaymentSetup,
+    QuoteRequest,
+    SetupCreate,
+    Transaction,
+    TransactionDetail,
+)
 from functions.tariffs.quotes import Quote
-from shared.errors import NotFound, PriceNotKnown, SlotTaken
-from shared.web.call import Public, limited
+from shared.errors import BadRequest, Conflict, NotFound, PaymentDeclined, PriceNotKnown, SlotTaken, WrongState
+from shared.web.call import Anonymous, Public, SignedIn, limited, limited_caller
 from shared.web.failures import errors
+from shared.web.fields import Instant
+from shared.web.pagination import Cursor, Page, PageSize, cursor_id, page
 
 router = APIRouter(prefix="/payments", tags=["payments"])
 
@@ -31,3 +50,91 @@ def quote(quote_in: QuoteRequest, call: Public) -> Quote:
             energy_limit_kwh=quote_in.energy_limit_kwh,
         )
     )
+
+
+@router.post("/setups", status_code=201, response_model=PaymentSetup, dependencies=[limited_caller("book")])
+def set_up_method(setup_in: SetupCreate, call: SignedIn) -> PaymentSetup:
+    """Opens the provider's page on which you save a card; no card number ever comes here."""
+    page = methods.set_up(platform=call.platform, actor=call.actor, return_url=setup_in.return_url)
+    return PaymentSetup(url=page.url, expires_at=page.expires_at)
+
+
+@router.get("/methods", response_model=PaymentMethods)
+def list_methods(call: SignedIn) -> PaymentMethods:
+    """Your saved cards, the default first."""
+    cards = call.read(lambda tx: methods.list_cards(tx=tx))
+    return PaymentMethods(items=[PaymentMethod.of(card) for card in cards])
+
+
+@router.put("/methods/{method_id}/default", response_model=PaymentMethod)
+def make_method_default(method_id: uuid.UUID, call: SignedIn) -> PaymentMethod:
+    """Makes a card the one that is charged first."""
+    return PaymentMethod.of(call.write(lambda tx: methods.make_default(tx=tx, method_id=method_id)))
+
+
+@router.delete("/methods/{method_id}", status_code=204, responses=errors(Conflict))
+def remove_method(method_id: uuid.UUID, call: SignedIn) -> None:
+    """Forgets a card, here and at the provider. 409 where a booking counts on it."""
+    methods.remove(platform=call.platform, actor=call.actor, method_id=method_id)
+
+
+@router.post(
+    "/bookings/{booking_id}/pay",
+    response_model=Paying,
+    dependencies=[limited_caller("book")],
+    responses=errors(PaymentDeclined, WrongState),
+)
+def pay_booking(booking_id: uuid.UUID, pay_in: Pay, call: SignedIn) -> Paying:
+    """Pays for a booking of yours by a saved card, or opens the provider's page (`pay_url`); asked again the same."""
+    paying = checkout.pay(
+        platform=call.platform,
+        actor=call.actor,
+        booking_id=booking_id,
+        method_id=pay_in.method_id,
+        return_url=pay_in.return_url,
+    )
+    return Paying.model_validate(paying)
+
+
+@router.get("/transactions", response_model=Page[Transaction])
+def list_transactions(
+    call: SignedIn,
+    from_: Annotated[Instant | None, Query(alias="from", description="Begin of the period")] = None,
+    to: Annotated[Instant | None, Query(description="End of the period")] = None,
+    kind: Purpose | None = None,
+    status: PaymentState | None = None,
+    booking_id: uuid.UUID | None = None,
+    location_id: uuid.UUID | None = None,
+    cursor: Cursor = None,
+    limit: PageSize = 20,
+) -> Page[Transaction]:
+    """Payments, newest first: a driver's own, an owner's at their locations, an administrator's of all."""
+    wanted = PaymentFilter(from_, to, kind, status, booking_id, location_id)
+    before = cursor_id(cursor)
+    payments = call.read(lambda tx: transactions.list_payments(tx=tx, wanted=wanted, before=before, limit=limit + 1))
+    return page(payments, limit, Transaction.of)
+
+
+@router.get("/transactions/{payment_id}", response_model=TransactionDetail)
+def get_transaction(payment_id: uuid.UUID, call: SignedIn) -> TransactionDetail:
+    """One payment with what happened to it."""
+    payment, events = call.read(lambda tx: transactions.get_visible(tx=tx, payment_id=payment_id))
+    return TransactionDetail.with_events(payment, events)
+
+
+WEBHOOK_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "The provider's event, read byte for byte as it was signed",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post(
+    "/webhooks/stripe", status_code=204, response_class=Response, openapi_extra=WEBHOOK_BODY, responses=errors(BadRequest)
+)
+def take_webhook(call: Anonymous, signature: Annotated[str, Header(alias="Stripe-Signature", max_length=4096)]) -> Response:
+    """For the payment provider alone: what it signs is kept, and handled in the queue."""
+    webhooks.take(platform=call.platform, body=call.body, signature=signature)
+    return Response(status_code=204)

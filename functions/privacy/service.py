@@ -22,6 +22,8 @@ from functions.booking import privacy as bookings
 from functions.booking.domain import Booking
 from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
+from functions.payments import privacy as payments
+from functions.payments.domain import Payment
 from functions.ratings import privacy as ratings
 from functions.stations import privacy as locations_helped
 from functions.stations import service as stations
@@ -38,6 +40,7 @@ profile.json          your account, the providers you sign in by, whether you ha
                       what you would have us remember
 vehicles.json         your vehicles
 bookings.json         your bookings, with quote, terms and what was asked of them
+payments.json         what was held, taken and given back for them, and the cards you saved
 ratings.json          what you said of your sessions
 charge_requests.json  what you asked for, and what was decided
 waitlist.json         what you waited for, and what you were offered
@@ -58,6 +61,7 @@ def export(*, tx: Tx) -> bytes:
         | {part: account[part] for part in ("identities", "second_factor", "phone_to_confirm", "consents", "preferences")},
         "vehicles": account["vehicles"],
         "bookings": booked,
+        "payments": payments.export(tx=tx, user_id=me.id),
         "ratings": ratings.export(tx=tx, booking_ids=[booking["id"] for booking in booked]),
         "charge_requests": charge_requests.export(tx=tx, user_id=me.id),
         "waitlist": waits.export(tx=tx, user_id=me.id),
@@ -115,12 +119,15 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
         )
     charge_requests.lock_open(tx=tx, user_id=me.id)
     _check_bookings(bookings.open_bookings(tx=tx, user_id=me.id), cancel_bookings=cancel_bookings)
+    _check_payments(payments.open_payments(tx=tx, user_id=me.id))
     charge_requests.cancel_open(tx=tx, user_id=me.id)
     bookings.cancel_open(tx=tx, user_id=me.id)
     booking_ids = bookings.ids_of(tx=tx, user_id=me.id)
     ratings.erase(tx=tx, booking_ids=booking_ids)
     pseudonym = uuid.uuid4()
     waits.erase(tx=tx, user_id=me.id)
+    payments.erase(tx=tx, user_id=me.id)
+    payments.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     accounts.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
@@ -129,6 +136,14 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     accounts.erase(tx=tx, user_id=me.id)
     tx.audit("user.delete", object_type="user", object_id=me.id, before={"role": me.role})
     tx.publish(AccountDeleted(me.id, me.email, me.name))
+
+
+def _check_payments(open_payments: list[Payment]) -> None:
+    if open_payments:
+        raise Conflict(
+            "Something is held on your card, or owed. Cancel what you booked, pay what you owe, and try again in a minute.",
+            payments=[{"booking_id": str(payment.booking_id), "state": payment.state.value} for payment in open_payments],
+        )
 
 
 def _check_bookings(open_bookings: list[Booking], *, cancel_bookings: bool) -> None:

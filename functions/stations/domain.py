@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -35,7 +35,7 @@ OUT_OF_USE = FAULTY | {EvseStatus.REMOVED, EvseStatus.UNKNOWN}
 """States of an EVSE that was bookable before and is not now: what is booked there is moved."""
 
 
-_LATER = frozenset({"give_up_minutes", "operator_cancel_credit_percent", "min_booking_minutes"})
+_LATER = frozenset({"give_up_minutes", "operator_cancel_credit_percent", "min_booking_minutes", "payment"})
 """Members of booking terms that code of before refuses, by name or at today's default."""
 
 
@@ -81,6 +81,9 @@ class BookingTerms(BaseModel):
         ge=0,
         le=100,
         description="What of its expected price a driver is credited for a booking that the operator's side ends",
+    )
+    payment: Literal["NONE", "HOLD"] = Field(
+        "NONE", description="HOLD: what a booking costs at most is held on the driver's card before its start"
     )
     supported_access_methods: tuple[str, ...] = ("OPEN",)
     booking_terms_url: str | None = Field(None, max_length=255)

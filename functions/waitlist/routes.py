@@ -10,7 +10,7 @@ from functions.waitlist import service
 from functions.waitlist.domain import Entry
 from functions.waitlist.payloads import WaitlistJoin
 from functions.waitlist.schemas import WaitlistEntry
-from shared.errors import IdempotencyKeyReused, LimitReached, NotFound, TermsChanged, WrongState
+from shared.errors import IdempotencyKeyReused, LimitReached, NotFound, PaymentNeeded, TermsChanged, WrongState
 from shared.tx import Tx
 from shared.web.call import SignedIn, limited_caller
 from shared.web.failures import errors
@@ -54,7 +54,7 @@ def get_entry(entry_id: uuid.UUID, call: SignedIn) -> WaitlistEntry:
     return call.read(lambda tx: _answer(tx, service.get_owned(tx=tx, entry_id=entry_id)))
 
 
-@router.post("/{entry_id}/accept", response_model=Booking, responses=errors(WrongState, IdempotencyKeyReused))
+@router.post("/{entry_id}/accept", response_model=Booking, responses=errors(PaymentNeeded, WrongState, IdempotencyKeyReused))
 def accept_offer(entry_id: uuid.UUID, call: SignedIn) -> Response:
     """Takes the place that is held for you: the answer is the booking, RESERVED."""
     return call.create(lambda tx: answer(tx, service.accept(tx=tx, entry_id=entry_id)[1]), status=200)

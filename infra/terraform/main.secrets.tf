@@ -22,10 +22,11 @@ resource "azurerm_key_vault" "this" {
 locals {
   # Setting of the app -> secret of the vault.
   secrets = {
-    JWT_SECRET        = "jwt-secret"
-    JWT_OTHER_SECRETS = "jwt-other-secrets"
-    DATA_KEYS         = "data-keys"
-    STRIPE_API_KEY    = "stripe-key"
+    JWT_SECRET            = "jwt-secret"
+    JWT_OTHER_SECRETS     = "jwt-other-secrets"
+    DATA_KEYS             = "data-keys"
+    STRIPE_API_KEY        = "stripe-key"
+    STRIPE_WEBHOOK_SECRET = "stripe-webhook-secret"
   }
 
   # Without a version: a new value reaches the app within a day, or with a restart.

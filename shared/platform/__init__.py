@@ -14,7 +14,9 @@ from shared.adapters.blobs import AzureBlobs, BlobStore, FolderBlobs
 from shared.adapters.bus import Bus, EmbeddedBus, ServiceBus, by_connection_string, by_identity
 from shared.adapters.email import EmailSender, make_email_sender
 from shared.adapters.oidc import OidcProvider, make_provider
+from shared.adapters.payments import PaymentProvider
 from shared.adapters.sms import SmsSender, make_sms_sender
+from shared.adapters.stripe import make_provider as make_payment_provider
 from shared.clock import Clock, SystemClock
 from shared.db import Database
 from shared.errors import Unavailable
@@ -118,6 +120,11 @@ class Platform:
     def oidc(self) -> OidcProvider | None:
         """The identity provider people may sign in by, if one is set up."""
         return make_provider(self.settings, self.clock)
+
+    @cached_property
+    def payments(self) -> PaymentProvider:
+        """The payment provider. Raises Unavailable where none is set up."""
+        return make_payment_provider(self.settings, self.clock)
 
     def check_revision(self) -> None:
         """Refuses to work where something is not set that must be, and on a database whose revision this code may not run

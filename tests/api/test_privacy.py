@@ -89,6 +89,7 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
         "sessions",
         "audit",
         "ratings",
+        "payments",
         "staff",
     ]
     assert sorted(found) == sorted(["README.txt", *(f"{name}.json" for name in names)])

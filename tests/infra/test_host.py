@@ -164,6 +164,7 @@ def server(mariadb: Mariadb, messages: CommunicationServices) -> Iterator[Server
         "JWT_SECRET": f"'{SECRET}'",
         "DATA_KEYS": DATA_KEY,
         "STRIPE_API_KEY": "sk_live_nobody",
+        "STRIPE_WEBHOOK_SECRET": "whsec_nobody",
     }
     for name, value in given.items():
         line = next(line for line in settings.splitlines() if line.startswith(f"{name}="))

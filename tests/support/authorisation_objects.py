@@ -11,12 +11,16 @@ import sqlalchemy as sa
 
 from functions.accounts import service as accounts
 from functions.accounts.schemas import VehicleCreate
+from functions.booking import service as bookings
 from functions.booking.tables import booking as booking_table
 from functions.notify import repository as messages
 from functions.notify.records import Notification
 from functions.operators import image_sanitizer, photos
 from functions.operators import service as editing
 from functions.operators.schemas import BlockedTimeCreate, PeriodIn
+from functions.payments import repository as payment_rows
+from functions.payments import service as payments
+from functions.payments.domain import Purpose
 from functions.ratings import repository as rating_rows
 from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
@@ -24,6 +28,7 @@ from functions.stations.feed import station_keys
 from functions.stations.tables import evse, location
 from functions.waitlist import offering
 from shared import outbox
+from shared.adapters.payments import Card
 from shared.db import new_id
 from shared.tx import Tx
 from tests.support.world import TYPE2, Person, World
@@ -288,8 +293,25 @@ def _equipped_user(world: World, _person: Person) -> str:
     return str(user.id)
 
 
+def _payment_method(world: World, person: Person) -> str:
+    card = Card(f"pm_{new_id().hex}", "visa", "4242", "2034-12")
+    return str(world.platform.transact(lambda tx: payment_rows.save_card(tx, person.id, card)).id)
+
+
+def _payment(world: World, person: Person) -> str:
+    booking_id = uuid.UUID(_booking(world, person))
+
+    def add(tx: Tx) -> uuid.UUID:
+        booked = bookings.get_owned(tx=tx, booking_id=booking_id)
+        return payments.open_payment(tx, booked, Purpose.BOOKING, asked_minor=100, due_minor=None).id
+
+    return str(world.platform.transact(add))
+
+
 MAKERS: dict[str, Callable[[World, Person], str]] = {
     "booking": _booking,
+    "payment": _payment,
+    "payment_method": _payment_method,
     "booking_due": lambda world, person: _booking(world, person, start="08:00"),
     "booking_started": _started_booking,
     "booking_stopped": _stopped_booking,
@@ -324,6 +346,8 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
 }
 OBJECTS = {
     "booking_id": "booking",
+    "payment_id": "payment",
+    "method_id": "payment_method",
     "location_id": "location",
     "evse_id": "evse",
     "key_id": "station_key",

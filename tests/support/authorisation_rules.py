@@ -376,6 +376,17 @@ RULES: dict[str, Rule] = {
         ANYBODY,
         body=_an_hour_somewhere,
     ),
+    # Without a provider nothing is opened or forgotten there; who may ask is decided before that.
+    "POST /payments/setups": Rule(SIGNED_IN, body={"return_url": "/cards"}, status=503),
+    "GET /payments/methods": Rule(SIGNED_IN),
+    "PUT /payments/methods/{method_id}/default": Rule(SIGNED_IN, sees_all=NONE),
+    "DELETE /payments/methods/{method_id}": Rule(SIGNED_IN, sees_all=NONE, status=503),
+    "POST /payments/bookings/{booking_id}/pay": Rule(SIGNED_IN, sees_all=NONE, body={"return_url": "/bookings"}, status=409),
+    "GET /payments/transactions": Rule(SIGNED_IN),
+    "GET /payments/transactions/{payment_id}": Rule(SIGNED_IN),
+    "POST /payments/webhooks/stripe": Rule(
+        EVERYBODY, blind=True, body={"id": "evt_1"}, headers={"Stripe-Signature": "t=1,v1=0"}, status=503
+    ),
     # administration
     "GET /accounts/users/{user_id}/bookings": Rule(ADMINS),
     "GET /administration/overview": Rule(ADMINS),

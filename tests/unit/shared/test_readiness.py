@@ -22,6 +22,7 @@ COMPLETE: dict[str, Any] = {
     "jwt_secret": "a" * 40,
     "data_keys": "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
     "public_url": "https://www.example.test",
+    "stripe_webhook_secret": "whsec_x",
 }
 STRIPE = {"production": "sk_live_x", "staging": "sk_test_x"}
 
@@ -79,6 +80,23 @@ def test_production_wants_a_live_key_of_stripe(key: str | None) -> None:
 def test_no_money_moves_outside_production(key: str | None) -> None:
     said = missing(environment="staging", stripe_api_key=key)
     assert said == ["STRIPE_API_KEY: must be a test key when ENVIRONMENT is staging"]
+
+
+def test_payments_need_the_secret_of_their_webhooks_everywhere() -> None:
+    said = ["STRIPE_WEBHOOK_SECRET: must be set when STRIPE_API_KEY is"]
+    assert missing(stripe_webhook_secret=None) == said
+    assert shortcomings(Settings.model_validate({"stripe_api_key": "sk_test_x"})) == said
+
+
+def test_no_money_moves_in_development() -> None:
+    live = {"stripe_api_key": "sk_live_x", "stripe_webhook_secret": "whsec_x"}
+    assert shortcomings(Settings.model_validate(live)) == [
+        "STRIPE_API_KEY: must not be a live key when ENVIRONMENT is development"
+    ]
+
+
+def test_a_loopback_is_for_development_alone() -> None:
+    assert missing(stripe_api_base="http://127.0.0.1:9") == ["STRIPE_API_BASE: must not be set outside development"]
 
 
 def test_a_restricted_key_is_a_key() -> None:
