@@ -24,6 +24,7 @@ TABLES = (
     "functions.notify.tables",
     "functions.operators.tables",
     "functions.optimizer.tables",
+    "functions.payments.ledger.tables",
     "functions.ratings.tables",
     "functions.stations.feed.tables",
     "functions.stations.tables",

@@ -24,8 +24,13 @@ WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0)
 """How long a delivery waits, in turn, for a component that is away. Service Bus delivers a failed message again at once
 and makes it a dead letter after ten times: without this a failover of the database of a few seconds would lose everything
 that is under way. Together below the lock's renewal (host.json, 5 minutes); ten deliveries outlast six minutes."""
-FUNCTIONS = {outbox.CHARGE_REQUESTS: "optimize_charge_request", outbox.NOTIFY: "send_notifications"}
-"""The names of the functions of the first queues, as the Functions host lists them; a later one is called as its queue."""
+FUNCTIONS = {
+    outbox.CHARGE_REQUESTS: "optimize_charge_request",
+    outbox.NOTIFY: "send_notifications",
+    outbox.PAYMENTS: "post_payments",
+}
+"""The names of the functions of the first queues, as the Functions host lists them, and of one whose name an HTTP function
+has; a later one is called as its queue."""
 
 bp = func.Blueprint()
 F = TypeVar("F", bound=Callable[..., None])

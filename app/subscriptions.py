@@ -12,10 +12,11 @@ from functions.booking import events as booking
 from functions.notify import events as notify
 from functions.operators import events as operators
 from functions.optimizer import events as optimizer
+from functions.payments import events as payments
 from functions.stations.feed import events as feed
 from functions.waitlist import events as waitlist
 from shared.events import Event
-from shared.outbox import BOOKINGS, CHARGE_REQUESTS, NOTIFY
+from shared.outbox import BOOKINGS, CHARGE_REQUESTS, NOTIFY, PAYMENTS
 from shared.platform import Platform
 from shared.tx import Tx
 
@@ -54,6 +55,8 @@ SEND = (NOTIFY, Handler("send_held_messages", "functions.notify.sending:handle",
 REHOUSE = (BOOKINGS, Handler("rehouse_bookings", "functions.booking.outages:handle"))
 OFFER = (BOOKINGS, Handler("offer_places", "functions.waitlist.offering:handle"))
 PASS_ON = (BOOKINGS, Handler("pass_offers_on", "functions.waitlist.service:handle"))
+POST_DUES = (PAYMENTS, Handler("post_bookings", "functions.payments.ledger.service:handle_booking"))
+POST_MONEY = (PAYMENTS, Handler("post_money", "functions.payments.ledger.service:handle_money"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountRegistered: (TELL,),
@@ -73,12 +76,12 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountDeleted: (TELL,),
     booking.BookingReserved: (TELL,),
     booking.BookingRescheduled: (TELL,),
-    booking.BookingCanceled: (TELL,),
-    booking.BookingMissed: (TELL,),
+    booking.BookingCanceled: (TELL, POST_DUES),
+    booking.BookingMissed: (TELL, POST_DUES),
     booking.BookingReminder: (TELL,),
     booking.EvseRevealed: (TELL,),
     booking.EvseChanged: (TELL,),
-    booking.SessionStopped: (TELL,),
+    booking.SessionStopped: (TELL, POST_DUES),
     booking.SessionOverstayed: (TELL,),
     booking.SessionEnding: (TELL,),
     booking.SessionNearlyFull: (TELL,),
@@ -105,6 +108,11 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     optimizer.ChargeRequestUnsatisfiable: (TELL,),
     optimizer.ChargeRequestFailed: (TELL,),
     optimizer.ChargeRequestExpired: (TELL,),
+    payments.PaymentCaptured: (POST_MONEY,),
+    payments.PaymentRefunded: (POST_MONEY,),
+    payments.TransferPaid: (POST_MONEY,),
+    payments.DisputeChanged: (POST_MONEY,),
+    payments.ProviderFee: (POST_MONEY,),
     waitlist.WaitlistOffered: (TELL,),
     waitlist.WaitlistOver: (TELL,),
     waitlist.WaitlistOfferExpired: (PASS_ON,),

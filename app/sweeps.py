@@ -62,6 +62,7 @@ SWEEPS: dict[str, Sweep] = {
     "fail_overdue_requests": Sweep(Cadence.EVERY_MINUTE, "functions.optimizer.outcomes:fail_overdue_requests"),
     "mark_stale_feeds": Sweep(Cadence.EVERY_MINUTE, "functions.stations.feed.silence:mark_stale_feeds"),
     "prune_accounts": Sweep(Cadence.HOURLY, "functions.accounts.sweeps:prune_accounts"),
+    "check_ledger": Sweep(Cadence.HOURLY, "functions.payments.ledger.checks:check_ledger"),
     "forecast_availability": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.sweep:forecast_availability"),
     "prune_status_history": Sweep(Cadence.NIGHTLY, "functions.stations.feed.silence:prune_status_history"),
     "export_decisions": Sweep(Cadence.NIGHTLY, "functions.optimizer.retention:export_decisions"),

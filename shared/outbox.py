@@ -17,7 +17,8 @@ from shared.db import Id, Key, LongText, UtcDateTime, for_update, insert_new, in
 CHARGE_REQUESTS = "charge-requests"
 NOTIFY = "notify"
 BOOKINGS = "bookings"
-QUEUES = (CHARGE_REQUESTS, NOTIFY, BOOKINGS)
+PAYMENTS = "payments"
+QUEUES = (CHARGE_REQUESTS, NOTIFY, BOOKINGS, PAYMENTS)
 """Every queue of the platform; a test holds that each has a trigger."""
 
 PENDING, SENT, DEAD = "PENDING", "SENT", "DEAD"

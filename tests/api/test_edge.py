@@ -127,6 +127,7 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         GET /optimizer/forecasts/reliability, GET /optimizer/forecasts/{location_id},
         GET /optimizer/model, GET /optimizer/model/usage, GET /notify/inbox, POST /notify/inbox/{notification_id}/read,
         GET /notify/dead-letters, POST /notify/dead-letters/{message_id}/send-again, POST /payments/quotes,
+        GET /payments/ledger, GET /payments/balance, GET /payments/checks, POST /payments/checks/run,
         POST /accounts/me/consents, GET /accounts/legal, POST /accounts/me/phone, POST /accounts/me/phone/confirm,
         DELETE /accounts/me/phone,
         GET /health, GET /config,

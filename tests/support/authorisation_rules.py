@@ -369,6 +369,10 @@ RULES: dict[str, Rule] = {
         ANYBODY,
         body=_an_hour_somewhere,
     ),
+    "GET /payments/ledger": Rule(ADMINS, query={"account": "stripe"}),
+    "GET /payments/balance": Rule(OWNERS),
+    "GET /payments/checks": Rule(ADMINS),
+    "POST /payments/checks/run": Rule(ADMINS),
     # administration
     "GET /accounts/users/{user_id}/bookings": Rule(ADMINS),
     "GET /administration/overview": Rule(ADMINS),
