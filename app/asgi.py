@@ -75,6 +75,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.operators.summary_routes import feeds_router as feeds
     from functions.operators.summary_routes import router as summaries
     from functions.optimizer.routes import router as optimizer
+    from functions.payments.ledger.routes import router as ledger
     from functions.payments.routes import router as payments
     from functions.privacy.routes import router as privacy
     from functions.ratings.routes import router as ratings
@@ -126,6 +127,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         privacy,
         audit,
         payments,
+        ledger,
         notify,
         dead_letters,
         administration,

@@ -58,8 +58,9 @@ WAIT = (BOOKINGS, Handler("join_waitlist", "functions.waitlist.service:join_wher
 PAY = (PAYMENTS, Handler("pay_bookings", "functions.payments.bookings:handle"))
 ASK = (PAYMENTS, Handler("ask_provider", "functions.payments.steps:handle"))
 HEAR = (PAYMENTS, Handler("hear_provider", "functions.payments.webhooks:handle"))
-NOTE = (PAYMENTS, Handler("note_money", "functions.payments.journal:handle"))
 PASS_ON = (BOOKINGS, Handler("pass_offers_on", "functions.waitlist.service:handle"))
+POST_DUES = (PAYMENTS, Handler("post_bookings", "functions.payments.ledger.service:handle_booking"))
+POST_MONEY = (PAYMENTS, Handler("post_money", "functions.payments.ledger.service:handle_money"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     accounts.AccountRegistered: (TELL,),
@@ -80,12 +81,12 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.BookingReserved: (TELL,),
     booking.BookingHeld: (PAY,),
     booking.BookingRescheduled: (TELL, PAY),
-    booking.BookingCanceled: (TELL, PAY),
-    booking.BookingMissed: (TELL, PAY),
+    booking.BookingCanceled: (TELL, PAY, POST_DUES),
+    booking.BookingMissed: (TELL, PAY, POST_DUES),
     booking.BookingReminder: (TELL,),
     booking.EvseRevealed: (TELL,),
     booking.EvseChanged: (TELL,),
-    booking.SessionStopped: (TELL, PAY),
+    booking.SessionStopped: (TELL, PAY, POST_DUES),
     booking.SessionOverstayed: (TELL,),
     booking.SessionEnding: (TELL,),
     booking.SessionNearlyFull: (TELL,),
@@ -113,11 +114,11 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     optimizer.ChargeRequestUnsatisfiable: (TELL, WAIT),
     optimizer.ChargeRequestFailed: (TELL,),
     optimizer.ChargeRequestExpired: (TELL,),
-    payments.PaymentCaptured: (NOTE,),
-    payments.PaymentRefunded: (NOTE,),
-    payments.TransferPaid: (NOTE,),
-    payments.DisputeChanged: (NOTE,),
-    payments.ProviderFee: (NOTE,),
+    payments.PaymentCaptured: (POST_MONEY,),
+    payments.PaymentRefunded: (POST_MONEY,),
+    payments.TransferPaid: (POST_MONEY,),
+    payments.DisputeChanged: (POST_MONEY,),
+    payments.ProviderFee: (POST_MONEY,),
     payments.StepDue: (ASK,),
     payments.ProviderTold: (HEAR,),
     payments.PaymentActionNeeded: (TELL,),

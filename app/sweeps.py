@@ -65,6 +65,7 @@ SWEEPS: dict[str, Sweep] = {
     "prune_accounts": Sweep(Cadence.HOURLY, "functions.accounts.sweeps:prune_accounts"),
     "authorise_upcoming": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.payments.sweeps:authorise_upcoming"),
     "resume_payments": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.payments.sweeps:resume_payments"),
+    "check_ledger": Sweep(Cadence.HOURLY, "functions.payments.ledger.checks:check_ledger"),
     "forecast_availability": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.sweep:forecast_availability"),
     "write_price_steps": Sweep(Cadence.EVERY_FIVE_MINUTES, "functions.forecast.prices:write_price_steps"),
     "prune_status_history": Sweep(Cadence.NIGHTLY, "functions.stations.feed.silence:prune_status_history"),

@@ -192,6 +192,13 @@ class Settings(BaseSettings):
         le=1000,
         description="A late cancel or a no-show costs at most so many % of its quote, unless an administrator allowed more.",
     )
+    commission_percent: float = Field(
+        5.0,
+        ge=0,
+        le=100,
+        description="What the platform keeps of each price and fee, in % of what the driver owes, VAT included.",
+    )
+    commission_vat_percent: float = Field(21.0, ge=0, le=100, description="VAT on the commission, in %; it comes on top of it.")
     charge_request_minutes: int = Field(
         10, ge=2, le=1440, description="Minutes after which a charge request that is not decided has FAILED."
     )

@@ -46,6 +46,7 @@ def issue(*, tx: Tx, location: Location, booking: Booking, session: ChargingSess
         credit_of=None,
         document={},
         created_at=tx.now,
+        bill=settlement.model_dump(mode="json"),
     )
     document = _document(record.id, location, booking, session, settlement, tx.now)
     repository_cdr.add(tx, Cdr(**vars(record) | {"document": document}))

@@ -206,3 +206,5 @@ class Cdr:
     document: dict[str, Any]
     """The CDR in OCPI's words."""
     created_at: datetime
+    bill: dict[str, Any] | None = None
+    """The price it says, line by line, as a Price; None: of before it was kept."""

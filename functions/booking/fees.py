@@ -1,12 +1,14 @@
 """What leaving a booking costs: the fees that its quote froze, and their cap."""
 
 import uuid
+from fractions import Fraction
 
 from functions.booking.domain import Booking
 from functions.booking.quotes import fee_cap
 from functions.stations import service as stations
+from functions.tariffs.bills import Item, Price, bill, brought_to, gross_of, scale_of
 from functions.tariffs.domain import BookingRestriction
-from functions.tariffs.fees import cancellation_fee, no_show_fee
+from functions.tariffs.fees import cancellation_fee, cancellation_items, no_show_fee, no_show_items
 from functions.tariffs.quotes import Quote
 from shared.tx import Tx
 
@@ -57,3 +59,30 @@ def credit_of(booking: Booking) -> int:
     """What the operator's side owes for ending a booking, by the frozen terms: a share of what was expected, minor units."""
     expected = min(booking.quote.expected_minor, booking.most_minor)
     return expected * booking.terms.operator_cancel_credit_percent // 100
+
+
+FEE = "FEE"
+"""The line of a fee of whose parts nothing is known."""
+
+
+def fee_price(tx: Tx, booking: Booking, kind: BookingRestriction, fee_minor: int) -> Price:
+    """What a fee that was charged is made of, line by line with the VAT that its components state (minor units).
+
+    Where the frozen fee was another than the tariff's own, because it was capped or kept from before a move, the lines are
+    brought to it.
+    """
+    currency = booking.quote.currency
+    items = [] if booking.tariff_id is None else _fee_items(tx, booking, booking.tariff_id, kind)
+    fee = Fraction(fee_minor)
+    if not gross_of(items):
+        items = [Item(FEE, Fraction(1), "booking", fee / scale_of(currency), Fraction(0), fee)]
+    lines = brought_to(items, fee, why=FEE, scale=scale_of(currency))
+    return bill(lines, currency=currency, tariff_id=booking.quote.tariff_id, energy_kwh=0.0, minutes=0.0)
+
+
+def _fee_items(tx: Tx, booking: Booking, tariff_id: uuid.UUID, kind: BookingRestriction) -> list[Item]:
+    tariff = stations.get_tariff(tx=tx, tariff_id=tariff_id)
+    time_zone = stations.get_location(tx=tx, location_id=booking.location_id).time_zone
+    if kind is BookingRestriction.BOOKING_CANCELLATION_FEES:
+        return cancellation_items(tariff, time_zone=time_zone, start=booking.start, end=booking.end)
+    return no_show_items(tariff, time_zone=time_zone, start=booking.start, kept_until=booking.no_show_at)

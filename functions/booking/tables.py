@@ -154,6 +154,7 @@ cdr = sa.Table(
     sa.Column("credit_of", Id),
     sa.Column("document", sa.JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("bill", sa.JSON(none_as_null=True)),
     sa.UniqueConstraint("booking_id", "seq"),
 )
 """Charge detail records, never changed: a bill that was corrected has the credit of the one before and a new one."""

@@ -24,6 +24,7 @@ from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
 from functions.payments import privacy as payments
 from functions.payments.domain import Payment
+from functions.payments.ledger import privacy as postings
 from functions.ratings import privacy as ratings
 from functions.stations import privacy as locations_helped
 from functions.stations import service as stations
@@ -46,6 +47,7 @@ charge_requests.json  what you asked for, and what was decided
 waitlist.json         what you waited for, and what you were offered
 notifications.json    your messages in the app, what was sent to you by e-mail and SMS, and how far you are told of what
 staff.json            the locations that you were asked to help run
+ledger.json           what you owed, paid and were owed, posting by posting
 sessions.json         your log-ins
 audit.json            what is on record of what you changed, and of what was changed about your account
 """
@@ -67,6 +69,7 @@ def export(*, tx: Tx) -> bytes:
         "waitlist": waits.export(tx=tx, user_id=me.id),
         "notifications": messages.export(tx=tx, user_id=me.id),
         "staff": locations_helped.export(tx=tx, user_id=me.id, email=me.email),
+        "ledger": postings.export(tx=tx, user_id=me.id),
         "sessions": account["sessions"],
         "audit": account["audit"],
     }
@@ -129,6 +132,7 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     payments.erase(tx=tx, user_id=me.id)
     payments.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
+    postings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     accounts.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     messages.erase(tx=tx, user_id=me.id)

@@ -26,12 +26,22 @@ def overtime_items(tariff: Tariff, *, time_zone: str, since: datetime, until: da
 def no_show_fee(tariff: Tariff, *, time_zone: str, start: datetime, kept_until: datetime) -> int:
     """What a booking costs that was not used, minor units with VAT: for each dimension the EXPIRES element, else that of the
     booking itself (OCPI 2.2.1, ReservationRestrictionType). TIME is while the EVSE was kept."""
-    return rounded(gross_of(_items(tariff, "BOOKING_EXPIRES", time_zone, start, kept_until, Use.EXPIRES, Use.BOOKING)))
+    return rounded(gross_of(no_show_items(tariff, time_zone=time_zone, start=start, kept_until=kept_until)))
+
+
+def no_show_items(tariff: Tariff, *, time_zone: str, start: datetime, kept_until: datetime) -> list[Item]:
+    """What `no_show_fee` is made of."""
+    return list(_items(tariff, "BOOKING_EXPIRES", time_zone, start, kept_until, Use.EXPIRES, Use.BOOKING))
 
 
 def cancellation_fee(tariff: Tariff, *, time_zone: str, start: datetime, end: datetime) -> int:
     """What a late cancel costs, minor units with VAT. TIME is the booked period; restrictions are looked at from its start."""
-    return rounded(gross_of(_items(tariff, "BOOKING_CANCELLATION_FEES", time_zone, start, end, Use.CANCELLATION)))
+    return rounded(gross_of(cancellation_items(tariff, time_zone=time_zone, start=start, end=end)))
+
+
+def cancellation_items(tariff: Tariff, *, time_zone: str, start: datetime, end: datetime) -> list[Item]:
+    """What `cancellation_fee` is made of."""
+    return list(_items(tariff, "BOOKING_CANCELLATION_FEES", time_zone, start, end, Use.CANCELLATION))
 
 
 def _items(tariff: Tariff, name: str, time_zone: str, since: datetime, until: datetime, *uses: Use) -> Iterator[Item]:

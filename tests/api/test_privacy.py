@@ -86,6 +86,7 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
         "charge_requests",
         "waitlist",
         "notifications",
+        "ledger",
         "sessions",
         "audit",
         "ratings",

@@ -47,7 +47,12 @@ TIMERS = {
     "every_five_minutes": "5 */5 * * * *",
     "nightly": "0 25 3 * * *",
 }
-QUEUES = {"optimize_charge_request": "charge-requests", "send_notifications": "notify", "bookings": "bookings"}
+QUEUES = {
+    "optimize_charge_request": "charge-requests",
+    "send_notifications": "notify",
+    "bookings": "bookings",
+    "post_payments": "payments",
+}
 
 
 @pytest.fixture

@@ -387,6 +387,10 @@ RULES: dict[str, Rule] = {
     "POST /payments/webhooks/stripe": Rule(
         EVERYBODY, blind=True, body={"id": "evt_1"}, headers={"Stripe-Signature": "t=1,v1=0"}, status=503
     ),
+    "GET /payments/ledger": Rule(ADMINS, query={"account": "stripe"}),
+    "GET /payments/balance": Rule(OWNERS),
+    "GET /payments/checks": Rule(ADMINS),
+    "POST /payments/checks/run": Rule(ADMINS),
     # administration
     "GET /accounts/users/{user_id}/bookings": Rule(ADMINS),
     "GET /administration/overview": Rule(ADMINS),
