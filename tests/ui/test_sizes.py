@@ -6,7 +6,7 @@ from devhost.web_sizes import CHARGE, MAP, OWNERS_DAY, Sizes
 
 KB = 1000
 BUDGET_SHELL, BUDGET_FONTS = 130 * KB, 65 * KB
-BESIDE_SHELL = {CHARGE: 45 * KB, MAP: 50 * KB, OWNERS_DAY: 40 * KB}
+BESIDE_SHELL = {CHARGE: 45 * KB, MAP: 50 * KB, OWNERS_DAY: 32 * KB}
 
 
 @pytest.fixture(scope="module")

@@ -57,9 +57,11 @@ export default function Today() {
         <div>
           <Title
             text={
-              place.data
-                ? t("host.dayAt", { day: day(begin, zone), name: isAll ? t("host.everywhere") : place.data.name })
-                : t("host.title")
+              isAll
+                ? t("host.dayEverywhere", { day: day(begin, zone) })
+                : place.data
+                  ? t("host.dayAt", { day: day(begin, zone), name: place.data.name })
+                  : t("host.title")
             }
           />
           {place.data && !isAll && <p>{t("host.where", { address: place.data.address, zone: cityOf(zone) })}</p>}
