@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from functions.booking import repository, repository_claims
+from functions.booking import repository, repository_claims, repository_sessions
 from functions.booking.claim_grid import Claim
 from functions.booking.domain import Booking, CanceledReason, Cancellation, ReservationStatus, WhoCanceled
 from functions.booking.events import HoldExpired, PlaceFreed
@@ -150,6 +150,20 @@ def apply(
         raise SlotTaken("Somebody else was a moment faster.", alternatives=[]) from None
 
 
+def free(tx: Tx, booking: Booking) -> None:
+    """Frees what a booking that ends has claimed. Who stays at its EVSE though their time is over takes what is near: nobody
+    else is sent there meanwhile. Publishes that something is free."""
+    repository_claims.release(tx, booking.id)
+    near = range(slot_of(tx.now), slot_of(tx.now) + ENGAGED_SLOTS)
+    if slot_of(booking.start) < near.stop:
+        stays = repository_sessions.overstays(tx, booking.evse_id)
+        if stays is not None and stays != booking.id:
+            taken = {slot for _, slot, _ in repository_claims.claims(tx, [booking.evse_id], near.start, near.stop)}
+            mine = {(booking.evse_id, slot) for slot in near if slot not in taken}
+            repository_claims.change_claims(tx, add={stays: mine})
+    tell_free(tx, booking.location_id)
+
+
 def tell_free(tx: Tx, location_id: uuid.UUID) -> None:
     """Publishes that something is free at a location, once a transaction: who waits for a place hears of it."""
     said = (message.payload.get("location_id") for message in tx.emitted if message.type == PlaceFreed.TYPE)
@@ -172,10 +186,9 @@ def end_hold(
     detail: str = "the offer was not accepted in time",
 ) -> None:
     """Cancels a hold that has lapsed or lost its place, and tells its charge request."""
-    repository_claims.release(tx, booking.id)
+    free(tx, booking)
     canceled = Cancellation(cancellation_reason=reason, who_canceled=who, detail=detail, fee_minor=0)
     ended = {"status": ReservationStatus.CANCELED, "canceled": canceled, "ended_at": tx.now}
     repository.update(tx, booking.id, revision=booking.revision + 1, **ended)
-    tell_free(tx, booking.location_id)
     if booking.charge_request_id is not None:
         tx.publish(HoldExpired(booking.charge_request_id, withdrawn=who is WhoCanceled.CPO))

@@ -111,7 +111,7 @@ def unusable(tx: Tx, location: Location, booking: Booking) -> CanceledReason | N
     whose time is over."""
     if cannot_be_used(location, booking):
         return CanceledReason.BROKEN_CHARGER
-    return CanceledReason.BLOCKED if repository_sessions.is_overstayed(tx, booking.evse_id) else None
+    return CanceledReason.BLOCKED if repository_sessions.overstays(tx, booking.evse_id) is not None else None
 
 
 def at_risk(*, tx: Tx, booking_id: uuid.UUID) -> bool:

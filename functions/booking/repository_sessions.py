@@ -143,14 +143,14 @@ def arrived(tx: Tx, *, since: datetime, until: datetime, limit: int) -> list[uui
     return list(tx.execute(statement.order_by(columns.start, columns.id).limit(limit)).scalars())
 
 
-def is_overstayed(tx: Tx, evse_id: uuid.UUID) -> bool:
-    """Whether the session that runs on an EVSE is one of a booking whose time is over."""
+def overstays(tx: Tx, evse_id: uuid.UUID) -> uuid.UUID | None:
+    """The booking whose session runs on an EVSE though its time is over."""
     statement = (
-        sa.select(_S.id)
+        sa.select(booking_table.c.id)
         .join(booking_table, booking_table.c.id == _S.booking_id)
         .where(_S.running_evse_id == evse_id, booking_table.c.end <= tx.now)
     )
-    return tx.execute(statement).first() is not None
+    return tx.execute(statement).scalar()
 
 
 def unended(tx: Tx, *, since: datetime, until: datetime, limit: int) -> list[uuid.UUID]:

@@ -462,8 +462,7 @@ def end_booking(
         cause=cause,
         credit_minor=credit_minor,
     )
-    repository_claims.release(tx, booking.id)
-    claims.tell_free(tx, location.id)
+    claims.free(tx, booking)
     booking = change(tx, booking, status=ReservationStatus.CANCELED, canceled=canceled, rebooked_to=rebooked_to)
     repository.add_request(tx, booking, start=booking.start, end=booking.end, canceled=True, reason=reason.value)
     announce(tx, location, booking, BookingCanceled, reminder=False)

@@ -124,8 +124,7 @@ def give_reading(*, tx: Tx, booking_id: uuid.UUID, kwh: float) -> Booking:
 def miss(*, tx: Tx, location: Location, booking: Booking) -> Booking:
     """Nobody came: NO_SHOW, claims freed, the no-show fee of the frozen tariff where the terms have one, and a strike."""
     fee = frozen_fee(tx, booking, BookingRestriction.BOOKING_EXPIRES) if booking.terms.noshow_fee else 0
-    repository_claims.release(tx, booking.id)
-    claims.tell_free(tx, location.id)
+    claims.free(tx, booking)
     booking = change(tx, booking, status=ReservationStatus.NO_SHOW, settlement=NoShowSettlement(no_show_fee_minor=fee))
     strikes = strike(tx=tx, booking=booking)
     tx.publish(replace(BookingMissed.of(location, booking, now=tx.now), strikes=strikes))

@@ -1,5 +1,6 @@
 """Never two sessions on one EVSE: who stays is told, who comes gets another EVSE or alternatives, and nobody pays for that."""
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -288,3 +289,24 @@ def test_nobody_is_given_up_since_somebody_stays(world: World, clock: ManualCloc
     relocate_bookings(world.platform)
     still = driver.get(path).json()
     assert (still["reservation_status"], still["assurance"]) == ("RESERVED", "AT_RISK")
+
+
+@pytest.mark.parametrize("goes", ["elsewhere", "home"])
+def test_what_the_next_one_frees_is_taken_by_who_stays_at_once(
+    world: World, clock: ManualClock, taken_place: TakenPlace, goes: str
+) -> None:
+    driver, path, _, station = taken_place
+    at(clock, "10:33")
+    if goes == "elsewhere":
+        assert relocate_bookings(world.platform) == 1
+    else:
+        assert driver.post(f"{path}/cancel", {}).status_code == 200
+    now = datetime.fromisoformat(instant("10:30"))
+    holder = sa.select(slot_claim.c.booking_id).where(slot_claim.c.slot_start == now, slot_claim.c.evse_id == evse_of(station))
+    runs = sa.select(charging_session.c.booking_id).where(charging_session.c.running_evse_id == evse_of(station))
+    assert world.scalar(holder) == world.scalar(runs) is not None
+    assert world.user().book(station.location, "10:50", minutes=30).status_code == 409
+
+
+def evse_of(station: Station) -> uuid.UUID:
+    return uuid.UUID(station.evses["E0"])

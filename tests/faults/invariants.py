@@ -348,7 +348,7 @@ def history_is_told(snapshot: DatabaseSnapshot) -> Iterator[Violation]:
     """What was asked of each booking, what happened to it and what was told of it agree."""
     events: dict[str, Counter[str]] = defaultdict(Counter)
     for row in snapshot.messages.values():
-        if row.type in HISTORY and "booking_id" in row.payload:
+        if row.queue == NOTIFY and row.type in HISTORY and "booking_id" in row.payload:  # an event has a message a queue
             events[row.payload["booking_id"]][HISTORY[row.type]] += 1
     for booking_id, row in snapshot.bookings.items():
         events_of_booking = events[str(booking_id)]

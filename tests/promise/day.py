@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from app.subscriptions import EVENTS, SUBSCRIPTIONS
 from app.sweeps import Cadence
 from functions.accounts.tables import user
+from shared.errors import Unavailable
 from shared.outbox import PENDING, inbox_message, outbox_message
 from tests.faults.cluster import Cluster, wait_until
 from tests.faults.invariants import Violation
@@ -316,7 +317,7 @@ class BusyDay:
 
         try:
             return self._cluster.platform.database.read(read)
-        except sa.exc.DBAPIError:
+        except (sa.exc.DBAPIError, Unavailable):
             return ["the database is away"]
 
     def _snapshot(self) -> DaySnapshot:

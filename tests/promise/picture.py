@@ -14,6 +14,14 @@ from tests.promise.ledger import Fate, fate_of, summary
 from training.evaluation.pictures import COLOURS, GREY
 
 BOOKED, WALK_IN, UNASKED, OVER, BROKEN = COLOURS[0], COLOURS[4], "#b8b8b8", COLOURS[5], COLOURS[1]
+LEGEND: dict[str, Any] = {
+    "ncols": 6,
+    "frameon": False,
+    "fontsize": 8,
+    "loc": "lower left",
+    "columnspacing": 1.1,
+    "handlelength": 1.3,
+}
 FATES = {
     Fate.KEPT: COLOURS[0],
     Fate.ELSEWHERE: COLOURS[2],
@@ -76,7 +84,7 @@ def _street(axes: Any, result: DayResult) -> None:
             row = rows[str(booking.evse_id)]
             _bar(axes, result, row, booking.start, booking.end, height=0.78, fill=False, edgecolor="#222222", linewidth=0.8)
     axes.set_yticks(range(number), labels, fontsize=7)
-    axes.invert_yaxis()
+    axes.set_ylim(number - 0.4, -0.6)
     _places(axes, result)
     axes.set_title("A busy day: what was promised, and what was kept", loc="left", fontsize=13, fontweight="bold", pad=44)
     axes.text(0, 1.055, summary(result), transform=axes.transAxes, fontsize=9.5, color=GREY)
@@ -88,7 +96,7 @@ def _street(axes: Any, result: DayResult) -> None:
         Patch(color=UNASKED, label="session without a booking"),
         Patch(color=BROKEN, alpha=0.35, label="charger broken"),
     ]
-    axes.legend(handles=known, ncols=6, frameon=False, fontsize=8.5, loc="lower left", bbox_to_anchor=(-0.005, 0.998))
+    axes.legend(handles=known, bbox_to_anchor=(-0.005, 0.998), **LEGEND)
 
 
 def _places(axes: Any, result: DayResult) -> None:
@@ -118,4 +126,4 @@ def _by_hour(axes: Any, result: DayResult) -> None:
             )
         bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
     axes.set_ylabel("bookings by start")
-    axes.legend(frameon=False, fontsize=8.5, ncols=6, loc="lower left", bbox_to_anchor=(-0.005, 1.0))
+    axes.legend(bbox_to_anchor=(-0.005, 1.0), **LEGEND)
