@@ -75,6 +75,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
     from functions.operators.summary_routes import feeds_router as feeds
     from functions.operators.summary_routes import router as summaries
     from functions.optimizer.routes import router as optimizer
+    from functions.payments.documents.routes import router as documents
     from functions.payments.ledger.routes import router as ledger
     from functions.payments.routes import router as payments
     from functions.privacy.routes import router as privacy
@@ -128,6 +129,7 @@ def create_app(get_platform: Callable[[], Platform], *, hosts: frozenset[str] | 
         audit,
         payments,
         ledger,
+        documents,
         notify,
         dead_letters,
         administration,

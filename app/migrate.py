@@ -25,6 +25,7 @@ TABLES = (
     "functions.operators.tables",
     "functions.optimizer.tables",
     "functions.payments.tables",
+    "functions.payments.documents.tables",
     "functions.payments.ledger.tables",
     "functions.ratings.tables",
     "functions.stations.feed.tables",

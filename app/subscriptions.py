@@ -60,6 +60,7 @@ ASK = (PAYMENTS, Handler("ask_provider", "functions.payments.steps:handle"))
 HEAR = (PAYMENTS, Handler("hear_provider", "functions.payments.webhooks:handle"))
 PASS_ON = (BOOKINGS, Handler("pass_offers_on", "functions.waitlist.service:handle"))
 POST_DUES = (PAYMENTS, Handler("post_bookings", "functions.payments.ledger.service:handle_booking"))
+ISSUE = (PAYMENTS, Handler("issue_documents", "functions.payments.documents.service:handle"))
 POST_MONEY = (PAYMENTS, Handler("post_money", "functions.payments.ledger.service:handle_money"))
 
 SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
@@ -81,12 +82,12 @@ SUBSCRIPTIONS: Mapping[type[Event], tuple[tuple[str, Handler], ...]] = {
     booking.BookingReserved: (TELL,),
     booking.BookingHeld: (PAY,),
     booking.BookingRescheduled: (TELL, PAY),
-    booking.BookingCanceled: (TELL, PAY, POST_DUES),
-    booking.BookingMissed: (TELL, PAY, POST_DUES),
+    booking.BookingCanceled: (TELL, PAY, POST_DUES, ISSUE),
+    booking.BookingMissed: (TELL, PAY, POST_DUES, ISSUE),
     booking.BookingReminder: (TELL,),
     booking.EvseRevealed: (TELL,),
     booking.EvseChanged: (TELL,),
-    booking.SessionStopped: (TELL, PAY, POST_DUES),
+    booking.SessionStopped: (TELL, PAY, POST_DUES, ISSUE),
     booking.SessionOverstayed: (TELL,),
     booking.SessionEnding: (TELL,),
     booking.SessionNearlyFull: (TELL,),

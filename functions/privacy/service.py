@@ -23,6 +23,7 @@ from functions.booking.domain import Booking
 from functions.notify import privacy as messages
 from functions.optimizer import privacy as charge_requests
 from functions.payments import privacy as payments
+from functions.payments.documents import privacy as documents
 from functions.payments.domain import Payment
 from functions.payments.ledger import privacy as postings
 from functions.ratings import privacy as ratings
@@ -48,6 +49,7 @@ waitlist.json         what you waited for, and what you were offered
 notifications.json    your messages in the app, what was sent to you by e-mail and SMS, and how far you are told of what
 staff.json            the locations that you were asked to help run
 ledger.json           what you owed, paid and were owed, posting by posting
+documents.json        your receipts and invoices, and whom they are made out to
 sessions.json         your log-ins
 audit.json            what is on record of what you changed, and of what was changed about your account
 """
@@ -70,6 +72,7 @@ def export(*, tx: Tx) -> bytes:
         "notifications": messages.export(tx=tx, user_id=me.id),
         "staff": locations_helped.export(tx=tx, user_id=me.id, email=me.email),
         "ledger": postings.export(tx=tx, user_id=me.id),
+        "documents": documents.export(tx=tx, user_id=me.id),
         "sessions": account["sessions"],
         "audit": account["audit"],
     }
@@ -133,6 +136,7 @@ def _delete(tx: Tx, seen: User, *, cancel_bookings: bool) -> None:
     payments.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     bookings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     postings.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
+    documents.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     charge_requests.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     accounts.pseudonymise(tx=tx, user_id=me.id, pseudonym=pseudonym)
     messages.erase(tx=tx, user_id=me.id)

@@ -133,6 +133,8 @@ def test_openapi_has_the_contract(client: TestClient) -> None:
         DELETE /payments/methods/{method_id}, POST /payments/bookings/{booking_id}/pay, GET /payments/transactions,
         GET /payments/transactions/{payment_id}, POST /payments/webhooks/stripe,
         GET /payments/ledger, GET /payments/balance, GET /payments/checks, POST /payments/checks/run,
+        GET /payments/documents, GET /payments/documents/{document_id}, GET /payments/billing-profile,
+        PUT /payments/billing-profile,
         POST /accounts/me/consents, GET /accounts/legal, POST /accounts/me/phone, POST /accounts/me/phone/confirm,
         DELETE /accounts/me/phone,
         GET /health, GET /config,

@@ -87,6 +87,7 @@ def test_the_export_holds_everything_and_nothing_of_others(world: World) -> None
         "waitlist",
         "notifications",
         "ledger",
+        "documents",
         "sessions",
         "audit",
         "ratings",

@@ -20,6 +20,7 @@ from functions.operators import service as editing
 from functions.operators.schemas import BlockedTimeCreate, PeriodIn
 from functions.payments import repository as payment_rows
 from functions.payments import service as payments
+from functions.payments.documents import service as documents
 from functions.payments.domain import Purpose
 from functions.ratings import repository as rating_rows
 from functions.stations import service as stations
@@ -196,6 +197,14 @@ def _notification(world: World, person: Person) -> str:
     return str(notification.id)
 
 
+def _document(world: World, person: Person) -> str:
+    """The receipt of a booking of the person's that they cancelled late."""
+    booking_id = _booking(world, person, start="08:30")
+    assert person.post(f"/booking/bookings/{booking_id}/cancel", {"reason": "TRAFFIC"}).status_code == 200
+    (receipt,) = world.platform.transact(lambda tx: documents.issue_of(tx, booking_id=uuid.UUID(booking_id)))
+    return str(receipt.id)
+
+
 def _dead_letter(world: World, _person: Person) -> str:
     now = world.platform.clock.now()
     message = world.platform.transact(lambda tx: tx.emit(outbox.NOTIFY, "nonsense", {}))
@@ -336,6 +345,7 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "vehicle": _vehicle,
     "notification": _notification,
     "dead_letter": _dead_letter,
+    "document": _document,
     "charge_request": _charge_request,
     "session": _session,
     "user": lambda world, _: str(world.user().id),
@@ -345,6 +355,7 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "offer": lambda world, person: _charge_request(world, person, auto_book=False),
 }
 OBJECTS = {
+    "document_id": "document",
     "booking_id": "booking",
     "payment_id": "payment",
     "method_id": "payment_method",

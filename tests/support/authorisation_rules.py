@@ -387,6 +387,10 @@ RULES: dict[str, Rule] = {
     "POST /payments/webhooks/stripe": Rule(
         EVERYBODY, blind=True, body={"id": "evt_1"}, headers={"Stripe-Signature": "t=1,v1=0"}, status=503
     ),
+    "GET /payments/documents": Rule(SIGNED_IN),
+    "GET /payments/documents/{document_id}": Rule(SIGNED_IN),
+    "PUT /payments/billing-profile": Rule(SIGNED_IN, body={"name": "Ada", "address": "Plein 1", "country": "NL"}),
+    "GET /payments/billing-profile": Rule(SIGNED_IN, status=404),
     "GET /payments/ledger": Rule(ADMINS, query={"account": "stripe"}),
     "GET /payments/balance": Rule(OWNERS),
     "GET /payments/checks": Rule(ADMINS),

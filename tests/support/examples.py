@@ -146,6 +146,7 @@ def _came_true(scene: Scene, *_: Any) -> None:
     scene.world.platform.transact(lambda tx: add_tallies(tx, [tally]))
 
 
+PROFILE = {"name": "Ada Fleet BV", "address": "Plein 1, Utrecht", "country": "NL", "vat_id": "NL004495445B01"}
 BEFORE: dict[str, Callable[[Scene, Person, dict[str, str]], Any]] = {
     "GET /accounts/me/vehicles": lambda scene, person, _: scene.mine("vehicle", person),
     "GET /booking/bookings": lambda scene, person, _: scene.mine("booking", person),
@@ -156,6 +157,8 @@ BEFORE: dict[str, Callable[[Scene, Person, dict[str, str]], Any]] = {
     "GET /optimizer/charge-requests": lambda scene, person, _: scene.mine("charge_request", person),
     "GET /optimizer/forecasts/{location_id}": lambda scene, *_: forecast_availability(scene.world.platform),
     "GET /optimizer/forecasts/reliability": _came_true,
+    "GET /payments/billing-profile": lambda _, person, __: person.put("/payments/billing-profile", PROFILE),
+    "GET /payments/documents": lambda scene, person, _: scene.mine("document", person),
     "GET /stations/managed-locations": lambda scene, person, _: scene.mine("location", person),
     "GET /stations/locations/{location_id}/blocked-times": lambda scene, person, _: scene.mine("blocked_time", person),
     "GET /stations/locations/{location_id}/submissions": _rejected,

@@ -24,6 +24,7 @@ FLOORS = (
     "functions.optimizer",
     "functions.optimizer.models",
     "functions.optimizer.core",
+    "functions.payments.documents",
     "functions.payments.ledger",
     "functions.payments",
     "functions.ratings",

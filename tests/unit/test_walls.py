@@ -12,7 +12,7 @@ from tests.support.floors import BESIDE, EDGES, FLOORS, PICTURE, SOURCES, TREES,
 
 LAZY = (
     "azure.servicebus", "azure.storage", "azure.communication", "azure.monitor", "stripe", "onnxruntime", "authlib",
-    "requests", "zxcvbn", "PIL",
+    "requests", "zxcvbn", "PIL", "fpdf",
 )  # fmt: skip
 
 

@@ -76,7 +76,8 @@ def sums_of(tx: Tx, account: str) -> list[KindSum]:
     union = sa.union_all(*signed).subquery()
     total = sa.func.sum(union.c.amount)
     statement: sa.Select[Any] = sa.select(union.c.currency, union.c.kind, total).group_by(union.c.currency, union.c.kind)
-    return [KindSum(row[0], row[1], int(row[2])) for row in tx.execute(statement)]
+    rows: list[Any] = list(tx.execute(statement))
+    return [KindSum(currency, kind, int(amount)) for currency, kind, amount in rows]
 
 
 def between(tx: Tx, *, since: datetime, until: datetime, after: uuid.UUID | None, limit: int) -> list[Posting]:
