@@ -256,7 +256,7 @@ def test_declined_a_day_before_its_driver_is_asked_and_mends_it_on_the_page(
     assert payer.state(booking_id) == ("RESERVED", "ACTION_NEEDED")
     assert payer.booking(booking_id)["payment"]["mend_until"] == "2026-03-05T09:00:00Z"
     told = payer.person.get("/notify/inbox").json()["items"]
-    assert any(item["subject"].startswith("Please pay") for item in told)
+    assert any(item["title"].startswith("Please pay") for item in told)
     payer.pay_on_page(booking_id)
     assert payer.state(booking_id) == ("RESERVED", "HELD")
 
