@@ -25,6 +25,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from app.asgi import create_app
 from app.migrate import upgrade
 from app.process import make_platform
+from devhost.stack.stripe import LoopbackStripe
 from shared.clock import ManualClock
 from shared.settings import Settings
 from tests.conftest import MONDAY_EIGHT
@@ -125,11 +126,14 @@ def _is_uuid(text: str) -> bool:
 
 @pytest.fixture(scope="module")
 def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
-    platform = make_platform(Settings(data_dir=tmp_path_factory.mktemp("fuzz"), rate_limits=False), ManualClock(MONDAY_EIGHT))
-    upgrade(platform.database)
-    with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
-        yield Cast(World(platform, client))
-    platform.close()
+    clock = ManualClock(MONDAY_EIGHT)
+    with LoopbackStripe(clock) as stripe:
+        own_settings = {"data_dir": tmp_path_factory.mktemp("fuzz"), "rate_limits": False} | stripe.settings()
+        platform = make_platform(Settings.model_validate(own_settings), clock)
+        upgrade(platform.database)
+        with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
+            yield Cast(World(platform, client))
+        platform.close()
 
 
 def send(cast: Cast, case: Case[Any], role: str) -> Any:

@@ -18,10 +18,12 @@ from app.migrate import upgrade
 from app.openapi import operations
 from app.process import make_platform
 from devhost.stack.oidc import OidcIssuer
+from devhost.stack.stripe import LoopbackStripe
 from functions.accounts.passwords import hash_password
 from functions.accounts.tables import user as user_table
 from functions.forecast.repository import Tally, add_tallies
 from functions.forecast.sweep import forecast_availability
+from functions.stations.domain import BookingTerms
 from shared.clock import ManualClock
 from shared.db import new_id
 from shared.settings import Settings
@@ -147,6 +149,15 @@ def _came_true(scene: Scene, *_: Any) -> None:
 
 
 PROFILE = {"name": "Ada Fleet BV", "address": "Plein 1, Utrecht", "country": "NL", "vat_id": "NL004495445B01"}
+
+
+def _held(scene: Scene, person: Person, ids: dict[str, str]) -> None:
+    """A booking that waits to be paid for."""
+    booked = person.book(scene.world.location(terms=BookingTerms(payment="HOLD")), "11:00").json()
+    scene.world.drain()
+    ids["booking_id"] = booked["id"]
+
+
 BEFORE: dict[str, Callable[[Scene, Person, dict[str, str]], Any]] = {
     "GET /accounts/me/vehicles": lambda scene, person, _: scene.mine("vehicle", person),
     "GET /booking/bookings": lambda scene, person, _: scene.mine("booking", person),
@@ -157,6 +168,7 @@ BEFORE: dict[str, Callable[[Scene, Person, dict[str, str]], Any]] = {
     "GET /optimizer/charge-requests": lambda scene, person, _: scene.mine("charge_request", person),
     "GET /optimizer/forecasts/{location_id}": lambda scene, *_: forecast_availability(scene.world.platform),
     "GET /optimizer/forecasts/reliability": _came_true,
+    "POST /payments/bookings/{booking_id}/pay": _held,
     "GET /payments/billing-profile": lambda _, person, __: person.put("/payments/billing-profile", PROFILE),
     "GET /payments/documents": lambda scene, person, _: scene.mine("document", person),
     "GET /stations/managed-locations": lambda scene, person, _: scene.mine("location", person),
@@ -177,9 +189,10 @@ def record_all() -> dict[str, Example]:
     import tempfile
 
     clock = ManualClock(MONDAY_EIGHT)
-    with tempfile.TemporaryDirectory() as folder, OidcIssuer(clock) as issuer:
+    with tempfile.TemporaryDirectory() as folder, OidcIssuer(clock) as issuer, LoopbackStripe(clock) as stripe:
         issuer.behaviour.claims = {"sub": "ada", "email": "ada@provider.example.org", "email_verified": True}
-        platform = make_platform(Settings.model_validate({"data_dir": Path(folder)} | issuer.settings()), clock)
+        own_settings = {"data_dir": Path(folder)} | issuer.settings() | stripe.settings()
+        platform = make_platform(Settings.model_validate(own_settings), clock)
         upgrade(platform.database)
         with TestClient(create_app(lambda: platform), raise_server_exceptions=False) as client:
             examples = {route: record(World(platform, client), route) for route in documented()}
