@@ -134,7 +134,7 @@ def race(world: World, booking_ids: list[uuid.UUID]) -> list[tuple[int, Any]]:
 
 
 def check_race(world: World) -> None:
-    """Forty bookings of one owner, cancelled late, numbered at once."""
+    """Twenty bookings of one owner, cancelled late, numbered at once."""
     location = world.location(evses=8)
     booking_ids = [uuid.UUID(cancelled(world, world.user(), location)) for _ in range(20)]
     numbered = race(world, booking_ids)

@@ -31,9 +31,12 @@ class DocumentFilter:
 def next_number(tx: Tx, owner_id: uuid.UUID, series: str) -> tuple[int, datetime]:
     """Locks the counter of a series until the transaction ends. Returns its next number, and when its last document was
     issued."""
-    insert_new(tx.conn, document_series, owner_id=owner_id, series=series, next_number=1, last_issued_at=tx.now)
     statement = sa.select(_S.next_number, _S.last_issued_at).where(_S.owner_id == owner_id, _S.series == series)
-    row = tx.execute(for_update(statement, tx.conn)).one()
+    row = tx.execute(for_update(statement, tx.conn)).one_or_none()
+    if row is None:
+        # Only then: an INSERT that finds its row leaves a shared lock on it, and two who hold one wait for each other.
+        insert_new(tx.conn, document_series, owner_id=owner_id, series=series, next_number=1, last_issued_at=tx.now)
+        row = tx.execute(for_update(statement, tx.conn)).one()
     return row.next_number, row.last_issued_at
 
 
