@@ -42,7 +42,8 @@ class PaymentRefunded(MoneyMoved):
 
     TYPE: ClassVar[str] = "payment_refunded"
     borne_by: str = "OWNER"
-    """OWNER, or PLATFORM where a broken promise is the platform's to pay for."""
+    """OWNER, PLATFORM where a broken promise is the platform's to pay for, or DRIVER where it is theirs already: a corrected
+    bill took it back."""
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,11 @@ def _note(tx: Tx, payment: Payment, event: PaymentEvent, kind: type[MoneyMoved] 
         return
     owner_id = stations.get_location(tx=tx, location_id=payment.location_id).owner_id
     moved = (payment.id, payment.booking_id, owner_id, payment.user_id, payment.currency)
-    tx.publish(kind(*moved, event.amount_minor, event.provider_ref, tx.now))
+    published = kind(*moved, event.amount_minor, event.provider_ref, tx.now)
+    if isinstance(published, PaymentRefunded):
+        # What is paid back so far is what a corrected bill took back: that bill has granted it.
+        published = replace(published, borne_by="DRIVER")
+    tx.publish(published)
 
 
 def _declined(tx: Tx, booked: Booking, payment: Payment, attempt: Attempt, code: str) -> Payment:

@@ -3,6 +3,7 @@ after the effect, webhooks twice and out of order."""
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -157,6 +158,31 @@ def test_what_was_used_is_captured_and_the_rest_is_free(payer: Payer, clock: Man
     assert (transaction["status"], transaction["captured_minor"], transaction["held_minor"]) == ("CAPTURED", total, 0)
     assert [event["type"] for event in transaction["events"]] == ["HELD", "CAPTURED", "FEE"]
     assert payer.intents()[0]["amount_received"] == total
+
+
+def test_what_a_corrected_bill_takes_back_is_paid_back_once_and_the_ledger_agrees(payer: Payer, clock: ManualClock) -> None:
+    owner = payer.world.user("owner")
+    payer.world.owner_id = owner.id
+    payer.place = payer.world.location(terms=HOLD)
+    booking_id = payer.book()
+    payer.pay_on_page(booking_id)
+    payer.charge(booking_id, clock)
+    before = payer.booking(booking_id)["settlement"]["total_minor"]
+    assert owner.post(f"/booking/hosted/{booking_id}/reading", {"kwh": 2.0}).status_code == 200
+    payer.settle()
+    total = payer.booking(booking_id)["settlement"]["total_minor"]
+    transaction = payer.transaction(booking_id)
+    assert 0 < total < before
+    assert (transaction["captured_minor"], transaction["refunded_minor"]) == (before, before - total)
+    listed = payer.world.user("admin").get("/payments/ledger", booking_id=booking_id, limit=100).json()["items"]
+    sums: Counter[str] = Counter()
+    for posting in listed:
+        sums[posting["credit"].partition(":")[0]] += posting["amount_minor"]
+        sums[posting["debit"].partition(":")[0]] -= posting["amount_minor"]
+    fee = sum(posting["amount_minor"] for posting in listed if posting["kind"] == "PROVIDER_FEE")
+    assert sums["driver"] == 0, "they have paid what they owe"
+    assert -sums["stripe"] == total - fee > 0
+    assert sums["owner"] == total - sum(sums[account] for account in sums if account == "platform") - fee
 
 
 def test_a_place_that_nobody_pays_for_is_free_once_the_page_is_closed(payer: Payer, clock: ManualClock) -> None:
