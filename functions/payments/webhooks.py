@@ -1,6 +1,7 @@
 """What the provider tells by itself. A webhook only says that something has changed: what it names is read again, so that their
 order, number and version do not matter."""
 
+import logging
 from functools import partial
 
 from functions.payments import methods, repository, service
@@ -11,6 +12,8 @@ from shared.adapters.payments import BadSignature, CheckoutPage, Intent, StateCh
 from shared.errors import BadRequest
 from shared.platform import Platform
 from shared.tx import Tx
+
+log = logging.getLogger(__name__)
 
 
 def take(*, platform: Platform, body: bytes, signature: str) -> bool:
@@ -44,7 +47,7 @@ def handle(platform: Platform, *, consumer: str, message_id: str, event: Provide
             intent = provider.intent_of_charge(event.object_id)
             refunds = () if intent is None else tuple(provider.refunds(intent.provider_id))
     except StateChanged:
-        pass  # the object is not there: not of this account, or of long ago
+        log.warning("what webhook %s names is not there: not of this account, or of long ago", event.event_id)
     effect = partial(_take_in, event_id=event.event_id, page=page, intent=intent, refunds=refunds)
     platform.consume(effect, consumer=consumer, message_id=message_id)
 
