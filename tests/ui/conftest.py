@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx2 as httpx
 import pytest
@@ -32,16 +32,28 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def application(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Application]:
+def free_web_port() -> int:
+    """Where the application is served."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def more_settings() -> dict[str, Any]:
+    """Settings of the platform besides the usual ones; a file of journeys may have its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def application(
+    tmp_path_factory: pytest.TempPathFactory, chromium: Browser, free_web_port: int, more_settings: dict[str, Any]
+) -> Iterator[Application]:
     """The platform on a fresh folder, served with the application that stands in web/dist."""
     site = web.built()
     if site is None:
         pytest.skip("web/dist is not there: python -m devhost.web build")
     data: Path = tmp_path_factory.mktemp("ui") / "data"
-    port = free_port()
-    settings = Settings(
-        data_dir=data, public_url=f"http://127.0.0.1:{port}", demo=True, pending_bookings_per_driver=20, fault_grace_s=0
-    )
+    port, usual = free_web_port, {"demo": True, "pending_bookings_per_driver": 20, "fault_grace_s": 0}
+    settings = Settings.model_validate({"data_dir": data, "public_url": f"http://127.0.0.1:{port}"} | usual | more_settings)
     platform = make_platform(settings)
     host = Host(platform, port=port, site=site)
     host.prepare()

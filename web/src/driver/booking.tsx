@@ -10,6 +10,7 @@ import { clock, deviceZone, fromNow, kwh } from "../texts/format";
 import { Actions } from "./booking-actions";
 import { Life, Receipt } from "./booking-life";
 import { Moved } from "./booking-moved";
+import { Pay } from "./booking-pay";
 import { isRatable, Rate } from "./booking-rating";
 import { Sessions } from "./booking-sessions";
 import { Kept } from "./kept";
@@ -94,6 +95,7 @@ function Found({ booking, place }: { booking: Booking; place?: Schema<"LocationO
           </p>
         )}
       </Ticket>
+      {booking.payment && <Pay id={booking.id} payment={booking.payment} zone={zone} isOver={isOver} />}
       {booking.kind === "WALK_IN" && !isOver && !booking.session?.stopped_at && (
         <p className="notice good" role="status">
           {t("walk.until", { time: clock(period.end, zone) })}

@@ -16,8 +16,8 @@ const NUMBERS = [
   { name: "noshow_timeout_minutes", text: "terms.kept", min: 5, max: 120 },
   { name: "early_start_minutes", text: "terms.early", min: 0, max: 60 },
   { name: "idle_grace_minutes", text: "terms.grace", min: 0, max: 120 },
-  { name: "min_booking_minutes", text: "terms.shortest", min: 15, max: 1440 },
-  { name: "max_booking_minutes", text: "terms.longest", min: 15, max: 1440 },
+  { name: "min_booking_minutes", text: "terms.shortest", min: 5, max: 1440 },
+  { name: "max_booking_minutes", text: "terms.longest", min: 5, max: 1440 },
   { name: "booking_horizon_days", text: "terms.horizon", min: 1, max: 365 },
   { name: "min_lead_minutes", text: "terms.lead", min: 0, max: 10080 },
   { name: "operator_cancel_credit_percent", text: "terms.credit", min: 0, max: 100 },
@@ -75,6 +75,7 @@ function Editor({ place, kept }: { place: Place; kept: Schema<"TermsInWords"> })
       ...Object.fromEntries(NUMBERS.map(({ name }) => [name, Number(values.get(name))])),
       change_not_allowed: values.has("change_not_allowed"),
       noshow_fee: values.has("noshow_fee"),
+      payment: values.has("payment") ? "HOLD" : "NONE",
       supported_access_methods: ACCESS.filter((method) => values.has(method)),
     };
   }
@@ -103,6 +104,7 @@ function Editor({ place, kept }: { place: Place; kept: Schema<"TermsInWords"> })
       </div>
       <Check label={t("terms.noChange")} name="change_not_allowed" defaultChecked={kept.booking_terms.change_not_allowed} />
       <Check label={t("terms.noShowFee")} name="noshow_fee" defaultChecked={kept.booking_terms.noshow_fee} />
+      <Check label={t("terms.payment")} name="payment" defaultChecked={kept.booking_terms.payment === "HOLD"} />
       <fieldset>
         <legend>{t("terms.access")}</legend>
         {ACCESS.map((method) => (
