@@ -40,8 +40,10 @@ ROOT = Path(__file__).parents[2]
 SECRET = "a secret of the tests, 32 bytes or more"
 HISTORY = [item.revision for item in ScriptDirectory.from_config(config()).walk_revisions()][::-1]
 OLDER = HISTORY[:-1]
-APPEND_ONLY = {"audit_entry"}
+APPEND_ONLY = {"audit_entry", "ledger_posting"}
 """Tables whose rows no version ever changed."""
+POSITIVE = {"amount"}
+"""Numbers that a CHECK wants above nothing."""
 
 
 def to_revision(database: Database, revision: str) -> None:
@@ -138,6 +140,8 @@ class OldClient(threading.Thread):
             return datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(microseconds=self._rng.randrange(10**6))
         if isinstance(kind, sa.Boolean):
             return self._rng.random() < 0.5
+        if isinstance(kind, sa.Integer) and column.name in POSITIVE:
+            return 1
         if isinstance(kind, sa.Integer):
             return self._rng.randrange(2**31 if column.primary_key else 2)  # a key is there once
         if isinstance(kind, sa.Float | sa.Numeric):
