@@ -51,6 +51,7 @@ def _payable(tx: Tx, *, booking_id: uuid.UUID, method_id: uuid.UUID | None) -> P
     if not waiting:
         raise WrongState("Nothing of this booking waits to be paid.", reservation_status=booked.status.value)
     _, payment = service.locked(tx, waiting[-1].id)
+    tx.audit("payments.pay", object_type="booking", object_id=booking_id)
     if payment.mend_until is not None and payment.mend_until <= tx.now:
         raise WrongState("The time to pay for it is over.", mend_until=payment.mend_until.isoformat())
     if method_id is not None:

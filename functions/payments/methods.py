@@ -94,6 +94,7 @@ def remove(*, platform: Platform, actor: Actor, method_id: uuid.UUID) -> None:
         if repository.uses_card(tx, card.id):
             raise Conflict("A booking counts on this card; cancel it, or pay for it with another.")
         repository.remove_card(tx, card.id)
+        tx.audit("payments.remove_method", object_type="payment_method", object_id=card.id)
         return card
 
     platform.read(lambda tx: get_owned(tx=tx, method_id=method_id), actor=actor)

@@ -32,6 +32,10 @@ EXCEPTIONS = {
     "POST /payments/quotes": "a question: nothing is stored",
     "POST /stations/locations/{location_id}/booking-terms/preview": "a question: nothing is stored",
     "POST /stations/locations/{location_id}/tariffs/preview": "a question: nothing is stored",
+    "POST /payments/setups": "opens a page of the provider's; a card is kept once it was entered there",
+    "POST /payments/bookings/{booking_id}/pay": "nothing waits to be paid here; what is paid has an entry",
+    "DELETE /payments/methods/{method_id}": "refused here, where there is no provider; what is removed has an entry",
+    "POST /payments/checks/run": "reads and compares; what it finds are rows that administrators see",
     "POST /booking/bookings/{booking_id}/reschedule/preview": "a question: nothing is stored",
 }
 """Routes whose method writes and that leave no entry, each with the reason. Keep it short."""

@@ -23,9 +23,11 @@ from functions.payments import service as payments
 from functions.payments.documents import service as documents
 from functions.payments.domain import Purpose
 from functions.ratings import repository as rating_rows
+from functions.stations import prices
 from functions.stations import service as stations
 from functions.stations.domain import Connector, LocationRecord
 from functions.stations.feed import station_keys
+from functions.stations.price_rules import PriceRule
 from functions.stations.tables import evse, location
 from functions.waitlist import offering
 from shared import outbox
@@ -268,6 +270,13 @@ class StationKeyHolder(Person):
         return {"Authorization": f"Bearer {self.key}"}
 
 
+def _priced_location(world: World, person: Person) -> str:
+    location_id = _owned(world, person, status="APPROVED")
+    rule = PriceRule.model_validate({"floor": 0.8, "ceiling": 1.5, "steps": [{"occupancy": 0.8, "factor": 1.2}]})
+    world.platform.transact(lambda tx: prices.put_rule(tx=tx, location_id=uuid.UUID(location_id), rule=rule))
+    return location_id
+
+
 def _fed_location(world: World, person: Person) -> str:
     return person.location if isinstance(person, StationKeyHolder) else _owned(world, person, status="APPROVED")
 
@@ -335,6 +344,7 @@ MAKERS: dict[str, Callable[[World, Person], str]] = {
     "location": lambda world, person: _owned(world, person, status="APPROVED"),
     "location_submitted": lambda world, person: _owned(world, person, status="SUBMITTED"),
     "fed_location": _fed_location,
+    "priced_location": _priced_location,
     "evse": _evse,
     "station_key": _station_key,
     "location_draft": lambda world, person: _owned(world, person, status="DRAFT"),

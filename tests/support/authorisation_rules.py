@@ -219,7 +219,9 @@ RULES: dict[str, Rule] = {
     "GET /stations/locations/{location_id}/tariffs": Rule(OWNERS),
     "PUT /stations/locations/{location_id}/price-rule": Rule(OWNERS, body=PRICE_RULE, headers=OVERWRITE),
     "GET /stations/locations/{location_id}/price-rule": Rule(OWNERS),
-    "DELETE /stations/locations/{location_id}/price-rule": Rule(OWNERS, headers=OVERWRITE),
+    "DELETE /stations/locations/{location_id}/price-rule": Rule(
+        OWNERS, ids={"location_id": "priced_location"}, headers=OVERWRITE
+    ),
     "GET /stations/locations/{location_id}/price-steps": Rule(
         ANYBODY, ids={"location_id": "location_submitted"}, public={"location_id": "location"}
     ),
