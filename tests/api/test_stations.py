@@ -70,6 +70,7 @@ def test_a_location_is_built_approved_found_and_booked(world: World) -> None:
             "power_class": "FAST",
             "power_kw": 22,
             "capacity": 1,
+            "price_factor": 1.0,
             "free": None,
             "price": "TARIFF",
             "tariff_id": put.json()["pools"][0]["tariff_id"],

@@ -34,7 +34,7 @@ export function Wait({ wish, from, zone, begin, words, radiusKm }: Props) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const instant = (name: string) => instantOf(String(form.get(name)), zone).toISOString();
-    const { auto_book, earliest_departure, latest_finish, ...wanted } = requestOf(wish, from, Date.now(), zone);
+    const { auto_book, join_waitlist, earliest_departure, latest_finish, ...wanted } = requestOf(wish, from, Date.now(), zone);
     join.mutate({
       wish: { ...wanted, ...(radiusKm && { radius_km: radiusKm }) },
       window: { start: instant("from"), end: instant("until") },
