@@ -25,6 +25,7 @@ from functions.booking.tables import booking, claim_grid, slot_claim
 from functions.notify.tables import notification
 from functions.optimizer import outcomes
 from functions.optimizer.tables import charge_request
+from functions.payments.ledger.tables import ledger_posting
 from functions.stations.domain import BookingTerms
 from functions.stations.enums import ConnectorType
 from shared.clock import ManualClock
@@ -73,7 +74,8 @@ class BookingLifecycle(RuleBasedStateMachine):
 
         def empty(conn: sa.Connection) -> None:
             for table in reversed(metadata.sorted_tables):
-                if table is not claim_grid:  # how claims are written is the schema's, not the example's
+                # How claims are written is the schema's, not the example's; what is posted stays for ever.
+                if table not in (claim_grid, ledger_posting):
                     conn.execute(sa.delete(table))
 
         platform.database.transact(empty)
